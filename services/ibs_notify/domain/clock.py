@@ -1,0 +1,44 @@
+"""Time enters the system here, once, at the edge."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Where a component gets the time from; a constructor argument, never a module call."""
+
+    def now(self) -> datetime:
+        """Wall-clock time, aware UTC. It may jump; use it for what people see and for due times."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards, for measuring intervals."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def to_micros(moment: datetime) -> int:
+    """Microseconds since the epoch: how moments are stored. Exact, unlike ``timestamp()``."""
+    since = moment - _EPOCH
+    return since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
+
+
+def from_micros(micros: int) -> datetime:
+    """The aware UTC moment of a stored value."""
+    seconds, rest = divmod(micros, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

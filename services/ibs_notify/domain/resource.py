@@ -1,0 +1,41 @@
+"""A resource has two spellings and one meaning; rules and attachments compare the canonical one."""
+
+from __future__ import annotations
+
+import re
+
+_NAMED = re.compile(r"([A-Za-z0-9_.-]+):(.*)", re.DOTALL)
+_SLASHES = re.compile(r"/{2,}")
+
+
+def canonical(resource: str) -> str:
+    """``NAME:rest`` becomes ``/datastore/NAME/rest``; what starts with ``/`` stays; slashes fold.
+
+    Case counts. A text of neither spelling is kept as it is, so that nothing an emitter wrote is
+    lost and ``=`` rules still find it. A trailing slash is dropped, since it names the same place.
+    """
+    if not resource:
+        return ""
+    if resource[0] != "/":
+        named = _NAMED.fullmatch(resource)
+        if named is None:
+            return resource
+        resource = f"/datastore/{named[1]}/{named[2]}"
+    if "//" in resource:
+        resource = _SLASHES.sub("/", resource)
+    if len(resource) > 1 and resource[-1] == "/":
+        resource = resource[:-1]
+    return resource
+
+
+def is_under(resource: str, prefix: str) -> bool:
+    """Whether canonical ``resource`` is ``prefix`` or below it, by whole path segments."""
+    if prefix == "/":
+        return resource.startswith("/")
+    return resource == prefix or resource.startswith(prefix + "/")
+
+
+def datastore_of(resource: str) -> str:
+    """The datastore's name in a canonical resource, or an empty string."""
+    parts = resource.split("/", 3)
+    return parts[2] if len(parts) > 2 and parts[1] == "datastore" else ""

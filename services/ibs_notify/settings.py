@@ -1,0 +1,118 @@
+"""Settings of the services and the CLI: environment variables over a file over defaults.
+
+Every setting NAME is the variable ``IBS_NOTIFY_NAME`` and the key ``name`` of the settings file:
+TOML, at ``IBS_NOTIFY_SETTINGS`` or else ``settings.toml`` in the home directory. A secret is never
+a setting; the key file is named by its path.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from ibs_notify.domain.errors import InvalidArgument, Reason
+
+PREFIX = "IBS_NOTIFY_"
+
+ServiceName = Literal["config", "router", "delivery"]
+SERVICES: tuple[ServiceName, ...] = ("config", "router", "delivery")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where everything is. Addresses are ``host:port``: where a service listens, where others look.
+
+    ``*_database`` are SQLAlchemy URLs; empty means an SQLite file in ``home``. ``profile`` is
+    ``development`` or ``production``; reflection is served in the first only.
+    """
+
+    home: Path = Path("var")
+    config_address: str = "127.0.0.1:50051"
+    router_address: str = "127.0.0.1:50052"
+    delivery_address: str = "127.0.0.1:50053"
+    config_database: str = ""
+    router_database: str = ""
+    delivery_database: str = ""
+    key_file: str = ""
+    profile: str = "development"
+    log_level: str = "info"
+    user: str = ""
+
+    def address(self, service: ServiceName) -> str:
+        """Where ``service`` listens."""
+        return str(getattr(self, f"{service}_address"))
+
+    def database_url(self, service: ServiceName) -> str:
+        """The database of ``service``."""
+        url = str(getattr(self, f"{service}_database"))
+        return url or f"sqlite:///{self.home.absolute() / service}.db"
+
+    @property
+    def key_path(self) -> Path:
+        """The file that holds the key of all secrets."""
+        return Path(self.key_file) if self.key_file else self.home / "secret.key"
+
+    @property
+    def caller(self) -> str:
+        """Who a change is said to be by, until there is authentication."""
+        return self.user or getpass.getuser()
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings in force. Unknown ``IBS_NOTIFY_*`` names and bad values are errors."""
+    environment = os.environ if environment is None else environment
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and value
+    }
+    path = given.pop("settings", "")
+    file = Path(path) if path else Path(given.get("home", "var")) / "settings.toml"
+    values = {**_read(file, required=bool(path)), **given}
+    known = {field.name for field in fields(Settings)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise InvalidArgument(
+            Reason.FIELD_INVALID,
+            f"unknown setting: {', '.join(unknown)}",
+            advice=f"known are {', '.join(sorted(known))}",
+        )
+    settings = Settings(**{**values, "home": Path(values.get("home", "var"))})  # type: ignore[arg-type]  # every other field is text
+    _check(settings)
+    return settings
+
+
+def _read(file: Path, *, required: bool) -> dict[str, str]:
+    try:
+        return {str(k): str(v) for k, v in tomllib.loads(file.read_text()).items()}
+    except FileNotFoundError:
+        if required:
+            raise InvalidArgument(
+                Reason.FIELD_INVALID, f"there is no settings file {file}"
+            ) from None
+        return {}
+    except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
+        raise InvalidArgument(Reason.FIELD_INVALID, f"settings file {file}: {error}") from error
+
+
+def _check(settings: Settings) -> None:
+    for service in SERVICES:
+        host, _, port = settings.address(service).rpartition(":")
+        if not host or not port.isdigit() or int(port) > 65535:
+            raise InvalidArgument(
+                Reason.FIELD_INVALID,
+                f"{service}_address {settings.address(service)!r} is not host:port",
+            )
+    if settings.profile not in ("development", "production"):
+        raise InvalidArgument(
+            Reason.FIELD_INVALID, "profile is neither 'development' nor 'production'"
+        )
+    if settings.log_level not in ("debug", "info", "warning", "error"):
+        raise InvalidArgument(
+            Reason.FIELD_INVALID, "log_level is none of debug, info, warning, error"
+        )
