@@ -1,0 +1,138 @@
+"""Targets, groups and settings between protobuf and the domain. Secrets stay behind."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from ibs_notify.domain import group as groups
+from ibs_notify.domain import target as targets
+from ironcore.notification.v1 import group_pb2, settings_pb2, target_pb2
+
+_AUTH = {
+    target_pb2.SMTP_AUTH_METHOD_NONE: targets.SmtpAuth.NONE,
+    target_pb2.SMTP_AUTH_METHOD_PLAIN: targets.SmtpAuth.PLAIN,
+    target_pb2.SMTP_AUTH_METHOD_LOGIN: targets.SmtpAuth.LOGIN,
+}
+_TLS = {
+    target_pb2.SMTP_TLS_MODE_UNSPECIFIED: targets.TlsMode.STARTTLS,
+    target_pb2.SMTP_TLS_MODE_STARTTLS: targets.TlsMode.STARTTLS,
+    target_pb2.SMTP_TLS_MODE_IMPLICIT: targets.TlsMode.IMPLICIT,
+    target_pb2.SMTP_TLS_MODE_NONE: targets.TlsMode.NONE,
+}
+_SCOPES = {
+    group_pb2.GROUP_SCOPE_UNSPECIFIED: groups.Scope.EVERYTHING,
+    group_pb2.GROUP_SCOPE_EVERYTHING: groups.Scope.EVERYTHING,
+    group_pb2.GROUP_SCOPE_ATTACHED: groups.Scope.ATTACHED,
+    group_pb2.GROUP_SCOPE_SELECTED: groups.Scope.SELECTED,
+}
+_FREQUENCIES = {
+    group_pb2.DIGEST_FREQUENCY_UNSPECIFIED: groups.Frequency.DAILY,
+    group_pb2.DIGEST_FREQUENCY_HOURLY: groups.Frequency.HOURLY,
+    group_pb2.DIGEST_FREQUENCY_DAILY: groups.Frequency.DAILY,
+    group_pb2.DIGEST_FREQUENCY_WEEKLY: groups.Frequency.WEEKLY,
+}
+
+
+def target_from_proto(message: target_pb2.Target) -> targets.Target:
+    """The target of a message that Config has validated; ``ValueError`` on an unknown kind."""
+    return targets.Target(
+        name=message.name,
+        uid=message.uid,
+        spec=_spec(message),
+        description=message.description,
+        disabled=message.disabled,
+        max_rate=message.max_rate_per_minute,
+        revision=message.revision,
+    )
+
+
+def _spec(message: target_pb2.Target) -> targets.TargetSpec:
+    match message.WhichOneof("kind"):
+        case "smtp":
+            return _smtp(message.smtp)
+        case "webhook":
+            webhook = message.webhook
+            return targets.WebhookSpec(
+                url=webhook.url,
+                method=webhook.method or "POST",
+                headers=tuple(header.name for header in webhook.headers),
+                body_template=webhook.body_template,
+                content_type=webhook.content_type or "application/json",
+                ca_pem=webhook.ca_pem,
+            )
+        case "influxdb":
+            influx = message.influxdb
+            return targets.InfluxDbSpec(influx.url, influx.org, influx.bucket, influx.ca_pem)
+        case "pushgateway":
+            gateway = message.pushgateway
+            return targets.PushgatewaySpec(
+                gateway.url, gateway.job or "ibs-notifications", gateway.username, gateway.ca_pem
+            )
+        case None:
+            raise ValueError(
+                f"target {message.name!r} is of a kind that this release does not know"
+            )
+        case _ as unreachable:
+            assert_never(unreachable)
+
+
+def _smtp(smtp: target_pb2.SmtpTarget) -> targets.SmtpSpec:
+    tls = _TLS[smtp.tls_mode]
+    implied = targets.SmtpAuth.PLAIN if smtp.username else targets.SmtpAuth.NONE
+    return targets.SmtpSpec(
+        server=smtp.server,
+        port=smtp.port or tls.default_port,
+        tls_mode=tls,
+        auth=_AUTH.get(smtp.auth_method, implied),
+        username=smtp.username,
+        from_address=smtp.from_address,
+        recipients=tuple(smtp.recipients),
+        ca_pem=smtp.ca_pem,
+    )
+
+
+def group_from_proto(message: group_pb2.Group) -> groups.Group:
+    """The group of a message that Config has validated; unset fields have their defaults."""
+    window = groups.DEFAULT_DEDUP_WINDOW
+    if message.HasField("dedup_window"):
+        window = message.dedup_window.ToTimedelta()
+    limit = groups.DEFAULT_RATE_LIMIT
+    if message.HasField("rate_limit_per_minute"):
+        limit = message.rate_limit_per_minute
+    return groups.Group(
+        name=message.name,
+        uid=message.uid,
+        description=message.description,
+        scope=_SCOPES[message.scope],
+        attachments=tuple(message.attachments),
+        subscriptions=tuple(
+            groups.Subscription(each.uid, each.target, each.rule, tuple(each.recipients))
+            for each in message.subscriptions
+        ),
+        rate_limit=limit,
+        dedup_window=window,
+        digest=_digest(message.digest) if message.HasField("digest") else None,
+        weekly_summary=message.weekly_summary,
+        revision=message.revision,
+    )
+
+
+def _digest(digest: group_pb2.Digest) -> groups.Digest:
+    return groups.Digest(
+        rule=digest.rule,
+        frequency=_FREQUENCIES[digest.frequency],
+        time=digest.time or "09:00",
+        weekday=groups.WEEKDAYS[max(digest.weekday, 1) - 1],
+        time_zone=digest.time_zone,
+        send_empty=digest.send_empty,
+    )
+
+
+def settings_from_proto(message: settings_pb2.Settings) -> groups.InstallationSettings:
+    """The installation's settings; an empty time zone is UTC."""
+    return groups.InstallationSettings(
+        default_recipients=tuple(message.default_recipients),
+        public_url=message.public_url,
+        time_zone=message.time_zone or "UTC",
+        sender=message.sender,
+    )

@@ -1,0 +1,45 @@
+"""Events as the JSON of the product page: what people write, keep in files and pipe."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from google.protobuf import json_format
+
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
+from ibs_notify.domain.severity import Severity
+from ironcore.notification.v1 import event_pb2
+
+
+def event_from_json(text: str | bytes) -> event_pb2.Event:
+    """The message of one JSON object with the field names of the page's payload.
+
+    Severities are the page's words. Unknown fields and wrong types are refused by name.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument(Reason.EVENT_INVALID, f"not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise InvalidArgument(Reason.EVENT_INVALID, "an event is a JSON object")
+    word = document.get("severity")
+    if isinstance(word, str) and not word.startswith("SEVERITY_"):
+        try:
+            document["severity"] = f"SEVERITY_{Severity.parse(word).name}"
+        except ValueError as error:
+            raise InvalidArgument.of(
+                [FieldViolation("severity", str(error))], Reason.EVENT_INVALID
+            ) from None
+    try:
+        return json_format.ParseDict(document, event_pb2.Event())
+    except json_format.ParseError as error:
+        raise InvalidArgument(Reason.EVENT_INVALID, str(error)) from None
+
+
+def event_to_document(message: event_pb2.Event) -> dict[str, Any]:
+    """The same the other way: only fields that are set, severity as a word."""
+    document: dict[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    if message.severity:
+        document["severity"] = Severity(message.severity).label
+    return document

@@ -1,0 +1,106 @@
+"""What surrounds every handler of every service."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+from google.rpc import status_pb2
+from grpc_status import rpc_status
+
+from ibs_notify.domain.errors import Internal, NotificationError, Reason
+from ibs_notify.rpc.status import to_status
+
+log = logging.getLogger(__name__)
+
+Handler = grpc.RpcMethodHandler[Any, Any]
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Turns what a handler raises into a status; what nobody meant to raise is logged as INTERNAL.
+
+    A handler is wrapped once and kept, since this is called for every call.
+    """
+
+    def __init__(self) -> None:
+        self._wrapped: dict[str, Handler | None] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        method = handler_call_details.method
+        handler = self._wrapped.get(method)
+        if handler is None:
+            inner = await continuation(handler_call_details)
+            if inner is None:
+                return None
+            handler = self._wrapped[method] = _guarded(inner)
+        return handler
+
+
+def _guarded(handler: Handler) -> Handler:
+    if handler.unary_unary is not None:
+        return grpc.unary_unary_rpc_method_handler(
+            _answer_once(handler.unary_unary),
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+    if handler.unary_stream is not None:
+        return grpc.unary_stream_rpc_method_handler(
+            _answer_stream(handler.unary_stream),
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+    if handler.stream_stream is not None:
+        return grpc.stream_stream_rpc_method_handler(
+            _answer_stream(handler.stream_stream),
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+    return handler
+
+
+def _answer_once(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            return await behaviour(request, context)
+        except NotificationError as error:
+            await _abort(context, error)
+        except grpc.aio.AbortError:
+            raise
+        except Exception:  # noqa: BLE001  # whatever it is, the caller gets a status
+            await _abort(context, _unforeseen())
+
+    return answer
+
+
+def _answer_stream(behaviour: Callable[..., Any]) -> Callable[..., AsyncIterator[Any]]:
+    async def answer(
+        request: Any, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[Any]:
+        try:
+            async for response in behaviour(request, context):
+                yield response
+        except NotificationError as error:
+            await _abort(context, error)
+        except grpc.aio.AbortError:
+            raise
+        except Exception:  # noqa: BLE001  # whatever it is, the caller gets a status
+            await _abort(context, _unforeseen())
+
+    return answer
+
+
+def _unforeseen() -> Internal:
+    log.exception("a handler failed")
+    return Internal(Reason.INTERNAL, "the service failed", advice="its log has the details")
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: NotificationError) -> NoReturn:
+    status: status_pb2.Status = to_status(error)
+    await context.abort_with_status(rpc_status.to_status(status))
+    raise AssertionError("abort_with_status raises")

@@ -1,0 +1,39 @@
+"""Page tokens: opaque to clients, and only good for the list that gave them (AIP-158)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+
+from ibs_notify.domain.errors import InvalidArgument, Reason
+
+DEFAULT_PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1000
+
+
+def page_size(requested: int, default: int = DEFAULT_PAGE_SIZE, most: int = MAX_PAGE_SIZE) -> int:
+    """The size to use: the default for 0, at most ``most``; negative is refused."""
+    if requested < 0:
+        raise InvalidArgument(Reason.FIELD_INVALID, "page_size is negative")
+    return min(requested or default, most)
+
+
+def page_token(listing: str, *position: str | int) -> str:
+    """The token of the page after ``position`` of the list named ``listing``."""
+    return base64.urlsafe_b64encode(json.dumps([listing, *position]).encode()).decode().rstrip("=")
+
+
+def read_page_token(listing: str, token: str) -> tuple[str | int, ...] | None:
+    """The position in a token; ``None`` for the first page, an error for anybody else's token."""
+    if not token:
+        return None
+    try:
+        name, *position = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    except (ValueError, TypeError, binascii.Error):
+        name, position = "", []
+    if name != listing or not position or not all(isinstance(x, str | int) for x in position):
+        raise InvalidArgument(
+            Reason.PAGE_TOKEN_INVALID, "the page token is not one that this list gave"
+        )
+    return tuple(position)

@@ -1,0 +1,83 @@
+"""One gRPC server, the same for every service: limits, errors, health, reflection by profile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Sequence
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from ibs_notify.rpc.interceptors import ErrorInterceptor
+
+log = logging.getLogger(__name__)
+
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+STOP_GRACE_SECONDS = 3.0
+_OPTIONS: Sequence[tuple[str, int]] = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", 16 * MAX_MESSAGE_BYTES),
+    # Two services on one port would take turns at the calls; the second one must fail instead.
+    ("grpc.so_reuseport", 0),
+)
+
+
+class RpcServer:
+    """A ``grpc.aio`` server with the standard health service, NOT_SERVING until told otherwise.
+
+    ``service_name`` is the full name, ``ironcore.notification.v1.RouterService``; its health and
+    that of the whole server ("") are the same.
+    """
+
+    def __init__(self, address: str, service_name: str, *, reflect: bool) -> None:
+        self._address = address
+        self._service_name = service_name
+        self._reflect = reflect
+        self._health = health.aio.HealthServicer()
+        self.grpc_server = grpc.aio.server(
+            interceptors=[ErrorInterceptor()],
+            options=list(_OPTIONS),
+            maximum_concurrent_rpcs=4096,
+        )
+        self.port = 0
+
+    async def start(self) -> None:
+        """Bind and accept calls; ``port`` is the bound one. ``OSError`` where the port is taken."""
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc_server)
+        if self._reflect:
+            names = (self._service_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self.grpc_server)
+        await self.set_serving(False)
+        try:
+            self.port = self.grpc_server.add_insecure_port(self._address)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {self._address}: is it in use?") from error
+        await self.grpc_server.start()
+
+    async def set_serving(self, serving: bool) -> None:  # noqa: FBT001  # it is what health says
+        """Tell the health service."""
+        status = (
+            health_pb2.HealthCheckResponse.SERVING
+            if serving
+            else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
+        for name in ("", self._service_name):
+            await self._health.set(name, status)
+
+    async def stop(self) -> None:
+        """Refuse new calls, let those under way end, then close."""
+        await self._health.enter_graceful_shutdown()
+        await self.grpc_server.stop(STOP_GRACE_SECONDS)
+
+
+async def until_signalled(on_signal: Callable[[], None] = lambda: None) -> None:
+    """Return on SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+    on_signal()
