@@ -1,0 +1,1 @@
+"""Durable storage on SQLite and PostgreSQL: one set of synchronous SQL functions for both."""

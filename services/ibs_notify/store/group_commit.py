@@ -1,0 +1,98 @@
+"""Group commit: many callers, one durable transaction.
+
+A lone caller is committed at once. Under load the first of a batch waits ``WINDOW_SECONDS`` for
+company, since answers sent in bursts save more than the sync costs. A batch that fails because of
+one of its items is bisected, so that the bad one fails alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import sqlalchemy as sa
+
+from ibs_notify.domain.errors import ResourceExhausted, Unavailable
+from ibs_notify.store.engine import Database
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+WINDOW_SECONDS = 0.002
+MAX_BATCH = 1000
+
+
+class GroupCommit(Generic[Item, Result]):
+    """Collects items and commits them by ``commit``, which answers one result for each, in order.
+
+    ``submit`` returns after the transaction is durable. What ``commit`` raises for a single item is
+    raised to that item's caller; a database that is full or away fails all of a batch alike.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        commit: Callable[[sa.Connection, Sequence[Item]], Sequence[Result]],
+        *,
+        window: float = WINDOW_SECONDS,
+        max_batch: int = MAX_BATCH,
+    ) -> None:
+        self._database = database
+        self._commit = commit
+        self._window = window
+        self._max_batch = max_batch
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._flusher: asyncio.Task[None] | None = None
+        self._last_batch = 0
+
+    async def submit(self, item: Item) -> Result:
+        """Commit ``item`` with whoever else is waiting."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._waiting.append((item, future))
+        if self._flusher is None:
+            self._flusher = loop.create_task(self._flush_all())
+        return await future
+
+    async def close(self) -> None:
+        """Wait until everything submitted is answered."""
+        if self._flusher is not None:
+            await self._flusher
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._waiting:
+                # The size of the last batch tells whether there is company to wait for.
+                if self._last_batch > 1 and len(self._waiting) < self._max_batch:
+                    await asyncio.sleep(self._window)
+                batch = self._waiting[: self._max_batch]
+                del self._waiting[: self._max_batch]
+                self._last_batch = len(batch)
+                await self._flush(batch)
+        finally:
+            self._flusher = None
+
+    async def _flush(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
+        items = [item for item, _ in batch]
+        try:
+            results = await self._database.write(lambda connection: self._commit(connection, items))
+        except (Unavailable, ResourceExhausted) as error:
+            _fail(batch, error)
+        except Exception as error:  # noqa: BLE001  # it is handed to the callers
+            if len(batch) == 1:
+                _fail(batch, error)
+            else:
+                middle = len(batch) // 2
+                await self._flush(batch[:middle])
+                await self._flush(batch[middle:])
+        else:
+            for (_, future), result in zip(batch, results, strict=True):
+                if not future.done():
+                    future.set_result(result)
+
+
+def _fail(batch: Sequence[tuple[Item, asyncio.Future[Result]]], error: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

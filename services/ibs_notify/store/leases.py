@@ -1,0 +1,76 @@
+"""Leases by the database's clock, with fencing numbers: one holder at a time among replicas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import ColumnElement
+
+from ibs_notify.store.upsert import insert_or_ignore
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """``fence`` grows with every change of holder: work done under an older one must be refused."""
+
+    name: str
+    holder: str
+    fence: int
+
+
+def lease_table(metadata: sa.MetaData, name: str) -> sa.Table:
+    """The table of a service's leases."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("name", sa.String(128), primary_key=True),
+        sa.Column("holder", sa.String(64), nullable=False),
+        sa.Column("fence", sa.BigInteger, nullable=False),
+        sa.Column("expires_at", sa.BigInteger, nullable=False),
+    )
+
+
+def database_now(dialect: str) -> ColumnElement[int]:
+    """The database's clock in microseconds since the epoch."""
+    if dialect == "sqlite":
+        return sa.literal_column(
+            "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)", sa.BigInteger
+        )
+    return sa.literal_column(
+        "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)", sa.BigInteger
+    )
+
+
+def acquire(
+    connection: sa.Connection, table: sa.Table, name: str, holder: str, seconds: float
+) -> Lease | None:
+    """Take or prolong the lease ``name``; ``None`` where another holder has it."""
+    dialect = connection.dialect.name
+    now = database_now(dialect)
+    until = now + int(seconds * 1_000_000)
+    connection.execute(
+        insert_or_ignore(table, dialect).values(name=name, holder="", fence=0, expires_at=0)
+    )
+    mine = table.c.holder == holder
+    free = table.c.expires_at < now
+    row = connection.execute(
+        sa.update(table)
+        .where(table.c.name == name, sa.or_(mine, free))
+        .values(
+            holder=holder,
+            fence=sa.case((mine, table.c.fence), else_=table.c.fence + 1),
+            expires_at=until,
+        )
+        .returning(table.c.fence)
+    ).one_or_none()
+    return Lease(name, holder, row.fence) if row is not None else None
+
+
+def release(connection: sa.Connection, table: sa.Table, lease: Lease) -> None:
+    """Give the lease back, so that another holder need not wait for its end."""
+    connection.execute(
+        sa.update(table)
+        .where(table.c.name == lease.name, table.c.holder == lease.holder)
+        .values(expires_at=0)
+    )

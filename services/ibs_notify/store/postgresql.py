@@ -1,0 +1,88 @@
+"""PostgreSQL by asyncpg: any number of replicas of a service may share it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from ibs_notify.store.engine import Work
+from ibs_notify.store.faults import Fault, fault_of, to_error
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+POOL_SIZE = 8
+_DEADLOCK_TRIES = 5
+
+
+class PostgresDatabase:
+    """Commits with ``synchronous_commit=on``, whatever the role or the database default says."""
+
+    dialect = "postgresql"
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.broken = asyncio.Event()
+        self._engine = engine
+
+    @classmethod
+    async def open(cls, url: sa.URL) -> PostgresDatabase:
+        engine = create_async_engine(
+            url,
+            pool_size=POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            connect_args={
+                "timeout": 5,
+                "command_timeout": 30,
+                "server_settings": {
+                    "synchronous_commit": "on",
+                    "application_name": "ibs-notify",
+                    "idle_in_transaction_session_timeout": "60000",
+                },
+            },
+        )
+        database = cls(engine)
+        try:
+            await database.read(lambda connection: connection.execute(sa.text("SELECT 1")).scalar())
+        except BaseException:
+            await engine.dispose()
+            raise
+        return database
+
+    async def write(self, work: Work[T]) -> T:
+        for attempt in range(1, _DEADLOCK_TRIES + 1):
+            try:
+                async with self._engine.begin() as connection:
+                    return await connection.run_sync(work)
+            except exc.DBAPIError as error:
+                fault = fault_of(error)
+                if fault is Fault.BUSY and attempt < _DEADLOCK_TRIES:
+                    continue
+                if fault is Fault.STATEMENT:
+                    raise
+                raise to_error(fault) from error
+            except (OSError, exc.TimeoutError) as error:
+                raise to_error(Fault.AWAY) from error
+        raise AssertionError("the last try returns or raises")
+
+    async def read(self, work: Work[T]) -> T:
+        try:
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(work)
+        except exc.DBAPIError as error:
+            fault = fault_of(error)
+            if fault is Fault.STATEMENT:
+                raise
+            raise to_error(fault) from error
+        except (OSError, exc.TimeoutError) as error:
+            raise to_error(Fault.AWAY) from error
+
+    async def close(self) -> None:
+        await self._engine.dispose()

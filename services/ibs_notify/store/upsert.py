@@ -1,0 +1,28 @@
+"""The one statement that the two databases spell alike but SQLAlchemy keeps per dialect."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert_or_ignore(table: sa.Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """``INSERT … ON CONFLICT DO NOTHING``: rows whose key is there already are left as they are."""
+    if dialect == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def insert_or_replace(
+    table: sa.Table, dialect: str, *, key: str, columns: tuple[str, ...]
+) -> sqlite.Insert | postgresql.Insert:
+    """``INSERT … ON CONFLICT (key) DO UPDATE`` of ``columns`` with the new values."""
+    if dialect == "sqlite":
+        lite = sqlite.insert(table)
+        return lite.on_conflict_do_update(
+            index_elements=[key], set_={name: lite.excluded[name] for name in columns}
+        )
+    big = postgresql.insert(table)
+    return big.on_conflict_do_update(
+        index_elements=[key], set_={name: big.excluded[name] for name in columns}
+    )

@@ -1,0 +1,64 @@
+"""What every suite shares: the databases, and the rule that a missing peer fails on CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.support.postgres import PostgresServer
+
+ON_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test run's own."""
+    server = PostgresServer.start(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """A fresh, empty database."""
+    name = f"t{uuid4().hex}"
+    postgres.execute(f"CREATE DATABASE {name}")
+    yield postgres.url(name)
+    postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Every test that asks for this runs on both databases."""
+    fixture = "sqlite_url" if request.param == "sqlite" else "postgres_url"
+    url: str = request.getfixturevalue(fixture)
+    return url
+
+
+@pytest.fixture
+def need_peer() -> Callable[[str, str], str]:
+    """``need_peer("postfix", "postfix")``: the path of a program, or a skip that names its package.
+
+    On CI nothing may be missing: there it is a failure.
+    """
+
+    def need(program: str, package: str) -> str:
+        path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+        if path is None:
+            message = f"needs {program} of the Debian package {package} (make peers)"
+            if ON_CI:
+                pytest.fail(message)
+            pytest.skip(message)
+        return path
+
+    return need

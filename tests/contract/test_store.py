@@ -1,0 +1,188 @@
+"""The store keeps its promises on every database."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from ibs_notify.domain.errors import Unavailable
+from ibs_notify.store import engine, leases
+from ibs_notify.store.engine import Database, open_database
+from ibs_notify.store.group_commit import GroupCommit
+from ibs_notify.store.upsert import insert_or_ignore, insert_or_replace
+
+METADATA = sa.MetaData()
+NUMBERS = sa.Table(
+    "numbers",
+    METADATA,
+    sa.Column("number", sa.BigInteger, primary_key=True),
+    sa.Column("word", sa.Text, nullable=False, default=""),
+)
+LEASES = leases.lease_table(METADATA, "leases")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = await open_database(database_url)
+    await database.write(METADATA.create_all)
+    yield database
+    await database.close()
+
+
+def insert(connection: sa.Connection, numbers: Sequence[int]) -> list[int]:
+    connection.execute(sa.insert(NUMBERS), [{"number": number} for number in numbers])
+    return [number * 10 for number in numbers]
+
+
+async def stored(database: Database) -> list[int]:
+    return list(
+        await database.read(
+            lambda c: (
+                c.execute(sa.select(NUMBERS.c.number).order_by(NUMBERS.c.number)).scalars().all()
+            )
+        )
+    )
+
+
+async def test_what_write_returned_is_there_for_a_new_connection(
+    database: Database, database_url: str
+) -> None:
+    await database.write(lambda c: insert(c, [1, 2]))
+    other = await open_database(database_url)
+    assert await stored(other) == [1, 2]
+    await other.close()
+
+
+async def test_a_write_that_raises_leaves_nothing(database: Database) -> None:
+    def half(connection: sa.Connection) -> None:
+        insert(connection, [1])
+        raise ValueError("on purpose")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        await database.write(half)
+    assert await stored(database) == []
+
+
+async def test_writes_at_the_same_time_all_arrive(database: Database) -> None:
+    await asyncio.gather(
+        *(database.write(lambda c, n=n: insert(c, [n])) for n in range(50))  # type: ignore[misc]  # a loop variable as default
+    )
+    assert await stored(database) == list(range(50))
+
+
+async def test_rows_whose_key_is_there_are_ignored_or_replaced_as_asked(database: Database) -> None:
+    def work(connection: sa.Connection) -> list[tuple[int, str]]:
+        dialect = connection.dialect.name
+        rows = [{"number": 1, "word": "first"}]
+        connection.execute(insert_or_ignore(NUMBERS, dialect), rows)
+        connection.execute(insert_or_ignore(NUMBERS, dialect), [{"number": 1, "word": "second"}])
+        kept = connection.execute(sa.select(NUMBERS)).one()
+        connection.execute(
+            insert_or_replace(NUMBERS, dialect, key="number", columns=("word",)),
+            [{"number": 1, "word": "third"}],
+        )
+        replaced = connection.execute(sa.select(NUMBERS)).one()
+        return [tuple(kept), tuple(replaced)]
+
+    assert await database.write(work) == [(1, "first"), (1, "third")]
+
+
+async def test_group_commit_answers_everybody_in_few_transactions(database: Database) -> None:
+    batches: list[int] = []
+
+    def commit(connection: sa.Connection, items: Sequence[int]) -> list[int]:
+        batches.append(len(items))
+        return insert(connection, items)
+
+    group = GroupCommit(database, commit)
+    answers = await asyncio.gather(*(group.submit(number) for number in range(200)))
+    assert answers == [number * 10 for number in range(200)]
+    assert await stored(database) == list(range(200))
+    assert len(batches) < 20
+
+
+async def test_group_commit_bisects_so_that_one_bad_item_fails_alone(database: Database) -> None:
+    def commit(connection: sa.Connection, items: Sequence[int]) -> list[int]:
+        if 7 in items:
+            raise ValueError("seven is bad")
+        return insert(connection, items)
+
+    group = GroupCommit(database, commit)
+    answers = await asyncio.gather(
+        *(group.submit(number) for number in range(16)), return_exceptions=True
+    )
+    bad = [number for number, answer in enumerate(answers) if isinstance(answer, ValueError)]
+    assert bad == [7]
+    assert await stored(database) == [number for number in range(16) if number != 7]
+
+
+async def test_group_commit_lets_a_caller_go_without_losing_the_others(database: Database) -> None:
+    group: GroupCommit[int, int] = GroupCommit(database, insert)
+    gone = asyncio.ensure_future(group.submit(1))
+    stays = asyncio.ensure_future(group.submit(2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert await stays == 20
+    assert await stored(database) == [1, 2]
+
+
+async def test_a_lease_has_one_holder_and_its_fence_grows_with_each_change(
+    database: Database,
+) -> None:
+    def take(holder: str, seconds: float = 60.0) -> leases.Lease | None:
+        return leases.acquire(connection, LEASES, "release", holder, seconds)
+
+    def work(c: sa.Connection) -> None:
+        nonlocal connection
+        connection = c
+        first = take("a")
+        assert first is not None
+        assert take("b") is None
+        assert take("a") == first
+        leases.release(c, LEASES, first)
+        second = take("b", seconds=-1.0)
+        assert second is not None
+        assert second.fence == first.fence + 1
+        third = take("a")
+        assert third is not None
+        assert third.fence == second.fence + 1
+
+    connection: sa.Connection
+    await database.write(work)
+
+
+async def test_the_databases_clock_agrees_with_ours_to_the_second(database: Database) -> None:
+    import time
+
+    micros = await database.read(
+        lambda c: c.execute(sa.select(leases.database_now(c.dialect.name))).scalar_one()
+    )
+    assert abs(micros / 1e6 - time.time()) < 1.0
+
+
+async def test_sqlite_locked_by_another_process_is_unavailable_and_recovers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_RETRY_SECONDS", 0.05)
+    path = tmp_path / "locked.db"
+    database = await open_database(f"sqlite:///{path}")
+    await database.write(METADATA.create_all)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unavailable, match="locked"):
+        await database.write(lambda c: insert(c, [1]))
+    other.execute("ROLLBACK")
+    other.close()
+    await database.write(lambda c: insert(c, [2]))
+    assert await stored(database) == [2]
+    await database.close()
+
+
+async def test_a_database_that_is_not_there_is_said_so() -> None:
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        await open_database("postgresql://nobody@127.0.0.1:1/none")

