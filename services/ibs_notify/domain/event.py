@@ -12,6 +12,10 @@ from ibs_notify.domain.severity import Severity
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+def _nothing() -> Mapping[str, str]:
+    return NOTHING
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One event, validated. Text is kept as the emitter wrote it.
@@ -32,8 +36,8 @@ class Event:
     resource: str = ""
     canonical_resource: str = ""
     task_url: str = ""
-    links: Mapping[str, str] = field(default=NOTHING)
-    labels: Mapping[str, str] = field(default=NOTHING)
+    links: Mapping[str, str] = field(default_factory=_nothing)
+    labels: Mapping[str, str] = field(default_factory=_nothing)
     groups: tuple[str, ...] = ()
     dedup_key: str = ""
 

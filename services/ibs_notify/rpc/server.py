@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from ibs_notify.rpc.interceptors import ErrorInterceptor
-
-log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 STOP_GRACE_SECONDS = 3.0
@@ -71,13 +66,3 @@ class RpcServer:
         """Refuse new calls, let those under way end, then close."""
         await self._health.enter_graceful_shutdown()
         await self.grpc_server.stop(STOP_GRACE_SECONDS)
-
-
-async def until_signalled(on_signal: Callable[[], None] = lambda: None) -> None:
-    """Return on SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
-    on_signal()

@@ -21,6 +21,11 @@ Result = TypeVar("Result")
 
 WINDOW_SECONDS = 0.002
 MAX_BATCH = 1000
+"""The most weight that one transaction takes."""
+
+
+def _one(_item: object) -> int:
+    return 1
 
 
 class GroupCommit(Generic[Item, Result]):
@@ -28,6 +33,7 @@ class GroupCommit(Generic[Item, Result]):
 
     ``submit`` returns after the transaction is durable. What ``commit`` raises for a single item is
     raised to that item's caller; a database that is full or away fails all of a batch alike.
+    ``weigh`` tells how many rows an item is, so that a transaction stays bounded.
     """
 
     def __init__(
@@ -36,12 +42,12 @@ class GroupCommit(Generic[Item, Result]):
         commit: Callable[[sa.Connection, Sequence[Item]], Sequence[Result]],
         *,
         window: float = WINDOW_SECONDS,
-        max_batch: int = MAX_BATCH,
+        weigh: Callable[[Item], int] = _one,
     ) -> None:
         self._database = database
         self._commit = commit
         self._window = window
-        self._max_batch = max_batch
+        self._weigh = weigh
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._flusher: asyncio.Task[None] | None = None
         self._last_batch = 0
@@ -64,14 +70,25 @@ class GroupCommit(Generic[Item, Result]):
         try:
             while self._waiting:
                 # The size of the last batch tells whether there is company to wait for.
-                if self._last_batch > 1 and len(self._waiting) < self._max_batch:
+                if self._last_batch > 1 and len(self._waiting) < MAX_BATCH:
                     await asyncio.sleep(self._window)
-                batch = self._waiting[: self._max_batch]
-                del self._waiting[: self._max_batch]
+                batch = self._next_batch()
                 self._last_batch = len(batch)
                 await self._flush(batch)
         finally:
             self._flusher = None
+
+    def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        """As many as weigh ``MAX_BATCH`` together, at least one."""
+        weight, count = 0, 0
+        for item, _ in self._waiting:
+            weight += self._weigh(item)
+            if count and weight > MAX_BATCH:
+                break
+            count += 1
+        batch = self._waiting[:count]
+        del self._waiting[:count]
+        return batch
 
     async def _flush(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         items = [item for item, _ in batch]

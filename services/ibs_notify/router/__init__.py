@@ -1,0 +1,1 @@
+"""Service 2: takes events and decides who hears of each. Read ``pipeline`` first."""

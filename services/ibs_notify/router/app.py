@@ -1,0 +1,97 @@
+"""The Router's composition root: the only file that builds adapters and ties them together."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Self
+from uuid import uuid4
+
+from ibs_notify.domain.clock import Clock, SystemClock
+from ibs_notify.router.delivery_client import DeliveryClient
+from ibs_notify.router.intake import Intake
+from ibs_notify.router.match import RoutingTable, build_table
+from ibs_notify.router.outbox import Outbox
+from ibs_notify.router.repository import insert_events
+from ibs_notify.router.servicer import RouterServicer
+from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.lifecycle import run_beside
+from ibs_notify.rpc.server import RpcServer
+from ibs_notify.settings import Settings
+from ibs_notify.snapshot.model import Snapshot
+from ibs_notify.snapshot.watcher import ConfigWatcher
+from ibs_notify.store.engine import open_database
+from ibs_notify.store.free_space import FreeSpace
+from ibs_notify.store.group_commit import GroupCommit
+from ibs_notify.store.migrate import upgrade
+from ironcore.notification.v1.router_service_pb2_grpc import add_RouterServiceServicer_to_server
+
+SERVICE = "ironcore.notification.v1.RouterService"
+
+
+class RouterApp:
+    """A running Router: ``async with RouterApp(settings) as app``. Stops in reverse order."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._stack = AsyncExitStack()
+        self._table: RoutingTable | None = None
+        self._has_table = asyncio.Event()
+        self.port = 0
+        self.broken = asyncio.Event()
+        self._server = RpcServer(
+            settings.router_address, SERVICE, reflect=settings.profile == "development"
+        )
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings, clock = self._settings, self._clock
+        settings.home.mkdir(parents=True, exist_ok=True)
+        database = await open_database(settings.database_url("router"))
+        self.broken = database.broken
+        stack.push_async_callback(database.close)
+        await upgrade(database, "router")
+
+        delivery_channel = await stack.enter_async_context(open_channel(settings.delivery_address))
+        config_channel = await stack.enter_async_context(open_channel(settings.config_address))
+        delivery = DeliveryClient(delivery_channel)
+        outbox = Outbox(database, delivery, clock, holder=uuid4().hex)
+        run_beside(stack, outbox.run())
+        commit = GroupCommit(database, insert_events, weigh=len)
+        stack.push_async_callback(commit.close)
+        watcher = ConfigWatcher(
+            config_channel, settings.home / "router-snapshot.pb", include_secrets=False
+        )
+        watcher.on_change(self._swap)
+        run_beside(stack, watcher.run())
+
+        intake = Intake(
+            commit,
+            lambda: self._table,
+            clock,
+            FreeSpace(settings.home, clock),
+            on_stored=outbox.nudge,
+        )
+        servicer = RouterServicer(intake, database, delivery, watcher, clock)
+        add_RouterServiceServicer_to_server(servicer, self._server.grpc_server)
+        await self._server.start()
+        self.port = self._server.port
+        stack.push_async_callback(self._server.stop)
+        run_beside(stack, self._serve_when_ready())
+
+    def _swap(self, snapshot: Snapshot) -> None:
+        self._table = build_table(snapshot)
+        self._has_table.set()
+
+    async def _serve_when_ready(self) -> None:
+        await self._has_table.wait()
+        await self._server.set_serving(True)

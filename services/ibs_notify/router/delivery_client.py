@@ -1,0 +1,69 @@
+"""The Delivery service over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc
+
+from ibs_notify.router.ports import DeliveryId, Handoff
+from ibs_notify.rpc.status import from_rpc_error
+from ironcore.notification.v1 import delivery_pb2, delivery_service_pb2
+from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
+
+DELIVER_SECONDS = 20.0
+_PAGE = 10_000
+
+
+class DeliveryClient:
+    """Implements ``ports.DeliveryPort``."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = DeliveryServiceStub(channel)
+
+    async def deliver(self, handoffs: Sequence[Handoff]) -> None:
+        request = delivery_service_pb2.DeliverRequest()
+        for each in handoffs:
+            message = request.handoffs.add(
+                delivery_id=each.delivery_id,
+                obligation_id=f"{each.event_id}/{each.position}",
+                target_uid=each.target_uid,
+                target=each.target,
+                group=each.group,
+                subscription_uid=each.subscription_uid,
+                kind=delivery_pb2.DELIVERY_KIND_EVENT,
+                recipients=each.recipients,
+                revision=each.revision,
+            )
+            message.event.MergeFromString(each.body)
+        try:
+            await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+
+    async def all_ids(self) -> Sequence[DeliveryId]:
+        ids: list[DeliveryId] = []
+        token = ""
+        try:
+            while True:
+                page = await self._stub.ListObligationIds(
+                    delivery_service_pb2.ListObligationIdsRequest(
+                        page_size=_PAGE, page_token=token
+                    ),
+                    timeout=DELIVER_SECONDS,
+                )
+                ids.extend(_delivery_id(each) for each in page.ids)
+                token = page.next_page_token
+                if not token:
+                    return ids
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from error
+
+
+def _delivery_id(message: delivery_service_pb2.ObligationId) -> DeliveryId:
+    name = delivery_pb2.DeliveryState.Name(message.state)
+    return DeliveryId(
+        message.delivery_id,
+        name.removeprefix("DELIVERY_STATE_").lower(),
+        message.kind != delivery_pb2.DELIVERY_KIND_EVENT,
+    )

@@ -1,0 +1,38 @@
+"""What can become of an obligation in the Router, and the names of the reasons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """The ledger's states on this side. Open is only ``READY``."""
+
+    READY = "ready"
+    HANDED_OFF = "handed_off"
+    SILENCED = "silenced"
+    SUPPRESSED = "suppressed"
+    COALESCED = "coalesced"
+    COLLAPSED = "collapsed"
+
+
+class Reason(StrEnum):
+    """Why. Logs, metrics, explanations and tests use these names."""
+
+    RULE_MATCHED = "RULE_MATCHED"
+    RULE_UNREADABLE = "RULE_UNREADABLE"
+    """The rule is of a later release; a missed alert is worse than an extra one."""
+    RECORDED = "RECORDED"
+    """For a metric server: it records every matching event."""
+    DESTINATION_TAKEN = "DESTINATION_TAKEN"
+    """Another group's route took the event to the same destination first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``pointer`` names what a closed obligation points to: a silence, an event, an obligation."""
+
+    state: State
+    reason: Reason
+    pointer: str = ""

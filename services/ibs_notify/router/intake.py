@@ -1,0 +1,154 @@
+"""Emit: from the message on the wire to an answer that is durable. The edge of the Router."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from urllib.parse import quote
+
+from ibs_notify.domain import bounds
+from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.errors import (
+    AlreadyExists,
+    InvalidArgument,
+    NotificationError,
+    Reason,
+    Unavailable,
+)
+from ibs_notify.domain.failpoints import hit
+from ibs_notify.domain.severity import Severity
+from ibs_notify.router.identity import EventIds
+from ibs_notify.router.match import RoutingTable
+from ibs_notify.router.pipeline import route
+from ibs_notify.router.repository import Known, NewEvent
+from ibs_notify.router.views import emit_response
+from ibs_notify.rpc.convert import event_from_proto
+from ibs_notify.store.free_space import FreeSpace
+from ibs_notify.store.group_commit import GroupCommit
+from ironcore.notification.v1 import event_pb2, router_service_pb2
+
+Answer = router_service_pb2.EmitResponse | NotificationError
+Commit = GroupCommit[Sequence[NewEvent], Sequence[Known | None]]
+
+
+class Intake:
+    """Validates, routes and stores events; ``table`` returns the routing table in force."""
+
+    def __init__(
+        self,
+        commit: Commit,
+        table: Callable[[], RoutingTable | None],
+        clock: Clock,
+        free_space: FreeSpace,
+        on_stored: Callable[[], None],
+    ) -> None:
+        self._commit = commit
+        self._table = table
+        self._clock = clock
+        self._free_space = free_space
+        self._on_stored = on_stored
+        self._ids = EventIds()
+
+    async def accept(self, messages: Sequence[event_pb2.Event]) -> list[Answer]:
+        """An answer for each of ``messages``, in order, after all of them are on disk.
+
+        ``Unavailable`` and ``ResourceExhausted`` are raised and concern all: nothing was stored.
+        """
+        table = self._table()
+        if table is None:
+            raise Unavailable(
+                Reason.NOT_READY,
+                "the Router has no configuration yet",
+                advice="is Config running? Retrying is safe",
+            )
+        self._free_space.require()
+        now = self._clock.now()
+        prepared = [self._prepare(message, table, now) for message in messages]
+        events = [each[0] for each in prepared if not isinstance(each, NotificationError)]
+        known = iter(await self._commit.submit(events) if events else ())
+        hit("router.after_commit")
+        self._on_stored()
+        return [
+            each if isinstance(each, NotificationError) else _answer(each, next(known))
+            for each in prepared
+        ]
+
+    def _prepare(
+        self, message: event_pb2.Event, table: RoutingTable, now: datetime
+    ) -> tuple[NewEvent, router_service_pb2.EmitResponse] | InvalidArgument:
+        event, faults = event_from_proto(message, now)
+        faults += bounds.faults_of(event)
+        if faults:
+            return InvalidArgument.of(faults, Reason.EVENT_INVALID)
+        content_hash = _content_hash(message) if event.event_id else b""
+        event_id = event.event_id or self._ids.next(now)
+        _complete(message, event_id, event.severity, event.timestamp, table.public_url)
+        routing = route(table, event)
+        answer = emit_response(event_id, routing)
+        new = NewEvent(
+            event_id=event_id,
+            received_at=now,
+            revision=table.revision,
+            severity=event.severity.value,
+            type=event.type,
+            resource=_printable(event.canonical_resource),
+            actor=_printable(event.actor),
+            task_id=_printable(event.task_id),
+            content_hash=content_hash,
+            body=message.SerializeToString(),
+            answer=answer.SerializeToString(),
+            routing=routing,
+        )
+        return new, answer
+
+
+def _answer(
+    prepared: tuple[NewEvent, router_service_pb2.EmitResponse], known: Known | None
+) -> Answer:
+    new, answer = prepared
+    if known is None:
+        return answer
+    if not known.same:
+        return AlreadyExists(
+            Reason.EVENT_ID_REUSED,
+            f"event_id {new.event_id!r} was used before with other content",
+            advice="give each event an id of its own, or leave it to the Router",
+        )
+    first = router_service_pb2.EmitResponse.FromString(known.answer)
+    first.duplicate = True
+    return first
+
+
+def _content_hash(message: event_pb2.Event) -> bytes:
+    """Of what the emitter sent, before anything is filled in."""
+    return hashlib.blake2b(message.SerializeToString(deterministic=True), digest_size=16).digest()
+
+
+def _complete(
+    message: event_pb2.Event,
+    event_id: str,
+    severity: Severity,
+    timestamp: datetime,
+    public_url: str,
+) -> None:
+    """Fill in what the emitter left out."""
+    if not message.event_id:
+        message.event_id = event_id
+    if not message.severity:
+        message.severity = event_pb2.Severity.ValueType(severity.value)
+    if not message.HasField("timestamp"):
+        message.timestamp.FromDatetime(timestamp)
+    if public_url and message.task_id:
+        task = quote(message.task_id, safe="")
+        if not message.task_url:
+            message.task_url = f"{public_url}/#tasks/{task}"
+        if "task_log" not in message.links:
+            message.links["task_log"] = f"{public_url}/api2/json/tasks/{task}/log"
+
+
+def _printable(text: str) -> str:
+    """For an index column: no database refuses it and no list is broken by it."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

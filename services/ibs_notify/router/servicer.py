@@ -1,0 +1,146 @@
+"""RouterService: proto in, use case, proto out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import grpc
+
+from ibs_notify.domain.bounds import MAX_BATCH
+from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.errors import (
+    InvalidArgument,
+    NotFound,
+    NotificationError,
+    Reason,
+    Unimplemented,
+)
+from ibs_notify.router import books, views
+from ibs_notify.router.intake import Intake
+from ibs_notify.router.ledger import balance
+from ibs_notify.router.listing import EventPage
+from ibs_notify.router.ports import DeliveryPort
+from ibs_notify.snapshot.watcher import ConfigWatcher
+from ibs_notify.store.engine import Database
+from ironcore.notification.v1 import event_pb2
+from ironcore.notification.v1 import router_service_pb2 as pb
+from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceServicer
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class RouterServicer(RouterServiceServicer):
+    """The rpcs; errors are raised and become statuses in ``rpc.interceptors``."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        database: Database,
+        delivery: DeliveryPort,
+        watcher: ConfigWatcher,
+        clock: Clock,
+    ) -> None:
+        self._intake = intake
+        self._database = database
+        self._delivery = delivery
+        self._watcher = watcher
+        self._clock = clock
+
+    async def Emit(self, request: pb.EmitRequest, context: Context) -> pb.EmitResponse:
+        answer = (await self._intake.accept((request.event,)))[0]
+        if isinstance(answer, NotificationError):
+            raise answer
+        return answer
+
+    async def EmitBatch(
+        self, request: pb.EmitBatchRequest, context: Context
+    ) -> pb.EmitBatchResponse:
+        return pb.EmitBatchResponse(results=await self._emit_all(request.events))
+
+    async def EmitStream(
+        self, request_iterator: AsyncIterator[pb.EmitStreamRequest], context: Context
+    ) -> AsyncIterator[pb.EmitStreamResponse]:
+        async for request in request_iterator:
+            yield pb.EmitStreamResponse(results=await self._emit_all(request.events))
+
+    async def _emit_all(self, messages: Sequence[event_pb2.Event]) -> list[pb.EmitResult]:
+        if len(messages) > MAX_BATCH:
+            raise InvalidArgument(
+                Reason.FIELD_INVALID,
+                f"events: {len(messages)} are more than {MAX_BATCH}",
+                advice="send them in several batches",
+            )
+        return [views.emit_result(answer) for answer in await self._intake.accept(messages)]
+
+    async def ListEvents(
+        self, request: pb.ListEventsRequest, context: Context
+    ) -> pb.ListEventsResponse:
+        page = EventPage(request, self._clock.now())
+        found, token = await self._database.read(page.read)
+        return pb.ListEventsResponse(
+            events=[views.event_record(each) for each in found], next_page_token=token
+        )
+
+    async def GetEvent(self, request: pb.GetEventRequest, context: Context) -> pb.GetEventResponse:
+        found = await self._database.read(lambda c: books.get_event(c, request.event_id))
+        if found is None:
+            raise NotFound(
+                Reason.EVENT_NOT_FOUND,
+                f"there is no event {request.event_id!r}",
+                advice="list those that there are with: event list",
+            )
+        return pb.GetEventResponse(event=views.event_record(found))
+
+    async def VerifyLedger(
+        self, request: pb.VerifyLedgerRequest, context: Context
+    ) -> pb.VerifyLedgerResponse:
+        # The order of these three reads is what makes the comparison sound: see ``balance``.
+        written = await self._database.read(books.read_books)
+        deliveries = await self._delivery.all_ids()
+        released = await self._database.read(books.released_ids)
+        return views.ledger_response(balance(written, deliveries, released))
+
+    async def AwaitConfig(
+        self, request: pb.RouterServiceAwaitConfigRequest, context: Context
+    ) -> pb.RouterServiceAwaitConfigResponse:
+        snapshot = await self._watcher.at_least(request.revision)
+        return pb.RouterServiceAwaitConfigResponse(revision=snapshot.revision)
+
+    async def WatchEvents(
+        self, request: pb.WatchEventsRequest, context: Context
+    ) -> AsyncIterator[pb.WatchEventsResponse]:
+        raise _later("WatchEvents")
+        yield  # makes this a stream
+
+    async def SummarizeEvents(
+        self, request: pb.SummarizeEventsRequest, context: Context
+    ) -> pb.SummarizeEventsResponse:
+        raise _later("SummarizeEvents")
+
+    async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
+        raise _later("Explain")
+
+    async def CreateSilence(
+        self, request: pb.CreateSilenceRequest, context: Context
+    ) -> pb.CreateSilenceResponse:
+        raise _later("CreateSilence")
+
+    async def ListSilences(
+        self, request: pb.ListSilencesRequest, context: Context
+    ) -> pb.ListSilencesResponse:
+        raise _later("ListSilences")
+
+    async def ExpireSilence(
+        self, request: pb.ExpireSilenceRequest, context: Context
+    ) -> pb.ExpireSilenceResponse:
+        raise _later("ExpireSilence")
+
+    async def GetGroupStatus(
+        self, request: pb.GetGroupStatusRequest, context: Context
+    ) -> pb.GetGroupStatusResponse:
+        raise _later("GetGroupStatus")
+
+
+def _later(name: str) -> Unimplemented:
+    return Unimplemented(Reason.NOT_IMPLEMENTED, f"{name} is not yet of this release")

@@ -1,0 +1,75 @@
+"""How a service lives: tasks beside the server, a signal to stop, a storage that may break."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from typing import Any, Protocol, Self
+
+import uvloop
+
+from ibs_notify.domain.errors import NotificationError
+from ibs_notify.rpc.logs import configure_logging
+from ibs_notify.settings import ServiceName, Settings, load
+
+log = logging.getLogger(__name__)
+
+
+def run_beside(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Run ``work`` until ``stack`` closes. A task that dies takes the service with it."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_die_of)
+    stack.push_async_callback(_end, task)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _die_of(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("a part of the service failed; stopping", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
+
+
+class App(Protocol):
+    """A service that runs while it is entered."""
+
+    port: int
+    broken: asyncio.Event
+    """Set when the storage failed in a way that only a restart can judge."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+def run_service(service: ServiceName, build: Callable[[Settings], App]) -> int:
+    """The process of a service, from settings to exit code: 0 stopped by a signal, 1 failed."""
+    try:
+        settings = load()
+        configure_logging(service, settings.log_level)
+        return uvloop.run(_serve(build(settings)))
+    except (NotificationError, OSError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201  # there may be no log yet
+        return 1
+
+
+async def _serve(app: App) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with app:
+        log.info("listening on port %d", app.port)
+        waits = [asyncio.ensure_future(event.wait()) for event in (stop, app.broken)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        return 1 if app.broken.is_set() else 0

@@ -1,0 +1,1 @@
+"""The configuration as Router and Delivery hold it: watched, immutable, kept on disk."""

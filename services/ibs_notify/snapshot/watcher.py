@@ -1,0 +1,134 @@
+"""Follows Config's watch and keeps the last good snapshot, so that Config may be away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from ibs_notify.domain.errors import NotificationError, OutOfRange
+from ibs_notify.rpc.status import from_rpc_error
+from ibs_notify.snapshot.model import Snapshot
+from ibs_notify.snapshot.state import WatchedState
+from ironcore.notification.v1 import config_service_pb2 as pb
+from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+class ConfigWatcher:
+    """``current`` is the newest complete snapshot, or ``None`` before the first.
+
+    ``path`` is where it is kept between starts; it holds ciphertexts at most.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, path: Path, *, include_secrets: bool) -> None:
+        self._stub = ConfigServiceStub(channel)
+        self._path = path
+        self._include_secrets = include_secrets
+        self._state = WatchedState()
+        self._resume_token = ""
+        self._listeners: list[Callable[[Snapshot], None]] = []
+        self._changed = asyncio.Event()
+        self.current: Snapshot | None = None
+
+    def on_change(self, listener: Callable[[Snapshot], None]) -> None:
+        """Call ``listener`` in the event loop with each snapshot, the one from disk included."""
+        self._listeners.append(listener)
+
+    async def at_least(self, revision: int) -> Snapshot:
+        """Wait until ``revision`` or a later one is in force."""
+        while self.current is None or self.current.revision < revision:
+            await self._changed.wait()
+        return self.current
+
+    async def run(self) -> None:
+        """Load what is on disk, then follow Config until cancelled."""
+        self._load()
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                async for revision in self._follow():
+                    pause = FIRST_PAUSE_SECONDS
+                    self._swap(revision)
+            except grpc.aio.AioRpcError as error:
+                self._log_loss(from_rpc_error(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _follow(self) -> AsyncIterator[int]:
+        """Yield each revision once the state holds all of it."""
+        fresh = not self._resume_token
+        items: list[pb.WatchConfigResponse] = []
+        request = pb.WatchConfigRequest(
+            resume_token=self._resume_token, include_secrets=self._include_secrets
+        )
+        async for item in self._stub.WatchConfig(request):
+            if item.WhichOneof("item") != "current":
+                items.append(item)
+                continue
+            if fresh:
+                self._state, fresh = WatchedState(), False
+            self._state.apply(items, item.revision)
+            self._resume_token = item.resume_token
+            items = []
+            yield item.revision
+
+    def _swap(self, revision: int) -> None:
+        if self.current is not None and self.current.revision == revision:
+            return
+        if self.current is not None and self.current.revision > revision:
+            log.warning(
+                "the configuration went back from %d to %d", self.current.revision, revision
+            )
+        _write_durably(self._path, self._state.to_proto().SerializeToString())
+        self._publish()
+        log.info("configuration revision %d is in force", revision)
+
+    def _publish(self) -> None:
+        self.current = self._state.to_snapshot()
+        for listener in self._listeners:
+            listener(self.current)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _load(self) -> None:
+        try:
+            kept = pb.ConfigSnapshot.FromString(self._path.read_bytes())
+        except FileNotFoundError:
+            return
+        except (OSError, DecodeError) as error:
+            log.warning("the kept configuration %s cannot be read: %s", self._path, error)
+            return
+        self._state = WatchedState(kept)
+        self._publish()
+        log.info("configuration revision %d is in force, from disk", kept.revision)
+
+    def _log_loss(self, error: NotificationError) -> None:
+        if isinstance(error, OutOfRange):
+            self._resume_token = ""
+        log.warning("the watch of the configuration ended: %s", error.message)
+
+
+def _write_durably(path: Path, content: bytes) -> None:
+    """Replace the file's content so that a crash leaves the old or the new one, whole."""
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    temporary.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,44 @@
+"""Many rows at once, past SQLAlchemy's handling of parameters, which costs more than SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+
+class Bulk:
+    """A statement that is compiled once for each dialect and run with plain tuples.
+
+    The tuples are in the order of the statement's parameters; ``parameters`` names that order.
+    """
+
+    def __init__(self, statement: sa.Insert | sa.Update, parameters: Sequence[str]) -> None:
+        self._statement = statement
+        self._parameters = tuple(parameters)
+        self._compiled: dict[str, str] = {}
+
+    def run(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Execute for every row; an empty sequence does nothing."""
+        if rows:
+            connection.exec_driver_sql(self._sql(connection), list(rows))
+
+    def _sql(self, connection: sa.Connection) -> str:
+        name = connection.dialect.name
+        sql = self._compiled.get(name)
+        if sql is None:
+            compiled = self._statement.compile(
+                dialect=connection.dialect, column_keys=list(self._parameters)
+            )
+            order = tuple(getattr(compiled, "positiontup", None) or ())
+            if order != self._parameters:
+                raise ValueError(f"parameters are in the order {order}, not {self._parameters}")
+            sql = self._compiled[name] = str(compiled)
+        return sql
+
+
+def bulk_insert(table: sa.Table) -> Bulk:
+    """Insert rows that give every column, in the table's order."""
+    names = [column.name for column in table.columns]
+    return Bulk(sa.insert(table), names)
