@@ -1,0 +1,84 @@
+"""From an event to what a template sees, and to the standard webhook payload."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from ibs_notify.domain.event import Event
+
+MOST_ROWS: Final = 100
+"""How many events of a digest or a summary a template sees; ``more`` counts the rest."""
+
+_PAYLOAD_FIELDS: Final = (
+    "event_id",
+    "type",
+    "severity",
+    "subject",
+    "summary",
+    "task_id",
+    "actor",
+    "resource",
+    "timestamp",
+    "task_url",
+    "links",
+)
+
+
+def event_context(
+    event: Event, *, suppressed: int = 0, rows: Sequence[Event] = ()
+) -> dict[str, Any]:
+    """The variables of a template, as ``shapes.VARIABLES`` declares them.
+
+    ``suppressed`` is how many identical events were held back since the last notification;
+    ``rows`` are the events that a digest or a summary stands for, of which the first ``MOST_ROWS``
+    are shown. A field that the event does not have is an empty string, list or map.
+    """
+    return {
+        "event": _record(event),
+        "suppressed": suppressed,
+        "rows": [_record(row) for row in rows[:MOST_ROWS]],
+        "more": max(0, len(rows) - MOST_ROWS),
+    }
+
+
+def standard_payload(event: Event) -> dict[str, Any]:
+    """The product's standard webhook payload: its fields, in its order.
+
+    All eleven fields are always there; ``labels`` follows where the event has any.
+    """
+    return payload_of(_record(event))
+
+
+def payload_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The standard payload of the ``event`` of a context."""
+    payload = {name: record[name] for name in _PAYLOAD_FIELDS}
+    if record["labels"]:
+        payload["labels"] = record["labels"]
+    return payload
+
+
+def rfc3339(moment: datetime) -> str:
+    """``2026-05-21T02:14:35Z``: UTC, whole seconds (RFC 3339 section 5.6)."""
+    plain = moment.astimezone(UTC).replace(tzinfo=None)
+    return plain.isoformat(timespec="seconds") + "Z"
+
+
+def _record(event: Event) -> dict[str, Any]:
+    return {
+        "event_id": event.event_id,
+        "type": event.type,
+        "severity": event.severity.label,
+        "subject": event.subject,
+        "summary": event.summary,
+        "task_id": event.task_id,
+        "actor": event.actor,
+        "resource": event.resource,
+        "timestamp": rfc3339(event.timestamp),
+        "task_url": event.task_url,
+        "links": dict(event.links),
+        "labels": dict(event.labels),
+        "source": event.source,
+        "groups": list(event.groups),
+    }
