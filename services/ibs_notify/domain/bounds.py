@@ -20,15 +20,6 @@ MAX_GROUPS = 32
 MAX_BATCH = 1000
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9._:/-]*")
-_TEXTS = (
-    ("subject", 1000),
-    ("summary", 32_768),
-    ("task_id", 512),
-    ("actor", 256),
-    ("resource", 1024),
-    ("task_url", 2048),
-    ("dedup_key", 256),
-)
 
 
 def faults_of(event: Event) -> list[FieldViolation]:
@@ -51,10 +42,17 @@ def faults_of(event: Event) -> list[FieldViolation]:
                 f"is not of at most {MAX_EVENT_ID} letters, digits, '.', '_', ':', '-' and '/'",
             )
         )
-    for name, most in _TEXTS:
-        length = len(getattr(event, name))
-        if length > most:
-            faults.append(FieldViolation(name, f"has {length} characters; at most {most}"))
+    for name, text, most in (
+        ("subject", event.subject, 1000),
+        ("summary", event.summary, 32_768),
+        ("task_id", event.task_id, 512),
+        ("actor", event.actor, 256),
+        ("resource", event.resource, 1024),
+        ("task_url", event.task_url, 2048),
+        ("dedup_key", event.dedup_key, 256),
+    ):
+        if len(text) > most:
+            faults.append(FieldViolation(name, f"has {len(text)} characters; at most {most}"))
     if event.links:
         faults += _map_faults("links", event.links, MAX_LINKS, MAX_LINK)
     if event.labels:

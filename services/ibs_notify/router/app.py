@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.router.delivery_client import DeliveryClient
+from ibs_notify.router.in_force import InForce
 from ibs_notify.router.intake import Intake
-from ibs_notify.router.match import RoutingTable, build_table
 from ibs_notify.router.outbox import Outbox
 from ibs_notify.router.repository import insert_events
 from ibs_notify.router.servicer import RouterServicer
@@ -18,7 +18,6 @@ from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import run_beside
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.settings import Settings
-from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.snapshot.watcher import ConfigWatcher
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.free_space import FreeSpace
@@ -36,8 +35,6 @@ class RouterApp:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._stack = AsyncExitStack()
-        self._table: RoutingTable | None = None
-        self._has_table = asyncio.Event()
         self.port = 0
         self.broken = asyncio.Event()
         self._server = RpcServer(
@@ -71,27 +68,25 @@ class RouterApp:
         watcher = ConfigWatcher(
             config_channel, settings.home / "router-snapshot.pb", include_secrets=False
         )
-        watcher.on_change(self._swap)
+        in_force = InForce(database)
+        watcher.on_change(in_force.offer)
+        run_beside(stack, in_force.run())
         run_beside(stack, watcher.run())
 
         intake = Intake(
             commit,
-            lambda: self._table,
+            lambda: in_force.table,
             clock,
             FreeSpace(settings.home, clock),
             on_stored=outbox.nudge,
         )
-        servicer = RouterServicer(intake, database, delivery, watcher, clock)
+        servicer = RouterServicer(intake, database, delivery, in_force, clock)
         add_RouterServiceServicer_to_server(servicer, self._server.grpc_server)
         await self._server.start()
         self.port = self._server.port
         stack.push_async_callback(self._server.stop)
-        run_beside(stack, self._serve_when_ready())
+        run_beside(stack, self._serve_when_ready(in_force))
 
-    def _swap(self, snapshot: Snapshot) -> None:
-        self._table = build_table(snapshot)
-        self._has_table.set()
-
-    async def _serve_when_ready(self) -> None:
-        await self._has_table.wait()
+    async def _serve_when_ready(self, in_force: InForce) -> None:
+        await in_force.at_least(0)
         await self._server.set_serving(True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from ibs_notify.domain.clock import to_micros
+from ibs_notify.router.dispositions import State
 from ibs_notify.router.ledger import Books
+from ibs_notify.router.ports import KnownRoute
+from ibs_notify.router.routes import routes_by_id
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS
 
 _MOST_ASTRAY = 1000
@@ -32,25 +36,31 @@ class EventQuery:
 
 @dataclass(frozen=True, slots=True)
 class StoredObligation:
-    """Where an obligation stands, as far as the Router knows."""
+    """Where an obligation with a row stands, as far as the Router knows."""
 
     position: int
-    state: str
+    route: KnownRoute
+    state: State
     reason: str
     pointer: str
     delivery_id: str
-    recipients: str
+    recipients: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """``body`` and ``answer`` are protobuf: the event, and what its emitter was told."""
+    """``body`` is the event's protobuf, ``packed`` that of what was closed at once, and warnings.
+
+    ``content_hash`` is empty where the id is ours; ``received_at`` is in microseconds.
+    """
 
     seq: int
+    event_id: str
     received_at: int
     revision: int
+    content_hash: bytes
     body: bytes
-    answer: bytes
+    packed: bytes
     obligations: tuple[StoredObligation, ...]
 
 
@@ -64,14 +74,20 @@ def list_events(
     return _with_obligations(connection, connection.execute(statement).all())
 
 
-def get_event(connection: sa.Connection, event_id: str) -> StoredEvent | None:
-    """The event of that id."""
-    rows = connection.execute(_SELECT.where(EVENTS.c.event_id == event_id)).all()
-    return next(iter(_with_obligations(connection, rows)), None)
+def events_by_id(connection: sa.Connection, event_ids: Sequence[str]) -> list[StoredEvent]:
+    """Those events of the ids that there are."""
+    rows = connection.execute(_SELECT.where(EVENTS.c.event_id.in_(event_ids))).all()
+    return _with_obligations(connection, rows)
 
 
 _SELECT = sa.select(
-    EVENTS.c.seq, EVENTS.c.received_at, EVENTS.c.revision, EVENTS.c.body, EVENTS.c.answer
+    EVENTS.c.seq,
+    EVENTS.c.event_id,
+    EVENTS.c.received_at,
+    EVENTS.c.revision,
+    EVENTS.c.content_hash,
+    EVENTS.c.body,
+    EVENTS.c.packed,
 )
 
 
@@ -108,37 +124,58 @@ def _conditions(query: EventQuery) -> list[sa.ColumnElement[bool]]:
 def _with_obligations(
     connection: sa.Connection, rows: Sequence[sa.Row[*tuple[Any, ...]]]
 ) -> list[StoredEvent]:
-    found: dict[int, list[StoredObligation]] = {row.seq: [] for row in rows}
-    if found:
-        for row in connection.execute(
-            sa.select(
-                OBLIGATIONS.c.event_seq,
-                OBLIGATIONS.c.position,
-                OBLIGATIONS.c.state,
-                OBLIGATIONS.c.reason,
-                OBLIGATIONS.c.pointer,
-                sa.func.coalesce(OBLIGATIONS.c.delivery_id, ""),
-                OBLIGATIONS.c.recipients,
-            )
-            .where(OBLIGATIONS.c.event_seq.in_(list(found)))
-            .order_by(OBLIGATIONS.c.event_seq, OBLIGATIONS.c.position)
-        ):
-            found[row[0]].append(StoredObligation(*row[1:]))
+    obligations = _obligations(connection, [row.seq for row in rows])
     return [
         StoredEvent(
-            row.seq, row.received_at, row.revision, row.body, row.answer, tuple(found[row.seq])
+            row.seq,
+            row.event_id,
+            row.received_at,
+            row.revision,
+            row.content_hash or b"",
+            row.body,
+            row.packed,
+            tuple(obligations.get(row.seq, ())),
         )
         for row in rows
     ]
 
 
+def _obligations(
+    connection: sa.Connection, event_seqs: Sequence[int]
+) -> dict[int, list[StoredObligation]]:
+    if not event_seqs:
+        return {}
+    rows = connection.execute(
+        sa.select(OBLIGATIONS)
+        .where(OBLIGATIONS.c.event_seq.in_(event_seqs))
+        .order_by(OBLIGATIONS.c.event_seq, OBLIGATIONS.c.position)
+    ).all()
+    routes = routes_by_id(connection, {row.route_id for row in rows})
+    found: dict[int, list[StoredObligation]] = {}
+    for row in rows:
+        route = routes[row.route_id]
+        found.setdefault(row.event_seq, []).append(
+            StoredObligation(
+                position=row.position,
+                route=route,
+                state=State(row.state),
+                reason=row.reason,
+                pointer=row.pointer,
+                delivery_id=row.delivery_id or "",
+                recipients=tuple(json.loads(row.taken)) if row.taken else route.recipients,
+            )
+        )
+    return found
+
+
 def read_books(connection: sa.Connection) -> Books:
     """What must balance, from one consistent view."""
-    accepted, matched, unmatched = connection.execute(
+    accepted, opened, closed, unmatched = connection.execute(
         sa.select(
             sa.func.count(),
-            sa.func.coalesce(sa.func.sum(EVENTS.c.matched), 0),
-            sa.func.count().filter(EVENTS.c.matched == 0),
+            sa.func.coalesce(sa.func.sum(EVENTS.c.opened), 0),
+            sa.func.coalesce(sa.func.sum(EVENTS.c.closed), 0),
+            sa.func.count().filter(EVENTS.c.opened + EVENTS.c.closed == 0),
         )
     ).one()
     states: dict[str, int] = dict(
@@ -151,8 +188,10 @@ def read_books(connection: sa.Connection) -> Books:
             sa.select(OBLIGATIONS.c.delivery_id).where(OBLIGATIONS.c.state == "handed_off")
         ).scalars()
     )
-    astray = [] if sum(states.values()) == matched else _events_astray(connection)
-    return Books(accepted, unmatched, int(matched), states, handed_off, astray)
+    astray = [] if sum(states.values()) == opened else _events_astray(connection)
+    if closed:
+        states["closed at once"] = int(closed)
+    return Books(accepted, unmatched, states, handed_off, astray)
 
 
 def _events_astray(connection: sa.Connection) -> list[str]:
@@ -165,7 +204,7 @@ def _events_astray(connection: sa.Connection) -> list[str]:
         connection.execute(
             sa.select(EVENTS.c.event_id)
             .outerjoin(counts, counts.c.event_seq == EVENTS.c.seq)
-            .where(EVENTS.c.matched != sa.func.coalesce(counts.c.obligations, 0))
+            .where(EVENTS.c.opened != sa.func.coalesce(counts.c.obligations, 0))
             .limit(_MOST_ASTRAY)
         ).scalars()
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import grpc
 
+from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.ports import DeliveryId, Handoff
 from ibs_notify.rpc.status import from_rpc_error
 from ironcore.notification.v1 import delivery_pb2, delivery_service_pb2
@@ -26,11 +27,11 @@ class DeliveryClient:
         for each in handoffs:
             message = request.handoffs.add(
                 delivery_id=each.delivery_id,
-                obligation_id=f"{each.event_id}/{each.position}",
-                target_uid=each.target_uid,
-                target=each.target,
-                group=each.group,
-                subscription_uid=each.subscription_uid,
+                obligation_id=obligation_id(each.event_id, each.position),
+                target_uid=each.route.target_uid,
+                target=each.route.target,
+                group=each.route.group,
+                subscription_uid=each.route.subscription_uid,
                 kind=delivery_pb2.DELIVERY_KIND_EVENT,
                 recipients=each.recipients,
                 revision=each.revision,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_TIME_CHARACTERS = 10
 _RANDOM_BITS = 60
+_DAY_MILLISECONDS = 86_400_000
 
 
 class EventIds:
@@ -22,6 +21,8 @@ class EventIds:
     def __init__(self) -> None:
         self._milliseconds = 0
         self._tail = 0
+        self._day = -1
+        self._date = ""
 
     def next(self, now: datetime) -> str:
         milliseconds = int(now.timestamp() * 1000)
@@ -30,19 +31,11 @@ class EventIds:
             self._tail = secrets.randbits(_RANDOM_BITS - 1)
         else:
             self._tail += 1
-        unique = _base32(self._milliseconds, _TIME_CHARACTERS) + _base32(
-            self._tail, _RANDOM_BITS // 5
-        )
-        return f"evt-{now:%Y-%m-%d}-{unique}"
-
-
-def _base32(number: int, characters: int) -> str:
-    """Crockford's alphabet in lower case; sorts as the numbers do."""
-    digits = []
-    for _ in range(characters):
-        digits.append(_ALPHABET[number & 31])
-        number >>= 5
-    return "".join(reversed(digits))
+        day = self._milliseconds // _DAY_MILLISECONDS
+        if day != self._day:
+            self._day = day
+            self._date = f"{datetime.fromtimestamp(self._milliseconds / 1000, UTC):%Y-%m-%d}"
+        return f"evt-{self._date}-{self._milliseconds:012x}{self._tail:015x}"
 
 
 def obligation_id(event_id: str, position: int) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
 from ibs_notify.domain import bounds
-from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import (
     AlreadyExists,
     InvalidArgument,
@@ -16,20 +17,33 @@ from ibs_notify.domain.errors import (
     Reason,
     Unavailable,
 )
+from ibs_notify.domain.event import Event
 from ibs_notify.domain.failpoints import hit
-from ibs_notify.domain.severity import Severity
+from ibs_notify.router.books import StoredEvent
 from ibs_notify.router.identity import EventIds
 from ibs_notify.router.match import RoutingTable
-from ibs_notify.router.pipeline import route
+from ibs_notify.router.pipeline import Routing, route
 from ibs_notify.router.repository import Known, NewEvent
-from ibs_notify.router.views import emit_response
+from ibs_notify.router.views import pack
 from ibs_notify.rpc.convert import event_from_proto
 from ibs_notify.store.free_space import FreeSpace
 from ibs_notify.store.group_commit import GroupCommit
-from ironcore.notification.v1 import event_pb2, router_service_pb2
+from ironcore.notification.v1 import event_pb2
 
-Answer = router_service_pb2.EmitResponse | NotificationError
 Commit = GroupCommit[Sequence[NewEvent], Sequence[Known | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The event is on disk. A ``duplicate`` was before; ``known`` unless in the same batch."""
+
+    event_id: str
+    routing: Routing
+    duplicate: bool = False
+    known: StoredEvent | None = None
+
+
+Answer = Accepted | NotificationError
 
 
 class Intake:
@@ -70,54 +84,50 @@ class Intake:
         hit("router.after_commit")
         self._on_stored()
         return [
-            each if isinstance(each, NotificationError) else _answer(each, next(known))
+            each if isinstance(each, NotificationError) else _answer(*each, next(known))
             for each in prepared
         ]
 
     def _prepare(
         self, message: event_pb2.Event, table: RoutingTable, now: datetime
-    ) -> tuple[NewEvent, router_service_pb2.EmitResponse] | InvalidArgument:
+    ) -> tuple[NewEvent, Routing] | InvalidArgument:
         event, faults = event_from_proto(message, now)
         faults += bounds.faults_of(event)
         if faults:
             return InvalidArgument.of(faults, Reason.EVENT_INVALID)
         content_hash = _content_hash(message) if event.event_id else b""
         event_id = event.event_id or self._ids.next(now)
-        _complete(message, event_id, event.severity, event.timestamp, table.public_url)
+        _complete(message, event_id, event, table.public_url)
         routing = route(table, event)
-        answer = emit_response(event_id, routing)
+        opened, closed, packed = pack(event_id, routing)
         new = NewEvent(
-            event_id=event_id,
-            received_at=now,
-            revision=table.revision,
-            severity=event.severity.value,
-            type=event.type,
-            resource=_printable(event.canonical_resource),
-            actor=_printable(event.actor),
-            task_id=_printable(event.task_id),
-            content_hash=content_hash,
-            body=message.SerializeToString(),
-            answer=answer.SerializeToString(),
-            routing=routing,
+            event_id,
+            to_micros(now),
+            table.revision,
+            event.severity.value,
+            event.type,
+            _printable(event.canonical_resource),
+            _printable(event.actor),
+            _printable(event.task_id),
+            content_hash,
+            message.SerializeToString(),
+            opened,
+            closed,
+            packed,
         )
-        return new, answer
+        return new, routing
 
 
-def _answer(
-    prepared: tuple[NewEvent, router_service_pb2.EmitResponse], known: Known | None
-) -> Answer:
-    new, answer = prepared
+def _answer(new: NewEvent, routing: Routing, known: Known | None) -> Answer:
     if known is None:
-        return answer
+        return Accepted(new.event_id, routing)
     if not known.same:
         return AlreadyExists(
             Reason.EVENT_ID_REUSED,
             f"event_id {new.event_id!r} was used before with other content",
             advice="give each event an id of its own, or leave it to the Router",
         )
-    first = router_service_pb2.EmitResponse.FromString(known.answer)
-    first.duplicate = True
-    return first
+    return Accepted(new.event_id, routing, duplicate=True, known=known.event)
 
 
 def _content_hash(message: event_pb2.Event) -> bytes:
@@ -125,20 +135,14 @@ def _content_hash(message: event_pb2.Event) -> bytes:
     return hashlib.blake2b(message.SerializeToString(deterministic=True), digest_size=16).digest()
 
 
-def _complete(
-    message: event_pb2.Event,
-    event_id: str,
-    severity: Severity,
-    timestamp: datetime,
-    public_url: str,
-) -> None:
+def _complete(message: event_pb2.Event, event_id: str, event: Event, public_url: str) -> None:
     """Fill in what the emitter left out."""
     if not message.event_id:
         message.event_id = event_id
     if not message.severity:
-        message.severity = event_pb2.Severity.ValueType(severity.value)
+        message.severity = event_pb2.Severity.ValueType(event.severity.value)
     if not message.HasField("timestamp"):
-        message.timestamp.FromDatetime(timestamp)
+        message.timestamp.FromDatetime(event.timestamp)
     if public_url and message.task_id:
         task = quote(message.task_id, safe="")
         if not message.task_url:

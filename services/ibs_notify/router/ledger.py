@@ -15,11 +15,10 @@ class Books:
 
     accepted: int
     unmatched: int
-    matched_obligations: int
     states: Mapping[str, int]
     handed_off: frozenset[str]
     events_astray: Sequence[str] = ()
-    """Events whose obligations are not as many as were matched."""
+    """Events that do not have as many obligations as were opened."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.event import Event
@@ -23,7 +24,8 @@ class Route:
     """A subscription that may match: its rule compiled, its recipients resolved.
 
     ``recipients`` are the subscription's, else the target's, else the installation's; empty for
-    what is not mail, and where nobody is configured.
+    what is not mail, and where nobody is configured. ``route_id`` is its number in the database,
+    0 until it has one.
     """
 
     group: str
@@ -34,6 +36,13 @@ class Route:
     recipients: tuple[str, ...] = ()
     is_metric_server: bool = False
     reason: Reason = Reason.RULE_MATCHED
+    route_id: int = 0
+
+    @property
+    def digest(self) -> str:
+        """The same for the same route, whatever its rule: 32 hex."""
+        parts = (self.group, self.target, self.target_uid, self.subscription_uid, *self.recipients)
+        return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +57,22 @@ class RoutedGroup:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTable:
-    """One revision of the configuration. Built off the way of events, swapped whole."""
+    """One revision of the configuration. Built off the way of events, swapped whole.
+
+    ``everything`` are the groups that hear every event, ``particular`` those whose scope must be
+    asked; both by name.
+    """
 
     revision: int
     public_url: str
-    groups: tuple[RoutedGroup, ...]
+    everything: tuple[RoutedGroup, ...]
+    particular: tuple[RoutedGroup, ...]
     group_names: frozenset[str]
+
+    @property
+    def routes(self) -> Iterator[Route]:
+        """All routes of all groups."""
+        return (route for group in (*self.everything, *self.particular) for route in group.routes)
 
 
 def build_table(snapshot: Snapshot) -> RoutingTable:
@@ -63,9 +82,25 @@ def build_table(snapshot: Snapshot) -> RoutingTable:
     return RoutingTable(
         revision=snapshot.revision,
         public_url=snapshot.settings.public_url.rstrip("/"),
-        groups=groups,
+        everything=tuple(group for group in groups if group.scope is Scope.EVERYTHING),
+        particular=tuple(group for group in groups if group.scope is not Scope.EVERYTHING),
         group_names=frozenset(group.name for group in groups),
     )
+
+
+def numbered(table: RoutingTable, ids: Mapping[str, int]) -> RoutingTable:
+    """The table with the number of each route, by its digest."""
+
+    def number(groups: tuple[RoutedGroup, ...]) -> tuple[RoutedGroup, ...]:
+        return tuple(
+            replace(
+                group,
+                routes=tuple(replace(each, route_id=ids[each.digest]) for each in group.routes),
+            )
+            for group in groups
+        )
+
+    return replace(table, everything=number(table.everything), particular=number(table.particular))
 
 
 def _routed(

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.failpoints import hit
+from ibs_notify.router.handoffs import mark_handed_off, release_next
 from ibs_notify.router.ports import DeliveryPort, Handoff
-from ibs_notify.router.repository import mark_handed_off, release_next
 from ibs_notify.router.tables import LEASES
 from ibs_notify.store import leases
 from ibs_notify.store.engine import Database

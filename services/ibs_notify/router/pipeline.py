@@ -41,17 +41,15 @@ class Routing:
 
 
 def route(table: RoutingTable, event: Event) -> Routing:
-    """Who hears of ``event``. Order: by group name, then as the group lists its targets."""
+    """Who hears of ``event``. Groups that hear everything come first, each kind by name."""
     heard = in_scope(table, event)
-    return Routing(
-        tuple(
-            Routed(candidate, decide(candidate, event))
-            for group in heard.groups
-            for candidate in group.routes
-            if candidate.matches(event)
-        ),
-        heard.warnings,
-    )
+    obligations = [
+        Routed(candidate, decide(candidate, event))
+        for group in heard.groups
+        for candidate in group.routes
+        if candidate.matches(event)
+    ]
+    return Routing(tuple(obligations), heard.warnings)
 
 
 def decide(candidate: Route, event: Event) -> Decision:

@@ -8,6 +8,17 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
+class KnownRoute:
+    """A route as it was when its events were routed."""
+
+    group: str
+    target: str
+    target_uid: str
+    subscription_uid: str
+    recipients: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Handoff:
     """A released obligation with all that Delivery needs. ``body`` is the event's protobuf."""
 
@@ -17,10 +28,7 @@ class Handoff:
     delivery_id: str
     body: bytes
     revision: int
-    group: str
-    target: str
-    target_uid: str
-    subscription_uid: str
+    route: KnownRoute
     recipients: tuple[str, ...]
 
 

@@ -43,13 +43,13 @@ def in_scope(table: RoutingTable, event: Event) -> Heard:
     """
     unknown = [name for name in event.groups if name not in table.group_names]
     names_decide = bool(event.groups) and not unknown
-    groups = tuple(
+    asked = [
         group
-        for group in table.groups
+        for group in table.particular
         if scope_reason(group, event, names_decide=names_decide) in IN_SCOPE
-    )
+    ]
     return Heard(
-        groups,
+        (*table.everything, *asked) if asked else table.everything,
         tuple(f"there is no group {name!r}; attachments decided instead" for name in unknown),
     )
 

@@ -17,11 +17,11 @@ from ibs_notify.domain.errors import (
     Unimplemented,
 )
 from ibs_notify.router import books, views
-from ibs_notify.router.intake import Intake
+from ibs_notify.router.in_force import InForce
+from ibs_notify.router.intake import Accepted, Intake
 from ibs_notify.router.ledger import balance
 from ibs_notify.router.listing import EventPage
 from ibs_notify.router.ports import DeliveryPort
-from ibs_notify.snapshot.watcher import ConfigWatcher
 from ibs_notify.store.engine import Database
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -38,40 +38,55 @@ class RouterServicer(RouterServiceServicer):
         intake: Intake,
         database: Database,
         delivery: DeliveryPort,
-        watcher: ConfigWatcher,
+        in_force: InForce,
         clock: Clock,
     ) -> None:
         self._intake = intake
         self._database = database
         self._delivery = delivery
-        self._watcher = watcher
+        self._in_force = in_force
         self._clock = clock
 
     async def Emit(self, request: pb.EmitRequest, context: Context) -> pb.EmitResponse:
         answer = (await self._intake.accept((request.event,)))[0]
         if isinstance(answer, NotificationError):
             raise answer
-        return answer
+        response = pb.EmitResponse()
+        _fill(response, answer)
+        return response
 
     async def EmitBatch(
         self, request: pb.EmitBatchRequest, context: Context
     ) -> pb.EmitBatchResponse:
-        return pb.EmitBatchResponse(results=await self._emit_all(request.events))
+        response = pb.EmitBatchResponse()
+        await self._emit_all(request.events, response)
+        return response
 
     async def EmitStream(
         self, request_iterator: AsyncIterator[pb.EmitStreamRequest], context: Context
     ) -> AsyncIterator[pb.EmitStreamResponse]:
         async for request in request_iterator:
-            yield pb.EmitStreamResponse(results=await self._emit_all(request.events))
+            response = pb.EmitStreamResponse()
+            await self._emit_all(request.events, response)
+            yield response
 
-    async def _emit_all(self, messages: Sequence[event_pb2.Event]) -> list[pb.EmitResult]:
+    async def _emit_all(
+        self,
+        messages: Sequence[event_pb2.Event],
+        response: pb.EmitBatchResponse | pb.EmitStreamResponse,
+    ) -> None:
         if len(messages) > MAX_BATCH:
             raise InvalidArgument(
                 Reason.FIELD_INVALID,
                 f"events: {len(messages)} are more than {MAX_BATCH}",
                 advice="send them in several batches",
             )
-        return [views.emit_result(answer) for answer in await self._intake.accept(messages)]
+        for answer in await self._intake.accept(messages):
+            result = response.results.add()
+            if isinstance(answer, NotificationError):
+                views.fill_error(result.error, answer)
+            else:
+                _fill(result.accepted, answer)
 
     async def ListEvents(
         self, request: pb.ListEventsRequest, context: Context
@@ -83,14 +98,14 @@ class RouterServicer(RouterServiceServicer):
         )
 
     async def GetEvent(self, request: pb.GetEventRequest, context: Context) -> pb.GetEventResponse:
-        found = await self._database.read(lambda c: books.get_event(c, request.event_id))
-        if found is None:
+        found = await self._database.read(lambda c: books.events_by_id(c, [request.event_id]))
+        if not found:
             raise NotFound(
                 Reason.EVENT_NOT_FOUND,
                 f"there is no event {request.event_id!r}",
                 advice="list those that there are with: event list",
             )
-        return pb.GetEventResponse(event=views.event_record(found))
+        return pb.GetEventResponse(event=views.event_record(found[0]))
 
     async def VerifyLedger(
         self, request: pb.VerifyLedgerRequest, context: Context
@@ -104,8 +119,8 @@ class RouterServicer(RouterServiceServicer):
     async def AwaitConfig(
         self, request: pb.RouterServiceAwaitConfigRequest, context: Context
     ) -> pb.RouterServiceAwaitConfigResponse:
-        snapshot = await self._watcher.at_least(request.revision)
-        return pb.RouterServiceAwaitConfigResponse(revision=snapshot.revision)
+        table = await self._in_force.at_least(request.revision)
+        return pb.RouterServiceAwaitConfigResponse(revision=table.revision)
 
     async def WatchEvents(
         self, request: pb.WatchEventsRequest, context: Context
@@ -140,6 +155,14 @@ class RouterServicer(RouterServiceServicer):
         self, request: pb.GetGroupStatusRequest, context: Context
     ) -> pb.GetGroupStatusResponse:
         raise _later("GetGroupStatus")
+
+
+def _fill(response: pb.EmitResponse, answer: Accepted) -> None:
+    if answer.known is None:
+        views.fill_response(response, answer.event_id, answer.routing)
+    else:
+        views.fill_known(response, answer.known)
+    response.duplicate = answer.duplicate
 
 
 def _later(name: str) -> Unimplemented:

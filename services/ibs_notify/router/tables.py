@@ -26,8 +26,9 @@ EVENTS = sa.Table(
     sa.Column("event_id", sa.String(128), nullable=False, unique=True),
     sa.Column("received_at", sa.BigInteger, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
-    # How many subscriptions matched; so many obligations there are, open or closed.
-    sa.Column("matched", sa.SmallInteger, nullable=False),
+    # How many obligations have a row, and how many were closed at once and are packed here.
+    sa.Column("opened", sa.SmallInteger, nullable=False),
+    sa.Column("closed", sa.SmallInteger, nullable=False),
     sa.Column("severity", sa.SmallInteger, nullable=False),
     sa.Column("type", sa.String(64), nullable=False),
     # Sanitised copies of the body's fields, for lists.
@@ -37,8 +38,23 @@ EVENTS = sa.Table(
     # Of what the emitter sent; null where the id is ours and cannot come again.
     sa.Column("content_hash", sa.LargeBinary, nullable=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.Column("answer", sa.LargeBinary, nullable=False),
+    # Closed dispositions and warnings, protobuf; empty where there are none.
+    sa.Column("packed", sa.LargeBinary, nullable=False),
 )
+
+ROUTES = sa.Table(
+    "router_routes",
+    METADATA,
+    sa.Column("route_id", ROW_KEY, primary_key=True),
+    sa.Column("digest", sa.String(32), nullable=False, unique=True),
+    sa.Column("group_name", sa.String(63), nullable=False),
+    sa.Column("target_name", sa.String(63), nullable=False),
+    sa.Column("target_uid", sa.String(64), nullable=False),
+    sa.Column("subscription_uid", sa.String(64), nullable=False),
+    # JSON list of addresses, for mail.
+    sa.Column("recipients", sa.Text, nullable=False),
+)
+"""Every route that ever was in force, once; obligations name theirs by number."""
 
 OBLIGATIONS = sa.Table(
     "router_obligations",
@@ -46,15 +62,12 @@ OBLIGATIONS = sa.Table(
     sa.Column("event_seq", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("position", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("severity", sa.SmallInteger, nullable=False),
-    sa.Column("group_name", sa.String(63), nullable=False),
-    sa.Column("target_name", sa.String(63), nullable=False),
-    sa.Column("target_uid", sa.String(64), nullable=False),
-    sa.Column("subscription_uid", sa.String(64), nullable=False),
-    # JSON list of addresses; of a released one, those that it took.
-    sa.Column("recipients", sa.Text, nullable=False),
+    sa.Column("route_id", sa.BigInteger, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.String(32), nullable=False),
     sa.Column("pointer", sa.String(160), nullable=False),
+    # Of a released one: the recipients that it took where those are not all; else empty.
+    sa.Column("taken", sa.Text, nullable=False),
     # Both null until it is released.
     sa.Column("released_at", sa.BigInteger, nullable=True),
     sa.Column("delivery_id", sa.String(32), nullable=True),

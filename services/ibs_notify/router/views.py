@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 from ibs_notify.domain.clock import from_micros
 from ibs_notify.domain.errors import InvalidArgument, NotificationError
-from ibs_notify.router.books import StoredEvent, StoredObligation
+from ibs_notify.router.books import StoredEvent
 from ibs_notify.router.dispositions import State
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.ledger import Balance
-from ibs_notify.router.pipeline import Routing
-from ibs_notify.rpc.convert import moment_to_proto
-from ironcore.notification.v1 import disposition_pb2, error_reason_pb2, event_pb2
+from ibs_notify.router.pipeline import Routed, Routing
+from ironcore.notification.v1 import disposition_pb2, error_reason_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 _STATES = {
@@ -26,60 +23,89 @@ _STATES = {
 _MOST_UNACCOUNTED = 1000
 
 
-def emit_response(event_id: str, routing: Routing) -> pb.EmitResponse:
-    """What the emitter is told."""
-    answer = pb.EmitResponse(event_id=event_id, warnings=routing.warnings)
+def fill_response(response: pb.EmitResponse, event_id: str, routing: Routing) -> None:
+    """What the emitter of a new event is told."""
+    response.event_id = event_id
     for position, routed in enumerate(routing.obligations):
-        answer.dispositions.add(
-            obligation_id=obligation_id(event_id, position),
-            group=routed.route.group,
-            target=routed.route.target,
-            subscription_uid=routed.route.subscription_uid,
-            state=_STATES[routed.decision.state],
-            reason=routed.decision.reason,
-            pointer=routed.decision.pointer,
-            recipients=routed.route.recipients,
-        )
-    return answer
+        _fill_new(response.dispositions.add(), event_id, position, routed)
+    response.warnings.extend(routing.warnings)
 
 
-def emit_result(answer: pb.EmitResponse | NotificationError) -> pb.EmitResult:
-    """The answer to one event of a batch."""
-    if isinstance(answer, pb.EmitResponse):
-        return pb.EmitResult(accepted=answer)
-    error = pb.EmitError(
-        reason=error_reason_pb2.ErrorReason.Value(f"ERROR_REASON_{answer.reason}"),
-        message=str(answer),
-    )
-    if isinstance(answer, InvalidArgument):
-        for each in answer.violations:
+def fill_known(response: pb.EmitResponse, stored: StoredEvent) -> None:
+    """What the emitter of an event that was stored before is told."""
+    record = event_record(stored)
+    response.event_id = stored.event_id
+    response.dispositions.extend(record.dispositions)
+    response.warnings.extend(record.warnings)
+
+
+def fill_error(error: pb.EmitError, raised: NotificationError) -> None:
+    """Why an event of a batch was refused."""
+    error.reason = error_reason_pb2.ErrorReason.Value(f"ERROR_REASON_{raised.reason}")
+    error.message = str(raised)
+    if isinstance(raised, InvalidArgument):
+        for each in raised.violations:
             error.faults.add(path=each.path, description=each.description)
-    return pb.EmitResult(error=error)
+
+
+def pack(event_id: str, routing: Routing) -> tuple[list[tuple[int, Routed]], int, bytes]:
+    """Which obligations get a row, how many do not, and what is packed with the event instead."""
+    opened = [
+        (position, routed)
+        for position, routed in enumerate(routing.obligations)
+        if routed.decision.state is State.READY
+    ]
+    closed = len(routing.obligations) - len(opened)
+    if not closed and not routing.warnings:
+        return opened, 0, b""
+    packed = pb.EventRecord(warnings=routing.warnings)
+    for position, routed in enumerate(routing.obligations):
+        if routed.decision.state is not State.READY:
+            _fill_new(packed.dispositions.add(), event_id, position, routed)
+    return opened, closed, packed.SerializeToString()
+
+
+def _fill_new(
+    disposition: disposition_pb2.Disposition, event_id: str, position: int, routed: Routed
+) -> None:
+    route, decision = routed.route, routed.decision
+    disposition.obligation_id = obligation_id(event_id, position)
+    disposition.group = route.group
+    disposition.target = route.target
+    disposition.subscription_uid = route.subscription_uid
+    disposition.state = _STATES[decision.state]
+    disposition.reason = decision.reason
+    if decision.pointer:
+        disposition.pointer = decision.pointer
+    if route.recipients:
+        disposition.recipients.extend(route.recipients)
 
 
 def event_record(stored: StoredEvent) -> pb.EventRecord:
-    """An event with what its emitter was told, brought up to where its obligations stand now."""
-    answer = pb.EmitResponse.FromString(stored.answer)
-    now = {each.position: each for each in stored.obligations}
-    for position, disposition in enumerate(answer.dispositions):
-        if position in now:
-            _update(disposition, now[position])
-    return pb.EventRecord(
-        event=event_pb2.Event.FromString(stored.body),
-        sequence=stored.seq,
-        receive_time=moment_to_proto(from_micros(stored.received_at)),
-        revision=stored.revision,
-        dispositions=answer.dispositions,
-        warnings=answer.warnings,
-    )
+    """An event, and where its obligations stand as far as the Router knows."""
+    record = pb.EventRecord.FromString(stored.packed)
+    record.event.MergeFromString(stored.body)
+    record.sequence = stored.seq
+    record.receive_time.FromDatetime(from_micros(stored.received_at))
+    record.revision = stored.revision
+    for each in stored.obligations:
+        record.dispositions.add(
+            obligation_id=obligation_id(stored.event_id, each.position),
+            group=each.route.group,
+            target=each.route.target,
+            subscription_uid=each.route.subscription_uid,
+            state=_STATES[each.state],
+            reason=each.reason,
+            pointer=each.pointer,
+            delivery_id=each.delivery_id,
+            recipients=each.recipients,
+        )
+    record.dispositions.sort(key=_position)
+    return record
 
 
-def _update(disposition: disposition_pb2.Disposition, stored: StoredObligation) -> None:
-    disposition.state = _STATES[State(stored.state)]
-    disposition.reason = stored.reason
-    disposition.pointer = stored.pointer
-    disposition.delivery_id = stored.delivery_id
-    disposition.recipients[:] = json.loads(stored.recipients)
+def _position(disposition: disposition_pb2.Disposition) -> int:
+    return int(disposition.obligation_id.rpartition("/")[2])
 
 
 def ledger_response(result: Balance) -> pb.VerifyLedgerResponse:

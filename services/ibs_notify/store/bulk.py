@@ -1,4 +1,4 @@
-"""Many rows at once, past SQLAlchemy's handling of parameters, which costs more than SQLite."""
+"""Statements of the hot path, past SQLAlchemy's own handling, which costs more than SQLite."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ class Bulk:
         """Execute for every row; an empty sequence does nothing."""
         if rows:
             connection.exec_driver_sql(self._sql(connection), list(rows))
+
+    def scalar(self, connection: sa.Connection, row: tuple[Any, ...]) -> Any:
+        """Execute once; the first column of the first row that it returns."""
+        return connection.exec_driver_sql(self._sql(connection), row).scalar_one()
 
     def _sql(self, connection: sa.Connection) -> str:
         name = connection.dialect.name

@@ -1,8 +1,8 @@
 """Group commit: many callers, one durable transaction.
 
-A lone caller is committed at once. Under load the first of a batch waits ``WINDOW_SECONDS`` for
-company, since answers sent in bursts save more than the sync costs. A batch that fails because of
-one of its items is bisected, so that the bad one fails alone.
+A lone caller is committed at once. Under load a batch waits for company as long as it keeps coming,
+``MOST_WINDOWS`` times ``WINDOW_SECONDS`` at most: answers sent in bursts save more than the sync
+costs. A batch that fails because of one of its items is bisected, so that the bad one fails alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ibs_notify.store.engine import Database
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-WINDOW_SECONDS = 0.002
+WINDOW_SECONDS = 0.001
+MOST_WINDOWS = 10
 MAX_BATCH = 1000
 """The most weight that one transaction takes."""
 
@@ -70,13 +71,23 @@ class GroupCommit(Generic[Item, Result]):
         try:
             while self._waiting:
                 # The size of the last batch tells whether there is company to wait for.
-                if self._last_batch > 1 and len(self._waiting) < MAX_BATCH:
-                    await asyncio.sleep(self._window)
+                if self._last_batch > 1:
+                    await self._gather_company()
                 batch = self._next_batch()
                 self._last_batch = len(batch)
                 await self._flush(batch)
         finally:
             self._flusher = None
+
+    async def _gather_company(self) -> None:
+        """Wait while more keep coming, within bounds."""
+        for _ in range(MOST_WINDOWS):
+            seen = len(self._waiting)
+            if seen >= MAX_BATCH:
+                return
+            await asyncio.sleep(self._window)
+            if len(self._waiting) == seen:
+                return
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         """As many as weigh ``MAX_BATCH`` together, at least one."""

@@ -59,7 +59,7 @@ class EmitResponse(google.protobuf.message.Message):
     event_id: builtins.str
     """Its id."""
     duplicate: builtins.bool
-    """Whether the same event was accepted before; this is the first answer again."""
+    """Whether the same event was accepted before; dispositions are then where they stand now."""
     @property
     def dispositions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[ironcore.notification.v1.disposition_pb2.Disposition]:
         """What became of it, for each subscription whose rule matched. Empty: only the inbox has it."""

@@ -24,7 +24,8 @@ def upgrade() -> None:
         sa.Column("event_id", sa.String(128), nullable=False, unique=True),
         sa.Column("received_at", sa.BigInteger, nullable=False),
         sa.Column("revision", sa.BigInteger, nullable=False),
-        sa.Column("matched", sa.SmallInteger, nullable=False),
+        sa.Column("opened", sa.SmallInteger, nullable=False),
+        sa.Column("closed", sa.SmallInteger, nullable=False),
         sa.Column("severity", sa.SmallInteger, nullable=False),
         sa.Column("type", sa.String(64), nullable=False),
         sa.Column("resource", sa.Text, nullable=False),
@@ -32,21 +33,28 @@ def upgrade() -> None:
         sa.Column("task_id", sa.Text, nullable=False),
         sa.Column("content_hash", sa.LargeBinary, nullable=True),
         sa.Column("body", sa.LargeBinary, nullable=False),
-        sa.Column("answer", sa.LargeBinary, nullable=False),
+        sa.Column("packed", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "router_routes",
+        sa.Column("route_id", ROW_KEY, primary_key=True),
+        sa.Column("digest", sa.String(32), nullable=False, unique=True),
+        sa.Column("group_name", sa.String(63), nullable=False),
+        sa.Column("target_name", sa.String(63), nullable=False),
+        sa.Column("target_uid", sa.String(64), nullable=False),
+        sa.Column("subscription_uid", sa.String(64), nullable=False),
+        sa.Column("recipients", sa.Text, nullable=False),
     )
     op.create_table(
         "router_obligations",
         sa.Column("event_seq", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("position", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("severity", sa.SmallInteger, nullable=False),
-        sa.Column("group_name", sa.String(63), nullable=False),
-        sa.Column("target_name", sa.String(63), nullable=False),
-        sa.Column("target_uid", sa.String(64), nullable=False),
-        sa.Column("subscription_uid", sa.String(64), nullable=False),
-        sa.Column("recipients", sa.Text, nullable=False),
+        sa.Column("route_id", sa.BigInteger, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("reason", sa.String(32), nullable=False),
         sa.Column("pointer", sa.String(160), nullable=False),
+        sa.Column("taken", sa.Text, nullable=False),
         sa.Column("released_at", sa.BigInteger, nullable=True),
         sa.Column("delivery_id", sa.String(32), nullable=True),
         sqlite_with_rowid=False,
@@ -68,5 +76,11 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("router_leases", "router_obligations", "router_events", "router_sequence"):
+    for table in (
+        "router_leases",
+        "router_obligations",
+        "router_routes",
+        "router_events",
+        "router_sequence",
+    ):
         op.drop_table(table)

@@ -1,0 +1,60 @@
+"""The routing table in force: built from each snapshot off the way of events, swapped whole."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from ibs_notify.domain.errors import NotificationError
+from ibs_notify.router.match import RoutingTable, build_table, numbered
+from ibs_notify.router.routes import register
+from ibs_notify.snapshot.model import Snapshot
+from ibs_notify.store.engine import Database
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+
+
+class InForce:
+    """``table`` is what events are routed by; ``None`` before the first snapshot."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._newest: Snapshot | None = None
+        self._offered = asyncio.Event()
+        self._swapped = asyncio.Event()
+        self.table: RoutingTable | None = None
+
+    def offer(self, snapshot: Snapshot) -> None:
+        """A newer configuration; of several offered meanwhile only the newest counts."""
+        self._newest = snapshot
+        self._offered.set()
+
+    async def at_least(self, revision: int) -> RoutingTable:
+        """Wait until ``revision`` or a later one is in force."""
+        while self.table is None or self.table.revision < revision:
+            await self._swapped.wait()
+        return self.table
+
+    async def run(self) -> None:
+        """Build and swap until cancelled."""
+        while True:
+            await self._offered.wait()
+            self._offered.clear()
+            snapshot = self._newest
+            if snapshot is None:
+                continue
+            try:
+                await self._swap(snapshot)
+            except NotificationError as error:
+                log.warning("revision %d is not in force yet: %s", snapshot.revision, error.message)
+                self._offered.set()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _swap(self, snapshot: Snapshot) -> None:
+        table = await asyncio.to_thread(build_table, snapshot)
+        ids = await self._database.write(lambda connection: register(connection, table))
+        self.table = await asyncio.to_thread(numbered, table, ids)
+        self._swapped.set()
+        self._swapped = asyncio.Event()
