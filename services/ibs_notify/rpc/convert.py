@@ -35,7 +35,7 @@ def event_from_proto(message: event_pb2.Event, now: datetime) -> tuple[Event, li
     moment = now
     if message.HasField("timestamp"):
         stamp = message.timestamp
-        if _EARLIEST <= stamp.seconds <= _LATEST and 0 <= stamp.nanos < 1_000_000_000:
+        if is_moment(stamp):
             moment = moment_from_proto(stamp)
         else:
             faults.append(FieldViolation("timestamp", "is not between the years 1 and 9999"))
@@ -79,6 +79,11 @@ def event_to_proto(event: Event) -> event_pb2.Event:
     )
     message.timestamp.FromDatetime(event.timestamp)
     return message
+
+
+def is_moment(stamp: Timestamp) -> bool:
+    """Whether a timestamp is one: between the years 1 and 9999."""
+    return _EARLIEST <= stamp.seconds <= _LATEST and 0 <= stamp.nanos < 1_000_000_000
 
 
 def moment_from_proto(stamp: Timestamp) -> datetime:

@@ -77,7 +77,9 @@ def _spec(message: target_pb2.Target) -> targets.TargetSpec:
 
 
 def _smtp(smtp: target_pb2.SmtpTarget) -> targets.SmtpSpec:
-    tls = _TLS[smtp.tls_mode]
+    tls = _TLS.get(smtp.tls_mode)
+    if tls is None:
+        raise ValueError(f"mail server {smtp.server!r}: a TLS mode that this release does not know")
     implied = targets.SmtpAuth.PLAIN if smtp.username else targets.SmtpAuth.NONE
     return targets.SmtpSpec(
         server=smtp.server,
@@ -92,7 +94,10 @@ def _smtp(smtp: target_pb2.SmtpTarget) -> targets.SmtpSpec:
 
 
 def group_from_proto(message: group_pb2.Group) -> groups.Group:
-    """The group of a message that Config has validated; unset fields have their defaults."""
+    """The group of a message that Config has validated; unset fields have their defaults.
+
+    So have values of a later release: a missed alert is worse than an extra one.
+    """
     window = groups.DEFAULT_DEDUP_WINDOW
     if message.HasField("dedup_window"):
         window = message.dedup_window.ToTimedelta()
@@ -103,7 +108,7 @@ def group_from_proto(message: group_pb2.Group) -> groups.Group:
         name=message.name,
         uid=message.uid,
         description=message.description,
-        scope=_SCOPES[message.scope],
+        scope=_SCOPES.get(message.scope, groups.Scope.EVERYTHING),
         attachments=tuple(message.attachments),
         subscriptions=tuple(
             groups.Subscription(each.uid, each.target, each.rule, tuple(each.recipients))
@@ -120,9 +125,9 @@ def group_from_proto(message: group_pb2.Group) -> groups.Group:
 def _digest(digest: group_pb2.Digest) -> groups.Digest:
     return groups.Digest(
         rule=digest.rule,
-        frequency=_FREQUENCIES[digest.frequency],
+        frequency=_FREQUENCIES.get(digest.frequency, groups.Frequency.DAILY),
         time=digest.time or "09:00",
-        weekday=groups.WEEKDAYS[max(digest.weekday, 1) - 1],
+        weekday=groups.WEEKDAYS[digest.weekday - 1 if 1 <= digest.weekday <= 7 else 0],
         time_zone=digest.time_zone,
         send_empty=digest.send_empty,
     )

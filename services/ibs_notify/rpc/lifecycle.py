@@ -55,13 +55,14 @@ def run_service(service: ServiceName, build: Callable[[Settings], App]) -> int:
     try:
         settings = load()
         configure_logging(service, settings.log_level)
-        return uvloop.run(_serve(build(settings)))
+        return uvloop.run(_serve(build, settings))
     except (NotificationError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201  # there may be no log yet
         return 1
 
 
-async def _serve(app: App) -> int:
+async def _serve(build: Callable[[Settings], App], settings: Settings) -> int:
+    app = build(settings)  # in the loop: a server belongs to the loop that made it
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

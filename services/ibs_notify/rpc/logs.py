@@ -12,5 +12,5 @@ def configure_logging(service: str, level: str) -> None:
         format=f"%(asctime)s {service} %(levelname)s %(name)s: %(message)s",
         force=True,
     )
-    # The HTTP server of others' libraries logs each request at info.
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    # It tells of each step of a migration at info.
+    logging.getLogger("alembic").setLevel(logging.WARNING)

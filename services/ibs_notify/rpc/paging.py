@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 
-from ibs_notify.domain.errors import InvalidArgument, Reason
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
@@ -15,7 +14,7 @@ MAX_PAGE_SIZE = 1000
 def page_size(requested: int, default: int = DEFAULT_PAGE_SIZE, most: int = MAX_PAGE_SIZE) -> int:
     """The size to use: the default for 0, at most ``most``; negative is refused."""
     if requested < 0:
-        raise InvalidArgument(Reason.FIELD_INVALID, "page_size is negative")
+        raise InvalidArgument.of([FieldViolation("page_size", "is negative")])
     return min(requested or default, most)
 
 
@@ -30,7 +29,7 @@ def read_page_token(listing: str, token: str) -> tuple[str | int, ...] | None:
         return None
     try:
         name, *position = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError):
         name, position = "", []
     if name != listing or not position or not all(isinstance(x, str | int) for x in position):
         raise InvalidArgument(

@@ -2,10 +2,14 @@
 
 Every failure carries one ``ErrorInfo`` (domain ``notification.ironcore``, reason, advice in its
 metadata); bad fields add ``BadRequest``, limits add ``RetryInfo`` (AIP-193).
+
+A client takes 8 KiB of metadata by default and reports a limit instead of the error beyond, so what
+is long is cut: the message travels twice, once percent-encoded, and the details in base64.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import grpc
@@ -16,6 +20,10 @@ from grpc_status import rpc_status
 from ibs_notify.domain import errors
 
 ERROR_DOMAIN = "notification.ironcore"
+_MESSAGE_BYTES = 800
+_ADVICE_BYTES = 400
+_VIOLATION_BYTES = 400
+_VIOLATIONS_BYTES = 2000
 
 _CODES: dict[type[errors.NotificationError], int] = {
     errors.InvalidArgument: code_pb2.INVALID_ARGUMENT,
@@ -39,21 +47,11 @@ def to_status(error: errors.NotificationError) -> status_pb2.Status:
     code = next(_CODES[kind] for kind in type(error).__mro__ if kind in _CODES)
     info = error_details_pb2.ErrorInfo(reason=error.reason.value, domain=ERROR_DOMAIN)
     if error.advice:
-        info.metadata["advice"] = error.advice
-    status = status_pb2.Status(code=code, message=error.message)
+        info.metadata["advice"] = _cut(error.advice, _ADVICE_BYTES)
+    status = status_pb2.Status(code=code, message=_cut(error.message, _MESSAGE_BYTES))
     _attach(status, info)
     if isinstance(error, errors.InvalidArgument) and error.violations:
-        _attach(
-            status,
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(
-                        field=each.path, description=each.description
-                    )
-                    for each in error.violations
-                ]
-            ),
-        )
+        _attach(status, _bad_request(error.violations))
     if isinstance(error, errors.ResourceExhausted | errors.Unavailable):
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromTimedelta(error.retry_after)
@@ -63,8 +61,12 @@ def to_status(error: errors.NotificationError) -> status_pb2.Status:
 
 def from_rpc_error(error: grpc.RpcError | grpc.aio.AioRpcError) -> errors.NotificationError:
     """The error that the server raised; one without our details becomes its nearest class."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # every RpcError is a Call
     code = error.code()
+    try:
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]  # every RpcError is a Call
+    except ValueError:
+        # The transport failed the call after the server had; the details are of another status.
+        status = None
     if status is None:
         return _from_code(code, error.details() or code.name)
     info, violations, retry_after = _details(status)
@@ -79,6 +81,28 @@ def from_rpc_error(error: grpc.RpcError | grpc.aio.AioRpcError) -> errors.Notifi
     if issubclass(kind, errors.ResourceExhausted | errors.Unavailable):
         return kind(reason, status.message, advice=advice, retry_after=retry_after)
     return kind(reason, status.message, advice=advice)
+
+
+def _bad_request(violations: Sequence[errors.FieldViolation]) -> error_details_pb2.BadRequest:
+    """As many as there is room for; the last one says how many more there are."""
+    bad = error_details_pb2.BadRequest()
+    for index, each in enumerate(violations):
+        if bad.ByteSize() > _VIOLATIONS_BYTES:
+            bad.field_violations.add(description=f"and {len(violations) - index} more")
+            break
+        bad.field_violations.add(
+            field=_cut(each.path, _VIOLATION_BYTES),
+            description=_cut(each.description, _VIOLATION_BYTES),
+        )
+    return bad
+
+
+def _cut(text: str, most: int) -> str:
+    """``text`` in at most ``most`` bytes of UTF-8."""
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= most:
+        return encoded.decode()
+    return encoded[: most - 3].decode(errors="ignore") + "…"
 
 
 def _attach(

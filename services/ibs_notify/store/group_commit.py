@@ -19,7 +19,7 @@ from ibs_notify.store.engine import Database
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-WINDOW_SECONDS = 0.001
+WINDOW_SECONDS = 0.003
 MOST_WINDOWS = 10
 MAX_BATCH = 1000
 """The most weight that one transaction takes."""

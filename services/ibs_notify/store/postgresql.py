@@ -29,6 +29,9 @@ class PostgresDatabase:
     def __init__(self, engine: AsyncEngine) -> None:
         self.broken = asyncio.Event()
         self._engine = engine
+        self._reader = engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
 
     @classmethod
     async def open(cls, url: sa.URL) -> PostgresDatabase:
@@ -74,7 +77,7 @@ class PostgresDatabase:
 
     async def read(self, work: Work[T]) -> T:
         try:
-            async with self._engine.connect() as connection:
+            async with self._reader.connect() as connection:
                 return await connection.run_sync(work)
         except exc.DBAPIError as error:
             fault = fault_of(error)

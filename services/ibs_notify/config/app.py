@@ -1,0 +1,126 @@
+"""The composition root: the only file that builds adapters."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Self
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from ibs_notify.config.delivery_client import DeliveryClient
+from ibs_notify.config.groups import Groups
+from ibs_notify.config.installation import Installation
+from ibs_notify.config.ports import DeliveryPort, Repository
+from ibs_notify.config.repository import ConfigRepository
+from ibs_notify.config.servicer import SERVICE_NAME, ConfigServicer, UseCases
+from ibs_notify.config.target_test import TargetTests
+from ibs_notify.config.targets import Targets
+from ibs_notify.config.watch import ConfigWatch, RevisionSignal
+from ibs_notify.domain.clock import Clock, SystemClock
+from ibs_notify.domain.errors import NotificationError, Reason, Unavailable
+from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.lifecycle import run_beside
+from ibs_notify.rpc.server import RpcServer
+from ibs_notify.secrets import envelope
+from ibs_notify.settings import Settings
+from ibs_notify.store.engine import Database, open_database
+from ibs_notify.store.migrate import upgrade
+from ironcore.notification.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
+
+
+class ConfigApp:
+    """A running Config: ``async with ConfigApp(settings) as app``. Stops in reverse order.
+
+    ``delivery`` stands for the Delivery service in tests. Entering raises ``NotificationError``
+    where the database or the key file cannot be used, ``OSError`` where the port is taken.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock | None = None,
+        delivery: DeliveryPort | None = None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._delivery = delivery
+        self._stack = AsyncExitStack()
+        self.port = 0
+        self.broken = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        database = await _open(settings.database_url("config"))
+        stack.push_async_callback(database.close)
+        self.broken = database.broken
+        keyring = envelope.load_or_create(settings.key_path)
+        signal = RevisionSignal()
+        repository: Repository = ConfigRepository(database, self._clock, signal.advance)
+        watch = ConfigWatch(repository, signal)
+        run_beside(stack, watch.poll())
+        delivery = self._delivery or await self._connect(stack)
+        use_cases = UseCases(
+            targets=Targets(repository, delivery, keyring),
+            tests=TargetTests(repository, delivery, keyring),
+            groups=Groups(repository),
+            installation=Installation(repository),
+            watch=watch,
+        )
+        server = RpcServer(
+            settings.config_address, SERVICE_NAME, reflect=settings.profile == "development"
+        )
+        servicer = ConfigServicer(use_cases, self._clock)
+        add_ConfigServiceServicer_to_server(servicer, server.grpc_server)
+        await server.start()
+        stack.push_async_callback(server.stop)
+        # Stopping begins here: open watches end by themselves, so the server need not wait.
+        stack.callback(signal.close)
+        self.port = server.port
+        await server.set_serving(True)
+
+    async def _connect(self, stack: AsyncExitStack) -> DeliveryPort:
+        channel = await stack.enter_async_context(open_channel(self._settings.delivery_address))
+        return DeliveryClient(channel)
+
+
+async def _open(url: str) -> Database:
+    """The database with this release's schema; ``Unavailable`` says in a sentence why not."""
+    try:
+        database = await open_database(url)
+        try:
+            await upgrade(database, "config")
+        except BaseException:
+            await database.close()
+            raise
+    except (NotificationError, SQLAlchemyError, OSError, ValueError, RuntimeError) as error:
+        raise Unavailable(
+            Reason.STORAGE_UNAVAILABLE,
+            f"the database {_shown(url)} cannot be opened: {_reason(error)}",
+            advice="check IBS_NOTIFY_HOME and IBS_NOTIFY_CONFIG_DATABASE",
+        ) from error
+    return database
+
+
+def _shown(url: str) -> str:
+    """A database's URL without its password."""
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:
+        return "URL"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, NotificationError):
+        return error.message
+    return str(getattr(error, "orig", None) or error).partition("\n")[0]

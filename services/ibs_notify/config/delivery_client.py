@@ -1,0 +1,56 @@
+"""The Delivery service over gRPC: the adapter of ``DeliveryPort``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc
+
+from ibs_notify.config.ports import TestResult
+from ibs_notify.domain.errors import NotFound, NotificationError, Reason, Unavailable
+from ibs_notify.rpc.status import from_rpc_error
+from ironcore.notification.v1 import delivery_service_pb2 as pb
+from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
+from ironcore.notification.v1.target_pb2 import SealedSecret, Target
+
+COUNT_SECONDS = 5.0
+TEST_SECONDS = 120.0
+
+
+class DeliveryClient:
+    """See ``ports.DeliveryPort``."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = DeliveryServiceStub(channel)
+
+    async def open_count(self, target_uid: str) -> int:
+        request = pb.GetTargetStatusRequest(target_uid=target_uid)
+        try:
+            response = await self._stub.GetTargetStatus(request, timeout=COUNT_SECONDS)
+        except grpc.aio.AioRpcError as rpc_error:
+            error = from_rpc_error(rpc_error)
+            if isinstance(error, NotFound):
+                return 0
+            raise _named(error) from rpc_error
+        return response.open_count
+
+    async def test_target(
+        self, target: Target, secrets: Sequence[SealedSecret], recipients: Sequence[str]
+    ) -> TestResult:
+        request = pb.TestTargetRequest(target=target, secrets=secrets, recipients=recipients)
+        try:
+            response = await self._stub.TestTarget(request, timeout=TEST_SECONDS)
+        except grpc.aio.AioRpcError as rpc_error:
+            raise _named(from_rpc_error(rpc_error)) from rpc_error
+        return TestResult(response.ok, tuple(response.stages), response.summary)
+
+
+def _named(error: NotificationError) -> NotificationError:
+    """Say which service it is that cannot be reached."""
+    if error.reason is not Reason.SERVICE_UNREACHABLE:
+        return error
+    return Unavailable(
+        Reason.SERVICE_UNREACHABLE,
+        "the Delivery service cannot be reached",
+        advice="start it, or check IBS_NOTIFY_DELIVERY_ADDRESS",
+    )

@@ -1,0 +1,182 @@
+"""What Config's use cases need from outside, as contracts.
+
+The resources are the API's messages: Config keeps, checks and streams them as they are. Messages
+that a port returns are the caller's own to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from ironcore.notification.v1.config_service_pb2 import WatchedTarget
+from ironcore.notification.v1.group_pb2 import Group
+from ironcore.notification.v1.settings_pb2 import Settings
+from ironcore.notification.v1.target_pb2 import SealedSecret, Target, TestStage
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Saved(Generic[T]):
+    """What a change left behind, and what its caller should know."""
+
+    resource: T
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the log of revisions: of which log, and after which revision."""
+
+    log_id: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A resource that is no more, and the revision that deleted it."""
+
+    uid: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The current state of everything that changed up to ``place``; ``settings`` None: unchanged.
+
+    What changed several times is here once, as it is now: a stored secret is never combined with
+    an address that it was not stored for.
+    """
+
+    place: Place
+    targets: tuple[WatchedTarget, ...] = ()
+    groups: tuple[Group, ...] = ()
+    deleted_targets: tuple[Deleted, ...] = ()
+    deleted_groups: tuple[Deleted, ...] = ()
+    settings: Settings | None = None
+
+
+class View(Protocol):
+    """The configuration within one transaction; every answer is of the same moment."""
+
+    def target(self, name: str) -> Target | None:
+        """The target of that name, without secrets, ``*_set`` filled."""
+        ...
+
+    def targets(self, after: str = "", limit: int | None = None) -> list[Target]:
+        """Targets in order of name (by code point), those after ``after``; like ``target``."""
+        ...
+
+    def sealed(self, target_uid: str) -> dict[str, bytes]:
+        """The ciphertexts of a target's secrets, by field."""
+        ...
+
+    def group(self, name: str) -> Group | None:
+        """The group of that name."""
+        ...
+
+    def groups(self, after: str = "", limit: int | None = None) -> list[Group]:
+        """Groups in order of name (by code point), those after ``after``."""
+        ...
+
+    def settings(self) -> Settings:
+        """The settings; before their first change with revision 0."""
+        ...
+
+
+class Change(View, Protocol):
+    """A change under way: what is written gets ``revision``, the time and the author.
+
+    All of it becomes visible at once when the transaction commits, or not at all. Nobody else
+    writes meanwhile, on any replica, so what was read here still holds at the commit.
+    """
+
+    @property
+    def revision(self) -> int:
+        """The revision that this change makes."""
+        ...
+
+    def put_target(self, target: Target, sealed: Mapping[str, bytes]) -> Target:
+        """Store a target (new where its revision is 0) with exactly these secrets.
+
+        Secrets and output-only fields of the message are not stored. Returns it as ``target`` does.
+        """
+        ...
+
+    def delete_target(self, target: Target) -> None:
+        """Delete a target and its secrets."""
+        ...
+
+    def put_group(self, group: Group) -> Group:
+        """Store a group (new where its revision is 0). Returns it as stored."""
+        ...
+
+    def delete_group(self, group: Group) -> None:
+        """Delete a group."""
+        ...
+
+    def put_settings(self, settings: Settings) -> Settings:
+        """Store the settings. Returns them as stored."""
+        ...
+
+
+class Repository(Protocol):
+    """Where the configuration is kept."""
+
+    async def read(self, look: Callable[[View], T]) -> T:
+        """Run ``look`` on a consistent view. ``Unavailable`` where the database cannot answer."""
+        ...
+
+    async def change(self, author: str, work: Callable[[Change], T]) -> T:
+        """Run ``work`` in one durable transaction and return its answer once that is committed.
+
+        One change is one revision, and revisions are without gaps in order of commit; work that
+        writes nothing makes none. An exception of ``work`` undoes everything and is raised.
+        ``work`` may run more than once and must do nothing but use its ``Change``.
+        """
+        ...
+
+    async def revision(self) -> int:
+        """The newest committed revision, of any replica."""
+        ...
+
+    async def changes_since(self, place: Place | None, *, include_secrets: bool) -> Delta:
+        """What changed after ``place``; with ``None`` everything.
+
+        ``OutOfRange`` where the place is of another log, in the future, or older than what the log
+        still holds.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """What a test of a target saw."""
+
+    __test__ = False  # its name is the API's; it is no test of ours
+
+    ok: bool
+    stages: Sequence[TestStage]
+    summary: str
+
+
+class DeliveryPort(Protocol):
+    """The Delivery service, as far as Config needs it."""
+
+    async def open_count(self, target_uid: str) -> int:
+        """How many deliveries wait for a target; 0 for one that Delivery does not know.
+
+        ``Unavailable`` where Delivery cannot be reached.
+        """
+        ...
+
+    async def test_target(
+        self, target: Target, secrets: Sequence[SealedSecret], recipients: Sequence[str]
+    ) -> TestResult:
+        """Make one real attempt now. ``secrets`` are sealed for the target's uid.
+
+        ``Unavailable`` where Delivery cannot be reached; a peer that refuses is a result.
+        """
+        ...

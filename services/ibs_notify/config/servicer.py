@@ -1,0 +1,220 @@
+"""ConfigService on the wire: proto in, use case, proto out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import grpc
+
+from ibs_notify.config.groups import Groups
+from ibs_notify.config.installation import Installation
+from ibs_notify.config.rule_check import check_rule
+from ibs_notify.config.target_test import TargetTests
+from ibs_notify.config.targets import Targets
+from ibs_notify.config.watch import ConfigWatch
+from ibs_notify.domain.bounds import faults_of
+from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
+from ibs_notify.domain.event import Event
+from ibs_notify.domain.naming import is_name
+from ibs_notify.rpc.channel import caller_of
+from ibs_notify.rpc.convert import event_from_proto
+from ibs_notify.rpc.paging import page_size, page_token, read_page_token
+from ironcore.notification.v1 import config_service_pb2 as pb
+from ironcore.notification.v1 import event_pb2
+from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceServicer
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+SERVICE_NAME = "ironcore.notification.v1.ConfigService"
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the servicer calls."""
+
+    targets: Targets
+    tests: TargetTests
+    groups: Groups
+    installation: Installation
+    watch: ConfigWatch
+
+
+class ConfigServicer(ConfigServiceServicer):
+    """Raises the domain's errors; the interceptor turns them into statuses."""
+
+    def __init__(self, use_cases: UseCases, clock: Clock) -> None:
+        self._targets = use_cases.targets
+        self._tests = use_cases.tests
+        self._groups = use_cases.groups
+        self._installation = use_cases.installation
+        self._watch = use_cases.watch
+        self._clock = clock
+
+    async def CreateTarget(
+        self, request: pb.CreateTargetRequest, context: Context
+    ) -> pb.CreateTargetResponse:
+        saved = await self._targets.create(request.target, caller_of(context))
+        return pb.CreateTargetResponse(target=saved.resource, warnings=saved.warnings)
+
+    async def GetTarget(
+        self, request: pb.GetTargetRequest, context: Context
+    ) -> pb.GetTargetResponse:
+        return pb.GetTargetResponse(target=await self._targets.get(request.name))
+
+    async def ListTargets(
+        self, request: pb.ListTargetsRequest, context: Context
+    ) -> pb.ListTargetsResponse:
+        size = page_size(request.page_size)
+        targets = await self._targets.page(_after("targets", request.page_token), size + 1)
+        return pb.ListTargetsResponse(
+            targets=targets[:size],
+            next_page_token=page_token("targets", targets[size - 1].name) if targets[size:] else "",
+        )
+
+    async def UpdateTarget(
+        self, request: pb.UpdateTargetRequest, context: Context
+    ) -> pb.UpdateTargetResponse:
+        saved = await self._targets.update(
+            request.target, request.update_mask, request.remove_headers, caller_of(context)
+        )
+        return pb.UpdateTargetResponse(target=saved.resource, warnings=saved.warnings)
+
+    async def DeleteTarget(
+        self, request: pb.DeleteTargetRequest, context: Context
+    ) -> pb.DeleteTargetResponse:
+        saved = await self._targets.delete(
+            request.name, request.etag, caller_of(context), force=request.force
+        )
+        return pb.DeleteTargetResponse(revision=saved.resource, warnings=saved.warnings)
+
+    async def TestTarget(
+        self, request: pb.ConfigServiceTestTargetRequest, context: Context
+    ) -> pb.ConfigServiceTestTargetResponse:
+        if request.HasField("draft"):
+            result = await self._tests.draft(request.draft, request.recipients)
+        else:
+            result = await self._tests.saved(request.name, request.recipients)
+        return pb.ConfigServiceTestTargetResponse(
+            ok=result.ok, stages=result.stages, summary=result.summary
+        )
+
+    async def CreateGroup(
+        self, request: pb.CreateGroupRequest, context: Context
+    ) -> pb.CreateGroupResponse:
+        saved = await self._groups.create(request.group, caller_of(context))
+        return pb.CreateGroupResponse(group=saved.resource, warnings=saved.warnings)
+
+    async def GetGroup(self, request: pb.GetGroupRequest, context: Context) -> pb.GetGroupResponse:
+        return pb.GetGroupResponse(group=await self._groups.get(request.name))
+
+    async def ListGroups(
+        self, request: pb.ListGroupsRequest, context: Context
+    ) -> pb.ListGroupsResponse:
+        size = page_size(request.page_size)
+        after = _after("groups", request.page_token)
+        groups = await self._groups.page(after, size + 1, request.resource)
+        return pb.ListGroupsResponse(
+            groups=groups[:size],
+            next_page_token=page_token("groups", groups[size - 1].name) if groups[size:] else "",
+        )
+
+    async def UpdateGroup(
+        self, request: pb.UpdateGroupRequest, context: Context
+    ) -> pb.UpdateGroupResponse:
+        saved = await self._groups.update(request.group, request.update_mask, caller_of(context))
+        return pb.UpdateGroupResponse(group=saved.resource, warnings=saved.warnings)
+
+    async def DeleteGroup(
+        self, request: pb.DeleteGroupRequest, context: Context
+    ) -> pb.DeleteGroupResponse:
+        revision = await self._groups.delete(request.name, request.etag, caller_of(context))
+        return pb.DeleteGroupResponse(revision=revision)
+
+    async def AddSubscription(
+        self, request: pb.AddSubscriptionRequest, context: Context
+    ) -> pb.AddSubscriptionResponse:
+        saved = await self._groups.add_subscription(
+            request.group, request.subscription, caller_of(context)
+        )
+        return pb.AddSubscriptionResponse(group=saved.resource, warnings=saved.warnings)
+
+    async def UpdateSubscription(
+        self, request: pb.UpdateSubscriptionRequest, context: Context
+    ) -> pb.UpdateSubscriptionResponse:
+        saved = await self._groups.update_subscription(
+            request.group, request.subscription, request.update_mask, caller_of(context)
+        )
+        return pb.UpdateSubscriptionResponse(group=saved.resource, warnings=saved.warnings)
+
+    async def RemoveSubscription(
+        self, request: pb.RemoveSubscriptionRequest, context: Context
+    ) -> pb.RemoveSubscriptionResponse:
+        saved = await self._groups.remove_subscription(
+            request.group, request.target, caller_of(context)
+        )
+        return pb.RemoveSubscriptionResponse(group=saved.resource, warnings=saved.warnings)
+
+    async def AttachResource(
+        self, request: pb.AttachResourceRequest, context: Context
+    ) -> pb.AttachResourceResponse:
+        saved = await self._groups.attach(request.group, request.resource, caller_of(context))
+        return pb.AttachResourceResponse(group=saved.resource, warnings=saved.warnings)
+
+    async def DetachResource(
+        self, request: pb.DetachResourceRequest, context: Context
+    ) -> pb.DetachResourceResponse:
+        saved = await self._groups.detach(request.group, request.resource, caller_of(context))
+        return pb.DetachResourceResponse(group=saved.resource, warnings=saved.warnings)
+
+    async def GetSettings(
+        self, request: pb.GetSettingsRequest, context: Context
+    ) -> pb.GetSettingsResponse:
+        return pb.GetSettingsResponse(settings=await self._installation.get())
+
+    async def UpdateSettings(
+        self, request: pb.UpdateSettingsRequest, context: Context
+    ) -> pb.UpdateSettingsResponse:
+        saved = await self._installation.update(
+            request.settings, request.update_mask, caller_of(context)
+        )
+        return pb.UpdateSettingsResponse(settings=saved.resource, warnings=saved.warnings)
+
+    async def CheckRule(
+        self, request: pb.CheckRuleRequest, context: Context
+    ) -> pb.CheckRuleResponse:
+        event = self._event(request.event) if request.HasField("event") else None
+        check = check_rule(request.rule, event)
+        return pb.CheckRuleResponse(
+            canonical_rule=check.canonical, matches=check.matches, warnings=check.warnings
+        )
+
+    async def WatchConfig(
+        self, request: pb.WatchConfigRequest, context: Context
+    ) -> AsyncIterator[pb.WatchConfigResponse]:
+        async for response in self._watch.follow(
+            request.resume_token, include_secrets=request.include_secrets
+        ):
+            yield response
+
+    def _event(self, message: event_pb2.Event) -> Event:
+        event, faults = event_from_proto(message, self._clock.now())
+        faults += faults_of(event)
+        if faults:
+            raise InvalidArgument.of(
+                [FieldViolation(f"event.{each.path}", each.description) for each in faults],
+                Reason.EVENT_INVALID,
+            )
+        return event
+
+
+def _after(listing: str, token: str) -> str:
+    position = read_page_token(listing, token)
+    if position is None:
+        return ""
+    name = str(position[0])
+    if not is_name(name):
+        raise InvalidArgument(Reason.PAGE_TOKEN_INVALID, "the page token names no place in a list")
+    return name

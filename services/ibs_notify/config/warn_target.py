@@ -1,0 +1,43 @@
+"""What is legal in a target and yet probably not meant. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ibs_notify.domain.group import InstallationSettings
+from ibs_notify.domain.target import SmtpAuth, SmtpSpec, Target, TlsMode
+
+
+def target_warnings(
+    target: Target, settings: InstallationSettings, secrets: Collection[str]
+) -> list[str]:
+    """A sentence for each oddity; ``secrets`` are the fields that the target has."""
+    spec = target.spec
+    if isinstance(spec, SmtpSpec):
+        return _smtp_warnings(target.name, spec, settings)
+    warnings: list[str] = []
+    if spec.url.startswith("http://"):
+        if secrets:
+            warnings.append(
+                f"{', '.join(sorted(secrets))} will travel in clear text: the URL is not https"
+            )
+        if spec.ca_pem:
+            warnings.append("the CA certificates are not used: the URL is not https")
+    return warnings
+
+
+def _smtp_warnings(name: str, spec: SmtpSpec, settings: InstallationSettings) -> list[str]:
+    warnings: list[str] = []
+    if spec.tls_mode is TlsMode.NONE:
+        if spec.auth is not SmtpAuth.NONE:
+            warnings.append("the password will travel in clear text: the TLS mode is none")
+        if spec.ca_pem:
+            warnings.append("the CA certificates are not used: the TLS mode is none")
+    if not spec.recipients and not settings.default_recipients:
+        warnings.append(
+            f"target {name!r} has no recipients, and the setting default_recipients is empty: mail "
+            "of subscriptions without their own recipients will wait until there are some"
+        )
+    if not spec.from_address and not settings.sender:
+        warnings.append(f"target {name!r} has no from address, and the setting sender is empty")
+    return warnings
