@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 
 class Bulk:
@@ -22,11 +25,29 @@ class Bulk:
     def run(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Execute for every row; an empty sequence does nothing."""
         if rows:
-            connection.exec_driver_sql(self._sql(connection), list(rows))
+            with self._cursor(connection) as cursor:
+                cursor.executemany(self._sql(connection), rows)
 
-    def scalar(self, connection: sa.Connection, row: tuple[Any, ...]) -> Any:
-        """Execute once; the first column of the first row that it returns."""
-        return connection.exec_driver_sql(self._sql(connection), row).scalar_one()
+    def scalar(self, connection: sa.Connection, parameters: tuple[Any, ...]) -> Any:
+        """Execute once; the first column of the row that it returns."""
+        with self._cursor(connection) as cursor:
+            cursor.execute(self._sql(connection), parameters)
+            row: Any = cursor.fetchone()
+        return row[0]
+
+    @contextmanager
+    def _cursor(self, connection: sa.Connection) -> Iterator[DBAPICursor]:
+        """A cursor of the driver; its errors come out as SQLAlchemy's."""
+        driver = connection.dialect.loaded_dbapi
+        cursor = connection.connection.cursor()
+        try:
+            yield cursor
+        except driver.Error as error:
+            raise exc.DBAPIError.instance(
+                self._sql(connection), None, error, driver.Error, dialect=connection.dialect
+            ) from error
+        finally:
+            cursor.close()
 
     def _sql(self, connection: sa.Connection) -> str:
         name = connection.dialect.name

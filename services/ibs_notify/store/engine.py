@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -99,16 +100,16 @@ class SqliteDatabase:
                 try:
                     with self._connection.begin():
                         return work(self._connection)
-                except exc.DBAPIError as error:
+                except (exc.DBAPIError, sqlite3.Error) as error:
                     fault = fault_of(error)
                     late = asyncio.get_running_loop().time() >= deadline
                     if fault is not Fault.BUSY or late:
                         self._give_up(fault, error)
                 await asyncio.sleep(_BUSY_PAUSE_SECONDS)
 
-    def _give_up(self, fault: Fault, error: exc.DBAPIError) -> None:
+    def _give_up(self, fault: Fault, error: exc.DBAPIError | sqlite3.Error) -> None:
         if fault is Fault.BROKEN:
-            log.critical("the storage failed: %s; stopping", error.orig)
+            log.critical("the storage failed: %s; stopping", error)
             self.broken.set()
         if fault is Fault.STATEMENT:
             raise error
@@ -119,7 +120,7 @@ class SqliteDatabase:
             try:
                 with self._readers.begin() as connection:
                     return work(connection)
-            except exc.DBAPIError as error:
+            except (exc.DBAPIError, sqlite3.Error) as error:
                 fault = fault_of(error)
                 if fault is Fault.STATEMENT:
                     raise
@@ -167,7 +168,9 @@ def _sqlite_engine(url: sa.URL, *, busy_timeout_ms: int, pool_size: int) -> sa.E
     begin = "BEGIN IMMEDIATE" if busy_timeout_ms == 0 else "BEGIN"
 
     def start(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
+        # By the driver: SQLAlchemy's own execution costs more than the statement.
+        driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]  # it is SQLite's
+        driver.execute(begin)
 
     sa_event.listen(engine, "connect", configure)
     sa_event.listen(engine, "begin", start)

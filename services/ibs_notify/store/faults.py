@@ -25,8 +25,10 @@ class Fault(StrEnum):
     """The server cannot be reached, or ended the connection."""
 
 
-def fault_of(error: exc.DBAPIError) -> Fault:
+def fault_of(error: exc.DBAPIError | sqlite3.Error) -> Fault:
     """Sort an error of either driver."""
+    if isinstance(error, sqlite3.Error):
+        return _sqlite_fault(error)
     original = error.orig
     if isinstance(original, sqlite3.Error):
         return _sqlite_fault(original)

@@ -1,0 +1,38 @@
+"""``python -m tests.bench [--rounds N] [--only NAME …]``: our figures as ratios to floors.
+
+The machines are noisy: only ratios within one run count. Each is the median of interleaved rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from collections.abc import Callable
+
+from tests.bench import ingest, outbound, resources, through
+from tests.bench.lines import HEADING, Line
+
+BENCHES: dict[str, Callable[[int], list[Line]]] = {
+    "emit": ingest.emit,
+    "storage": ingest.storage,
+    "webhook": outbound.webhook,
+    "mail": outbound.mail,
+    "through": through.webhooks,
+    "resources": resources.start_and_memory,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", choices=list(BENCHES), default=list(BENCHES))
+    options = parser.parse_args()
+    print(f"{platform.machine()}, Python {platform.python_version()}, {options.rounds} rounds")
+    print(HEADING)
+    for name in options.only:
+        for line in BENCHES[name](options.rounds):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

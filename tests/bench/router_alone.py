@@ -1,0 +1,69 @@
+"""A Router with a configuration on disk and nobody to hand off to: the cost of Emit alone."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import uvloop
+
+from ibs_notify.router.app import RouterApp
+from ibs_notify.rpc.channel import open_channel
+from ibs_notify.settings import Settings
+from ironcore.notification.v1 import config_service_pb2, group_pb2
+from ironcore.notification.v1 import router_service_pb2 as pb
+from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
+
+
+def snapshot(rules: int) -> config_service_pb2.ConfigSnapshot:
+    """``rules`` subscriptions; two of them match a failed backup, on two targets."""
+    kept = config_service_pb2.ConfigSnapshot(revision=1)
+    for name in ("chat", "pager"):
+        target = kept.targets.add().target
+        target.name, target.uid = name, f"uid-{name}"
+        target.webhook.url = "http://127.0.0.1:1/"
+    kept.groups.append(
+        group_pb2.Group(
+            name="ops",
+            uid="ops",
+            subscriptions=[
+                group_pb2.Subscription(uid=f"ops-{name}", target=name, rule="severity >= error")
+                for name in ("chat", "pager")
+            ],
+        )
+    )
+    for number in range(rules - 2):
+        kept.groups.append(
+            group_pb2.Group(
+                name=f"g{number}",
+                uid=f"g{number}",
+                subscriptions=[
+                    group_pb2.Subscription(
+                        uid=f"s{number}",
+                        target="chat",
+                        rule=f"type = backup.failed and resource starts-with /datastore/d{number}/",
+                    )
+                ],
+            )
+        )
+    return kept
+
+
+async def main(home: Path, rules: int) -> None:
+    (home / "router-snapshot.pb").write_bytes(snapshot(rules).SerializeToString())
+    nowhere = "127.0.0.1:1"
+    settings = Settings(
+        home=home,
+        router_address="127.0.0.1:0",
+        config_address=nowhere,
+        delivery_address=nowhere,
+    )
+    async with RouterApp(settings) as app, open_channel(f"127.0.0.1:{app.port}") as channel:
+        await RouterServiceStub(channel).AwaitConfig(pb.RouterServiceAwaitConfigRequest())
+        print(app.port, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,164 @@
+"""Targets 10 and 11: from Emit to the webhook through all services, beside Alertmanager."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+
+from ibs_notify.rpc.channel import open_channel
+from ironcore.notification.v1 import router_service_pb2 as pb
+from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
+from tests.bench.lines import Line, middle
+from tests.bench.load import failed_backup
+from tests.bench.processes import Server, started
+from tests.system.installation import running_installation
+
+EVENTS, BATCH = 10_000, 100
+PEER = "prometheus-alertmanager"
+
+
+def webhooks(rounds: int) -> list[Line]:
+    """Delivered a second, both cores shared by servers, sink and load alike."""
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(_ours())
+        if shutil.which(PEER):
+            theirs.append(_alertmanager())
+    if not theirs:
+        print(f"     (target 10 needs {PEER}; ours alone: {middle(ours):,.0f} delivered/s)")
+        return []
+    return [
+        Line(
+            "10",
+            "Emit to webhook through all services",
+            f"{middle(ours):,.0f}/s",
+            f"Alertmanager {middle(theirs):,.0f}/s",
+            middle([mine / other for mine, other in zip(ours, theirs, strict=True)]),
+            1.0,
+        )
+    ]
+
+
+def _ours() -> float:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        started("tests.bench.sinks", "webhook", core=None) as sink,
+        running_installation(Path(home)) as installation,
+    ):
+        installation.create_webhook("chat", f"http://127.0.0.1:{sink.port}/hook")
+        group = installation.create_group("ops", {"chat": "*"})
+        installation.await_config(group.revision)
+        began = time.perf_counter()
+        asyncio.run(_emit(installation.services["router"].address))
+        _until_received(sink, EVENTS)
+        return EVENTS / (time.perf_counter() - began)
+
+
+async def _emit(address: str) -> None:
+    async with open_channel(address) as channel:
+        stub = RouterServiceStub(channel)
+        for start in range(0, EVENTS, BATCH):
+            events = [failed_backup(start + number) for number in range(BATCH)]
+            await stub.EmitBatch(pb.EmitBatchRequest(events=events))
+
+
+def _until_received(sink: Server, count: int, seconds: float = 120.0) -> None:
+    deadline = time.perf_counter() + seconds
+    while _received(sink) < count:
+        if time.perf_counter() > deadline:
+            raise TimeoutError(f"{_received(sink)} of {count} were delivered")
+        time.sleep(0.02)
+
+
+def _received(sink: Server) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{sink.port}/count", timeout=5) as reply:
+        return int(reply.read())
+
+
+_CONFIG = """
+route:
+  receiver: hook
+  group_by: ['...']
+  group_wait: 0s
+  group_interval: 1m
+receivers:
+  - name: hook
+    webhook_configs:
+      - url: http://127.0.0.1:{port}/hook
+"""
+
+
+@contextmanager
+def _running_alertmanager(home: Path, sink: Server) -> Iterator[int]:
+    (home / "am.yml").write_text(_CONFIG.format(port=sink.port))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            PEER,
+            f"--config.file={home / 'am.yml'}",
+            f"--storage.path={home / 'am'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--cluster.listen-address=",
+        ],
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        _until_ready(f"http://127.0.0.1:{port}/-/ready")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _until_ready(url: str) -> None:
+    for _ in range(500):
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except OSError:
+            time.sleep(0.02)
+    raise TimeoutError(url)
+
+
+def _alertmanager() -> float:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        started("tests.bench.sinks", "webhook", core=None) as sink,
+        _running_alertmanager(Path(home), sink) as port,
+    ):
+        began = time.perf_counter()
+        asyncio.run(_post_alerts(port))
+        _until_received(sink, EVENTS)
+        return EVENTS / (time.perf_counter() - began)
+
+
+async def _post_alerts(port: int) -> None:
+    async with aiohttp.ClientSession() as session:
+        for start in range(0, EVENTS, BATCH):
+            alerts = [
+                {
+                    "labels": {"alertname": "BackupFailed", "vm": str(start + number)},
+                    "annotations": {"summary": "Task failed at chunk upload step. " * 6},
+                }
+                for number in range(BATCH)
+            ]
+            async with session.post(
+                f"http://127.0.0.1:{port}/api/v2/alerts",
+                data=json.dumps(alerts),
+                headers={"Content-Type": "application/json"},
+            ) as response:
+                await response.read()
+                response.raise_for_status()
