@@ -1,0 +1,81 @@
+"""From a target to its transport. What a target does not need is not imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, assert_never
+
+from ibs_notify.delivery.transports.base import Transport
+from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.errors import FailedPrecondition, Reason, Unimplemented
+from ibs_notify.domain.group import InstallationSettings
+from ibs_notify.domain.target import (
+    SMTP_PASSWORD,
+    InfluxDbSpec,
+    PushgatewaySpec,
+    SmtpAuth,
+    SmtpSpec,
+    Target,
+    WebhookSpec,
+    header_secret,
+)
+
+if TYPE_CHECKING:
+    from ibs_notify.delivery.transports.waiting import WaitingTransport
+
+
+def build_transport(
+    target: Target,
+    secrets: Mapping[str, str],
+    settings: InstallationSettings,  # noqa: ARG001 # a Message brings those in force when it is sent
+    clock: Clock,
+) -> Transport:
+    """The transport of ``target``; ``secrets`` are open, by field as ``domain.target`` names them.
+
+    Raises FailedPrecondition (SECRET_REQUIRED) when one is missing, InvalidArgument when the
+    spec cannot work, and Unimplemented for metric servers, whose deliveries wait.
+    """
+    match target.spec:
+        case SmtpSpec() as spec:
+            from ibs_notify.delivery.transports.smtp import SmtpTransport  # noqa: PLC0415
+
+            needed = spec.auth is not SmtpAuth.NONE
+            password = _secret(secrets, SMTP_PASSWORD, target) if needed else ""
+            return SmtpTransport(spec, password, clock)
+        case WebhookSpec() as spec:
+            from ibs_notify.delivery.transports.webhook import WebhookTransport  # noqa: PLC0415
+
+            values = {name: _secret(secrets, header_secret(name), target) for name in spec.headers}
+            return WebhookTransport(spec, values, clock)
+        case InfluxDbSpec() | PushgatewaySpec():
+            from ibs_notify.delivery.transports.waiting import NOT_YET  # noqa: PLC0415
+
+            raise Unimplemented(Reason.NOT_IMPLEMENTED, f"target {target.name}: {NOT_YET}")
+        case _:
+            assert_never(target.spec)
+
+
+def build_tester(
+    target: Target, secrets: Mapping[str, str], settings: InstallationSettings, clock: Clock
+) -> Transport:
+    """As ``build_transport``, but for ``test`` only: metric servers can be tested too."""
+    if isinstance(target.spec, InfluxDbSpec | PushgatewaySpec):
+        return _waiting(target.spec, clock)
+    return build_transport(target, secrets, settings, clock)
+
+
+def _waiting(spec: InfluxDbSpec | PushgatewaySpec, clock: Clock) -> WaitingTransport:
+    from ibs_notify.delivery.transports.waiting import WaitingTransport  # noqa: PLC0415
+
+    return WaitingTransport(spec, clock)
+
+
+def _secret(secrets: Mapping[str, str], field: str, target: Target) -> str:
+    value = secrets.get(field)
+    if value is None:
+        raise FailedPrecondition(
+            Reason.SECRET_REQUIRED,
+            f"target {target.name} has no {field}",
+            advice="give it with target update; it is cleared when the target's address changes",
+        )
+    return value

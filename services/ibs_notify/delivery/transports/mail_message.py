@@ -1,0 +1,179 @@
+"""The mail of a message, as it goes on the wire.
+
+Every header is made by ``email.policy.SMTP``, which refuses line breaks and encodes what is not
+ASCII; both bodies are quoted-printable. So no text of an event reaches the wire raw, and the bytes
+hold neither a bare CR nor a bare LF (SMTP smuggling). Headers are folded one by one, and those that
+many mails share only once: it is what a mail costs most.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import re
+from datetime import datetime
+from email import policy
+from email.errors import HeaderParseError, NonASCIILocalPartDefect
+from email.headerregistry import Address, AddressHeader
+from functools import lru_cache
+from typing import Final
+
+from ibs_notify.delivery.transports.base import Message, OutcomeReason
+from ibs_notify.delivery.transports.stages import refused, retry
+from ibs_notify.domain.errors import InvalidArgument
+from ibs_notify.domain.group import InstallationSettings
+from ibs_notify.templates.context import event_context
+from ibs_notify.templates.escaping import one_line
+from ibs_notify.templates.mail import MailTemplates, RenderedMail
+
+DEFAULT_SENDER_NAME: Final = "ibs-notifications"
+"""Before the @ of the sender where neither target nor setting names one; the host follows it."""
+
+_MOST_CACHED: Final = 512
+_UNSAFE_ID: Final = re.compile(r"[^A-Za-z0-9._-]")
+_BREAK: Final = re.compile(r"\r\n|\r|\n")
+_BROKEN_FOLD: Final = re.compile(rb"\r(?!\n)|(?<!\r)\n|\r\n(?![ \t]|\Z)")
+_MIME_HEAD: Final = "Content-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: {}\r\n\r\n"
+
+HeaderValue = str | datetime
+
+
+@lru_cache(maxsize=_MOST_CACHED)
+def parse_address(text: str) -> Address:
+    """One mailbox, perhaps with a display name; the domain in ASCII (IDNA).
+
+    Raises ValueError when ``text`` is anything else, such as two addresses or none.
+    """
+    try:
+        header = policy.SMTP.header_factory("To", one_line(text))
+        addresses = header.addresses if isinstance(header, AddressHeader) else ()
+        defects = [each for each in header.defects if not isinstance(each, NonASCIILocalPartDefect)]
+        if len(addresses) != 1 or defects:
+            raise ValueError("not one mail address")
+        found = addresses[0]
+        if not found.username or not found.domain:
+            raise ValueError("not of the form name@domain")
+        domain = found.domain
+        if not domain.isascii():
+            domain = domain.encode("idna").decode()
+        return Address(found.display_name, found.username, domain)
+    except (HeaderParseError, IndexError, UnicodeError) as error:
+        raise ValueError("not a mail address") from error
+
+
+class MailComposer:
+    """Makes the mails of one target."""
+
+    def __init__(self, templates: MailTemplates, from_address: str, local_hostname: str) -> None:
+        """An empty ``from_address`` means the setting ``sender``.
+
+        Where that is empty too, mail is from ``ibs-notifications@<local_hostname>``.
+        """
+        self._templates = templates
+        self._from_address = from_address
+        self._default = f"{DEFAULT_SENDER_NAME}@{local_hostname or 'localhost'}"
+        self._shared_header = lru_cache(maxsize=_MOST_CACHED)(_header)
+
+    def sender(self, settings: InstallationSettings) -> Address:
+        """Who the mail is from. Raises AttemptFailed (MISCONFIGURED) for an unusable address."""
+        text = self._from_address or settings.sender or self._default
+        try:
+            return parse_address(text)
+        except ValueError as error:
+            raise retry(
+                OutcomeReason.MISCONFIGURED,
+                f"the sender {text!r} is {error}; set it with --from or the setting sender",
+            ) from None
+
+    def compose(self, message: Message, *, utf8: bool) -> bytes:
+        """The mail with CRLF line ends. The same bytes for the same message.
+
+        ``utf8`` allows addresses that are not ASCII (RFC 6531); without it ``To`` leaves them out.
+        Raises AttemptFailed (TEMPLATE_FAILED) when a part comes out too large.
+        """
+        sender = self.sender(message.settings)
+        context = event_context(
+            message.event, suppressed=message.suppressed_count, rows=message.rows
+        )
+        try:
+            mail = self._templates.render(context)
+        except InvalidArgument as error:
+            raise refused(OutcomeReason.TEMPLATE_FAILED, str(error)) from error
+        boundary = f"=_{_digest(message.delivery_id)}"
+        return self._head(message, sender, mail.subject, boundary, utf8=utf8) + _body(
+            mail, boundary
+        )
+
+    def _head(
+        self, message: Message, sender: Address, subject: str, boundary: str, *, utf8: bool
+    ) -> bytes:
+        shared = self._shared_header
+        event = message.event
+        lines = [
+            shared("From", str(sender), utf8=utf8),
+            shared("To", _visible(message.all_recipients, utf8=utf8), utf8=utf8),
+            # Else the policy would decode what looks like an encoded word (RFC 2047).
+            _header("Subject", subject.replace("=?", "= ?"), utf8=utf8),
+            _header("Date", message.created_at, utf8=utf8),
+            _header("Message-ID", _identifier(message.delivery_id, sender.domain), utf8=utf8),
+            shared("Auto-Submitted", "auto-generated", utf8=utf8),
+        ]
+        topic = event.task_id or event.canonical_resource or event.resource
+        if topic:
+            thread = _identifier(f"task-{_digest(topic)}", sender.domain)
+            lines.append(shared("In-Reply-To", thread, utf8=utf8))
+            lines.append(shared("References", thread, utf8=utf8))
+        lines += [
+            _header("X-IBS-Event-Id", one_line(event.event_id), utf8=utf8),
+            shared("X-IBS-Severity", event.severity.label, utf8=utf8),
+            b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="',
+            boundary.encode(),
+            b'"\r\n\r\n',
+        ]
+        return b"".join(lines)
+
+
+def _header(name: str, value: HeaderValue, *, utf8: bool) -> bytes:
+    """One folded header. Raises ValueError rather than let a value begin another header."""
+    rules = policy.SMTPUTF8 if utf8 else policy.SMTP
+    folded = rules.fold_binary(*rules.header_store_parse(name, value))
+    if _BROKEN_FOLD.search(folded):
+        raise ValueError(f"the value of {name} does not fit a header")
+    return folded
+
+
+def _visible(recipients: tuple[str, ...], *, utf8: bool) -> str:
+    """``To`` with the recipients that it can name; one that cannot be is refused on its own."""
+    found: list[str] = []
+    for each in recipients:
+        try:
+            address = parse_address(each)
+        except ValueError:
+            continue
+        if utf8 or address.username.isascii():
+            found.append(str(address))
+    return ", ".join(found) or "undisclosed-recipients:;"
+
+
+def _body(mail: RenderedMail, boundary: str) -> bytes:
+    parts = [("plain", mail.text)] + ([("html", mail.html)] if mail.html is not None else [])
+    delimiter = b"--" + boundary.encode()
+    pieces = []
+    for subtype, text in parts:
+        head = _MIME_HEAD.format(subtype, "quoted-printable").encode()
+        pieces += [delimiter, b"\r\n", head, _quoted_printable(text), b"\r\n"]
+    return b"".join([*pieces, delimiter, b"--\r\n"])
+
+
+def _quoted_printable(text: str) -> bytes:
+    # The last line break is there to stay: without any, b2a_qp would break lines by a bare LF.
+    lines = _BREAK.sub("\r\n", text).rstrip("\r\n") + "\r\n"
+    return binascii.b2a_qp(lines.encode("utf-8", errors="replace"), istext=True)
+
+
+def _identifier(left: str, domain: str) -> str:
+    return f"<{_UNSAFE_ID.sub('_', left)}@{domain}>"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", errors="replace")).hexdigest()[:32]

@@ -1,0 +1,49 @@
+"""The two promises of every transport: it never raises, and nothing it says holds a secret."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final
+
+from ibs_notify.delivery.redact import Redactor
+from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+async def outcome_of(attempt: Awaitable[Outcome], redact: Redactor) -> Outcome:
+    """The Outcome of ``attempt``, redacted, whatever it raises but CancelledError."""
+    try:
+        outcome = await attempt
+    except AttemptFailed as failure:
+        outcome = failure.outcome
+    except Exception as error:  # noqa: BLE001 # the contract: every failure is an Outcome
+        outcome = _unexpected(error, redact)
+    recipients = tuple(replace(each, reply=redact(each.reply)) for each in outcome.recipients)
+    return replace(outcome, reply=redact(outcome.reply), recipients=recipients)
+
+
+async def stages_of(
+    test: Callable[[StageLog], Awaitable[None]], log: StageLog, redact: Redactor
+) -> tuple[Stage, ...]:
+    """The stages that ``test`` went through, redacted; the last one failed if it raised."""
+    try:
+        await test(log)
+    except AttemptFailed as failure:
+        if not log.stages or log.stages[-1].ok:
+            log.add_failure("send", failure.outcome.reply)
+    except Exception as error:  # noqa: BLE001 # the contract: every failure is a stage
+        log.add_failure("send", _unexpected(error, redact).reply)
+    return tuple(replace(stage, detail=redact(stage.detail)) for stage in log.stages)
+
+
+def _unexpected(error: Exception, redact: Redactor) -> Outcome:
+    # Frames only: the text of an error of a library may quote a header or a password.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _LOG.error("an attempt failed with %s\n%s", type(error).__name__, frames)
+    reply = redact(f"unexpected {type(error).__name__}; the log of Delivery has the place")
+    return Outcome(Verdict.RETRY, OutcomeReason.INTERNAL, reply=reply)

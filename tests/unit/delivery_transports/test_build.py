@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from tests.support.transports import StillClock
+
+from ibs_notify.delivery.transports.build import build_transport
+from ibs_notify.domain.errors import FailedPrecondition, Reason, Unimplemented
+from ibs_notify.domain.group import InstallationSettings
+from ibs_notify.domain.target import (
+    InfluxDbSpec,
+    PushgatewaySpec,
+    SmtpAuth,
+    SmtpSpec,
+    Target,
+    TargetSpec,
+    WebhookSpec,
+)
+
+
+def build(spec: TargetSpec, **secrets: str) -> object:
+    return build_transport(
+        Target("chat", "uid", spec), secrets, InstallationSettings(), StillClock()
+    )
+
+
+@pytest.mark.parametrize(
+    "spec", [InfluxDbSpec("http://127.0.0.1", "o", "b"), PushgatewaySpec("http://127.0.0.1")]
+)
+def test_a_metric_server_is_not_yet_of_this_release(spec: TargetSpec) -> None:
+    with pytest.raises(Unimplemented, match="none is lost"):
+        build(spec)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        SmtpSpec("127.0.0.1", 25, auth=SmtpAuth.PLAIN, username="u"),
+        WebhookSpec("http://127.0.0.1", headers=("Authorization",)),
+    ],
+)
+def test_a_secret_that_is_missing_is_named_when_built(spec: TargetSpec) -> None:
+    with pytest.raises(FailedPrecondition) as caught:
+        build(spec)
+    assert caught.value.reason is Reason.SECRET_REQUIRED
+    assert "chat" in str(caught.value)
+
+
+def test_the_contract_alone_imports_no_client_library() -> None:
+    program = (
+        "import sys, ibs_notify.delivery.transports.base, ibs_notify.delivery.transports.build;"
+        "clients = {'aiohttp', 'aiosmtplib', 'grpc', 'sqlalchemy', 'jinja2'};"
+        "print(sorted(clients & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
