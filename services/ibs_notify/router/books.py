@@ -76,7 +76,8 @@ def list_events(
 
 def events_by_id(connection: sa.Connection, event_ids: Sequence[str]) -> list[StoredEvent]:
     """Those events of the ids that there are."""
-    rows = connection.execute(_SELECT.where(EVENTS.c.event_id.in_(event_ids))).all()
+    ids = [index_text(each) for each in event_ids]
+    rows = connection.execute(_SELECT.where(EVENTS.c.event_id.in_(ids))).all()
     return _with_obligations(connection, rows)
 
 
@@ -95,30 +96,41 @@ def _conditions(query: EventQuery) -> list[sa.ColumnElement[bool]]:
     conditions: list[sa.ColumnElement[bool]] = []
     if query.sources:
         conditions.append(
-            sa.or_(
-                *(EVENTS.c.type.startswith(f"{each}.", autoescape=True) for each in query.sources)
-            )
+            sa.or_(*(_starts_with(EVENTS.c.type, f"{each}.") for each in query.sources))
         )
     if query.types:
-        conditions.append(EVENTS.c.type.in_(query.types))
+        conditions.append(EVENTS.c.type.in_([index_text(each) for each in query.types]))
     if query.min_severity:
         conditions.append(EVENTS.c.severity >= query.min_severity)
     if query.resource:
         conditions.append(
             sa.or_(
-                EVENTS.c.resource == query.resource,
-                EVENTS.c.resource.startswith(query.resource.rstrip("/") + "/", autoescape=True),
+                EVENTS.c.resource == index_text(query.resource),
+                _starts_with(EVENTS.c.resource, query.resource.rstrip("/") + "/"),
             )
         )
     if query.task_id:
-        conditions.append(EVENTS.c.task_id == query.task_id)
+        conditions.append(EVENTS.c.task_id == index_text(query.task_id))
     if query.actor:
-        conditions.append(EVENTS.c.actor == query.actor)
+        conditions.append(EVENTS.c.actor == index_text(query.actor))
     if query.after is not None:
         conditions.append(EVENTS.c.received_at >= to_micros(query.after))
     if query.before is not None:
         conditions.append(EVENTS.c.received_at < to_micros(query.before))
     return conditions
+
+
+def _starts_with(column: sa.Column[str], prefix: str) -> sa.ColumnElement[bool]:
+    # Not LIKE: on SQLite that takes upper case for lower case.
+    text = index_text(prefix)
+    return sa.func.substr(column, 1, len(text)) == text
+
+
+def index_text(text: str) -> str:
+    """``text`` as an index column holds it: no database refuses it and no list is broken by it."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 def _with_obligations(
@@ -178,11 +190,8 @@ def read_books(connection: sa.Connection) -> Books:
             sa.func.count().filter(EVENTS.c.opened + EVENTS.c.closed == 0),
         )
     ).one()
-    states: dict[str, int] = dict(
-        connection.execute(
-            sa.select(OBLIGATIONS.c.state, sa.func.count()).group_by(OBLIGATIONS.c.state)
-        ).tuples()
-    )
+    counts = sa.select(OBLIGATIONS.c.state, sa.func.count()).group_by(OBLIGATIONS.c.state)
+    states: dict[str, int] = {row[0]: row[1] for row in connection.execute(counts)}
     handed_off = frozenset(
         connection.execute(
             sa.select(OBLIGATIONS.c.delivery_id).where(OBLIGATIONS.c.state == "handed_off")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import grpc
 
@@ -14,6 +14,10 @@ from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceSt
 
 DELIVER_SECONDS = 20.0
 _PAGE = 10_000
+_REQUEST_BYTES = 2 * 1024 * 1024
+"""Of a request; Delivery refuses one of over 4 MiB, and an event has 1 MiB at most."""
+_HANDOFF_BYTES = 512
+"""What a handoff has beside its event and its recipients, about."""
 
 
 class DeliveryClient:
@@ -23,22 +27,9 @@ class DeliveryClient:
         self._stub = DeliveryServiceStub(channel)
 
     async def deliver(self, handoffs: Sequence[Handoff]) -> None:
-        request = delivery_service_pb2.DeliverRequest()
-        for each in handoffs:
-            message = request.handoffs.add(
-                delivery_id=each.delivery_id,
-                obligation_id=obligation_id(each.event_id, each.position),
-                target_uid=each.route.target_uid,
-                target=each.route.target,
-                group=each.route.group,
-                subscription_uid=each.route.subscription_uid,
-                kind=delivery_pb2.DELIVERY_KIND_EVENT,
-                recipients=each.recipients,
-                revision=each.revision,
-            )
-            message.event.MergeFromString(each.body)
         try:
-            await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
+            for request in _requests(handoffs):
+                await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
 
@@ -59,6 +50,30 @@ class DeliveryClient:
                     return ids
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
+
+
+def _requests(handoffs: Sequence[Handoff]) -> Iterator[delivery_service_pb2.DeliverRequest]:
+    """As few as the bound of a message allows."""
+    request, room = delivery_service_pb2.DeliverRequest(), _REQUEST_BYTES
+    for each in handoffs:
+        size = len(each.body) + sum(map(len, each.recipients)) + _HANDOFF_BYTES
+        if request.handoffs and size > room:
+            yield request
+            request, room = delivery_service_pb2.DeliverRequest(), _REQUEST_BYTES
+        room -= size
+        message = request.handoffs.add(
+            delivery_id=each.delivery_id,
+            obligation_id=obligation_id(each.event_id, each.position),
+            target_uid=each.route.target_uid,
+            target=each.route.target,
+            group=each.route.group,
+            subscription_uid=each.route.subscription_uid,
+            kind=delivery_pb2.DELIVERY_KIND_EVENT,
+            recipients=each.recipients,
+            revision=each.revision,
+        )
+        message.event.MergeFromString(each.body)
+    yield request
 
 
 def _delivery_id(message: delivery_service_pb2.ObligationId) -> DeliveryId:

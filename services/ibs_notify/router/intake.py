@@ -12,6 +12,7 @@ from ibs_notify.domain import bounds
 from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import (
     AlreadyExists,
+    FieldViolation,
     InvalidArgument,
     NotificationError,
     Reason,
@@ -19,7 +20,7 @@ from ibs_notify.domain.errors import (
 )
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.failpoints import hit
-from ibs_notify.router.books import StoredEvent
+from ibs_notify.router.books import StoredEvent, index_text
 from ibs_notify.router.identity import EventIds
 from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.pipeline import Routing, route
@@ -98,6 +99,12 @@ class Intake:
         content_hash = _content_hash(message) if event.event_id else b""
         event_id = event.event_id or self._ids.next(now)
         _complete(message, event_id, event, table.public_url)
+        body = message.SerializeToString()
+        if len(body) > bounds.MAX_EVENT_BYTES:
+            fault = FieldViolation(
+                "event", f"has {len(body)} bytes; at most {bounds.MAX_EVENT_BYTES}"
+            )
+            return InvalidArgument.of([fault], Reason.EVENT_INVALID)
         routing = route(table, event)
         opened, closed, packed = pack(event_id, routing)
         new = NewEvent(
@@ -106,11 +113,11 @@ class Intake:
             table.revision,
             event.severity.value,
             event.type,
-            _printable(event.canonical_resource),
-            _printable(event.actor),
-            _printable(event.task_id),
+            index_text(event.canonical_resource),
+            index_text(event.actor),
+            index_text(event.task_id),
             content_hash,
-            message.SerializeToString(),
+            body,
             opened,
             closed,
             packed,
@@ -149,10 +156,3 @@ def _complete(message: event_pb2.Event, event_id: str, event: Event, public_url:
             message.task_url = f"{public_url}/#tasks/{task}"
         if "task_log" not in message.links:
             message.links["task_log"] = f"{public_url}/api2/json/tasks/{task}/log"
-
-
-def _printable(text: str) -> str:
-    """For an index column: no database refuses it and no list is broken by it."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from ibs_notify.domain.errors import InvalidArgument, Reason
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
 from ibs_notify.domain.resource import canonical
 from ibs_notify.router import books
-from ibs_notify.rpc.convert import event_from_proto, moment_from_proto
+from ibs_notify.rpc.convert import event_from_proto, is_moment, moment_from_proto
 from ibs_notify.rpc.paging import page_size, page_token, read_page_token
 from ibs_notify.rules.evaluate import Predicate, compile_rule
 from ibs_notify.rules.parse import parse
@@ -19,10 +20,19 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 _LISTING = "events"
 _MOST_EXAMINED = 20_000
 """A rule that matches nothing must not read the whole history for one page."""
+_PAGE_BYTES = 2 * 1024 * 1024
+"""Where a page of large events ends early: clients take messages of 4 MiB by default."""
 
 
 def query_of(message: pb.EventFilter) -> books.EventQuery:
     """The filter of a request, without its rule."""
+    faults = [
+        FieldViolation(f"filter.{name}", "is not between the years 1 and 9999")
+        for name, stamp in (("after", message.after), ("before", message.before))
+        if not is_moment(stamp)
+    ]
+    if faults:
+        raise InvalidArgument.of(faults)
     return books.EventQuery(
         sources=tuple(message.sources),
         types=tuple(message.types),
@@ -35,25 +45,40 @@ def query_of(message: pb.EventFilter) -> books.EventQuery:
     )
 
 
+def _compiled(rule: str) -> Predicate:
+    try:
+        return compile_rule(parse(rule))
+    except InvalidArgument as error:
+        fault = FieldViolation("filter.rule", error.message)
+        raise InvalidArgument(
+            error.reason, error.message, advice=error.advice, violations=[fault]
+        ) from None
+
+
+def _sequence_of(position: Sequence[str | int]) -> int:
+    sequence = position[0]
+    if not isinstance(sequence, int) or not 0 <= sequence < 2**63:
+        raise InvalidArgument(Reason.PAGE_TOKEN_INVALID, "the page token is damaged")
+    return sequence
+
+
 class EventPage:
     """One page of events: ``read`` runs in a read transaction."""
 
     def __init__(self, request: pb.ListEventsRequest, now: datetime) -> None:
         position = read_page_token(_LISTING, request.page_token)
-        if position is not None and not isinstance(position[0], int):
-            raise InvalidArgument(Reason.PAGE_TOKEN_INVALID, "the page token is damaged")
-        self._before = int(position[0]) if position is not None else None
+        self._before = _sequence_of(position) if position is not None else None
         self._size = page_size(request.page_size)
         self._query = query_of(request.filter)
-        self._rule = compile_rule(parse(request.filter.rule)) if request.filter.rule else None
+        self._rule = _compiled(request.filter.rule) if request.filter.rule else None
         self._now = now
 
     def read(self, connection: sa.Connection) -> tuple[list[books.StoredEvent], str]:
         """The events, newest first, and the token of the next page."""
         if self._rule is None:
             found = books.list_events(connection, self._query, self._before, self._size + 1)
-            more = len(found) > self._size
-            page = found[: self._size]
+            page = _within_bytes(found[: self._size])
+            more = len(found) > len(page)
             return page, page_token(_LISTING, page[-1].seq) if more else ""
         return self._read_matching(connection, self._rule)
 
@@ -61,14 +86,15 @@ class EventPage:
         self, connection: sa.Connection, rule: Predicate
     ) -> tuple[list[books.StoredEvent], str]:
         page: list[books.StoredEvent] = []
-        before, examined = self._before, 0
+        before, examined, size = self._before, 0, 0
         while examined < _MOST_EXAMINED:
             found = books.list_events(connection, self._query, before, self._size)
             for each in found:
                 before = each.seq
                 if self._matches(rule, each):
                     page.append(each)
-                    if len(page) == self._size:
+                    size += len(each.body)
+                    if len(page) == self._size or size >= _PAGE_BYTES:
                         return page, page_token(_LISTING, each.seq)
             if len(found) < self._size:
                 return page, ""
@@ -78,3 +104,12 @@ class EventPage:
     def _matches(self, rule: Predicate, stored: books.StoredEvent) -> bool:
         event, _ = event_from_proto(event_pb2.Event.FromString(stored.body), self._now)
         return rule(event)
+
+
+def _within_bytes(found: list[books.StoredEvent]) -> list[books.StoredEvent]:
+    size = 0
+    for count, each in enumerate(found, start=1):
+        size += len(each.body)
+        if size >= _PAGE_BYTES:
+            return found[:count]
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 import sqlalchemy as sa
 
@@ -40,6 +41,7 @@ class Outbox:
         self._clock = clock
         self._holder = holder
         self._nudged = asyncio.Event()
+        self._lease: leases.Lease | None = None
 
     def nudge(self) -> None:
         """There may be something to release."""
@@ -47,6 +49,12 @@ class Outbox:
 
     async def run(self) -> None:
         """Work until cancelled; what fails is repeated, more slowly each time."""
+        try:
+            await self._run()
+        finally:
+            await self._give_back()
+
+    async def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
@@ -73,10 +81,17 @@ class Outbox:
         return True
 
     def _release(self, connection: sa.Connection) -> list[Handoff]:
-        lease = leases.acquire(connection, LEASES, "outbox", self._holder, LEASE_SECONDS)
-        if lease is None:
+        self._lease = leases.acquire(connection, LEASES, "outbox", self._holder, LEASE_SECONDS)
+        if self._lease is None:
             return []
         return release_next(connection, BATCH, self._clock.now())
+
+    async def _give_back(self) -> None:
+        """So that the next one, this Router's own after a restart, need not wait for its end."""
+        lease = self._lease
+        if lease is not None:
+            with suppress(NotificationError):
+                await self._database.write(lambda c: leases.release(c, LEASES, lease))
 
     async def _idle(self) -> None:
         try:

@@ -65,28 +65,25 @@ def release(
 
 
 def _coalesce(waiting: Waiting, taken: dict[Destination, str]) -> Released | Coalesced:
-    destinations = _destinations(waiting, waiting.recipients)
-    free = [place for place in destinations if place not in taken]
+    destinations = _destinations(waiting, waiting.recipients or ("",))
+    free = {place: name for place, name in destinations.items() if place not in taken}
     if not free:
-        return Coalesced(waiting, taken[destinations[0]])
-    recipients = tuple(
-        recipient
-        for recipient, place in zip(waiting.recipients, destinations, strict=False)
-        if place not in taken
-    )
+        return Coalesced(waiting, taken[next(iter(destinations))])
+    recipients = tuple(name for name in free.values() if name)
     identity = delivery_id(waiting.event_id, waiting.target_uid, KIND_EVENT, recipients)
     return Released(waiting, identity, recipients)
 
 
-def _destinations(waiting: Waiting, recipients: Sequence[str]) -> list[Destination]:
-    return [
-        (waiting.event_seq, waiting.target_uid, recipient.casefold())
-        for recipient in recipients or ("",)
-    ]
+def _destinations(waiting: Waiting, recipients: Sequence[str]) -> dict[Destination, str]:
+    """The recipient of each destination, once; addresses that differ in case are the same."""
+    found: dict[Destination, str] = {}
+    for recipient in recipients:
+        found.setdefault((waiting.event_seq, waiting.target_uid, recipient.lower()), recipient)
+    return found
 
 
 def _take(taken: dict[Destination, str], released: Released) -> None:
     waiting = released.waiting
     taker = obligation_id(waiting.event_id, waiting.position)
-    for place in _destinations(waiting, released.recipients):
+    for place in _destinations(waiting, released.recipients or ("",)):
         taken.setdefault(place, taker)

@@ -66,12 +66,21 @@ def insert_events(
     connection: sa.Connection, batches: Sequence[Sequence[NewEvent]]
 ) -> Sequence[Sequence[Known | None]]:
     """Store every event that is not there yet; for each, ``None`` if new, else what is known."""
+    if any(each.content_hash for batch in batches for each in batch):
+        _take_turn(connection)
     known = _known(connection, [each for batch in batches for each in batch])
     new: list[NewEvent] = []
     answers = [[_classify(each, known, new) for each in batch] for batch in batches]
     if new:
         _insert(connection, new)
     return answers
+
+
+def _take_turn(connection: sa.Connection) -> None:
+    """Wait for a replica that writes events now: it may be storing the same ids."""
+    connection.execute(
+        sa.select(SEQUENCE.c.value).where(SEQUENCE.c.name == "event").with_for_update()
+    )
 
 
 Former = tuple[bytes, StoredEvent | None]

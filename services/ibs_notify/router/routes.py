@@ -40,15 +40,11 @@ def register(connection: sa.Connection, table: RoutingTable) -> dict[str, int]:
 def _ids(connection: sa.Connection, digests: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for start in range(0, len(digests), _CHUNK):
-        found.update(
-            connection.execute(
-                sa.select(ROUTES.c.digest, ROUTES.c.route_id).where(
-                    ROUTES.c.digest.in_(digests[start : start + _CHUNK])
-                )
-            )
-            .tuples()
-            .all()
-        )
+        chunk = digests[start : start + _CHUNK]
+        for row in connection.execute(
+            sa.select(ROUTES.c.digest, ROUTES.c.route_id).where(ROUTES.c.digest.in_(chunk))
+        ):
+            found[row.digest] = row.route_id
     return found
 
 

@@ -10,6 +10,7 @@ import grpc
 from ibs_notify.domain.bounds import MAX_BATCH
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import (
+    FieldViolation,
     InvalidArgument,
     NotFound,
     NotificationError,
@@ -80,6 +81,7 @@ class RouterServicer(RouterServiceServicer):
                 Reason.FIELD_INVALID,
                 f"events: {len(messages)} are more than {MAX_BATCH}",
                 advice="send them in several batches",
+                violations=[FieldViolation("events", f"are more than {MAX_BATCH}")],
             )
         for answer in await self._intake.accept(messages):
             result = response.results.add()

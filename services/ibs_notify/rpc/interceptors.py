@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeAlias
@@ -78,7 +79,11 @@ def _answer_once(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awai
     return answer
 
 
-def _answer_stream(behaviour: Callable[..., Any]) -> Callable[..., AsyncIterator[Any]]:
+def _answer_stream(behaviour: Callable[..., Any]) -> Callable[..., Any]:
+    if not inspect.isasyncgenfunction(behaviour):
+        # A coroutine that writes through the context, such as Watch of the health service.
+        return _answer_once(behaviour)
+
     async def answer(
         request: Any, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[Any]:

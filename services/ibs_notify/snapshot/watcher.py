@@ -89,9 +89,16 @@ class ConfigWatcher:
             log.warning(
                 "the configuration went back from %d to %d", self.current.revision, revision
             )
-        _write_durably(self._path, self._state.to_proto().SerializeToString())
+        self._keep()
         self._publish()
         log.info("configuration revision %d is in force", revision)
+
+    def _keep(self) -> None:
+        try:
+            _write_durably(self._path, self._state.to_proto().SerializeToString())
+        except OSError as error:
+            # A full disk must not keep a change from being in force.
+            log.error("the configuration cannot be kept in %s: %s", self._path, error)
 
     def _publish(self) -> None:
         self.current = self._state.to_snapshot()
@@ -102,11 +109,16 @@ class ConfigWatcher:
 
     def _load(self) -> None:
         try:
-            kept = pb.ConfigSnapshot.FromString(self._path.read_bytes())
+            content = self._path.read_bytes()
+            kept = pb.ConfigSnapshot.FromString(content)
         except FileNotFoundError:
             return
         except (OSError, DecodeError) as error:
             log.warning("the kept configuration %s cannot be read: %s", self._path, error)
+            return
+        if not content:
+            # It would read as a configuration without any group, and nobody would be told.
+            log.warning("the kept configuration %s is empty", self._path)
             return
         self._state = WatchedState(kept)
         self._publish()
