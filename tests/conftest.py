@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -16,11 +17,16 @@ ON_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A PostgreSQL server of this test run's own."""
-    server = PostgresServer.start(tmp_path_factory.mktemp("postgres"))
-    yield server
-    server.stop()
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test run's own.
+
+    Not below pytest's directory: that is closed again, by every run, to the user that the server
+    runs as where the tests run as root.
+    """
+    with tempfile.TemporaryDirectory(prefix="ibs-notify-postgres-") as directory:
+        server = PostgresServer.start(Path(directory) / "data", syncs=False)
+        yield server
+        server.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,527 @@
+"""The Router's SQL keeps its promises on every database: events, releases and handoffs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.util import await_only
+
+from ibs_notify.domain.clock import SystemClock, to_micros
+from ibs_notify.domain.errors import Reason as ErrorReason
+from ibs_notify.domain.errors import Unavailable
+from ibs_notify.domain.group import Scope
+from ibs_notify.router import outbox as outbox_module
+from ibs_notify.router.books import events_by_id, read_books, released_ids
+from ibs_notify.router.dispositions import Decision, Reason, State
+from ibs_notify.router.handoffs import handoffs_pending, mark_handed_off, release_next
+from ibs_notify.router.match import Route, RoutedGroup, RoutingTable, numbered
+from ibs_notify.router.outbox import Outbox
+from ibs_notify.router.pipeline import Routed
+from ibs_notify.router.ports import DeliveryId, DeliveryPort, Handoff
+from ibs_notify.router.repository import Known, NewEvent, insert_events
+from ibs_notify.router.routes import register, routes_by_id
+from ibs_notify.router.tables import EVENTS, LEASES, OBLIGATIONS, ROUTES
+from ibs_notify.store import leases
+from ibs_notify.store.engine import Database, open_database
+from ibs_notify.store.migrate import upgrade
+
+NOW = datetime(2026, 5, 21, 2, 14, 35, tzinfo=UTC)
+READY = Decision(State.READY, Reason.RULE_MATCHED)
+
+
+def route(target: str, *recipients: str, group: str = "ops") -> Route:
+    return Route(group, target, f"u-{target}", f"s-{group}-{target}", lambda _: True, recipients)
+
+
+CHAT, CHAT_TOO = route("chat"), route("chat", group="on-call")
+MAIL_AB = route("mail", "a@x", "b@x")
+MAIL_BC = route("mail", "b@x", "c@x", group="on-call")
+MAIL_A = route("mail", "A@x", group="third")
+ROUTED = (CHAT, CHAT_TOO, MAIL_AB, MAIL_BC, MAIL_A)
+
+
+def table(routes: Sequence[Route]) -> RoutingTable:
+    return RoutingTable(
+        1, "", (RoutedGroup("g", Scope.EVERYTHING, (), tuple(routes)),), (), frozenset()
+    )
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    database = await open_database(database_url)
+    await upgrade(database, "router")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def ids(database: Database) -> dict[str, int]:
+    """The numbers of all routes, by digest."""
+    return await database.write(lambda c: register(c, table(ROUTED)))
+
+
+def new_event(
+    ids: dict[str, int], event_id: str, *routes: Route, severity: int = 4, content: bytes = b"c"
+) -> NewEvent:
+    return NewEvent(
+        event_id=event_id,
+        received_at=to_micros(NOW),
+        revision=7,
+        severity=severity,
+        type="backup.failed",
+        resource="/datastore/a",
+        actor="alice",
+        task_id="UPID:1",
+        content_hash=content,
+        body=b"\x0a\x01e",
+        opened=[
+            (position, Routed(replace(each, route_id=ids[each.digest]), READY))
+            for position, each in enumerate(routes)
+        ],
+        closed=0,
+        packed=b"",
+    )
+
+
+async def insert(database: Database, *events: NewEvent) -> list[Known | None]:
+    answers = await database.write(lambda c: insert_events(c, [events]))
+    return list(answers[0])
+
+
+async def sequences(database: Database) -> list[tuple[int, str]]:
+    query = sa.select(EVENTS.c.seq, EVENTS.c.event_id).order_by(EVENTS.c.seq)
+    return [(seq, name) for seq, name in await database.read(lambda c: c.execute(query).all())]
+
+
+async def states(database: Database) -> list[tuple[int, int, str, str]]:
+    query = sa.select(
+        OBLIGATIONS.c.event_seq,
+        OBLIGATIONS.c.position,
+        OBLIGATIONS.c.state,
+        OBLIGATIONS.c.pointer,
+    ).order_by(OBLIGATIONS.c.event_seq, OBLIGATIONS.c.position)
+    return [tuple(row) for row in await database.read(lambda c: c.execute(query).all())]
+
+
+async def release(database: Database, limit: int = 100) -> list[Handoff]:
+    return await database.write(lambda c: release_next(c, limit, NOW))
+
+
+def told(handoffs: Sequence[Handoff]) -> list[tuple[str, int, tuple[str, ...]]]:
+    return [(each.event_id, each.position, each.recipients) for each in handoffs]
+
+
+async def test_a_new_event_is_stored_with_its_obligations(
+    database: Database, ids: dict[str, int]
+) -> None:
+    assert await insert(database, new_event(ids, "e1", MAIL_AB, CHAT)) == [None]
+    (stored,) = await database.read(lambda c: events_by_id(c, ["e1"]))
+    assert (stored.seq, stored.event_id, stored.revision) == (1, "e1", 7)
+    assert stored.received_at == to_micros(NOW)
+    assert stored.body == b"\x0a\x01e"
+    assert [
+        (each.position, each.route.target, each.state, each.recipients, each.delivery_id)
+        for each in stored.obligations
+    ] == [(0, "mail", State.READY, ("a@x", "b@x"), ""), (1, "chat", State.READY, (), "")]
+
+
+async def test_the_same_id_with_the_same_content_is_known_and_stored_once(
+    database: Database, ids: dict[str, int]
+) -> None:
+    event = new_event(ids, "e1", CHAT)
+    await insert(database, event)
+    (again,) = await insert(database, event)
+    assert again is not None
+    assert again.same
+    assert again.event is not None
+    assert [each.route.target for each in again.event.obligations] == ["chat"]
+    assert await sequences(database) == [(1, "e1")]
+    assert len(await states(database)) == 1
+
+
+async def test_the_same_id_with_other_content_is_known_as_another(
+    database: Database, ids: dict[str, int]
+) -> None:
+    await insert(database, new_event(ids, "e1", CHAT, content=b"one"))
+    (again,) = await insert(database, new_event(ids, "e1", CHAT, content=b"other"))
+    assert again is not None
+    assert not again.same
+    assert await sequences(database) == [(1, "e1")]
+
+
+async def test_the_same_id_twice_in_one_batch_is_stored_once(
+    database: Database, ids: dict[str, int]
+) -> None:
+    event, other = new_event(ids, "e1", CHAT), new_event(ids, "e1", CHAT, content=b"other")
+    assert await insert(database, event, event, other) == [
+        None,
+        Known(None, same=True),
+        Known(None, same=False),
+    ]
+    assert await sequences(database) == [(1, "e1")]
+    assert len(await states(database)) == 1
+
+
+async def test_an_emitter_that_uses_an_id_of_ours_is_told_so(
+    database: Database, ids: dict[str, int]
+) -> None:
+    await insert(database, new_event(ids, "evt-1", content=b""))
+    (again,) = await insert(database, new_event(ids, "evt-1", content=b"theirs"))
+    assert again is not None
+    assert not again.same
+
+
+async def test_events_are_numbered_without_a_gap_in_the_order_of_commits(
+    database: Database, ids: dict[str, int]
+) -> None:
+    await insert(database, new_event(ids, "a"), new_event(ids, "b"))
+    await insert(database, new_event(ids, "a"), new_event(ids, "c"))
+
+    def fails(connection: sa.Connection) -> None:
+        insert_events(connection, [[new_event(ids, "lost")]])
+        raise ValueError("on purpose")
+
+    with pytest.raises(ValueError, match="on purpose"):
+        await database.write(fails)
+    await insert(database, new_event(ids, "d", content=b""))
+    assert await sequences(database) == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
+
+
+async def test_writers_at_the_same_time_leave_no_gap(
+    database: Database, database_url: str, ids: dict[str, int]
+) -> None:
+    other = await open_database(database_url)
+    await asyncio.gather(
+        *(
+            insert(each, new_event(ids, f"e{n}-{i}"))
+            for i, each in enumerate((database, other))
+            for n in range(10)
+        )
+    )
+    numbers = [seq for seq, _ in await sequences(database)]
+    assert numbers == list(range(1, 21))
+    await other.close()
+
+
+async def test_the_same_id_at_two_replicas_at_once_is_stored_by_one_and_known_to_the_other(
+    postgres_url: str,
+) -> None:
+    one, other = await open_database(postgres_url), await open_database(postgres_url)
+    await upgrade(one, "router")
+    ids = await one.write(lambda c: register(c, table(ROUTED)))
+    event = new_event(ids, "e1", CHAT)
+    stored, go_on = asyncio.Event(), asyncio.Event()
+
+    def slowly(connection: sa.Connection) -> None:
+        insert_events(connection, [[event]])
+        stored.set()
+        await_only(go_on.wait())
+
+    def wait_for_the_other(connection: sa.Connection) -> None:
+        query = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        while not connection.execute(query).scalar_one():
+            connection.exec_driver_sql("SELECT pg_sleep(0.01), pg_stat_clear_snapshot()")
+
+    first = asyncio.create_task(one.write(slowly))
+    async with asyncio.timeout(20):
+        await stored.wait()
+        second = asyncio.create_task(insert(other, event))
+        await one.read(wait_for_the_other)
+        go_on.set()
+        await first
+        (known,) = await second
+    assert known is not None
+    assert known.same
+    await one.close()
+    await other.close()
+
+
+async def test_what_is_more_severe_is_released_first_then_what_is_older(
+    database: Database, ids: dict[str, int]
+) -> None:
+    await insert(
+        database,
+        new_event(ids, "info", CHAT, severity=1),
+        new_event(ids, "error-1", CHAT, severity=4),
+        new_event(ids, "critical", CHAT, severity=5),
+        new_event(ids, "error-2", MAIL_AB, CHAT, severity=4),
+    )
+    order = []
+    while handoffs := await release(database, limit=2):
+        order += [(each.event_id, each.position) for each in handoffs]
+        await database.write(lambda c, done=handoffs: mark_handed_off(c, done))  # type: ignore[misc]  # a loop variable as default
+    assert order == [
+        ("critical", 0),
+        ("error-1", 0),
+        ("error-2", 0),
+        ("error-2", 1),
+        ("info", 0),
+    ]
+
+
+async def test_a_destination_is_told_once_across_groups_and_recipients(
+    database: Database, ids: dict[str, int]
+) -> None:
+    await insert(database, new_event(ids, "e1", CHAT, CHAT_TOO, MAIL_AB, MAIL_BC, MAIL_A))
+    assert told(await release(database)) == [
+        ("e1", 0, ()),
+        ("e1", 2, ("a@x", "b@x")),
+        ("e1", 3, ("c@x",)),
+    ]
+    assert await states(database) == [
+        (1, 0, "ready", ""),
+        (1, 1, "coalesced", "e1/0"),
+        (1, 2, "ready", ""),
+        (1, 3, "ready", ""),
+        (1, 4, "coalesced", "e1/2"),
+    ]
+
+
+async def test_coalescing_looks_back_at_what_was_released_before(
+    database: Database, ids: dict[str, int]
+) -> None:
+    await insert(database, new_event(ids, "e1", CHAT, MAIL_AB, CHAT_TOO, MAIL_BC, MAIL_A))
+    found = []
+    while handoffs := await release(database, limit=1):
+        found += told(handoffs)
+        await database.write(lambda c, done=handoffs: mark_handed_off(c, done))  # type: ignore[misc]  # a loop variable as default
+        # One that is coalesced leaves nothing to hand off in its turn.
+        if found[-1][1] == 1:
+            assert await release(database, limit=1) == []
+    assert found == [("e1", 0, ()), ("e1", 1, ("a@x", "b@x")), ("e1", 3, ("c@x",))]
+    await release(database, limit=1)
+    assert [state for _, _, state, _ in await states(database)] == [
+        "handed_off",
+        "handed_off",
+        "coalesced",
+        "handed_off",
+        "coalesced",
+    ]
+
+
+async def test_a_handoff_is_repeated_the_same_until_it_is_marked(
+    database: Database, ids: dict[str, int]
+) -> None:
+    await insert(database, new_event(ids, "e1", MAIL_AB, MAIL_BC))
+    first = await release(database)
+    await insert(database, new_event(ids, "e2", CHAT, severity=5))
+    assert await release(database) == first
+    await database.write(lambda c: mark_handed_off(c, first))
+    assert told(await release(database)) == [("e2", 0, ())]
+
+
+async def test_a_crash_between_release_and_mark_loses_nothing(
+    database: Database, database_url: str, ids: dict[str, int]
+) -> None:
+    await insert(database, new_event(ids, "e1", MAIL_AB, MAIL_BC, CHAT))
+    before = await release(database)
+    after_the_crash = await open_database(database_url)
+    assert await release(after_the_crash) == before
+    await after_the_crash.write(lambda c: mark_handed_off(c, before))
+    assert await after_the_crash.read(lambda c: handoffs_pending(c, 100)) == []
+    assert await release(after_the_crash) == []
+    await after_the_crash.close()
+
+
+async def test_marking_twice_changes_nothing(database: Database, ids: dict[str, int]) -> None:
+    await insert(database, new_event(ids, "e1", CHAT))
+    handoffs = await release(database)
+    await database.write(lambda c: mark_handed_off(c, handoffs))
+    await database.write(lambda c: mark_handed_off(c, handoffs))
+    assert await states(database) == [(1, 0, "handed_off", "")]
+
+
+async def test_a_handoff_has_all_that_delivery_needs(
+    database: Database, ids: dict[str, int]
+) -> None:
+    await insert(database, new_event(ids, "e1", MAIL_AB))
+    (handoff,) = await release(database)
+    assert (handoff.body, handoff.revision, handoff.event_seq) == (b"\x0a\x01e", 7, 1)
+    assert (handoff.route.group, handoff.route.target) == ("ops", "mail")
+    assert (handoff.route.target_uid, handoff.route.subscription_uid) == ("u-mail", "s-ops-mail")
+    (stored,) = await database.read(lambda c: events_by_id(c, ["e1"]))
+    assert stored.obligations[0].delivery_id == handoff.delivery_id
+
+
+async def test_routes_keep_their_numbers(database: Database, ids: dict[str, int]) -> None:
+    again = await database.write(lambda c: register(c, table([*ROUTED, route("new")])))
+    assert again.items() >= ids.items()
+    assert len(again) == len(ids) + 1 == len(set(again.values()))
+    known = await database.read(lambda c: routes_by_id(c, set(again.values())))
+    assert known[again[MAIL_AB.digest]].recipients == ("a@x", "b@x")
+
+
+async def test_replicas_that_register_the_same_routes_get_the_same_numbers(
+    database: Database, database_url: str
+) -> None:
+    other = await open_database(database_url)
+    routes = [route(f"t{n}") for n in range(1200)]
+    one, two = await asyncio.gather(
+        database.write(lambda c: register(c, table(routes))),
+        other.write(lambda c: register(c, table(routes[::-1]))),
+    )
+    assert one == two
+    count = sa.select(sa.func.count()).select_from(ROUTES)
+    assert await database.read(lambda c: c.execute(count).scalar_one()) == 1200
+    assert numbered(table(routes), one).everything[0].routes[0].route_id == one[routes[0].digest]
+    await other.close()
+
+
+async def test_the_books_say_what_was_accepted_and_where_it_stands(
+    database: Database, ids: dict[str, int]
+) -> None:
+    closed = replace(new_event(ids, "silenced"), closed=2, packed=b"")
+    await insert(
+        database, new_event(ids, "e1", CHAT, CHAT_TOO), new_event(ids, "unmatched"), closed
+    )
+    handoffs = await release(database)
+    books = await database.read(read_books)
+    assert books.handed_off == frozenset()
+    assert await database.read(released_ids) == {handoffs[0].delivery_id}
+    await database.write(lambda c: mark_handed_off(c, handoffs))
+    books = await database.read(read_books)
+    assert (books.accepted, books.unmatched) == (3, 1)
+    assert books.states == {"handed_off": 1, "coalesced": 1, "closed at once": 2}
+    assert books.handed_off == {handoffs[0].delivery_id}
+    assert books.events_astray == []
+
+
+async def test_the_books_of_an_empty_router_are_zeros(database: Database) -> None:
+    books = await database.read(read_books)
+    assert (books.accepted, books.unmatched, books.states) == (0, 0, {})
+    assert (books.handed_off, books.events_astray) == (frozenset(), [])
+
+
+async def test_an_event_whose_obligation_vanished_is_named(
+    database: Database, ids: dict[str, int]
+) -> None:
+    await insert(database, new_event(ids, "whole", CHAT), new_event(ids, "astray", CHAT, MAIL_AB))
+    await database.write(
+        lambda c: c.execute(
+            sa.delete(OBLIGATIONS).where(OBLIGATIONS.c.event_seq == 2, OBLIGATIONS.c.position == 1)
+        )
+    )
+    assert (await database.read(read_books)).events_astray == ["astray"]
+
+
+class WatchedOutbox(Outbox):
+    """Says when there is nothing left to do."""
+
+    def __init__(self, database: Database, delivery: DeliveryPort) -> None:
+        super().__init__(database, delivery, SystemClock(), "one")
+        self.idle = asyncio.Event()
+
+    async def work_once(self) -> bool:
+        busy = await super().work_once()
+        if not busy:
+            self.idle.set()
+        return busy
+
+
+class DeliveryDouble:
+    """Delivery in this process: keeps ids, and fails when told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+        self.error: Exception | None = None
+        self.called = asyncio.Event()
+
+    async def deliver(self, handoffs: Sequence[Handoff]) -> None:
+        self.calls.append([each.event_id for each in handoffs])
+        self.called.set()
+        if self.error is not None:
+            raise self.error
+
+    async def all_ids(self) -> Sequence[DeliveryId]:
+        return []
+
+
+async def test_of_two_outboxes_the_lease_lets_one_work(
+    database: Database, database_url: str, ids: dict[str, int]
+) -> None:
+    other = await open_database(database_url)
+    delivery, idle = DeliveryDouble(), DeliveryDouble()
+    holder = Outbox(database, delivery, SystemClock(), "one")
+    second = Outbox(other, idle, SystemClock(), "two")
+    await insert(database, new_event(ids, "e1", CHAT))
+    assert await holder.work_once() is True
+    await insert(database, new_event(ids, "e2", CHAT))
+    assert await second.work_once() is False
+    assert await holder.work_once() is True
+    assert (delivery.calls, idle.calls) == ([["e1"], ["e2"]], [])
+    await other.close()
+
+
+async def test_a_holder_that_is_gone_is_succeeded_when_its_lease_ends(
+    database: Database, ids: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "LEASE_SECONDS", -1.0)
+    gone, delivery = DeliveryDouble(), DeliveryDouble()
+    gone.error = Unavailable(ErrorReason.SERVICE_UNREACHABLE, "on purpose")
+    await insert(database, new_event(ids, "e1", CHAT))
+    with pytest.raises(Unavailable):
+        await Outbox(database, gone, SystemClock(), "gone").work_once()
+    assert await Outbox(database, delivery, SystemClock(), "heir").work_once() is True
+    assert gone.calls == delivery.calls == [["e1"]]
+    assert await states(database) == [(1, 0, "handed_off", "")]
+
+
+async def test_an_outbox_that_stops_gives_its_lease_back(
+    database: Database, ids: dict[str, int]
+) -> None:
+    delivery = DeliveryDouble()
+    await insert(database, new_event(ids, "e1", CHAT))
+    running = asyncio.create_task(Outbox(database, delivery, SystemClock(), "one").run())
+    async with asyncio.timeout(20):
+        await delivery.called.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    lease = await database.write(lambda c: leases.acquire(c, LEASES, "outbox", "next", 15.0))
+    assert lease is not None
+
+
+async def test_an_outbox_repeats_what_failed_until_it_is_taken(
+    database: Database, ids: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "FIRST_PAUSE_SECONDS", 0.001)
+    delivery = DeliveryDouble()
+    delivery.error = Unavailable(ErrorReason.SERVICE_UNREACHABLE, "on purpose")
+    await insert(database, new_event(ids, "e1", CHAT))
+    outbox = WatchedOutbox(database, delivery)
+    running = asyncio.create_task(outbox.run())
+    async with asyncio.timeout(20):
+        while len(delivery.calls) < 3:
+            delivery.called.clear()
+            await delivery.called.wait()
+        delivery.error = None
+        await outbox.idle.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await states(database) == [(1, 0, "handed_off", "")]
+    assert set(map(tuple, delivery.calls)) == {("e1",)}
+
+
+async def test_a_nudge_wakes_an_idle_outbox(
+    database: Database, ids: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "IDLE_SECONDS", 3600.0)
+    delivery = DeliveryDouble()
+    outbox = Outbox(database, delivery, SystemClock(), "one")
+    running = asyncio.create_task(outbox.run())
+    async with asyncio.timeout(20):
+        for number in range(3):
+            delivery.called.clear()
+            await insert(database, new_event(ids, f"e{number}", CHAT))
+            outbox.nudge()
+            await delivery.called.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert delivery.calls == [["e0"], ["e1"], ["e2"]]

@@ -1,0 +1,139 @@
+"""A snapshot becomes a routing table."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from ibs_notify.domain.event import Event
+from ibs_notify.domain.group import Group, InstallationSettings, Scope, Subscription
+from ibs_notify.domain.severity import Severity
+from ibs_notify.domain.target import (
+    InfluxDbSpec,
+    PushgatewaySpec,
+    SmtpSpec,
+    Target,
+    TargetSpec,
+    WebhookSpec,
+)
+from ibs_notify.router.dispositions import Reason
+from ibs_notify.router.match import Route, build_table, numbered
+from ibs_notify.snapshot.model import Snapshot
+
+MAIL = Target("mail", "u-mail", SmtpSpec("smtp.example.com", 587, recipients=("team@x",)))
+CHAT = Target("chat", "u-chat", WebhookSpec("http://127.0.0.1/"))
+INFLUX = Target("influx", "u-influx", InfluxDbSpec("http://127.0.0.1/", "o", "b"))
+GATEWAY = Target("gateway", "u-gateway", PushgatewaySpec("http://127.0.0.1/"))
+ERROR = Event("e", "backup.failed", Severity.ERROR, datetime(2026, 5, 21, tzinfo=UTC))
+INFO = replace(ERROR, severity=Severity.INFO)
+
+
+def snapshot(
+    *groups: Group, settings: InstallationSettings | None = None, revision: int = 7
+) -> Snapshot:
+    targets = {each.uid: each for each in (MAIL, CHAT, INFLUX, GATEWAY)}
+    return Snapshot(revision, settings or InstallationSettings(), targets, groups)
+
+
+def routes(*subscriptions: Subscription, defaults: tuple[str, ...] = ()) -> list[Route]:
+    group = Group("ops", "u-ops", subscriptions=subscriptions)
+    table = build_table(snapshot(group, settings=InstallationSettings(default_recipients=defaults)))
+    return list(table.routes)
+
+
+def test_a_route_says_where_it_leads_and_what_matches() -> None:
+    (route,) = routes(Subscription("s1", "chat", "severity >= error"))
+    assert (route.group, route.target, route.target_uid) == ("ops", "chat", "u-chat")
+    assert route.subscription_uid == "s1"
+    assert route.matches(ERROR)
+    assert not route.matches(INFO)
+    assert route.reason is Reason.RULE_MATCHED
+
+
+def test_a_rule_that_cannot_be_read_matches_every_event_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        (route,) = routes(Subscription("s1", "chat", "severity is very bad"))
+    assert route.matches(INFO)
+    assert route.reason is Reason.RULE_UNREADABLE
+    assert "group ops, target chat" in caplog.text
+
+
+def test_a_subscription_of_a_target_that_is_not_there_is_left_out_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        found = routes(Subscription("s1", "gone", "*"), Subscription("s2", "chat", "*"))
+    assert [route.target for route in found] == ["chat"]
+    assert "gone" in caplog.text
+
+
+def test_mail_goes_to_the_subscriptions_recipients_else_the_targets_else_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (own,) = routes(Subscription("s", "mail", "*", ("me@x",)), defaults=("all@x",))
+    (targets,) = routes(Subscription("s", "mail", "*"), defaults=("all@x",))
+    monkeypatch.setitem(globals(), "MAIL", Target("mail", "u", SmtpSpec("smtp", 25)))
+    (settings,) = routes(Subscription("s", "mail", "*"), defaults=("all@x",))
+    (nobody,) = routes(Subscription("s", "mail", "*"))
+    found = [each.recipients for each in (own, targets, settings, nobody)]
+    assert found == [("me@x",), ("team@x",), ("all@x",), ()]
+
+
+@pytest.mark.parametrize("target", [CHAT, INFLUX, GATEWAY], ids=lambda each: str(each.name))
+def test_only_mail_has_recipients(target: Target) -> None:
+    (route,) = routes(Subscription("s", target.name, "*"), defaults=("all@x",))
+    assert route.recipients == ()
+
+
+@pytest.mark.parametrize(
+    ("spec", "records"),
+    [(CHAT.spec, False), (MAIL.spec, False), (INFLUX.spec, True), (GATEWAY.spec, True)],
+)
+def test_metric_servers_are_known_as_such(spec: TargetSpec, records: bool) -> None:
+    assert Target("t", "u", spec).is_metric_server is records
+    found = routes(*(Subscription(each, each, "*") for each in ("chat", "mail", "influx")))
+    assert [each.is_metric_server for each in found] == [False, False, True]
+
+
+def test_groups_that_hear_everything_are_apart_from_those_whose_scope_is_asked() -> None:
+    table = build_table(
+        snapshot(
+            Group("a", "ua", scope=Scope.ATTACHED, attachments=("/datastore/x",)),
+            Group("e", "ue"),
+            Group("s", "us", scope=Scope.SELECTED),
+            settings=InstallationSettings(public_url="https://ibs.example.com//"),
+        )
+    )
+    assert [group.name for group in table.everything] == ["e"]
+    assert [group.name for group in table.particular] == ["a", "s"]
+    assert table.group_names == {"a", "e", "s"}
+    assert table.revision == 7
+    assert table.public_url == "https://ibs.example.com"
+
+
+def test_routes_are_numbered_by_what_they_are_about_not_by_their_rule() -> None:
+    (old,) = routes(Subscription("s", "mail", "*"))
+    (new_rule,) = routes(Subscription("s", "mail", "severity = info"))
+    (new_people,) = routes(Subscription("s", "mail", "*", ("me@x",)))
+    (joined,) = routes(Subscription("s", "mail", "*", ("me@x", "team@x")))
+    assert old.digest == new_rule.digest
+    assert len({old.digest, new_people.digest, joined.digest}) == 3
+
+
+def test_the_numbers_reach_every_route_of_the_table() -> None:
+    table = build_table(
+        snapshot(
+            Group(
+                "a", "ua", scope=Scope.ATTACHED, subscriptions=(Subscription("s1", "chat", "*"),)
+            ),
+            Group("e", "ue", subscriptions=(Subscription("s2", "chat", "*"),)),
+        )
+    )
+    ids = {route.digest: number for number, route in enumerate(table.routes, start=1)}
+    assert [route.route_id for route in table.routes] == [0, 0]
+    assert [route.route_id for route in numbered(table, ids).routes] == [1, 2]

@@ -1,0 +1,134 @@
+"""Which groups hear of an event: the truth table, and how names and attachments combine."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibs_notify.domain.event import Event
+from ibs_notify.domain.group import Scope
+from ibs_notify.domain.resource import canonical
+from ibs_notify.domain.severity import Severity
+from ibs_notify.router.match import RoutedGroup, RoutingTable
+from ibs_notify.router.scope import IN_SCOPE, ScopeReason, in_scope, scope_reason
+
+EVERYTHING, ATTACHED, SELECTED = Scope.EVERYTHING, Scope.ATTACHED, Scope.SELECTED
+
+
+def event(resource: str = "", groups: tuple[str, ...] = ()) -> Event:
+    return Event(
+        "e",
+        "backup.failed",
+        Severity.ERROR,
+        datetime(2026, 5, 21, tzinfo=UTC),
+        resource=resource,
+        canonical_resource=canonical(resource),
+        groups=groups,
+    )
+
+
+def table(*groups: RoutedGroup) -> RoutingTable:
+    return RoutingTable(
+        revision=1,
+        public_url="",
+        everything=tuple(each for each in groups if each.scope is EVERYTHING),
+        particular=tuple(each for each in groups if each.scope is not EVERYTHING),
+        group_names=frozenset(each.name for each in groups),
+    )
+
+
+def heard(groups: RoutingTable, of: Event) -> list[str]:
+    return [group.name for group in in_scope(groups, of).groups]
+
+
+TRUTH = [
+    # scope, named, attached, names decide: the reason
+    (EVERYTHING, False, False, False, ScopeReason.HEARS_EVERYTHING),
+    (EVERYTHING, False, False, True, ScopeReason.HEARS_EVERYTHING),
+    (EVERYTHING, True, False, True, ScopeReason.HEARS_EVERYTHING),
+    (EVERYTHING, True, True, False, ScopeReason.HEARS_EVERYTHING),
+    (ATTACHED, False, False, False, ScopeReason.RESOURCE_NOT_ATTACHED),
+    (ATTACHED, False, True, False, ScopeReason.RESOURCE_ATTACHED),
+    (ATTACHED, False, True, True, ScopeReason.EVENT_NAMES_OTHER_GROUPS),
+    (ATTACHED, False, False, True, ScopeReason.EVENT_NAMES_OTHER_GROUPS),
+    (ATTACHED, True, False, True, ScopeReason.NAMED_BY_EVENT),
+    (ATTACHED, True, True, True, ScopeReason.NAMED_BY_EVENT),
+    (ATTACHED, True, False, False, ScopeReason.NAMED_BY_EVENT),
+    (SELECTED, False, False, False, ScopeReason.NOT_NAMED_BY_EVENT),
+    (SELECTED, False, False, True, ScopeReason.NOT_NAMED_BY_EVENT),
+    (SELECTED, False, True, False, ScopeReason.NOT_NAMED_BY_EVENT),
+    (SELECTED, True, False, True, ScopeReason.NAMED_BY_EVENT),
+    (SELECTED, True, False, False, ScopeReason.NAMED_BY_EVENT),
+]
+
+
+@pytest.mark.parametrize(("scope", "named", "attached", "names_decide", "reason"), TRUTH)
+def test_the_truth_table_of_scopes(
+    scope: Scope, named: bool, attached: bool, names_decide: bool, reason: ScopeReason
+) -> None:
+    group = RoutedGroup("ops", scope, ("/datastore/a",) if attached else ("/datastore/z",), ())
+    names = ("ops",) if named else ("other",) if names_decide else ()
+    about = event("a:vm/1", names)
+    assert scope_reason(group, about, names_decide=names_decide) is reason
+
+
+def test_every_reason_of_the_truth_table_is_in_scope_or_not_by_its_name() -> None:
+    assert {reason for *_, reason in TRUTH} == set(ScopeReason)
+    refused = {each for each in ScopeReason if "NOT" in each or "OTHER" in each}
+    assert set(ScopeReason) - refused == IN_SCOPE
+
+
+STORE_A = RoutedGroup("attached-a", ATTACHED, ("/datastore/a",), ())
+STORE_B = RoutedGroup("attached-b", ATTACHED, ("/datastore/b/vm", "/datastore/c"), ())
+PICKED = RoutedGroup("selected", SELECTED, (), ())
+ALL = RoutedGroup("everything", EVERYTHING, (), ())
+GROUPS = table(STORE_A, STORE_B, PICKED, ALL)
+
+
+@pytest.mark.parametrize(
+    ("resource", "names", "who"),
+    [
+        ("", (), ["everything"]),
+        ("a:vm/1", (), ["everything", "attached-a"]),
+        ("/datastore/a", (), ["everything", "attached-a"]),
+        ("ab:vm/1", (), ["everything"]),
+        ("b:vm/9", (), ["everything", "attached-b"]),
+        ("b:ct/9", (), ["everything"]),
+        ("c:", (), ["everything", "attached-b"]),
+        ("a:vm/1", ("selected",), ["everything", "selected"]),
+        ("a:vm/1", ("attached-b",), ["everything", "attached-b"]),
+        ("a:vm/1", ("everything",), ["everything"]),
+        ("a:vm/1", ("selected", "attached-a"), ["everything", "attached-a", "selected"]),
+    ],
+)
+def test_who_hears_of_what(resource: str, names: tuple[str, ...], who: list[str]) -> None:
+    assert heard(GROUPS, event(resource, names)) == who
+    assert in_scope(GROUPS, event(resource, names)).warnings == ()
+
+
+def test_an_unknown_name_falls_back_to_the_attachments_with_a_warning() -> None:
+    answer = in_scope(GROUPS, event("a:vm/1", ("nobody",)))
+    assert [group.name for group in answer.groups] == ["everything", "attached-a"]
+    assert answer.warnings == ("there is no group 'nobody'; attachments decided instead",)
+
+
+def test_a_known_name_beside_an_unknown_one_still_counts() -> None:
+    answer = in_scope(GROUPS, event("a:vm/1", ("nobody", "selected")))
+    assert [group.name for group in answer.groups] == ["everything", "attached-a", "selected"]
+    assert len(answer.warnings) == 1
+
+
+names = st.sampled_from(["attached-a", "attached-b", "selected", "everything", "nobody"])
+
+
+@given(st.sampled_from(["", "a:x", "b:vm/1", "z:y"]), st.lists(names, max_size=4).map(tuple))
+def test_naming_never_silences_a_group_that_hears_everything(
+    resource: str, chosen: tuple[str, ...]
+) -> None:
+    who = heard(GROUPS, event(resource, chosen))
+    assert who[0] == "everything"
+    assert set(chosen) & {each.name for each in (STORE_A, STORE_B, PICKED)} <= set(who)
+    assert len(who) == len(set(who))
