@@ -1,0 +1,191 @@
+"""The demo's targets and groups, as commands, and what each sink must then receive.
+
+The groups are those that the product page recommends. Beside each rule stands the same condition
+in Python, so that what arrives is compared with something that the rule language did not make.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ibs_notify.domain.catalogue import default_severity
+
+Event = Mapping[str, str]
+"""A line of night.jsonl."""
+
+OPS, COMPLIANCE, SPONSOR = "ops@example.com", "compliance@example.com", "sponsor@example.com"
+PHONE = "+49 170 0000000"
+CHAT_AUTHORIZATION = "Bearer demo-chat"
+PUBLIC_URL = "https://ibs.example.com"
+
+CHAT_FIELDS = ("type", "severity", "subject", "summary", "task_id", "actor", "timestamp")
+CHAT_TEMPLATE = (
+    "{\n" + ",\n".join(f'  "{name}": "{{{{event.{name}}}}}"' for name in CHAT_FIELDS) + "\n}\n"
+)
+"""The product page's body template, as it is printed there."""
+SMS_TEMPLATE = f"to={PHONE}\n&text={{{{ event.severity|upper }}}}: {{{{ event.subject }}}}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the commands read: templates and secrets."""
+
+    chat_template: Path
+    sms_template: Path
+    chat_header: Path
+    influx_token: Path
+
+    @classmethod
+    def write(cls, directory: Path) -> Files:
+        directory.mkdir(parents=True)
+        files = cls(*(directory / name for name in ("chat-ops.json", "sms.form", "chat", "influx")))
+        files.chat_template.write_text(CHAT_TEMPLATE)
+        files.sms_template.write_text(SMS_TEMPLATE)
+        files.chat_header.write_text(f"Authorization: {CHAT_AUTHORIZATION}\n")
+        files.influx_token.write_text("demo-influx\n")
+        for secret in (files.chat_header, files.influx_token):
+            secret.chmod(0o600)
+        return files
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A target of a group; ``hears`` says in Python what ``rule`` says."""
+
+    group: str
+    target: str
+    rule: str
+    hears: Callable[[Event], bool]
+    recipient: str = ""
+
+
+GROUPS = {
+    "ops-team": "Daily operations team",
+    "on-call": "Whoever has the phone tonight",
+    "compliance": "Permissions, keys and verification results",
+    "executive-sponsor": "Only what endangers the service",
+}
+
+_OPERATIONS = ("backup", "restore", "sync", "verify", "datastore", "system")
+
+
+def severity_of(event: Event) -> str:
+    """What the emitter gave, else the type's default."""
+    return event.get("severity") or default_severity(event["type"]).label
+
+
+def _operational(event: Event) -> bool:
+    return event["type"].split(".")[0] in _OPERATIONS
+
+
+def _urgent(event: Event) -> bool:
+    return severity_of(event) in ("error", "critical")
+
+
+def _audited(event: Event) -> bool:
+    return event["type"].split(".")[0] in ("config", "verify")
+
+
+def _critical(event: Event) -> bool:
+    return severity_of(event) == "critical"
+
+
+_OPERATIONAL = f"source in ({', '.join(_OPERATIONS)})"
+_AUDITED = "source in (config, verify)"
+SUBSCRIPTIONS: Sequence[Subscription] = (
+    Subscription("ops-team", "ops-smtp", _OPERATIONAL, _operational),
+    Subscription("ops-team", "chat-ops", _OPERATIONAL, _operational),
+    Subscription("ops-team", "metrics-influx", _OPERATIONAL, _operational),
+    Subscription("on-call", "sms-gateway", "severity >= error", _urgent),
+    Subscription("on-call", "chat-ops", "severity >= error", _urgent),
+    Subscription("compliance", "ops-smtp", _AUDITED, _audited, COMPLIANCE),
+    Subscription("compliance", "metrics-influx", _AUDITED, _audited),
+    Subscription("executive-sponsor", "ops-smtp", "severity = critical", _critical, SPONSOR),
+)
+
+
+def commands(smtp_port: int, http_url: str, files: Files) -> list[list[str]]:
+    """What an administrator types, after ``ironcore-backup notification``."""
+    smtp = ["--type", "smtp", "--server", "127.0.0.1", "--port", str(smtp_port), "--tls", "none"]
+    hook = ["--type", "webhook", "--url"]
+    influx = ["--type", "metric-server", "--protocol", "influxdb-v2", "--url", http_url]
+    chat = ["--header-file", str(files.chat_header), "--body-template", str(files.chat_template)]
+    form = ["--body-template", str(files.sms_template)]
+    form += ["--content-type", "application/x-www-form-urlencoded"]
+    bucket = ["--org", "polystack", "--bucket", "ibs-events"]
+    token = ["--token-file", str(files.influx_token)]
+    targets = {
+        "ops-smtp": [*smtp, "--from", "ironcore-backup@example.com", "--to", OPS],
+        "chat-ops": [*hook, f"{http_url}/chat", *chat],
+        "sms-gateway": [*hook, f"{http_url}/sms", *form],
+        "metrics-influx": [*influx, *bucket, *token],
+    }
+    return [
+        ["settings", "update", "--public-url", PUBLIC_URL],
+        *(["target", "create", "--name", name, *flags] for name, flags in targets.items()),
+        *(["group", "create", "--name", n, "--description", text] for n, text in GROUPS.items()),
+        *(_add(each) for each in SUBSCRIPTIONS),
+    ]
+
+
+def _add(each: Subscription) -> list[str]:
+    to = ["--recipient", each.recipient] if each.recipient else []
+    what = ["--group", each.group, "--target", each.target, "--rule", each.rule]
+    return ["group", "target", "add", *what, *to]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What must come of a night: what arrives, as multisets, and how the books must stand.
+
+    An event reaches one destination once, however many groups route it there: the further routes
+    are ``coalesced``. ``recorded`` are for the metric server, and wait.
+    """
+
+    mails: Counter[tuple[str, str]]
+    chat: Counter[str]
+    sms: Counter[str]
+    recorded: int
+    coalesced: int
+
+    @classmethod
+    def of(cls, night: Sequence[Event]) -> Expected:
+        routes = [
+            (each.target, each.recipient or OPS, event)
+            for event in night
+            for each in SUBSCRIPTIONS
+            if each.hears(event)
+        ]
+        places = {(target, to, event["event_id"]): event for target, to, event in routes}
+        by_target: dict[str, list[Event]] = {each.target: [] for each in SUBSCRIPTIONS}
+        for (target, _, _), event in places.items():
+            by_target[target].append(event)
+        return cls(
+            mails=Counter((to, event) for target, to, event in places if target == "ops-smtp"),
+            chat=Counter(chat_key(_chat(event)) for event in by_target["chat-ops"]),
+            sms=Counter(_sms(event) for event in by_target["sms-gateway"]),
+            recorded=len(by_target["metrics-influx"]),
+            coalesced=len(routes) - len(places),
+        )
+
+    @property
+    def delivered(self) -> int:
+        """How many deliveries must end as delivered."""
+        return self.mails.total() + self.chat.total() + self.sms.total()
+
+
+def chat_key(fields: Mapping[str, str]) -> str:
+    """A chat message as something that can be counted."""
+    return json.dumps(dict(fields), sort_keys=True)
+
+
+def _chat(event: Event) -> dict[str, str]:
+    return {name: event.get(name, "") for name in CHAT_FIELDS} | {"severity": severity_of(event)}
+
+
+def _sms(event: Event) -> str:
+    return f"{severity_of(event).upper()}: {event['subject']}"

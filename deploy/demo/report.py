@@ -1,0 +1,165 @@
+"""What the demo prints."""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from plan import COMPLIANCE, OPS, SPONSOR, Event, Expected, severity_of
+from rich.console import Console
+from rich.markup import escape
+from sinks import Mail, MailSink, WebhookSink
+
+SEVERITIES = ("info", "notice", "warning", "error", "critical")
+_COLOURS = dict(zip(SEVERITIES, ("dim", "blue", "yellow", "red", "bold red"), strict=True))
+_SAMPLES = 3
+
+
+def title(console: Console, text: str) -> None:
+    """A heading."""
+    console.print()
+    console.rule(f"[bold]{text}", align="left", style="dim")
+
+
+def started(console: Console, addresses: Mapping[str, str], seconds: float) -> None:
+    """The services run."""
+    for name, address in addresses.items():
+        console.print(f"  {name:9} {address}  [green]serving[/]")
+    console.print(f"  [dim]started in {seconds:.1f} s[/]")
+
+
+def command(console: Console, arguments: Sequence[str], files: str) -> None:
+    """A command that was run, with short paths."""
+    _say(console, shlex.join(arguments).replace(files, ""), hanging="      ")
+
+
+def night(console: Console, events: Sequence[Event]) -> None:
+    """What is about to be emitted."""
+    sources = Counter(event["type"].partition(".")[0] for event in events)
+    told = ", ".join(f"{count} {source}" for source, count in sources.most_common())
+    _say(console, f"{len(events)} events: {told}")
+    console.print(f"  {_by_severity(severity_of(event) for event in events)}")
+
+
+def emitted(console: Console, count: int, duplicates: int, seconds: float) -> None:
+    """One run of ``emit``."""
+    console.print("  emit --stdin < night.jsonl")
+    new = f"{count - duplicates} acknowledged, each on disk"
+    what = f"{duplicates} known before, nothing new" if duplicates else new
+    console.print(f"    {what} [dim]({seconds:.1f} s)[/]")
+
+
+def arrivals(console: Console, mail: MailSink, web: WebhookSink, expected: Expected) -> None:
+    """What each sink received, in numbers and by example."""
+    inboxes = [
+        (address, [_mail(each) for each in mail.of(address)], "mail")
+        for address in (OPS, COMPLIANCE, SPONSOR)
+    ]
+    chat = [(str(each.fields["severity"]), str(each.fields["subject"])) for each in web.chat]
+    sms = [_sms(str(each.fields["text"])) for each in web.sms]
+    due = Counter(recipient for recipient, _ in expected.mails)
+    due |= Counter({"chat": expected.chat.total(), "SMS": expected.sms.total()})
+    for name, messages, kind in [*inboxes, ("chat", chat, "webhook"), ("SMS", sms, "webhook")]:
+        right = len(messages) == due[name]
+        mark = "[green]✓[/]" if right else f"[red]✗ expected {due[name]}[/]"
+        console.print(f"\n  {mark} [bold]{name}[/] [dim]({kind})[/]  {len(messages)} messages")
+        console.print(f"      {_by_severity(severity for severity, _ in messages)}")
+        for severity, subject in _samples(messages):
+            console.print(
+                f"      [{_COLOURS[severity]}]{severity:8}[/] {escape(subject)}",
+                no_wrap=True,
+                overflow="ellipsis",
+            )
+    console.print()
+    _say(
+        console,
+        f"The chat server answered 503 to the first {web.turned_away} requests, and the mail "
+        f"server 451 to {mail.turned_away} mails: they were tried again, and arrived once. "
+        f"{expected.coalesced} times two groups led to the same place: it was told once.",
+    )
+
+
+def _mail(mail: Mail) -> tuple[str, str]:
+    return mail.severity, mail.subject.strip().removeprefix(f"[IBS {mail.severity}] ")
+
+
+def _sms(text: str) -> tuple[str, str]:
+    severity, _, subject = text.partition(": ")
+    return severity.lower(), subject
+
+
+def _samples(messages: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The worst, each severity in turn."""
+    worst = sorted(messages, key=lambda each: -SEVERITIES.index(each[0]))
+    seen: Counter[str] = Counter()
+    turns = []
+    for message in worst:
+        seen[message[0]] += 1
+        turns.append((seen[message[0]], message))
+    return [message for _, message in sorted(turns, key=lambda each: each[0])][:_SAMPLES]
+
+
+def harmless(console: Console, web: WebhookSink) -> None:
+    """The event that tries to change what its message says."""
+    for post in web.chat:
+        if '","severity":"info"' in str(post.fields["summary"]):
+            console.print(
+                "\n  One event's summary tried to rewrite its own message. Chat received:"
+            )
+            for name in ("severity", "summary"):
+                told = escape(str(post.fields[name]))
+                console.print(f"      [dim]{name:8}[/] {told}", no_wrap=True, overflow="ellipsis")
+
+
+def waiting(console: Console, rows: Iterable[Mapping[str, Any]], expected: Expected) -> None:
+    """Deliveries that wait, by target and reason."""
+    counts = Counter((str(row["target"]), str(row["reason"])) for row in rows)
+    for (target, reason), count in counts.items():
+        console.print(f"  {count} deliveries to [bold]{target}[/]: {reason}")
+    _say(
+        console,
+        f"{expected.recorded} events are for the metric server, once each. They are kept until a "
+        "release that serves it.",
+    )
+
+
+def books(console: Console, text: str) -> None:
+    """What ``ledger verify`` printed."""
+    console.print(textwrap.indent(text.rstrip(), "  "), markup=False)
+
+
+def verdict(console: Console, wrong: Sequence[str], seconds: float) -> None:
+    """The last word."""
+    console.print()
+    if wrong:
+        console.print("[bold red]Not as it must be:[/]")
+        for each in wrong:
+            console.print(f"  {escape(each)}")
+    else:
+        console.print(
+            "[bold green]Every event is accounted for[/], and everybody was told exactly once. "
+            f"[dim]{seconds:.0f} s[/]"
+        )
+
+
+def _say(console: Console, text: str, hanging: str = "  ") -> None:
+    """Plain text, indented and wrapped between words."""
+    wrapped = textwrap.fill(
+        text,
+        console.width,
+        initial_indent="  ",
+        subsequent_indent=hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    console.print(wrapped, markup=False)
+
+
+def _by_severity(severities: Iterable[str]) -> str:
+    counts = Counter(severities)
+    return "  ".join(
+        f"[{_COLOURS[each]}]{counts[each]} {each}[/]" for each in SEVERITIES if counts[each]
+    )
