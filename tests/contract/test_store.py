@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -157,8 +158,6 @@ async def test_a_lease_has_one_holder_and_its_fence_grows_with_each_change(
 
 
 async def test_the_databases_clock_agrees_with_ours_to_the_second(database: Database) -> None:
-    import time
-
     micros = await database.read(
         lambda c: c.execute(sa.select(leases.database_now(c.dialect.name))).scalar_one()
     )

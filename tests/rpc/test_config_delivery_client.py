@@ -26,14 +26,14 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class Delivery(DeliveryServiceServicer):
     """Knows one target, and returns what it was given to test."""
 
-    async def GetTargetStatus(  # noqa: N802  # the API's name
+    async def GetTargetStatus(  # the API's name
         self, request: pb.GetTargetStatusRequest, context: Context
     ) -> pb.GetTargetStatusResponse:
         if request.target_uid != "known":
             raise NotFound(Reason.TARGET_NOT_FOUND, "never heard of it")
         return pb.GetTargetStatusResponse(open_count=4)
 
-    async def TestTarget(  # noqa: N802  # the API's name
+    async def TestTarget(  # the API's name
         self, request: pb.TestTargetRequest, context: Context
     ) -> pb.TestTargetResponse:
         said = f"{request.target.name} {request.secrets[0].field} {request.recipients[0]}"

@@ -150,13 +150,16 @@ def proto_handoff(number: int, **changes: Any) -> pb.Handoff:
     return message
 
 
+WatchItem = config_service_pb2.WatchConfigResponse
+
+
 class FakeConfig(ConfigServiceServicer):
-    """Streams what ``publish`` was given, over a real server."""
+    """Streams what ``publish`` was given, over a real server: the state first, then changes."""
 
     def __init__(self) -> None:
-        self._items: list[config_service_pb2.WatchConfigResponse] = []
+        self._state: dict[str, WatchItem] = {}
+        self._changes: list[list[WatchItem]] = []
         self._more = asyncio.Event()
-        self.revision = 0
 
     def publish(
         self,
@@ -166,34 +169,47 @@ class FakeConfig(ConfigServiceServicer):
         secrets: Sequence[SealedSecret] = (),
     ) -> int:
         """A new revision, in which these targets were made or changed."""
-        self.revision += 1
-        items = [config_service_pb2.WatchConfigResponse(settings=settings)] if settings else []
+        revision = len(self._changes) + 1
+        change = [WatchItem(settings=settings)] if settings else []
+        if settings:
+            self._state["settings"] = change[0]
         for target in targets:
-            target.revision = self.revision
+            target.revision = revision
             watched = config_service_pb2.WatchedTarget(target=target, secrets=secrets)
-            items.append(config_service_pb2.WatchConfigResponse(target=watched))
-        items += [config_service_pb2.WatchConfigResponse(deleted_target_uid=uid) for uid in deleted]
-        items.append(
-            config_service_pb2.WatchConfigResponse(current=config_service_pb2.CurrentMarker())
-        )
-        for item in items:
-            item.revision = self.revision
-            item.resume_token = str(self.revision)
-        self._items += items
+            self._state[target.uid] = WatchItem(target=watched)
+            change.append(self._state[target.uid])
+        for uid in deleted:
+            del self._state[uid]
+            change.append(WatchItem(deleted_target_uid=uid))
+        self._changes.append(change)
         self._more.set()
         self._more = asyncio.Event()
-        return self.revision
+        return revision
 
     async def WatchConfig(
         self, request: config_service_pb2.WatchConfigRequest, context: Any
-    ) -> AsyncIterator[config_service_pb2.WatchConfigResponse]:
-        sent = 0
+    ) -> AsyncIterator[WatchItem]:
+        sent = int(request.resume_token or 0)
+        if not sent and self._changes:
+            sent = len(self._changes)
+            for item in _marked(list(self._state.values()), sent):
+                yield item
         while True:
             more = self._more
-            for item in self._items[sent:]:
-                yield item
-            sent = len(self._items)
+            while sent < len(self._changes):
+                sent += 1
+                for item in _marked(self._changes[sent - 1], sent):
+                    yield item
             await more.wait()
+
+
+def _marked(items: Sequence[WatchItem], revision: int) -> list[WatchItem]:
+    """The items of a revision, and the marker that they are complete."""
+    marked = [*items, WatchItem(current=config_service_pb2.CurrentMarker())]
+    for item in marked:
+        item.revision = revision
+        item.resume_token = str(revision)
+    return marked
 
 
 @asynccontextmanager

@@ -35,7 +35,13 @@ _CLOSE = _update_one(state="new_state", reason="new_reason", pointer="new_pointe
 _HAND_OFF = _update_one(state="new_state")
 
 _IS_OPEN = OBLIGATIONS.c.state == sa.literal_column("'ready'")
+_ANY_OPEN = sa.select(OBLIGATIONS.c.event_seq).where(_IS_OPEN).limit(1)
 _URGENCY = (OBLIGATIONS.c.severity.desc(), OBLIGATIONS.c.event_seq, OBLIGATIONS.c.position)
+
+
+def has_open(connection: sa.Connection) -> bool:
+    """Whether any obligation waits to be released or handed off."""
+    return connection.execute(_ANY_OPEN).first() is not None
 
 
 def release_next(connection: sa.Connection, limit: int, now: datetime) -> list[Handoff]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.failpoints import hit
-from ibs_notify.router.handoffs import mark_handed_off, release_next
+from ibs_notify.router.handoffs import has_open, mark_handed_off, release_next
 from ibs_notify.router.ports import DeliveryPort, Handoff
 from ibs_notify.router.tables import LEASES
 from ibs_notify.store import leases
@@ -81,6 +81,9 @@ class Outbox:
         return True
 
     def _release(self, connection: sa.Connection) -> list[Handoff]:
+        if not has_open(connection):
+            # Nothing is written then, so that an idle Router leaves the disk alone.
+            return []
         self._lease = leases.acquire(connection, LEASES, "outbox", self._holder, LEASE_SECONDS)
         if self._lease is None:
             return []

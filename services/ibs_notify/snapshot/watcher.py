@@ -35,6 +35,7 @@ class ConfigWatcher:
         self._path = path
         self._include_secrets = include_secrets
         self._state = WatchedState()
+        self._kept: pb.ConfigSnapshot | None = None
         self._resume_token = ""
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._changed = asyncio.Event()
@@ -83,19 +84,21 @@ class ConfigWatcher:
             yield item.revision
 
     def _swap(self, revision: int) -> None:
-        if self.current is not None and self.current.revision == revision:
+        kept = self._state.to_proto()
+        if self.current is not None and kept == self._kept:
             return
         if self.current is not None and self.current.revision > revision:
             log.warning(
                 "the configuration went back from %d to %d", self.current.revision, revision
             )
-        self._keep()
+        self._keep(kept)
         self._publish()
         log.info("configuration revision %d is in force", revision)
 
-    def _keep(self) -> None:
+    def _keep(self, kept: pb.ConfigSnapshot) -> None:
+        self._kept = kept
         try:
-            _write_durably(self._path, self._state.to_proto().SerializeToString())
+            _write_durably(self._path, kept.SerializeToString())
         except OSError as error:
             # A full disk must not keep a change from being in force.
             log.error("the configuration cannot be kept in %s: %s", self._path, error)
@@ -120,7 +123,7 @@ class ConfigWatcher:
             # It would read as a configuration without any group, and nobody would be told.
             log.warning("the kept configuration %s is empty", self._path)
             return
-        self._state = WatchedState(kept)
+        self._state, self._kept = WatchedState(kept), kept
         self._publish()
         log.info("configuration revision %d is in force, from disk", kept.revision)
 

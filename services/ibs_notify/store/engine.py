@@ -61,12 +61,25 @@ async def open_database(url: str) -> Database:
     """Open ``sqlite:///PATH`` or ``postgresql+asyncpg://…``; ``Unavailable`` where that fails."""
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return SqliteDatabase(parsed)
+        return await _open_sqlite(parsed)
     if parsed.get_backend_name() == "postgresql":
         from ibs_notify.store.postgresql import PostgresDatabase  # noqa: PLC0415  # costs 100 ms
 
         return await PostgresDatabase.open(parsed.set(drivername="postgresql+asyncpg"))
     raise ValueError(f"no such database here: {parsed.get_backend_name()}; sqlite or postgresql")
+
+
+async def _open_sqlite(url: sa.URL) -> SqliteDatabase:
+    """Another process may hold the file for a moment, such as a former one that still closes it."""
+    deadline = asyncio.get_running_loop().time() + BUSY_RETRY_SECONDS
+    while True:
+        try:
+            return SqliteDatabase(url)
+        except (exc.DBAPIError, sqlite3.Error) as error:
+            fault = fault_of(error)
+            if fault is not Fault.BUSY or asyncio.get_running_loop().time() >= deadline:
+                raise to_error(fault) from error
+        await asyncio.sleep(_BUSY_PAUSE_SECONDS)
 
 
 class SqliteDatabase:

@@ -69,7 +69,7 @@ def _postgres_fault(state: str) -> Fault:
 
 
 def to_error(fault: Fault) -> NotificationError:
-    """What the caller of a service is told. Nothing was stored."""
+    """What the caller of a service is told."""
     match fault:
         case Fault.FULL:
             return ResourceExhausted(
@@ -81,7 +81,13 @@ def to_error(fault: Fault) -> NotificationError:
         case Fault.BUSY:
             return _unavailable("the database is locked by another process", seconds=2)
         case Fault.AWAY:
-            return _unavailable("the database cannot be reached", seconds=2)
+            # A connection lost at the commit leaves open what became of it.
+            return Unavailable(
+                Reason.STORAGE_UNAVAILABLE,
+                "the database cannot be reached",
+                advice="whether it was stored is unknown; repeat it with the same id",
+                retry_after=timedelta(seconds=2),
+            )
         case Fault.BROKEN | Fault.STATEMENT:
             return _unavailable("the database failed", seconds=10)
         case _:
