@@ -1,0 +1,68 @@
+"""``ibs-notify``: run the services, all or one, and ask whether they serve.
+
+Exit codes: 0 stopped by a signal, or healthy · 1 could not start, or not healthy · 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+
+import click
+
+from ibs_notify.domain.errors import NotificationError
+from ibs_notify.launcher.up import up
+from ibs_notify.settings import SERVICES, ServiceName, Settings, load
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ibs-notify", prog_name="ibs-notify")
+def main() -> None:
+    """Run IBS Notifications.
+
+    Settings come from IBS_NOTIFY_* variables and from settings.toml in IBS_NOTIFY_HOME.
+    """
+
+
+@main.command("up")
+def run_all() -> None:
+    """Run Config, Router and Delivery side by side until Ctrl-C."""
+    try:
+        up(load())
+    except NotificationError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.argument("service", type=click.Choice(SERVICES), nargs=-1)
+def health(service: tuple[ServiceName, ...]) -> None:
+    """Say of each SERVICE, or of all, whether it serves."""
+    from ibs_notify.launcher.readiness import check_all  # noqa: PLC0415  # gRPC takes a while
+
+    settings = _settings()
+    states = asyncio.run(check_all(settings, service or SERVICES))
+    for name, state in states.items():
+        click.echo(f"{name:<10}{settings.address(name):<24}{state}")
+    sys.exit(any(state != "SERVING" for state in states.values()))
+
+
+def _settings() -> Settings:
+    try:
+        return load()
+    except NotificationError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _one(service: ServiceName) -> click.Command:
+    def run() -> None:
+        sys.exit(importlib.import_module(f"ibs_notify.{service}.__main__").main())
+
+    return click.Command(service, callback=run, help=f"Run {service.capitalize()} alone.")
+
+
+for _service in SERVICES:
+    main.add_command(_one(_service))
+
+if __name__ == "__main__":
+    main()

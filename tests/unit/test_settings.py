@@ -1,0 +1,87 @@
+"""Settings: variables over the file over defaults, nothing unknown, and documented one by one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from ibs_notify.domain.errors import InvalidArgument
+from ibs_notify.settings import Settings, load
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def written(directory: Path, text: str) -> dict[str, str]:
+    (directory / "settings.toml").write_text(text)
+    return {"IBS_NOTIFY_HOME": str(directory)}
+
+
+def test_without_anything_the_defaults_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load({}) == Settings()
+
+
+def test_a_file_in_the_home_is_read(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, 'log_level = "debug"'))
+    assert (settings.home, settings.log_level) == (tmp_path, "debug")
+
+
+def test_a_file_named_by_its_variable_wins_over_the_one_in_the_home(tmp_path: Path) -> None:
+    environment = written(tmp_path, 'log_level = "debug"')
+    other = tmp_path / "other.toml"
+    other.write_text('log_level = "error"')
+    assert load({**environment, "IBS_NOTIFY_SETTINGS": str(other)}).log_level == "error"
+
+
+def test_a_variable_wins_over_the_file(tmp_path: Path) -> None:
+    environment = written(tmp_path, 'log_level = "debug"\nuser = "file"')
+    settings = load({**environment, "IBS_NOTIFY_LOG_LEVEL": "warning"})
+    assert (settings.log_level, settings.user) == ("warning", "file")
+
+
+def test_an_empty_variable_is_as_good_as_none(tmp_path: Path) -> None:
+    environment = {**written(tmp_path, ""), "IBS_NOTIFY_ROUTER_ADDRESS": ""}
+    assert load(environment).router_address == Settings().router_address
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('log_levle = "debug"', "unknown setting: log_levle"),
+        ('log_level = "loud"', "log_level"),
+        ('profile = "test"', "profile"),
+        ('router_address = "50052"', "router_address '50052' is not host:port"),
+        ('router_address = "127.0.0.1:70000"', "router_address"),
+        ("router_address = ", "settings.toml"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, named: str) -> None:
+    with pytest.raises(InvalidArgument, match=re.escape(named)):
+        load(written(tmp_path, text))
+
+
+def test_an_unknown_variable_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match=r"unknown setting: port .*config_address"):
+        load({**written(tmp_path, ""), "IBS_NOTIFY_PORT": "1"})
+
+
+def test_a_missing_file_that_was_asked_for_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="there is no settings file"):
+        load({"IBS_NOTIFY_SETTINGS": str(tmp_path / "none.toml")})
+
+
+def test_each_service_has_a_database_of_its_own_in_the_home() -> None:
+    settings = Settings(home=Path("/data"), router_database="postgresql+asyncpg://u@db/n")
+    assert settings.database_url("config") == "sqlite:////data/config.db"
+    assert settings.database_url("router") == "postgresql+asyncpg://u@db/n"
+
+
+def test_the_page_of_settings_lists_every_one_with_its_default() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`|empty) \|", DOCUMENT.read_text(), re.MULTILINE)
+    usual = Settings()
+    assert rows == [(field.name, str(getattr(usual, field.name))) for field in fields(Settings)]
