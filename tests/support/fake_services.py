@@ -51,7 +51,7 @@ class FakeService:
     def start(self) -> None:
         descriptor = _DESCRIPTORS[self.service]
         server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
-        handlers = {
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             method.name: grpc.unary_unary_rpc_method_handler(
                 self._answer(method.name, GetMessageClass(method.output_type)),
                 request_deserializer=GetMessageClass(method.input_type).FromString,

@@ -1,0 +1,1 @@
+"""``ironcore-backup notification …``: a thin client of the three services."""

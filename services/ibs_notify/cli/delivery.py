@@ -1,0 +1,207 @@
+"""``notification delivery …``: what was sent, waits or was given up."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ibs_notify.cli.complete import group_names, target_names
+from ibs_notify.cli.delivery_view import show_deliveries, show_delivery
+from ibs_notify.cli.output import document, output_option, print_document
+from ibs_notify.cli.params import time
+from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
+from ibs_notify.rpc.convert import moment_to_proto
+from ironcore.notification.v1 import delivery_pb2
+from ironcore.notification.v1 import delivery_service_pb2 as pb
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+STATES = tuple(
+    name.removeprefix("DELIVERY_STATE_").lower().replace("_", "-")
+    for name, number in delivery_pb2.DeliveryState.items()
+    if number
+)
+_FILTERS = (
+    click.option("--target", multiple=True, shell_complete=target_names, help="Of this target."),
+    click.option("--group", multiple=True, shell_complete=group_names, help="Of this group."),
+    click.option("--state", multiple=True, type=click.Choice(STATES), help="In this state."),
+    click.option("--reason", multiple=True, help="For this reason, such as SMTP_5XX."),
+    click.option("--event", multiple=True, metavar="ID", help="About this event."),
+    click.option("--after", type=time, help="Accepted at or after: ISO 8601, or 2h ago."),
+    click.option("--before", type=time, help="Accepted before."),
+)
+
+
+def _filters(command: Command) -> Command:
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
+def _filter(flags: dict[str, Any]) -> delivery_pb2.DeliveryFilter:
+    return delivery_pb2.DeliveryFilter(
+        targets=flags["target"],
+        groups=flags["group"],
+        states=[
+            delivery_pb2.DeliveryState.Value(f"DELIVERY_STATE_{each.upper().replace('-', '_')}")
+            for each in flags["state"]
+        ],
+        reasons=flags["reason"],
+        event_ids=flags["event"],
+        after=moment_to_proto(flags["after"]),
+        before=moment_to_proto(flags["before"]),
+    )
+
+
+@click.group("delivery")
+def delivery() -> None:
+    """Deliveries: what was sent, waits or was given up.
+
+    \b
+    Example:
+      ironcore-backup notification delivery list --state dead
+    """
+
+
+@delivery.command("list")
+@_filters
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@output_option
+def list_deliveries(limit: int, output: str, **flags: Any) -> None:
+    """List deliveries, newest first. A filter given twice means either.
+
+    \b
+    Examples:
+      ironcore-backup notification delivery list --state dead --after 1d
+      ironcore-backup notification delivery list --target chat-ops -o json
+    """
+    found: list[delivery_pb2.Delivery] = []
+    request = pb.ListDeliveriesRequest(filter=_filter(flags))
+    with Session() as session:
+        while len(found) < limit:
+            request.page_size = min(1000, limit - len(found))
+            answer = session.call(session.delivery.ListDeliveries, request)
+            found += answer.deliveries
+            if not answer.next_page_token:
+                break
+            request.page_token = answer.next_page_token
+    if output == "table":
+        show_deliveries(found)
+    else:
+        print_document([document(each) for each in found], output)
+
+
+@delivery.command("show")
+@click.argument("delivery_id", metavar="ID")
+@output_option
+def show(delivery_id: str, output: str) -> None:
+    """Show a delivery, its recipients and each attempt. Eight characters of the id will do.
+
+    \b
+    Example:
+      ironcore-backup notification delivery show 3f9a1c0b52d7
+    """
+    with Session() as session:
+        found = _get(session, delivery_id)
+    if output == "table":
+        show_delivery(found)
+    else:
+        print_document(document(found), output)
+
+
+@delivery.command("retry")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@_filters
+@click.option("--dry-run", is_flag=True, help="Only say how many.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def retry(ids: tuple[str, ...], dry_run: bool, yes: bool, output: str, **flags: Any) -> None:
+    """Send dead and cancelled deliveries again, and those that wait for a retry now.
+
+    \b
+    Examples:
+      ironcore-backup notification delivery retry 3f9a1c0b52d7
+      ironcore-backup notification delivery retry --target ops-smtp \\
+        --state dead --dry-run
+    """
+    with Session() as session:
+        chosen = _chosen(session, ids, flags)
+
+        def apply(*, only_count: bool) -> int:
+            request = pb.RetryDeliveriesRequest(filter=chosen, dry_run=only_count)
+            method = session.delivery.RetryDeliveries
+            return session.call(method, request, timeout=LONG_CALL_SECONDS).count
+
+        _apply("retried", apply, dry_run=dry_run, yes=yes, output=output)
+
+
+@delivery.command("cancel")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@_filters
+@click.option("--dry-run", is_flag=True, help="Only say how many.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def cancel(ids: tuple[str, ...], dry_run: bool, yes: bool, output: str, **flags: Any) -> None:
+    """Cancel open deliveries. They stay listed, and can be retried.
+
+    \b
+    Examples:
+      ironcore-backup notification delivery cancel 3f9a1c0b52d7
+      ironcore-backup notification delivery cancel --target chat-ops --yes
+    """
+    with Session() as session:
+        chosen = _chosen(session, ids, flags)
+
+        def apply(*, only_count: bool) -> int:
+            request = pb.CancelDeliveriesRequest(filter=chosen, dry_run=only_count)
+            method = session.delivery.CancelDeliveries
+            return session.call(method, request, timeout=LONG_CALL_SECONDS).count
+
+        _apply("cancelled", apply, dry_run=dry_run, yes=yes, output=output)
+
+
+def at_terminal() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin.isatty()
+
+
+def _get(session: Session, delivery_id: str) -> delivery_pb2.Delivery:
+    request = pb.GetDeliveryRequest(delivery_id=delivery_id)
+    return session.call(session.delivery.GetDelivery, request).delivery
+
+
+def _chosen(
+    session: Session, ids: tuple[str, ...], flags: dict[str, Any]
+) -> delivery_pb2.DeliveryFilter:
+    chosen = _filter(flags)
+    # Tables show the beginning of an id; this finds all of it, or says that there is none.
+    chosen.delivery_ids.extend(_get(session, each).delivery_id for each in ids)
+    if not chosen.ByteSize():
+        raise click.UsageError("which? Give an id or at least one filter")
+    return chosen
+
+
+def _apply(done: str, apply: Callable[..., int], *, dry_run: bool, yes: bool, output: str) -> None:
+    count = apply(only_count=True)
+    if not dry_run and count:
+        if count > 1 and not yes:
+            _confirm(count, done)
+        count = apply(only_count=False)
+    if output != "table":
+        print_document({"count": count, "dry_run": dry_run}, output)
+        return
+    if not count:
+        click.echo(f"nothing that can be {done} now matches")
+        return
+    things = "1 delivery" if count == 1 else f"{count:,} deliveries"
+    click.echo(f"{things} would be {done}" if dry_run else f"{things} {done}")
+
+
+def _confirm(count: int, done: str) -> None:
+    if not at_terminal():
+        raise click.UsageError(f"{count:,} deliveries would be {done}: confirm it with --yes")
+    if not click.confirm(f"{count:,} deliveries will be {done}. Go on?", err=True):
+        raise click.Abort

@@ -1,0 +1,124 @@
+"""Deliveries as people see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from ibs_notify.cli.output import Table, moment, print_fields, print_table, severity, word
+from ibs_notify.cli.session import Session
+from ironcore.notification.v1 import delivery_pb2 as pb
+from ironcore.notification.v1 import delivery_service_pb2
+
+SHORT_ID = 12
+_STATES = "DELIVERY_STATE_"
+
+
+def deliveries_of(session: Session, event_id: str) -> dict[str, pb.Delivery]:
+    """The deliveries of an event, by id."""
+    request = delivery_service_pb2.ListDeliveriesRequest(
+        filter=pb.DeliveryFilter(event_ids=[event_id]), page_size=1000
+    )
+    found: dict[str, pb.Delivery] = {}
+    while True:
+        answer = session.call(session.delivery.ListDeliveries, request)
+        found |= {each.delivery_id: each for each in answer.deliveries}
+        if not answer.next_page_token:
+            return found
+        request.page_token = answer.next_page_token
+
+
+def outcome(delivery: pb.Delivery) -> str:
+    """``dead (SMTP_5XX): 550 no such user``."""
+    reason = f" ({delivery.reason})" if delivery.reason else ""
+    detail = f": {delivery.detail}" if delivery.detail else ""
+    return f"{word(pb.DeliveryState, delivery.state, _STATES)}{reason}{detail}"
+
+
+def show_deliveries(deliveries: Sequence[pb.Delivery]) -> None:
+    """A row for each; of the id what ``delivery show`` needs."""
+    print_table(
+        Table(
+            ("Id", "Accepted", "Target", "Group", "State", "Tries", "Severity", "Event", "Subject"),
+            [
+                (
+                    each.delivery_id[:SHORT_ID],
+                    moment(each.create_time),
+                    each.target,
+                    each.group,
+                    _state(each),
+                    str(each.attempt_count),
+                    severity(each.severity),
+                    each.event_id,
+                    each.subject or each.event_type,
+                )
+                for each in deliveries
+            ],
+            empty="no deliveries",
+        )
+    )
+
+
+def show_delivery(delivery: pb.Delivery) -> None:
+    """Every field of one, its recipients and its attempts."""
+    print_fields(
+        {
+            "Id": delivery.delivery_id,
+            "Event": f"{delivery.event_id} {delivery.event_type} {severity(delivery.severity)}",
+            "Subject": delivery.subject,
+            "Target": delivery.target,
+            "Group": delivery.group,
+            "Kind": word(pb.DeliveryKind, delivery.kind, "DELIVERY_KIND_"),
+            "State": outcome(delivery),
+            "Accepted": moment(delivery.create_time),
+            "Next attempt": moment(delivery.due_time),
+            "Closed": moment(delivery.close_time),
+            "Revision": str(delivery.revision),
+        }
+    )
+    if delivery.recipients:
+        click.echo()
+        print_table(
+            Table(
+                ("Recipient", "State", "Code", "Reply"),
+                [
+                    (
+                        each.address,
+                        word(pb.DeliveryState, each.state, _STATES),
+                        str(each.code or ""),
+                        each.reply,
+                    )
+                    for each in delivery.recipients
+                ],
+            )
+        )
+    click.echo()
+    print_table(
+        Table(
+            ("Attempt", "Began", "Took", "Outcome", "Reason", "Code", "Reply"),
+            [_attempt_row(each) for each in delivery.attempts],
+            empty="no attempts yet",
+        )
+    )
+
+
+def _attempt_row(attempt: pb.Attempt) -> tuple[str, ...]:
+    took = ""
+    if attempt.HasField("duration"):
+        took = f"{attempt.duration.ToTimedelta().total_seconds():.3f} s"
+    again = " (may arrive twice)" if attempt.maybe_duplicate else ""
+    return (
+        str(attempt.number),
+        moment(attempt.start_time),
+        took,
+        f"{attempt.outcome}{again}",
+        attempt.reason,
+        str(attempt.code or ""),
+        attempt.reply,
+    )
+
+
+def _state(delivery: pb.Delivery) -> str:
+    state = word(pb.DeliveryState, delivery.state, _STATES)
+    return f"{state} ({delivery.reason})" if delivery.reason else state

@@ -1,0 +1,30 @@
+"""What became of an emitted event, in a line."""
+
+from __future__ import annotations
+
+from ibs_notify.cli.harmless import harmless
+from ibs_notify.cli.output import word
+from ironcore.notification.v1 import disposition_pb2
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+
+def accepted_line(answer: pb.EmitResponse) -> str:
+    """``evt-… accepted: ops-smtp via ops-team (ready)``."""
+    verb = "was accepted before" if answer.duplicate else "accepted"
+    routes = ", ".join(_route(each) for each in answer.dispositions)
+    return harmless(f"{answer.event_id} {verb}: {routes or 'only the inbox has it'}")
+
+
+def refused_line(error: pb.EmitError) -> str:
+    """``refused: type: is missing``."""
+    faults = "; ".join(f"{each.path}: {each.description}" for each in error.faults)
+    return harmless(f"refused: {faults or error.message}")
+
+
+def _route(disposition: disposition_pb2.Disposition) -> str:
+    return f"{disposition.target} via {disposition.group} ({state(disposition)})"
+
+
+def state(disposition: disposition_pb2.Disposition) -> str:
+    """``handed off`` of DISPOSITION_STATE_HANDED_OFF."""
+    return word(disposition_pb2.DispositionState, disposition.state, "DISPOSITION_STATE_")

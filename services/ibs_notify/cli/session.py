@@ -1,0 +1,134 @@
+"""What a command talks through: blocking channels, who it is from, and waiting for a change."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+from grpc_status import rpc_status
+
+from ibs_notify import settings
+from ibs_notify.cli.output import warn
+from ibs_notify.domain.errors import NotificationError, Reason, Unavailable
+from ibs_notify.rpc.channel import USER_KEY, open_blocking_channel
+from ibs_notify.rpc.status import from_rpc_error
+from ironcore.notification.v1 import delivery_service_pb2, router_service_pb2
+from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
+from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
+from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
+
+CALL_SECONDS = 30.0
+LONG_CALL_SECONDS = 300.0
+AWAIT_SECONDS = 5.0
+
+Response = TypeVar("Response")
+
+
+class Session:
+    """``with Session() as session``: opens a channel where it is used, closes all at the end."""
+
+    def __init__(self) -> None:
+        self.settings = settings.load()
+        self._channels: dict[settings.ServiceName, grpc.Channel] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for channel in self._channels.values():
+            channel.close()
+
+    @cached_property
+    def config(self) -> ConfigServiceStub:
+        return ConfigServiceStub(self.channel("config"))
+
+    @cached_property
+    def router(self) -> RouterServiceStub:
+        return RouterServiceStub(self.channel("router"))
+
+    @cached_property
+    def delivery(self) -> DeliveryServiceStub:
+        return DeliveryServiceStub(self.channel("delivery"))
+
+    def channel(self, service: settings.ServiceName) -> grpc.Channel:
+        """The channel to a service."""
+        if service not in self._channels:
+            self._channels[service] = open_blocking_channel(self.settings.address(service))
+        return self._channels[service]
+
+    def call(
+        self,
+        method: grpc.UnaryUnaryMultiCallable[Any, Response],
+        request: Any,
+        *,
+        timeout: float = CALL_SECONDS,
+    ) -> Response:
+        """One call in the user's name; its failure is the error that the service raised."""
+        try:
+            return method(request, timeout=timeout, metadata=((USER_KEY, _caller(self.settings)),))
+        except grpc.RpcError as error:
+            raise self._failure(method, error) from None
+
+    def await_revision(self, revision: int) -> None:
+        """Wait until Router and Delivery apply a change; a late one is a warning, no failure."""
+        waits: dict[str, grpc.Future[Any]] = {
+            "Router": self.router.AwaitConfig.future(
+                router_service_pb2.RouterServiceAwaitConfigRequest(revision=revision),
+                timeout=AWAIT_SECONDS,
+            ),
+            "Delivery": self.delivery.AwaitConfig.future(
+                delivery_service_pb2.AwaitConfigRequest(revision=revision), timeout=AWAIT_SECONDS
+            ),
+        }
+        for service, wait in waits.items():
+            try:
+                wait.result()
+            except grpc.RpcError as error:
+                late = error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+                why = "does not apply it yet" if late else "cannot be asked whether it applies it"
+                warn(f"the change is saved, but {service} {why}")
+
+    def _service_of(
+        self, method: grpc.UnaryUnaryMultiCallable[Any, Any]
+    ) -> settings.ServiceName | None:
+        for service in self._channels:
+            stub = self.__dict__.get(service)
+            if any(each is method for each in vars(stub).values()):
+                return service
+        return None
+
+    def _failure(
+        self, method: grpc.UnaryUnaryMultiCallable[Any, Any], error: grpc.RpcError
+    ) -> NotificationError:
+        code = error.code()
+        by_transport = rpc_status.from_call(error) is None  # type: ignore[arg-type]  # it is a Call
+        service = self._service_of(method)
+        if not by_transport or service is None:
+            return from_rpc_error(error)
+        if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+            return from_rpc_error(error)
+        address = self.settings.address(service)
+        late = code is grpc.StatusCode.DEADLINE_EXCEEDED
+        problem = "does not answer in time" if late else "cannot be reached"
+        return Unavailable(
+            Reason.SERVICE_UNREACHABLE,
+            f"{service.capitalize()} at {address} {problem}",
+            advice=f"see that it runs, or set IBS_NOTIFY_{service.upper()}_ADDRESS",
+        )
+
+
+def _caller(loaded: settings.Settings) -> str:
+    try:
+        name = loaded.caller
+    except (KeyError, OSError):
+        # A container's user often has no account.
+        name = f"uid-{os.getuid()}"
+    return name.encode("ascii", "backslashreplace").decode()

@@ -1,0 +1,172 @@
+"""Targets as people see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from ibs_notify.cli.harmless import harmless
+from ibs_notify.cli.output import Table, moment, print_fields, print_table, word
+from ironcore.notification.v1 import config_service_pb2, delivery_service_pb2, target_pb2
+
+
+def show_targets(targets: Sequence[target_pb2.Target]) -> None:
+    """A row for each."""
+    print_table(
+        Table(
+            ("Name", "Type", "Where", "State", "Max rate", "Description"),
+            [
+                (
+                    each.name,
+                    _type(each),
+                    _where(each),
+                    "disabled" if each.disabled else "enabled",
+                    _rate(each),
+                    each.description,
+                )
+                for each in targets
+            ],
+            empty="no targets yet: ironcore-backup notification target create --help",
+        )
+    )
+
+
+def show_target(target: target_pb2.Target) -> None:
+    """Every field of one, and whether its secrets are set."""
+    print_fields(
+        {
+            "Name": target.name,
+            "Type": _type(target),
+            "Description": target.description,
+            "State": "disabled" if target.disabled else "enabled",
+            "Max rate": _rate(target),
+            **_specific(target),
+            "Created": f"{moment(target.create_time)} by {target.created_by}",
+            "Updated": f"{moment(target.update_time)} by {target.updated_by}",
+            "Revision": str(target.revision),
+        }
+    )
+
+
+def show_status(status: delivery_service_pb2.GetTargetStatusResponse) -> None:
+    """How it fares."""
+    failure = moment(status.last_failure_time)
+    paused = ""
+    if status.paused_reason:
+        paused = f"{status.paused_reason} since {moment(status.paused_time)}"
+    print_fields(
+        {
+            "Deliveries": f"{status.open_count} open, {status.delivered_count} delivered, "
+            f"{status.dead_count} dead",
+            "Last success": moment(status.last_success_time) or "never",
+            "Last failure": f"{failure} {status.last_failure}" if failure else "never",
+            "Failing since": moment(status.failing_since),
+            "Paused": paused,
+        }
+    )
+
+
+def show_test(answer: config_service_pb2.ConfigServiceTestTargetResponse) -> None:
+    """The stages with their times, then the result in a sentence."""
+    print_table(
+        Table(
+            ("", "Stage", "Time", "Result"),
+            [
+                (
+                    "✓" if stage.ok else "✗",
+                    stage.name,
+                    f"{stage.duration_ms:,.1f} ms",
+                    stage.detail,
+                )
+                for stage in answer.stages
+            ],
+            empty="no stage was reached",
+        )
+    )
+    click.echo(f"{'ok' if answer.ok else 'failed'}: {harmless(answer.summary)}")
+
+
+def _type(target: target_pb2.Target) -> str:
+    kind = target.WhichOneof("kind")
+    names = {"influxdb": "influxdb-v2", "pushgateway": "prometheus-pushgateway", None: "unknown"}
+    return names.get(kind, kind or "")
+
+
+def _rate(target: target_pb2.Target) -> str:
+    rate = target.max_rate_per_minute
+    return f"{rate}/min" if rate else "off"
+
+
+def _where(target: target_pb2.Target) -> str:
+    match target.WhichOneof("kind"):
+        case "smtp":
+            port = f":{target.smtp.port}" if target.smtp.port else ""
+            return f"{target.smtp.server}{port}"
+        case "webhook":
+            return target.webhook.url
+        case "influxdb":
+            return target.influxdb.url
+        case "pushgateway":
+            return target.pushgateway.url
+        case _:
+            return ""
+
+
+def _specific(target: target_pb2.Target) -> dict[str, str]:
+    match target.WhichOneof("kind"):
+        case "smtp":
+            smtp = target.smtp
+            return {
+                "Server": _where(target),
+                "From": smtp.from_address or "the setting sender",
+                "TLS": word(target_pb2.SmtpTlsMode, smtp.tls_mode, "SMTP_TLS_MODE_") or "starttls",
+                "Auth method": word(
+                    target_pb2.SmtpAuthMethod, smtp.auth_method, "SMTP_AUTH_METHOD_"
+                ),
+                "Username": smtp.username,
+                "Password": _secret(smtp.password_set),
+                "Recipients": ", ".join(smtp.recipients) or "the setting default recipients",
+                "CA certificates": _own_ca(smtp.ca_pem),
+            }
+        case "webhook":
+            hook = target.webhook
+            return {
+                "URL": hook.url,
+                "Method": hook.method or "POST",
+                "Headers": ", ".join(
+                    f"{each.name} ({_secret(each.value_set)})" for each in hook.headers
+                ),
+                "Content type": hook.content_type or "application/json",
+                "Body template": hook.body_template or "the standard payload",
+                "CA certificates": _own_ca(hook.ca_pem),
+            }
+        case "influxdb":
+            influx = target.influxdb
+            return {
+                "URL": influx.url,
+                "Organisation": influx.org,
+                "Bucket": influx.bucket,
+                "Token": _secret(influx.token_set),
+                "CA certificates": _own_ca(influx.ca_pem),
+            }
+        case "pushgateway":
+            gateway = target.pushgateway
+            return {
+                "URL": gateway.url,
+                "Job": gateway.job or "ibs-notifications",
+                "Username": gateway.username,
+                "Password": _secret(gateway.password_set),
+                "Bearer token": _secret(gateway.bearer_token_set),
+                "CA certificates": _own_ca(gateway.ca_pem),
+            }
+        case _:
+            return {}
+
+
+def _secret(is_set: bool) -> str:
+    return "set" if is_set else "not set"
+
+
+def _own_ca(pem: str) -> str:
+    return f"{pem.count('BEGIN CERTIFICATE')} of its own" if pem else "the system's"
