@@ -1,0 +1,131 @@
+"""Delivery's composition root: the only file that builds adapters and ties them together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Self
+from uuid import uuid4
+
+from ibs_notify.delivery.by_request import Requests
+from ibs_notify.delivery.dispatcher import STOP_GRACE_SECONDS, Dispatcher
+from ibs_notify.delivery.listing import Listing
+from ibs_notify.delivery.outlook import Outlook
+from ibs_notify.delivery.repository import DeliveryQueue
+from ibs_notify.delivery.sender import Sender
+from ibs_notify.delivery.servicer import SERVICE_NAME, DeliveryServicer, UseCases
+from ibs_notify.delivery.single_process import only_process
+from ibs_notify.delivery.target_test import TargetTester
+from ibs_notify.delivery.transport_cache import SecretOpener, TransportCache
+from ibs_notify.delivery.transports.build import build_tester, build_transport
+from ibs_notify.domain.clock import Clock, SystemClock
+from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.lifecycle import run_beside
+from ibs_notify.rpc.server import RpcServer
+from ibs_notify.settings import Settings
+from ibs_notify.snapshot.watcher import ConfigWatcher
+from ibs_notify.store.engine import open_database
+from ibs_notify.store.free_space import FreeSpace
+from ibs_notify.store.migrate import upgrade
+from ironcore.notification.v1.delivery_service_pb2_grpc import (
+    add_DeliveryServiceServicer_to_server,
+)
+
+
+class DeliveryApp:
+    """A running Delivery: ``async with DeliveryApp(settings) as app``. Stops in reverse order.
+
+    ``jitter`` gives numbers in [0, 1) that spread retries; attempts under way have
+    ``grace_seconds`` to end when it stops.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock | None = None,
+        jitter: Callable[[], float] = random.random,
+        grace_seconds: float = STOP_GRACE_SECONDS,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._jitter = jitter
+        self._grace_seconds = grace_seconds
+        self._stack = AsyncExitStack()
+        self.port = 0
+        self.broken = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        settings, clock = self._settings, self._clock
+        settings.home.mkdir(parents=True, exist_ok=True)
+        url = settings.database_url("delivery")
+        if url.startswith("sqlite"):
+            stack.enter_context(only_process(settings.home))
+        database = await open_database(url)
+        self.broken = database.broken
+        stack.push_async_callback(database.close)
+        await upgrade(database, "delivery")
+
+        outlook = Outlook()
+        secrets = SecretOpener(settings.key_path)
+        queue = DeliveryQueue(database, clock, _holder())
+        stack.push_async_callback(queue.close)
+        await queue.recover()
+        transports = TransportCache(build_transport, secrets, clock)
+        stack.push_async_callback(transports.close)
+        sender = Sender(outlook, transports, clock, self._jitter)
+        dispatcher = Dispatcher(outlook, queue, transports, sender, clock)
+        run_beside(stack, dispatcher.run())
+        stack.push_async_callback(dispatcher.stop, self._grace_seconds)
+
+        channel = await stack.enter_async_context(open_channel(settings.config_address))
+        watcher = ConfigWatcher(
+            channel, settings.home / "delivery-snapshot.pb", include_secrets=True
+        )
+        has_snapshot = asyncio.Event()
+        watcher.on_change(dispatcher.set_snapshot)
+        watcher.on_change(lambda _snapshot: has_snapshot.set())
+        run_beside(stack, watcher.run())
+
+        server = RpcServer(
+            settings.delivery_address, SERVICE_NAME, reflect=settings.profile == "development"
+        )
+        use_cases = UseCases(
+            queue=queue,
+            dispatcher=dispatcher,
+            outlook=outlook,
+            listing=Listing(database),
+            requests=Requests(database, clock),
+            tester=TargetTester(build_tester, secrets, clock),
+            watcher=watcher,
+            free_space=FreeSpace(settings.home, clock),
+        )
+        add_DeliveryServiceServicer_to_server(DeliveryServicer(use_cases), server.grpc_server)
+        await server.start()
+        self.port = server.port
+        stack.push_async_callback(server.stop)
+        run_beside(stack, _serve_when_ready(server, has_snapshot))
+        # Stopping begins here: nothing new is claimed while calls and attempts end.
+        stack.callback(dispatcher.begin_stop)
+
+
+async def _serve_when_ready(server: RpcServer, has_snapshot: asyncio.Event) -> None:
+    await has_snapshot.wait()
+    await server.set_serving(True)
+
+
+def _holder() -> str:
+    """A name for this process that no other has, on whatever machine."""
+    return f"{socket.gethostname()[:24]}-{os.getpid()}-{uuid4().hex[:16]}"

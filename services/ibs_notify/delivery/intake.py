@@ -1,0 +1,119 @@
+"""Accepting obligations: new ones become rows, known ones are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.model import LIFETIME, Accepted, Handoff, State
+from ibs_notify.delivery.ports import Admit
+from ibs_notify.delivery.rows import addresses_to_json
+from ibs_notify.delivery.tables import DELIVERIES
+from ibs_notify.domain.clock import to_micros
+from ibs_notify.domain.failpoints import hit
+from ibs_notify.store.bulk import Bulk
+from ibs_notify.store.upsert import insert_or_ignore
+
+_CHUNK = 500
+_COLUMNS = [column.name for column in DELIVERIES.columns if column.name != "seq"]
+# Ignoring is for replicas that store the same id at once; whoever waits sees the row of the other.
+_INSERT = {
+    dialect: Bulk(
+        insert_or_ignore(DELIVERIES, dialect).values(
+            {name: sa.bindparam(name) for name in _COLUMNS}
+        ),
+        _COLUMNS,
+    )
+    for dialect in ("sqlite", "postgresql")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The handoffs of one call, to be stored together."""
+
+    handoffs: Sequence[Handoff]
+    admit: Admit
+
+
+def accept_all(
+    connection: sa.Connection, batches: Sequence[Batch], now: datetime
+) -> list[Accepted]:
+    """Store what is new of all ``batches``; an answer for each, in order."""
+    known = _known(connection, {each.delivery_id for b in batches for each in b.handoffs})
+    rows: list[tuple[Any, ...]] = []
+    answers: list[Accepted] = []
+    for batch in batches:
+        before = len(rows)
+        targets: set[str] = set()
+        for handoff in batch.handoffs:
+            if handoff.delivery_id in known:
+                continue
+            known.add(handoff.delivery_id)
+            admission = batch.admit(handoff.target_uid, handoff.revision, bool(handoff.recipients))
+            rows.append(_row(handoff, admission, now))
+            if admission is Admission.SENDABLE:
+                targets.add(handoff.target_uid)
+        accepted = len(rows) - before
+        answers.append(Accepted(accepted, len(batch.handoffs) - accepted, frozenset(targets)))
+    _INSERT[connection.dialect.name].run(connection, rows)
+    hit("delivery.after_accept_insert")
+    return answers
+
+
+def _known(connection: sa.Connection, ids: Iterable[str]) -> set[str]:
+    ordered = sorted(ids)
+    found: set[str] = set()
+    for start in range(0, len(ordered), _CHUNK):
+        chunk = ordered[start : start + _CHUNK]
+        statement = sa.select(DELIVERIES.c.delivery_id).where(DELIVERIES.c.delivery_id.in_(chunk))
+        found.update(connection.execute(statement).scalars())
+    return found
+
+
+def _row(handoff: Handoff, admission: Admission, now: datetime) -> tuple[Any, ...]:
+    """In the order of ``_COLUMNS``."""
+    if admission is Admission.SENDABLE:
+        state, reason = State.QUEUED, ""
+    else:
+        state = State.CANCELLED if admission.cancels else State.WAITING
+        reason = admission.value
+    moment = to_micros(now)
+    since = handoff.suppressed_since
+    return (
+        handoff.delivery_id,
+        handoff.obligation_id,
+        handoff.event_id,
+        handoff.event_type,
+        handoff.severity,
+        handoff.subject,
+        handoff.target_uid,
+        handoff.target,
+        handoff.group,
+        handoff.kind.value,
+        int(handoff.digest),
+        addresses_to_json(handoff.recipients),
+        handoff.suppressed_count,
+        None if since is None else to_micros(since),
+        handoff.revision,
+        state.value,
+        reason,
+        "",  # detail
+        0,  # attempt_count
+        0,  # failures
+        0,  # unfinished
+        0,  # maybe_duplicate
+        "",  # lease_holder
+        0,  # lease_fence
+        0,  # lease_until
+        moment,  # due_at
+        to_micros(now + LIFETIME),
+        moment,  # created_at
+        moment if state is State.CANCELLED else None,
+        handoff.body,
+    )

@@ -1,0 +1,212 @@
+"""Between the API's messages and Delivery's values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+
+from ibs_notify.delivery.model import (
+    AttemptRecord,
+    DeliveryRecord,
+    Filter,
+    Handoff,
+    Kind,
+    Recipient,
+    State,
+    TargetStatus,
+)
+from ibs_notify.delivery.transports.base import Stage
+from ibs_notify.domain import catalogue
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument
+from ibs_notify.rpc.convert import moment_from_proto, moment_to_proto
+from ironcore.notification.v1 import delivery_pb2, event_pb2, target_pb2
+from ironcore.notification.v1 import delivery_service_pb2 as pb
+
+MAX_HANDOFFS = 1000
+MAX_SUBJECT = 200
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_BOUNDS = (
+    ("obligation_id", 160),
+    ("target_uid", 64),
+    ("target", 63),
+    ("group", 63),
+)
+_STATES = {state.value: state for state in State}
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+def handoffs_from_proto(messages: Sequence[pb.Handoff]) -> list[Handoff]:
+    """The handoffs of a call. ``InvalidArgument`` names every bad field of all of them."""
+    faults: list[FieldViolation] = []
+    if len(messages) > MAX_HANDOFFS:
+        faults.append(
+            FieldViolation("handoffs", f"holds {len(messages)}, more than {MAX_HANDOFFS}")
+        )
+    else:
+        for index, message in enumerate(messages):
+            faults += [
+                FieldViolation(f"handoffs[{index}].{each.path}", each.description)
+                for each in _faults(message)
+            ]
+    if faults:
+        raise InvalidArgument.of(faults)
+    return [_handoff(message) for message in messages]
+
+
+def _faults(message: pb.Handoff) -> list[FieldViolation]:
+    faults: list[FieldViolation] = []
+    if _ID.fullmatch(message.delivery_id) is None:
+        faults.append(
+            FieldViolation("delivery_id", "is not 1 to 64 letters, digits, '.', '_', ':' or '-'")
+        )
+    if not message.HasField("event"):
+        faults.append(FieldViolation("event", "is missing"))
+    elif len(message.event.event_id) > 128 or len(message.event.type) > 64:
+        faults.append(FieldViolation("event", "has an id or a type over its bounds"))
+    if not message.target_uid:
+        faults.append(FieldViolation("target_uid", "is missing"))
+    for name, bound in _BOUNDS:
+        if len(getattr(message, name)) > bound:
+            faults.append(FieldViolation(name, f"is longer than {bound} characters"))
+    if message.kind not in _KINDS:
+        faults.append(FieldViolation("kind", f"no kind has the number {message.kind}"))
+    return faults
+
+
+def _handoff(message: pb.Handoff) -> Handoff:
+    event = message.event
+    return Handoff(
+        delivery_id=message.delivery_id,
+        obligation_id=_line(message.obligation_id),
+        event_id=_line(event.event_id),
+        event_type=_line(event.type),
+        severity=event.severity or catalogue.default_severity(event.type).value,
+        subject=_line(event.subject)[:MAX_SUBJECT],
+        target_uid=_line(message.target_uid),
+        target=_line(message.target),
+        group=_line(message.group),
+        kind=_KINDS[message.kind],
+        recipients=tuple(message.recipients),
+        revision=message.revision,
+        digest=message.digest,
+        suppressed_count=message.suppressed_count,
+        suppressed_since=moment_from_proto(message.suppressed_since)
+        if message.HasField("suppressed_since")
+        else None,
+        body=event.SerializeToString(),
+    )
+
+
+def _line(text: str) -> str:
+    """One line for lists: control characters, NUL among them, become spaces."""
+    return _CONTROL.sub(" ", text) if not text.isprintable() else text
+
+
+def filter_from_proto(message: delivery_pb2.DeliveryFilter) -> Filter:
+    """The filter; ``InvalidArgument`` names states that there are not."""
+    faults = [
+        FieldViolation(f"filter.states[{index}]", f"no state has the number {number}")
+        for index, number in enumerate(message.states)
+        if number not in _STATES
+    ]
+    if faults:
+        raise InvalidArgument.of(faults)
+    return Filter(
+        targets=tuple(message.targets),
+        groups=tuple(message.groups),
+        states=tuple(_STATES[number] for number in message.states),
+        reasons=tuple(message.reasons),
+        event_ids=tuple(message.event_ids),
+        delivery_ids=tuple(message.delivery_ids),
+        after=moment_from_proto(message.after) if message.HasField("after") else None,
+        before=moment_from_proto(message.before) if message.HasField("before") else None,
+    )
+
+
+def state_to_proto(state: State) -> delivery_pb2.DeliveryState.ValueType:
+    return delivery_pb2.DeliveryState.ValueType(state.value)
+
+
+def kind_to_proto(kind: Kind) -> delivery_pb2.DeliveryKind.ValueType:
+    return delivery_pb2.DeliveryKind.ValueType(kind.value)
+
+
+def delivery_to_proto(record: DeliveryRecord) -> delivery_pb2.Delivery:
+    """A delivery, with its attempts where the record has them."""
+    return delivery_pb2.Delivery(
+        delivery_id=record.delivery_id,
+        obligation_id=record.obligation_id,
+        event_id=record.event_id,
+        event_type=record.event_type,
+        severity=event_pb2.Severity.ValueType(record.severity),
+        subject=record.subject,
+        target=record.target,
+        target_uid=record.target_uid,
+        group=record.group,
+        kind=kind_to_proto(record.kind),
+        state=state_to_proto(record.state),
+        reason=record.reason,
+        detail=record.detail,
+        recipients=[_recipient_to_proto(each) for each in record.recipients],
+        attempt_count=record.attempt_count,
+        create_time=moment_to_proto(record.created_at),
+        due_time=moment_to_proto(record.due_at),
+        close_time=moment_to_proto(record.closed_at),
+        revision=record.revision,
+        attempts=[_attempt_to_proto(each) for each in record.attempts],
+    )
+
+
+def _recipient_to_proto(recipient: Recipient) -> delivery_pb2.RecipientOutcome:
+    return delivery_pb2.RecipientOutcome(
+        address=recipient.address,
+        state=state_to_proto(recipient.state),
+        code=recipient.code,
+        reply=recipient.reply,
+    )
+
+
+def _attempt_to_proto(attempt: AttemptRecord) -> delivery_pb2.Attempt:
+    return delivery_pb2.Attempt(
+        number=attempt.number,
+        start_time=moment_to_proto(attempt.started_at),
+        duration=_duration_to_proto(attempt.duration),
+        outcome="" if attempt.outcome == "started" else attempt.outcome,
+        reason=attempt.reason,
+        code=attempt.code,
+        reply=attempt.reply,
+        maybe_duplicate=attempt.maybe_duplicate,
+    )
+
+
+def _duration_to_proto(duration: timedelta | None) -> Duration | None:
+    if duration is None:
+        return None
+    message = Duration()
+    message.FromTimedelta(duration)
+    return message
+
+
+def status_to_proto(status: TargetStatus) -> pb.GetTargetStatusResponse:
+    return pb.GetTargetStatusResponse(
+        open_count=status.open_count,
+        dead_count=status.dead_count,
+        delivered_count=status.delivered_count,
+        last_success_time=moment_to_proto(status.last_success_at),
+        last_failure_time=moment_to_proto(status.last_failure_at),
+        last_failure=status.last_failure,
+        paused_reason=status.paused_reason,
+        paused_time=moment_to_proto(status.paused_at),
+        failing_since=moment_to_proto(status.failing_since),
+        last_code=status.last_code,
+    )
+
+
+def stage_to_proto(stage: Stage) -> target_pb2.TestStage:
+    return target_pb2.TestStage(
+        name=stage.name, ok=stage.ok, detail=stage.detail, duration_ms=stage.duration_ms
+    )

@@ -1,0 +1,232 @@
+"""What Delivery keeps of a message on its way, and the words for where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum, StrEnum
+
+LIFETIME = timedelta(days=5)
+"""How long a delivery is tried before it is given up (RFC 5321 section 4.5.4.1: 4 to 5 days)."""
+MAX_UNFINISHED = 3
+"""So many workers may die with a delivery in hand; then the delivery is held to be the cause."""
+
+
+class State(IntEnum):
+    """Where a delivery stands. Values equal those of the protobuf enum."""
+
+    QUEUED = 1
+    LEASED = 2
+    RETRY_WAIT = 3
+    WAITING = 4
+    DIGEST_OPEN = 5
+    DELIVERED = 6
+    DIGESTED = 7
+    DEAD = 8
+    CANCELLED = 9
+
+    @property
+    def is_open(self) -> bool:
+        return self <= State.DIGEST_OPEN
+
+
+class Kind(IntEnum):
+    """What a delivery carries. Values equal those of the protobuf enum."""
+
+    EVENT = 1
+    DIGEST = 2
+    SUMMARY = 3
+    TEST = 4
+
+
+class QueueReason(StrEnum):
+    """Why a delivery stands where it stands, beside ``OutcomeReason`` and ``Admission``."""
+
+    EXPIRED = "EXPIRED"
+    """Dead: tried for its whole life."""
+    POISON = "POISON"
+    """Dead: worker after worker died with it in hand."""
+    BY_REQUEST = "BY_REQUEST"
+    """Cancelled by somebody."""
+    WORKER_DIED = "WORKER_DIED"
+    """Queued again: nobody knows how the last attempt ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One recipient of a mail: QUEUED while open, DELIVERED or DEAD; what the server said last."""
+
+    address: str
+    state: State = State.QUEUED
+    code: int = 0
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """An obligation as it is stored. ``body`` is the event's protobuf; texts are sanitised."""
+
+    delivery_id: str
+    obligation_id: str
+    event_id: str
+    event_type: str
+    severity: int
+    subject: str
+    target_uid: str
+    target: str
+    group: str
+    kind: Kind
+    recipients: tuple[str, ...]
+    revision: int
+    digest: bool
+    suppressed_count: int
+    suppressed_since: datetime | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of handed over obligations; ``targets`` have something new to send."""
+
+    accepted: int
+    known: int
+    targets: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A delivery that this process holds the lease of.
+
+    ``attempt`` is the number of the attempt that begins now; ``failures`` how many failed since its
+    life began, which is what backs off; ``unfinished`` how many claims in a row, this one included,
+    have no outcome. ``maybe_duplicate``: the attempt before may have reached the peer.
+    """
+
+    seq: int
+    delivery_id: str
+    target_uid: str
+    kind: Kind
+    recipients: tuple[Recipient, ...]
+    suppressed_count: int
+    revision: int
+    created_at: datetime
+    expires_at: datetime
+    attempt: int
+    failures: int
+    unfinished: int
+    maybe_duplicate: bool
+    fence: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Where a delivery stands after an attempt. ``failures`` replaces the one of the work."""
+
+    state: State
+    reason: str
+    detail: str
+    recipients: tuple[Recipient, ...]
+    failures: int
+    due_at: datetime | None = None
+    maybe_duplicate: bool = False
+    pause: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnd:
+    """How an attempt ended, as it is kept: ``outcome`` is delivered, retry, refused or unknown."""
+
+    outcome: str
+    reason: str
+    code: int
+    reply: str
+    duration: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a worker says of its work. Without an ``end`` the attempt was not begun, and is not
+    counted. ``target_revision`` is that of the target it was sent to."""
+
+    work: Work
+    settlement: Settlement
+    end: AttemptEnd | None
+    ended_at: datetime
+    target_revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One attempt, as it is listed."""
+
+    number: int
+    started_at: datetime
+    duration: timedelta | None
+    outcome: str
+    reason: str
+    code: int
+    reply: str
+    maybe_duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """A delivery, as it is listed."""
+
+    seq: int
+    delivery_id: str
+    obligation_id: str
+    event_id: str
+    event_type: str
+    severity: int
+    subject: str
+    target: str
+    target_uid: str
+    group: str
+    kind: Kind
+    state: State
+    reason: str
+    detail: str
+    recipients: tuple[Recipient, ...]
+    attempt_count: int
+    created_at: datetime
+    due_at: datetime | None
+    closed_at: datetime | None
+    revision: int
+    attempts: tuple[AttemptRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which deliveries: every field that is not empty must hold."""
+
+    targets: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    states: Sequence[State] = ()
+    reasons: Sequence[str] = ()
+    event_ids: Sequence[str] = ()
+    delivery_ids: Sequence[str] = ()
+    after: datetime | None = None
+    before: datetime | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self == Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatus:
+    """How a target fares."""
+
+    open_count: int = 0
+    dead_count: int = 0
+    delivered_count: int = 0
+    last_success_at: datetime | None = None
+    last_failure_at: datetime | None = None
+    last_failure: str = ""
+    paused_reason: str = ""
+    paused_at: datetime | None = None
+    failing_since: datetime | None = None
+    last_code: int = 0

@@ -1,0 +1,59 @@
+"""What this process knows right now: the newest snapshot, and which targets are paused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ibs_notify.delivery.admission import (
+    Admission,
+    admit,
+    admit_target,
+    default_recipients,
+    needs_recipients,
+)
+from ibs_notify.delivery.ports import Standing
+from ibs_notify.domain.target import Target
+from ibs_notify.snapshot.model import Snapshot
+
+
+class Outlook:
+    """Changed by the dispatcher only; read by everybody who decides about a delivery.
+
+    ``pauses`` are the paused targets' uids with the revision that was paused.
+    """
+
+    def __init__(self) -> None:
+        self.snapshot: Snapshot | None = None
+        self.pauses: Mapping[str, int] = {}
+
+    def target(self, uid: str) -> Target | None:
+        """The target, where the snapshot has it."""
+        return None if self.snapshot is None else self.snapshot.targets.get(uid)
+
+    def is_paused(self, target: Target | None) -> bool:
+        """A pause holds for the revision that it was made for, and for older ones."""
+        return target is not None and self.pauses.get(target.uid, -1) >= target.revision
+
+    def admit(self, uid: str, revision: int, has_recipients: bool) -> Admission:  # noqa: FBT001  # see ports.Admit
+        """See ``ports.Admit``."""
+        target = self.target(uid)
+        return admit(
+            target,
+            revision=revision,
+            has_recipients=has_recipients,
+            snapshot=self.snapshot,
+            paused=self.is_paused(target),
+        )
+
+    def standings(self) -> Mapping[str, Standing]:
+        """How every target of the snapshot stands."""
+        if self.snapshot is None:
+            return {}
+        return {
+            uid: Standing(
+                admit_target(target, paused=self.is_paused(target)),
+                lacks_recipients=needs_recipients(target)
+                and not default_recipients(target, self.snapshot),
+            )
+            for uid, target in self.snapshot.targets.items()
+        }

@@ -1,0 +1,146 @@
+"""What the dispatcher needs of the queue, and of whoever opens transports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.model import Accepted, Completion, Handoff, Work
+from ibs_notify.delivery.transports.base import Transport
+from ibs_notify.domain.target import Target
+from ibs_notify.snapshot.model import Snapshot
+
+Admit = Callable[[str, int, bool], Admission]
+"""(target uid, revision, whether it names recipients) to the admission, by the newest snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a lane has done, and how many deliveries of its target it has room for.
+
+    ``fallback`` are the recipients of mails that name none; ``max_rate`` is messages a minute, 0
+    for no bound.
+    """
+
+    target_uid: str
+    wanted: int
+    fallback: tuple[str, ...] = ()
+    max_rate: int = 0
+    done: Completion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """``claimed`` are leased to the caller, most severe first. ``kept`` is false where the lease of
+    ``done`` was lost: somebody else has it by now, nothing was changed. ``next_at`` says when the
+    rate allows more, where it held something back."""
+
+    claimed: tuple[Work, ...]
+    kept: bool = True
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """``targets`` have deliveries that became due; ``next_due_at`` is the next that will."""
+
+    targets: frozenset[str]
+    next_due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How all deliveries of a target stand. ``lacks_recipients``: mails that name none wait."""
+
+    admission: Admission
+    lacks_recipients: bool = False
+
+
+class Queue(Protocol):
+    """The durable queue. Everything that returned is on disk.
+
+    Any call raises ``Unavailable`` or ``ResourceExhausted`` while the storage cannot take it;
+    repeating it is safe.
+    """
+
+    async def accept(self, handoffs: Sequence[Handoff], admit: Admit) -> Accepted:
+        """Store what is not known by its id yet, each in the state that ``admit`` gives it."""
+        ...
+
+    async def turn(self, turn: Turn) -> Turned:
+        """Complete one delivery and claim others, in one transaction with whoever else asks.
+
+        A claim is a lease by the database's clock with a fencing number, and the row of the attempt
+        that begins; no two callers, in whatever process, get the same delivery while a lease lasts.
+        A completion counts only while its lease does.
+        """
+        ...
+
+    async def heartbeat(self, works: Sequence[Work]) -> int:
+        """Prolong the leases of what is in hand; how many are still held."""
+        ...
+
+    async def recover(self) -> None:
+        """Take over what a former process of this database left, where there can be no other."""
+        ...
+
+    async def sweep(self) -> Sweep:
+        """Queue what became due, and what a worker that died had in hand."""
+        ...
+
+    async def examine(self, revision: int, standings: Mapping[str, Standing]) -> frozenset[str]:
+        """Let every open delivery of a revision up to ``revision`` stand as its target does.
+
+        ``standings`` is by target uid; a target that is not in it is deleted, and its deliveries
+        are cancelled. Returns the targets that have something new to send.
+        """
+        ...
+
+    async def park(self, target_uid: str, reason: Admission) -> None:
+        """Let everything that a target has to send wait for ``reason``."""
+        ...
+
+    async def unpark(self, target_uid: str, reason: Admission) -> int:
+        """Queue what waits for ``reason``; how many."""
+        ...
+
+    async def pauses(self) -> Mapping[str, int]:
+        """The paused targets, with the revision of the target that was paused."""
+        ...
+
+    async def lift_pause(self, target_uid: str) -> int:
+        """End a pause; how many deliveries it had kept waiting."""
+        ...
+
+
+class CannotOpen(Exception):
+    """There is no transport to a target now. ``reason`` is what its deliveries wait for."""
+
+    def __init__(self, reason: Admission, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Transports(Protocol):
+    """One open transport for each target."""
+
+    def concurrency(self, target: Target, snapshot: Snapshot) -> int:
+        """How many attempts the target's transport takes at a time. Raises ``CannotOpen``."""
+        ...
+
+    def use(self, target: Target, snapshot: Snapshot) -> AbstractContextManager[Transport]:
+        """The transport as ``snapshot`` wants it, kept open while in use. Raises ``CannotOpen``."""
+        ...
+
+    def retire(self, snapshot: Snapshot) -> None:
+        """Close, once they are idle, the transports that ``snapshot`` has otherwise or not."""
+        ...
+
+    async def close(self) -> None:
+        """Close all of them."""
+        ...

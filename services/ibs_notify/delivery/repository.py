@@ -1,0 +1,100 @@
+"""The durable queue on a database: the adapter of ``ports.Queue``.
+
+The work is in ``intake``, ``claims``, ``parking`` and ``target_state``, as plain functions of a
+connection; here is who commits them, and together with whom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from ibs_notify.delivery import claims, intake, parking, target_state
+from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.model import Accepted, Handoff, Work
+from ibs_notify.delivery.ports import Admit, Standing, Sweep, Turn, Turned
+from ibs_notify.domain.clock import Clock
+from ibs_notify.store.engine import Database
+from ibs_notify.store.group_commit import GroupCommit
+
+LEASE_SECONDS = 25.0
+"""With a sweep each second, the work of a crashed worker is taken up within 30 s."""
+
+
+class DeliveryQueue:
+    """See ``ports.Queue``. ``holder`` names this process among all that share the database."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        holder: str,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._terms = claims.Terms(holder, int(lease_seconds * 1_000_000))
+        self._intake = GroupCommit(database, self._accept_all, weigh=_size)
+        self._turns = GroupCommit(database, self._take_turns)
+
+    async def accept(self, handoffs: Sequence[Handoff], admit: Admit) -> Accepted:
+        return await self._intake.submit(intake.Batch(handoffs, admit))
+
+    async def turn(self, turn: Turn) -> Turned:
+        return await self._turns.submit(turn)
+
+    async def heartbeat(self, works: Sequence[Work]) -> int:
+        seqs = [work.seq for work in works]
+        return await self._database.write(lambda c: claims.prolong(c, seqs, self._terms))
+
+    async def recover(self) -> None:
+        # SQLite has one process at a time, held apart by a lock file: whoever else leased is gone.
+        if self._database.dialect == "sqlite":
+            now = self._clock.now()
+            await self._database.write(lambda c: claims.sweep(c, now, every_lease=True))
+
+    async def sweep(self) -> Sweep:
+        now = self._clock.now()
+        return await self._database.write(lambda c: claims.sweep(c, now))
+
+    async def examine(self, revision: int, standings: Mapping[str, Standing]) -> frozenset[str]:
+        now = self._clock.now()
+        return await self._database.write(lambda c: parking.examine(c, revision, standings, now))
+
+    async def park(self, target_uid: str, reason: Admission) -> None:
+        await self._database.write(lambda c: parking.park(c, target_uid, reason))
+
+    async def unpark(self, target_uid: str, reason: Admission) -> int:
+        now = self._clock.now()
+        return await self._database.write(lambda c: parking.unpark(c, target_uid, reason, now))
+
+    async def pauses(self) -> Mapping[str, int]:
+        return await self._database.read(target_state.pauses)
+
+    async def lift_pause(self, target_uid: str) -> int:
+        now = self._clock.now()
+
+        def work(connection: sa.Connection) -> int:
+            target_state.lift_pause(connection, target_uid)
+            return parking.unpark(connection, target_uid, Admission.TARGET_PAUSED, now)
+
+        return await self._database.write(work)
+
+    async def close(self) -> None:
+        """Wait for what is being committed."""
+        await self._intake.close()
+        await self._turns.close()
+
+    def _accept_all(
+        self, connection: sa.Connection, batches: Sequence[intake.Batch]
+    ) -> Sequence[Accepted]:
+        return intake.accept_all(connection, batches, self._clock.now())
+
+    def _take_turns(self, connection: sa.Connection, turns: Sequence[Turn]) -> Sequence[Turned]:
+        return claims.take_turns(connection, turns, self._terms, self._clock.now())
+
+
+def _size(batch: intake.Batch) -> int:
+    return len(batch.handoffs)

@@ -1,0 +1,169 @@
+"""Between rows and values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from ibs_notify.delivery.model import (
+    AttemptRecord,
+    DeliveryRecord,
+    Kind,
+    Recipient,
+    State,
+    Work,
+)
+from ibs_notify.delivery.tables import DELIVERIES
+from ibs_notify.domain.clock import from_micros
+
+Row = sa.Row[*tuple[Any, ...]]
+_C = DELIVERIES.c
+WORK_COLUMNS = (
+    _C.seq,
+    _C.delivery_id,
+    _C.target_uid,
+    _C.kind,
+    _C.recipients,
+    _C.suppressed_count,
+    _C.revision,
+    _C.created_at,
+    _C.expires_at,
+    _C.attempt_count,
+    _C.failures,
+    _C.unfinished,
+    _C.maybe_duplicate,
+    _C.lease_fence,
+    _C.body,
+    _C.severity,
+    _C.due_at,
+)
+RECORD_COLUMNS = (
+    _C.seq,
+    _C.delivery_id,
+    _C.obligation_id,
+    _C.event_id,
+    _C.event_type,
+    _C.severity,
+    _C.subject,
+    _C.target_name,
+    _C.target_uid,
+    _C.group_name,
+    _C.kind,
+    _C.state,
+    _C.reason,
+    _C.detail,
+    _C.recipients,
+    _C.attempt_count,
+    _C.created_at,
+    _C.due_at,
+    _C.closed_at,
+    _C.revision,
+)
+NOBODY = "[]"
+
+
+def addresses_to_json(addresses: Sequence[str]) -> str:
+    """Recipients of whom nothing is known yet."""
+    return (
+        json.dumps([[address, State.QUEUED, 0, ""] for address in addresses])
+        if addresses
+        else NOBODY
+    )
+
+
+def recipients_to_json(recipients: Sequence[Recipient]) -> str:
+    """ASCII, with NUL escaped: PostgreSQL takes it whatever an address holds."""
+    if not recipients:
+        return NOBODY
+    return json.dumps([[each.address, each.state, each.code, each.reply] for each in recipients])
+
+
+def recipients_from_json(text: str) -> tuple[Recipient, ...]:
+    if text == NOBODY:
+        return ()
+    return tuple(
+        Recipient(address, State(state), code, reply)
+        for address, state, code, reply in json.loads(text)
+    )
+
+
+def work_of(row: Row) -> Work:
+    """The work of ``WORK_COLUMNS``."""
+    return Work(
+        seq=row[0],
+        delivery_id=row[1],
+        target_uid=row[2],
+        kind=Kind(row[3]),
+        recipients=recipients_from_json(row[4]),
+        suppressed_count=row[5],
+        revision=row[6],
+        created_at=from_micros(row[7]),
+        expires_at=from_micros(row[8]),
+        attempt=row[9],
+        failures=row[10],
+        unfinished=row[11],
+        maybe_duplicate=bool(row[12]),
+        fence=row[13],
+        body=row[14],
+    )
+
+
+def record_of(row: Row, attempts: Sequence[Row] = ()) -> DeliveryRecord:
+    """The record of ``RECORD_COLUMNS``, with rows of its attempts."""
+    state = State(row.state)
+    return DeliveryRecord(
+        seq=row.seq,
+        delivery_id=row.delivery_id,
+        obligation_id=row.obligation_id,
+        event_id=row.event_id,
+        event_type=row.event_type,
+        severity=row.severity,
+        subject=row.subject,
+        target=row.target_name,
+        target_uid=row.target_uid,
+        group=row.group_name,
+        kind=Kind(row.kind),
+        state=state,
+        reason=row.reason,
+        detail=row.detail,
+        recipients=_as_the_whole(recipients_from_json(row.recipients), state),
+        attempt_count=row.attempt_count,
+        created_at=from_micros(row.created_at),
+        due_at=from_micros(row.due_at) if state.is_open else None,
+        closed_at=moment(row.closed_at),
+        revision=row.revision,
+        attempts=tuple(_attempt_of(each) for each in attempts),
+    )
+
+
+def moment(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)
+
+
+def _as_the_whole(recipients: tuple[Recipient, ...], state: State) -> tuple[Recipient, ...]:
+    """A closed delivery has no open recipient: what was open when it ended shares its end."""
+    if state.is_open:
+        return recipients
+    return tuple(
+        Recipient(each.address, state, each.code, each.reply)
+        if each.state is State.QUEUED
+        else each
+        for each in recipients
+    )
+
+
+def _attempt_of(row: Row) -> AttemptRecord:
+    return AttemptRecord(
+        number=row.number,
+        started_at=from_micros(row.started_at),
+        duration=None if row.duration is None else timedelta(microseconds=row.duration),
+        outcome=row.outcome,
+        reason=row.reason,
+        code=row.code,
+        reply=row.reply,
+        maybe_duplicate=bool(row.maybe_duplicate),
+    )

@@ -1,0 +1,198 @@
+"""DeliveryService: proto in, use case, proto out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import grpc
+
+from ibs_notify.delivery import messages
+from ibs_notify.delivery.by_request import Requests
+from ibs_notify.delivery.dispatcher import Dispatcher
+from ibs_notify.delivery.listing import Listing
+from ibs_notify.delivery.outlook import Outlook
+from ibs_notify.delivery.ports import Queue
+from ibs_notify.delivery.target_test import TargetTester
+from ibs_notify.domain.errors import (
+    FieldViolation,
+    InvalidArgument,
+    Reason,
+    Unimplemented,
+)
+from ibs_notify.domain.failpoints import hit
+from ibs_notify.rpc.convert_config import target_from_proto
+from ibs_notify.rpc.paging import page_size, page_token, read_page_token
+from ibs_notify.snapshot.watcher import ConfigWatcher
+from ibs_notify.store.free_space import FreeSpace
+from ironcore.notification.v1 import delivery_service_pb2 as pb
+from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceServicer
+
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["DeliveryService"].full_name
+MAX_IDS = 10_000
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the rpcs call."""
+
+    queue: Queue
+    dispatcher: Dispatcher
+    outlook: Outlook
+    listing: Listing
+    requests: Requests
+    tester: TargetTester
+    watcher: ConfigWatcher
+    free_space: FreeSpace
+
+
+class DeliveryServicer(DeliveryServiceServicer):
+    """Decides nothing."""
+
+    def __init__(self, use_cases: UseCases) -> None:
+        self._use = use_cases
+
+    async def Deliver(self, request: pb.DeliverRequest, context: Context) -> pb.DeliverResponse:
+        handoffs = messages.handoffs_from_proto(request.handoffs)
+        self._use.free_space.require()
+        changes = self._use.dispatcher.changes
+        accepted = await self._use.queue.accept(handoffs, self._use.outlook.admit)
+        hit("delivery.after_accept_commit")
+        self._use.dispatcher.noticed(accepted.targets, changes)
+        return pb.DeliverResponse(accepted=accepted.accepted, known=accepted.known)
+
+    async def TestTarget(
+        self, request: pb.TestTargetRequest, context: Context
+    ) -> pb.TestTargetResponse:
+        try:
+            target = target_from_proto(request.target)
+        except ValueError as error:
+            raise InvalidArgument.of([FieldViolation("target", str(error))]) from error
+        sealed = {secret.field: secret.ciphertext for secret in request.secrets}
+        result = await self._use.tester.test(
+            target, sealed, request.recipients, self._use.outlook.snapshot
+        )
+        return pb.TestTargetResponse(
+            ok=result.ok,
+            stages=[messages.stage_to_proto(stage) for stage in result.stages],
+            summary=result.summary,
+        )
+
+    async def ListDeliveries(
+        self, request: pb.ListDeliveriesRequest, context: Context
+    ) -> pb.ListDeliveriesResponse:
+        size = page_size(request.page_size)
+        position = read_page_token("deliveries", request.page_token)
+        records = await self._use.listing.page(
+            messages.filter_from_proto(request.filter),
+            size=size + 1,
+            before_seq=int(position[0]) if position else None,
+        )
+        page, more = records[:size], len(records) > size
+        return pb.ListDeliveriesResponse(
+            deliveries=[messages.delivery_to_proto(record) for record in page],
+            next_page_token=page_token("deliveries", page[-1].seq) if more else "",
+        )
+
+    async def GetDelivery(
+        self, request: pb.GetDeliveryRequest, context: Context
+    ) -> pb.GetDeliveryResponse:
+        record = await self._use.listing.find(request.delivery_id)
+        return pb.GetDeliveryResponse(delivery=messages.delivery_to_proto(record))
+
+    async def RetryDeliveries(
+        self, request: pb.RetryDeliveriesRequest, context: Context
+    ) -> pb.RetryDeliveriesResponse:
+        changes = self._use.dispatcher.changes
+        retried = await self._use.requests.retry(
+            messages.filter_from_proto(request.filter),
+            self._use.outlook.admit,
+            dry_run=request.dry_run,
+        )
+        if not request.dry_run:
+            self._use.dispatcher.noticed(retried.targets, changes)
+        return pb.RetryDeliveriesResponse(count=retried.count)
+
+    async def CancelDeliveries(
+        self, request: pb.CancelDeliveriesRequest, context: Context
+    ) -> pb.CancelDeliveriesResponse:
+        count = await self._use.requests.cancel(
+            messages.filter_from_proto(request.filter), dry_run=request.dry_run
+        )
+        return pb.CancelDeliveriesResponse(count=count)
+
+    async def GetTargetStatus(
+        self, request: pb.GetTargetStatusRequest, context: Context
+    ) -> pb.GetTargetStatusResponse:
+        _require_uid(request.target_uid)
+        return messages.status_to_proto(await self._use.listing.target_status(request.target_uid))
+
+    async def ResumeTarget(
+        self, request: pb.ResumeTargetRequest, context: Context
+    ) -> pb.ResumeTargetResponse:
+        _require_uid(request.target_uid)
+        count = await self._use.queue.lift_pause(request.target_uid)
+        self._use.dispatcher.examine_soon()
+        return pb.ResumeTargetResponse(count=count)
+
+    async def ListObligationIds(
+        self, request: pb.ListObligationIdsRequest, context: Context
+    ) -> pb.ListObligationIdsResponse:
+        size = page_size(request.page_size, MAX_IDS, MAX_IDS)
+        position = read_page_token("obligation_ids", request.page_token)
+        ids = await self._use.listing.ids(size=size + 1, after=str(position[0]) if position else "")
+        page, more = ids[:size], len(ids) > size
+        return pb.ListObligationIdsResponse(
+            ids=[
+                pb.ObligationId(
+                    delivery_id=each.delivery_id,
+                    kind=messages.kind_to_proto(each.kind),
+                    state=messages.state_to_proto(each.state),
+                )
+                for each in page
+            ],
+            next_page_token=page_token("obligation_ids", page[-1].delivery_id) if more else "",
+        )
+
+    async def AwaitConfig(
+        self, request: pb.AwaitConfigRequest, context: Context
+    ) -> pb.AwaitConfigResponse:
+        snapshot = await self._use.watcher.at_least(request.revision)
+        await self._use.dispatcher.examined()
+        return pb.AwaitConfigResponse(revision=snapshot.revision)
+
+    async def WatchOutcomes(
+        self, request: pb.WatchOutcomesRequest, context: Context
+    ) -> AsyncIterator[pb.WatchOutcomesResponse]:
+        _not_yet("WatchOutcomes")
+        yield pb.WatchOutcomesResponse()  # what makes this a stream
+
+    async def ListDigests(
+        self, request: pb.ListDigestsRequest, context: Context
+    ) -> pb.ListDigestsResponse:
+        _not_yet("ListDigests")
+
+    async def PreviewDigest(
+        self, request: pb.PreviewDigestRequest, context: Context
+    ) -> pb.PreviewDigestResponse:
+        _not_yet("PreviewDigest")
+
+    async def FlushDigest(
+        self, request: pb.FlushDigestRequest, context: Context
+    ) -> pb.FlushDigestResponse:
+        _not_yet("FlushDigest")
+
+
+def _require_uid(uid: str) -> None:
+    if not uid:
+        raise InvalidArgument.of([FieldViolation("target_uid", "is missing")])
+
+
+def _not_yet(rpc: str) -> NoReturn:
+    raise Unimplemented(
+        Reason.NOT_IMPLEMENTED,
+        f"{rpc} is not part of this release yet",
+        advice="until then events of a digest are sent singly",
+    )

@@ -1,0 +1,104 @@
+"""Delivery's tables. ``migrations/delivery`` makes them; a test holds the two equal."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+METADATA = sa.MetaData()
+
+_SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+# Bytewise order, as SQLite and Python have it: the Router merges lists of ids from both sides.
+_ID = sa.String(64).with_variant(postgresql.VARCHAR(64, collation="C"), "postgresql")
+
+DELIVERIES = sa.Table(
+    "delivery_deliveries",
+    METADATA,
+    # Grows with acceptance: lists are newest first by it.
+    sa.Column("seq", _SEQ, primary_key=True, autoincrement=True),
+    sa.Column("delivery_id", _ID, nullable=False, unique=True),
+    sa.Column("obligation_id", sa.String(160), nullable=False),
+    sa.Column("event_id", sa.String(128), nullable=False),
+    sa.Column("event_type", sa.String(64), nullable=False),
+    sa.Column("severity", sa.SmallInteger, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("target_uid", sa.String(64), nullable=False),
+    # Names at the time of routing.
+    sa.Column("target_name", sa.String(63), nullable=False),
+    sa.Column("group_name", sa.String(63), nullable=False),
+    sa.Column("kind", sa.SmallInteger, nullable=False),
+    sa.Column("digest", sa.SmallInteger, nullable=False),
+    # JSON list of [address, state, code, reply]; empty until they are resolved.
+    sa.Column("recipients", sa.Text, nullable=False),
+    sa.Column("suppressed_count", sa.Integer, nullable=False),
+    sa.Column("suppressed_since", sa.BigInteger, nullable=True),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("reason", sa.String(32), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("attempt_count", sa.Integer, nullable=False),
+    # Attempts that failed, and claims without an outcome, in a row; both since its life began.
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("unfinished", sa.SmallInteger, nullable=False),
+    # The last attempt may have reached the peer.
+    sa.Column("maybe_duplicate", sa.SmallInteger, nullable=False),
+    sa.Column("lease_holder", sa.String(64), nullable=False),
+    sa.Column("lease_fence", sa.BigInteger, nullable=False),
+    # By the database's clock; all other moments are by the service's.
+    sa.Column("lease_until", sa.BigInteger, nullable=False),
+    sa.Column("due_at", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+    sa.Column("closed_at", sa.BigInteger, nullable=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+"""The queue and its history. A row is in at most one of the partial indexes at a time."""
+
+
+def _index_of_state(name: str, state: int, *columns: sa.ColumnElement[object]) -> None:
+    where = sa.text(f"state = {state}")
+    sa.Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+_C = DELIVERIES.c
+sa.Index("delivery_by_event", _C.event_id)
+_index_of_state("delivery_queued", 1, _C.target_uid, _C.severity.desc(), _C.due_at, _C.seq)
+_index_of_state("delivery_leased", 2, _C.lease_until)
+_index_of_state("delivery_retries", 3, _C.due_at, _C.target_uid)
+_index_of_state("delivery_waiting", 4, _C.target_uid)
+_index_of_state("delivery_dead", 8, _C.target_uid)
+
+ATTEMPTS = sa.Table(
+    "delivery_attempts",
+    METADATA,
+    sa.Column("delivery_seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("started_at", sa.BigInteger, nullable=False),
+    sa.Column("duration", sa.BigInteger, nullable=True),
+    # started, delivered, retry, refused or unknown.
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("reason", sa.String(32), nullable=False),
+    sa.Column("code", sa.Integer, nullable=False),
+    sa.Column("reply", sa.Text, nullable=False),
+    sa.Column("maybe_duplicate", sa.SmallInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Written, as started, in the transaction of the claim: before anything is sent."""
+
+TARGETS = sa.Table(
+    "delivery_target_state",
+    METADATA,
+    sa.Column("target_uid", sa.String(64), primary_key=True),
+    sa.Column("paused_reason", sa.String(32), nullable=False),
+    sa.Column("paused_at", sa.BigInteger, nullable=True),
+    # The target's revision when it was paused: a later one lifts the pause.
+    sa.Column("paused_revision", sa.BigInteger, nullable=False),
+    sa.Column("delivered_count", sa.BigInteger, nullable=False),
+    sa.Column("last_success_at", sa.BigInteger, nullable=True),
+    sa.Column("last_failure_at", sa.BigInteger, nullable=True),
+    sa.Column("last_failure", sa.Text, nullable=False),
+    sa.Column("failing_since", sa.BigInteger, nullable=True),
+    sa.Column("last_code", sa.Integer, nullable=False),
+    # JSON list of [moment, count]: what max_rate let through in the last minute.
+    sa.Column("rate_window", sa.Text, nullable=False),
+)

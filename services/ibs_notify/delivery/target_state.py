@@ -1,0 +1,167 @@
+"""What is kept of each target: how its attempts fare, whether it is paused, its rate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+
+from ibs_notify.delivery import max_rate
+from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.max_rate import Passed
+from ibs_notify.delivery.model import Completion, State
+from ibs_notify.delivery.tables import DELIVERIES, TARGETS
+from ibs_notify.domain.clock import from_micros, to_micros
+from ibs_notify.store.upsert import insert_or_ignore
+
+_T = TARGETS.c
+_IS_THIS = _T.target_uid == sa.bindparam("uid")
+_UNKNOWN: Mapping[str, Any] = {
+    "paused_reason": "",
+    "paused_at": None,
+    "paused_revision": 0,
+    "delivered_count": 0,
+    "last_success_at": None,
+    "last_failure_at": None,
+    "last_failure": "",
+    "failing_since": None,
+    "last_code": 0,
+    "rate_window": "[]",
+}
+
+
+def allowed(
+    connection: sa.Connection, uid: str, limit: int, wanted: int, now: datetime
+) -> tuple[int, datetime | None]:
+    """How many of ``wanted`` may be sent now, and, where not all, when more may.
+
+    The target's row is locked until the transaction ends, so replicas share one rate.
+    """
+    allowance = max_rate.allowance(_window(connection, uid), limit, to_micros(now))
+    next_at = None if allowance.next_at is None else from_micros(allowance.next_at)
+    return min(wanted, allowance.count), next_at
+
+
+def note_passed(connection: sa.Connection, uid: str, count: int, now: datetime) -> None:
+    """``count`` messages are being sent."""
+    window = max_rate.passed(_window(connection, uid), count, to_micros(now))
+    connection.execute(
+        sa.update(TARGETS).where(_T.target_uid == uid),
+        {"rate_window": json.dumps([[each.at, each.count] for each in window])},
+    )
+
+
+def _window(connection: sa.Connection, uid: str) -> Sequence[Passed]:
+    _ensure(connection, uid)
+    text = connection.execute(
+        sa.select(_T.rate_window).where(_T.target_uid == uid).with_for_update()
+    ).scalar_one()
+    return [Passed(at, count) for at, count in json.loads(text)]
+
+
+def note_ends(connection: sa.Connection, done: Iterable[Completion]) -> None:
+    """Keep how the attempts ended, and pause the targets that asked for it."""
+    attempts = sorted(
+        (each for each in done if each.end is not None), key=lambda each: each.work.target_uid
+    )
+    for uid, group in groupby(attempts, key=lambda each: each.work.target_uid):
+        ends = list(group)
+        parameters = {"uid": uid, **_summary(ends)}
+        if connection.execute(_NOTE_ENDS, parameters).rowcount == 0:
+            _ensure(connection, uid)
+            connection.execute(_NOTE_ENDS, parameters)
+        for each in ends:
+            if each.settlement.pause and each.end is not None:
+                _pause(connection, each, each.end.reason)
+
+
+def _summary(ends: Sequence[Completion]) -> dict[str, Any]:
+    """Values for ``_NOTE_ENDS`` from attempts in the order of their end."""
+    success: int | None = None
+    failure: int | None = None
+    text: str | None = None
+    failing_since: int | None = None
+    delivered = 0
+    code = 0
+    for each in ends:
+        if each.end is None:
+            continue
+        at, code = to_micros(each.ended_at), each.end.code
+        delivered += each.settlement.state is State.DELIVERED
+        if each.end.outcome == "delivered":
+            success, failing_since = at, None
+        else:
+            failure, text = at, each.end.reply
+            failing_since = failing_since or at
+    return {
+        "success": success,
+        "failure": failure,
+        "failure_text": text,
+        "since": failing_since,
+        "delivered": delivered,
+        "code": code,
+    }
+
+
+def _pause(connection: sa.Connection, done: Completion, reason: str) -> None:
+    uid, at = done.work.target_uid, to_micros(done.ended_at)
+    connection.execute(
+        sa.update(TARGETS).where(_T.target_uid == uid),
+        {"paused_reason": reason, "paused_at": at, "paused_revision": done.target_revision},
+    )
+    for state in (sa.text("state = 1"), sa.text("state = 3")):
+        connection.execute(
+            sa.update(DELIVERIES)
+            .where(DELIVERIES.c.target_uid == uid, state)
+            .values(state=State.WAITING.value, reason=Admission.TARGET_PAUSED.value)
+        )
+
+
+def pauses(connection: sa.Connection) -> Mapping[str, int]:
+    """The revision of each paused target when it was paused."""
+    rows = connection.execute(
+        sa.select(_T.target_uid, _T.paused_revision).where(_T.paused_reason != "")
+    )
+    return {row.target_uid: row.paused_revision for row in rows}
+
+
+def lift_pause(connection: sa.Connection, uid: str) -> None:
+    connection.execute(
+        sa.update(TARGETS).where(_T.target_uid == uid),
+        {"paused_reason": "", "paused_at": None, "paused_revision": 0},
+    )
+
+
+def _ensure(connection: sa.Connection, uid: str) -> None:
+    connection.execute(
+        insert_or_ignore(TARGETS, connection.dialect.name).values(target_uid=uid, **_UNKNOWN)
+    )
+
+
+def _kept_unless_given(parameter: str, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.coalesce(sa.bindparam(parameter, type_=column.type), column)
+
+
+_SINCE = sa.bindparam("since", type_=sa.BigInteger)
+_NOTE_ENDS = (
+    sa.update(TARGETS)
+    .where(_IS_THIS)
+    .values(
+        delivered_count=_T.delivered_count + sa.bindparam("delivered", type_=sa.BigInteger),
+        last_success_at=_kept_unless_given("success", _T.last_success_at),
+        last_failure_at=_kept_unless_given("failure", _T.last_failure_at),
+        last_failure=_kept_unless_given("failure_text", _T.last_failure),
+        failing_since=sa.case(
+            (
+                sa.bindparam("success", type_=sa.BigInteger).is_(None),
+                sa.func.coalesce(_T.failing_since, _SINCE),
+            ),
+            else_=_SINCE,
+        ),
+        last_code=sa.bindparam("code", type_=sa.Integer),
+    )
+)

@@ -1,0 +1,284 @@
+"""The lane of a target."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.support.delivery import START, FakeClock, work
+
+from ibs_notify.delivery import lane as lanes
+from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.lane import Lane
+from ibs_notify.delivery.model import Completion, State, Work
+from ibs_notify.delivery.outlook import Outlook
+from ibs_notify.delivery.ports import CannotOpen, Turn, Turned
+from ibs_notify.delivery.sender import Sender
+from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Verdict
+from ibs_notify.domain.errors import Reason, Unavailable
+from ibs_notify.domain.target import Target, WebhookSpec
+from ibs_notify.snapshot.model import Snapshot
+
+TARGET = Target("chat", "t1", WebhookSpec("http://127.0.0.1/"))
+OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200)
+
+
+class FakeQueue:
+    """Gives out ``waiting``, most at a time; fails as often as told."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Work] = deque()
+        self.done: list[Completion] = []
+        self.failures = 0
+        self.parked: list[Admission] = []
+        self.unparked: list[Admission] = []
+        self.turns: list[Turn] = []
+        self.kept = True
+        self.moved = asyncio.Event()
+
+    async def turn(self, turn: Turn) -> Turned:
+        self.turns.append(turn)
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable(Reason.STORAGE_UNAVAILABLE, "locked")
+        if turn.done is not None:
+            self.done.append(turn.done)
+            self.moved.set()
+        count = min(turn.wanted, len(self.waiting))
+        return Turned(tuple(self.waiting.popleft() for _ in range(count)), self.kept)
+
+    async def park(self, _uid: str, reason: Admission) -> None:
+        self.parked.append(reason)
+        self.moved.set()
+
+    async def unpark(self, _uid: str, reason: Admission) -> int:
+        self.unparked.append(reason)
+        return 1
+
+
+class FakeTransports:
+    """A transport that answers when it is let, and tells how many it has at a time."""
+
+    def __init__(self) -> None:
+        self.error: CannotOpen | None = None
+        self.open = asyncio.Event()
+        self.open.set()
+        self.running = 0
+        self.most = 0
+        self.outcome: Outcome | Exception = OK
+
+    def concurrency(self, _target: Target, _snapshot: Snapshot) -> int:
+        if self.error is not None:
+            raise self.error
+        return 2
+
+    @contextmanager
+    def use(self, _target: Target, _snapshot: Snapshot) -> Iterator[Any]:
+        yield self
+
+    async def attempt(self, _message: Message) -> Outcome:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await self.open.wait()
+        finally:
+            self.running -= 1
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.outlook = Outlook()
+        self.outlook.snapshot = Snapshot(revision=1, targets={"t1": TARGET})
+        self.queue = FakeQueue()
+        self.transports = FakeTransports()
+        self.settled: list[Completion] = []
+        clock = FakeClock()
+        self.lane = Lane(
+            "t1",
+            outlook=self.outlook,
+            queue=self.queue,  # type: ignore[arg-type]  # a lane uses these calls only
+            transports=self.transports,  # type: ignore[arg-type]  # as above
+            sender=Sender(self.outlook, self.transports, clock, lambda: 0.5),  # type: ignore[arg-type]  # as above
+            clock=clock,
+            settled=self.settled.append,
+        )
+
+    def enqueue(self, count: int) -> None:
+        self.queue.waiting.extend(
+            replace(work(), seq=n, delivery_id=f"d-{n}") for n in range(count)
+        )
+
+    async def until_idle(self) -> None:
+        async with asyncio.timeout(10):
+            while not self.lane.is_idle:  # noqa: ASYNC110  # turns of the loop, no time
+                await asyncio.sleep(0)
+
+    async def until_running(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while self.transports.running < count:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+    monkeypatch.setattr(lanes, "FIRST_PAUSE_SECONDS", 0.0)
+    rig = Rig()
+    yield rig
+    await rig.lane.stop(0.0)
+
+
+async def test_a_lane_sends_all_there_is_and_never_more_at_a_time_than_its_transport_takes(
+    rig: Rig,
+) -> None:
+    rig.transports.open.clear()
+    rig.enqueue(9)
+    rig.lane.wake()
+    await rig.until_running(2)
+    rig.transports.open.set()
+    await rig.until_idle()
+    assert [each.settlement.state for each in rig.queue.done] == [State.DELIVERED] * 9
+    assert rig.transports.most == 2
+    assert rig.lane.works == []
+    assert len(rig.settled) == 9
+
+
+async def test_an_outcome_is_written_down_however_often_the_storage_is_busy(rig: Rig) -> None:
+    rig.transports.open.clear()
+    rig.enqueue(1)
+    rig.lane.wake()
+    await rig.until_running(1)
+    rig.queue.failures = 7
+    rig.transports.open.set()
+    await rig.until_idle()
+    assert len(rig.queue.done) == 1
+
+
+async def test_a_claim_that_fails_is_made_at_the_next_wake_up(rig: Rig) -> None:
+    rig.enqueue(1)
+    rig.queue.failures = 1
+    rig.lane.wake()
+    await rig.until_idle()
+    assert rig.queue.done == []
+    rig.lane.wake()
+    await rig.until_idle()
+    assert len(rig.queue.done) == 1
+
+
+async def test_an_outcome_that_came_too_late_is_not_reported(rig: Rig) -> None:
+    rig.queue.kept = False
+    rig.enqueue(1)
+    rig.lane.wake()
+    await rig.until_idle()
+    assert rig.settled == []
+
+
+async def test_a_transport_that_raises_costs_an_attempt_and_nothing_else(rig: Rig) -> None:
+    rig.transports.outcome = RuntimeError("a bug")
+    rig.enqueue(3)
+    rig.lane.wake()
+    await rig.until_idle()
+    assert [each.settlement.reason for each in rig.queue.done] == ["INTERNAL"] * 3
+    assert {each.settlement.state for each in rig.queue.done} == {State.RETRY_WAIT}
+
+
+async def test_a_target_without_a_transport_is_parked_and_sends_once_it_has_one(
+    rig: Rig,
+) -> None:
+    rig.transports.error = CannotOpen(Admission.SECRET_UNREADABLE, "no key file")
+    rig.enqueue(1)
+    rig.lane.wake()
+    await rig.until_idle()
+    assert rig.queue.parked == [Admission.SECRET_UNREADABLE]
+    assert rig.queue.turns == []
+    rig.transports.error = None
+    rig.lane.wake()
+    await rig.until_idle()
+    assert rig.queue.unparked == [Admission.SECRET_UNREADABLE]
+    assert len(rig.queue.done) == 1
+
+
+async def test_a_lane_of_a_disabled_target_claims_nothing(rig: Rig) -> None:
+    disabled = replace(TARGET, disabled=True)
+    rig.outlook.snapshot = Snapshot(revision=2, targets={"t1": disabled})
+    rig.enqueue(1)
+    rig.lane.wake()
+    await rig.until_idle()
+    assert rig.queue.turns == []
+
+
+async def test_work_whose_target_was_disabled_after_the_claim_is_not_sent(rig: Rig) -> None:
+    rig.transports.open.clear()
+    rig.enqueue(2)
+    rig.lane.wake()
+    await rig.until_running(2)
+    disabled = replace(TARGET, disabled=True)
+    rig.outlook.snapshot = Snapshot(revision=2, targets={"t1": disabled})
+    rig.enqueue(1)
+    rig.transports.open.set()
+    await rig.until_idle()
+    assert len(rig.queue.done) == 2
+    assert len(rig.queue.waiting) == 1
+
+
+async def test_work_of_a_configuration_not_seen_yet_waits_for_it(rig: Rig) -> None:
+    newer = replace(work(), revision=9)
+    rig.queue.waiting.append(newer)
+    rig.lane.wake()
+    await rig.until_idle()
+    (done,) = rig.queue.done
+    assert (done.settlement.state, done.settlement.reason) == (State.WAITING, "CONFIG_BEHIND")
+    assert done.end is None
+    assert rig.transports.most == 0
+
+
+async def test_a_stop_lets_attempts_end_and_claims_nothing_more(rig: Rig) -> None:
+    rig.transports.open.clear()
+    rig.enqueue(5)
+    rig.lane.wake()
+    await rig.until_running(2)
+    stopping = asyncio.ensure_future(rig.lane.stop(10.0))
+    await asyncio.sleep(0)
+    rig.transports.open.set()
+    await stopping
+    assert [each.settlement.state for each in rig.queue.done] == [State.DELIVERED] * 2
+    assert len(rig.queue.waiting) == 3
+
+
+async def test_a_stop_gives_back_what_does_not_end_as_perhaps_arrived(rig: Rig) -> None:
+    rig.transports.open.clear()
+    rig.enqueue(1)
+    rig.lane.wake()
+    await rig.until_running(1)
+    await rig.lane.stop(0.0)
+    (done,) = rig.queue.done
+    assert done.settlement.state is State.QUEUED
+    assert done.settlement.maybe_duplicate
+    assert done.end is not None
+    assert done.end.outcome == "unknown"
+
+
+async def test_the_rate_wakes_the_lane_when_it_allows_more(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[Turned] = [Turned((), next_at=START - timedelta(seconds=1))]
+    turn = rig.queue.turn
+
+    async def limited(wanted: Turn) -> Turned:
+        return held.pop() if held else await turn(wanted)
+
+    monkeypatch.setattr(rig.queue, "turn", limited)
+    rig.enqueue(1)
+    rig.lane.wake()
+    async with asyncio.timeout(10):
+        await rig.queue.moved.wait()
+    await rig.until_idle()
+    assert len(rig.queue.done) == 1
