@@ -135,12 +135,10 @@ async def test_group_commit_lets_a_caller_go_without_losing_the_others(database:
 async def test_a_lease_has_one_holder_and_its_fence_grows_with_each_change(
     database: Database,
 ) -> None:
-    def take(holder: str, seconds: float = 60.0) -> leases.Lease | None:
-        return leases.acquire(connection, LEASES, "release", holder, seconds)
-
     def work(c: sa.Connection) -> None:
-        nonlocal connection
-        connection = c
+        def take(holder: str, seconds: float = 60.0) -> leases.Lease | None:
+            return leases.acquire(c, LEASES, "release", holder, seconds)
+
         first = take("a")
         assert first is not None
         assert take("b") is None
@@ -153,7 +151,6 @@ async def test_a_lease_has_one_holder_and_its_fence_grows_with_each_change(
         assert third is not None
         assert third.fence == second.fence + 1
 
-    connection: sa.Connection
     await database.write(work)
 
 

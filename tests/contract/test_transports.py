@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from tests.support.http_server import HttpServer, RawServer
@@ -33,6 +34,7 @@ from ibs_notify.domain.target import (
     SmtpAuth,
     SmtpSpec,
     Target,
+    TargetSpec,
     TlsMode,
     WebhookSpec,
 )
@@ -74,7 +76,7 @@ async def peer(kind: str, *, echo: bool = False) -> AsyncIterator[Peer]:
             HttpServer(403 if echo else 200, text=ECHO if echo else "ok")
         )
         url = http.url(f"/services/{CANARY}?token={CANARY}")
-        specs = {
+        specs: dict[str, TargetSpec] = {
             "webhook": WebhookSpec(url, headers=("Authorization",)),
             "influxdb": InfluxDbSpec(url, "org", "bucket"),
             "pushgateway": PushgatewaySpec(url),
@@ -91,8 +93,8 @@ async def built(target: Target) -> AsyncIterator[Transport]:
         await transport.close()
 
 
-def one(**changes: object) -> Message:
-    return message("ops@example.org", **changes)
+def one(delivery_id: str = "d1", **changes: Any) -> Message:
+    return message("ops@example.org", delivery_id=delivery_id, **changes)
 
 
 def leaks(*texts: str) -> list[str]:

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -21,14 +22,14 @@ RETRY, REFUSED, DELIVERED = Verdict.RETRY, Verdict.REFUSED, Verdict.DELIVERED
 
 
 def transport(
-    url: str, headers: dict[str, str] | None = None, *, seconds: float = 5, **changes: object
+    url: str, headers: dict[str, str] | None = None, *, seconds: float = 5, **changes: Any
 ) -> WebhookTransport:
     headers = headers or {}
-    spec = WebhookSpec(url=url, headers=tuple(headers), **changes)  # type: ignore[arg-type]
+    spec = WebhookSpec(url=url, headers=tuple(headers), **changes)
     return WebhookTransport(spec, headers, StillClock(), total_seconds=seconds)
 
 
-async def attempt(url: str, *, seconds: float = 5, **changes: object) -> Outcome:
+async def attempt(url: str, *, seconds: float = 5, **changes: Any) -> Outcome:
     sender = transport(url, seconds=seconds, **changes)
     try:
         return await sender.attempt(message())
