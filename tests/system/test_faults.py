@@ -186,9 +186,13 @@ def test_a_second_process_of_a_service_is_refused(installation: Installation) ->
         assert_refused(start_beside(installation, service))
 
 
-def test_a_second_delivery_on_another_port_is_refused(installation: Installation) -> None:
-    # Two on one SQLite file would each take what the other has in hand.
-    assert_refused(start_beside(installation, "delivery", IBS_NOTIFY_DELIVERY_ADDRESS=ANY_PORT))
+def test_a_second_process_on_another_port_but_the_same_files_is_refused(
+    installation: Installation,
+) -> None:
+    # Two on one SQLite file would not know of each other's releases and leases.
+    for service in SERVICES:
+        address = {f"IBS_NOTIFY_{service.upper()}_ADDRESS": ANY_PORT}
+        assert_refused(start_beside(installation, service, **address))
 
 
 def assert_refused(second: subprocess.CompletedProcess[str]) -> None:

@@ -97,7 +97,7 @@ class ConfigApp:
 async def _open(url: str) -> Database:
     """The database with this release's schema; ``Unavailable`` says in a sentence why not."""
     try:
-        database = await open_database(url)
+        database = await open_database(url, exclusive=True)
         try:
             await upgrade(database, "config")
         except BaseException:

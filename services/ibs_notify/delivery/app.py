@@ -18,7 +18,6 @@ from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.sender import Sender
 from ibs_notify.delivery.servicer import SERVICE_NAME, DeliveryServicer, UseCases
-from ibs_notify.delivery.single_process import only_process
 from ibs_notify.delivery.target_test import TargetTester
 from ibs_notify.delivery.transport_cache import SecretOpener, TransportCache
 from ibs_notify.delivery.transports.build import build_tester, build_transport
@@ -70,10 +69,7 @@ class DeliveryApp:
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, clock = self._settings, self._clock
         settings.home.mkdir(parents=True, exist_ok=True)
-        url = settings.database_url("delivery")
-        if url.startswith("sqlite"):
-            stack.enter_context(only_process(settings.home))
-        database = await open_database(url)
+        database = await open_database(settings.database_url("delivery"), exclusive=True)
         self.broken = database.broken
         stack.push_async_callback(database.close)
         await upgrade(database, "delivery")
@@ -110,7 +106,7 @@ class DeliveryApp:
             requests=Requests(database, clock),
             tester=TargetTester(build_tester, secrets, clock),
             watcher=watcher,
-            free_space=FreeSpace(settings.home, clock),
+            free_space=FreeSpace(database.directory or settings.home, clock),
         )
         add_DeliveryServiceServicer_to_server(DeliveryServicer(use_cases), server.grpc_server)
         await server.start()

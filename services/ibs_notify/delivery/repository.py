@@ -37,7 +37,7 @@ class DeliveryQueue:
         self._clock = clock
         self._terms = claims.Terms(holder, int(lease_seconds * 1_000_000))
         self._intake = GroupCommit(database, self._accept_all, weigh=_size)
-        self._turns = GroupCommit(database, self._take_turns)
+        self._turns = GroupCommit(database, self._take_turns, window=0.001)
 
     async def accept(self, handoffs: Sequence[Handoff], admit: Admit) -> Accepted:
         return await self._intake.submit(intake.Batch(handoffs, admit))

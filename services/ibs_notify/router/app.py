@@ -53,7 +53,7 @@ class RouterApp:
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, clock = self._settings, self._clock
         settings.home.mkdir(parents=True, exist_ok=True)
-        database = await open_database(settings.database_url("router"))
+        database = await open_database(settings.database_url("router"), exclusive=True)
         self.broken = database.broken
         stack.push_async_callback(database.close)
         await upgrade(database, "router")
@@ -79,7 +79,7 @@ class RouterApp:
             commit,
             lambda: in_force.table,
             clock,
-            FreeSpace(settings.home, clock),
+            FreeSpace(database.directory or settings.home, clock),
             on_stored=outbox.nudge,
         )
         servicer = RouterServicer(intake, database, delivery, in_force, clock)

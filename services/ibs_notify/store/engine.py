@@ -21,6 +21,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from ibs_notify.store.faults import Fault, fault_of, to_error
+from ibs_notify.store.file_lock import FileLock
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ class Database(Protocol):
 
     dialect: str
     """``sqlite`` or ``postgresql``."""
+    directory: Path | None
+    """Where its files are; ``None`` where a server keeps them."""
     broken: asyncio.Event
     """Set when the storage failed in a way that only a restart can judge: a failed fsync."""
 
@@ -57,11 +60,15 @@ class Database(Protocol):
         ...
 
 
-async def open_database(url: str) -> Database:
-    """Open ``sqlite:///PATH`` or ``postgresql+asyncpg://…``; ``Unavailable`` where that fails."""
+async def open_database(url: str, *, exclusive: bool = False) -> Database:
+    """Open ``sqlite:///PATH`` or ``postgresql+asyncpg://…``; ``Unavailable`` where that fails.
+
+    ``exclusive`` keeps other processes that ask for the same from an SQLite file
+    (``FailedPrecondition``); replicas share PostgreSQL.
+    """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return await _open_sqlite(parsed)
+        return await _open_sqlite(parsed, exclusive=exclusive)
     if parsed.get_backend_name() == "postgresql":
         from ibs_notify.store.postgresql import PostgresDatabase  # noqa: PLC0415  # costs 100 ms
 
@@ -69,12 +76,12 @@ async def open_database(url: str) -> Database:
     raise ValueError(f"no such database here: {parsed.get_backend_name()}; sqlite or postgresql")
 
 
-async def _open_sqlite(url: sa.URL) -> SqliteDatabase:
+async def _open_sqlite(url: sa.URL, *, exclusive: bool) -> SqliteDatabase:
     """Another process may hold the file for a moment, such as a former one that still closes it."""
     deadline = asyncio.get_running_loop().time() + BUSY_RETRY_SECONDS
     while True:
         try:
-            return SqliteDatabase(url)
+            return SqliteDatabase(url, exclusive=exclusive)
         except (exc.DBAPIError, sqlite3.Error) as error:
             fault = fault_of(error)
             if fault is not Fault.BUSY or asyncio.get_running_loop().time() >= deadline:
@@ -92,10 +99,13 @@ class SqliteDatabase:
 
     dialect = "sqlite"
 
-    def __init__(self, url: sa.URL) -> None:
+    def __init__(self, url: sa.URL, *, exclusive: bool) -> None:
         if not url.database:
             raise ValueError("an SQLite database needs a file")
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(url.database)
+        self.directory: Path | None = file.parent
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = FileLock(file) if exclusive else None
         self.broken = asyncio.Event()
         self._turn = asyncio.Lock()
         self._writer = _sqlite_engine(url, busy_timeout_ms=0, pool_size=1)
@@ -147,6 +157,8 @@ class SqliteDatabase:
             self._readers.dispose()
             self._connection.close()
             self._writer.dispose()
+            if self._lock is not None:
+                self._lock.release()
 
     def _assert_durable(self) -> None:
         with self._connection.begin():

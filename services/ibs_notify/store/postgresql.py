@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -25,6 +26,7 @@ class PostgresDatabase:
     """Commits with ``synchronous_commit=on``, whatever the role or the database default says."""
 
     dialect = "postgresql"
+    directory: Path | None = None
 
     def __init__(self, engine: AsyncEngine) -> None:
         self.broken = asyncio.Event()
