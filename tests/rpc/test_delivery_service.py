@@ -442,7 +442,7 @@ async def test_what_fails_while_its_target_is_deleted_is_cancelled(delivery: Run
 
 
 async def test_a_second_process_on_the_same_sqlite_home_is_refused(delivery: Running) -> None:
-    with pytest.raises(FailedPrecondition, match="another Delivery process"):
+    with pytest.raises(FailedPrecondition, match="another process uses"):
         async with DeliveryApp(delivery.settings):
             pass
 
