@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tests.bench import ingest, outbound, resources, through
-from tests.bench.lines import HEADING, Line
+from tests.bench.lines import HEADING, Line, Note
 
-BENCHES: dict[str, Callable[[int], list[Line]]] = {
+BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
     "emit": ingest.emit,
     "storage": ingest.storage,
     "webhook": outbound.webhook,

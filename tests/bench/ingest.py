@@ -16,13 +16,13 @@ from ibs_notify.router.tables import EVENTS, OBLIGATIONS
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 from tests.bench import load
-from tests.bench.lines import Line, middle
+from tests.bench.lines import Line, Note, middle
 from tests.bench.processes import Server, client_pinned, started
 
 RULES = 1000
 
 
-def emit(rounds: int) -> list[Line]:
+def emit(rounds: int) -> list[Line | Note]:
     """Rounds of echo and Router in turn."""
     few: list[tuple[load.Figures, ...]] = []
     many: list[tuple[load.Figures, ...]] = []
@@ -34,7 +34,8 @@ def emit(rounds: int) -> list[Line]:
             tempfile.TemporaryDirectory() as home,
             started("tests.bench.router_alone", home, "2") as router,
         ):
-            few.append((*floor, *asyncio.run(_unary_and_stream(router))))
+            figures = asyncio.run(_unary_and_stream(router))
+            few.append((*floor, *figures, asyncio.run(load.batches(router, 200, 100))))
         with (
             client_pinned(),
             tempfile.TemporaryDirectory() as home,
@@ -42,6 +43,12 @@ def emit(rounds: int) -> list[Line]:
         ):
             many.append((floor[0], asyncio.run(load.batches(router, 200, 100))))
     return [
+        _note("empty handler, 256 in flight", [r[0] for r in few]),
+        _note("Emit, 256 in flight", [r[3] for r in few]),
+        _note("empty handler, one in flight", [r[1] for r in few]),
+        _note("Emit, one in flight", [r[4] for r in few]),
+        _note("EmitBatch(100), 2 rules", [r[6] for r in few]),
+        _note(f"EmitBatch(100), {RULES:,} rules", [r[1] for r in many]),
         Line(
             "1",
             "Emit, 256 in flight, durable and routed: rate",
@@ -76,6 +83,16 @@ def emit(rounds: int) -> list[Line]:
             6.0,
         ),
     ]
+
+
+def _note(what: str, figures: list[load.Figures]) -> Note:
+    return Note(
+        what,
+        f"{middle([f.rate for f in figures]):>8,.0f} events/s   "
+        f"{middle([f.cpu for f in figures]):6.1f} µs CPU an event   "
+        f"p50 {middle([f.p50 for f in figures]):6.2f} ms   "
+        f"p99 {middle([f.p99 for f in figures]):6.2f} ms a call",
+    )
 
 
 async def _unary_and_stream(server: Server) -> tuple[load.Figures, ...]:

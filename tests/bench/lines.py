@@ -31,6 +31,17 @@ class Line:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A figure without a target."""
+
+    what: str
+    figures: str
+
+    def __str__(self) -> str:
+        return f"{'':>3}  {self.what:<46} {self.figures}"
+
+
 HEADING = f"{'#':>3}  {'what':<46} {'ours':>22} {'floor':>22}  ratio"
 
 

@@ -23,11 +23,8 @@ class Server:
     port: int
 
     def cpu_seconds(self) -> float:
-        """User and system time of all its threads so far, to the nanosecond."""
-        tasks = Path(f"/proc/{self.process.pid}/task")
-        return (
-            sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
-        )
+        """See the function of that name."""
+        return cpu_seconds(self.process.pid)
 
 
 @contextmanager
@@ -64,6 +61,12 @@ def client_pinned() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of all threads of a process so far, to the nanosecond."""
+    tasks = Path(f"/proc/{pid}/task")
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
 
 
 def resident_mib(pid: int) -> float:

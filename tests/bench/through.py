@@ -17,28 +17,35 @@ from pathlib import Path
 import aiohttp
 
 from ibs_notify.rpc.channel import open_channel
+from ibs_notify.settings import SERVICES, ServiceName
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
-from tests.bench.lines import Line, middle
+from tests.bench.lines import Line, Note, middle
 from tests.bench.load import failed_backup
-from tests.bench.processes import Server, started
-from tests.system.installation import running_installation
+from tests.bench.processes import Server, cpu_seconds, started
+from tests.system.installation import Installation, running_installation
 
 EVENTS, BATCH = 10_000, 100
 PEER = "prometheus-alertmanager"
 
 
-def webhooks(rounds: int) -> list[Line]:
+def webhooks(rounds: int) -> list[Line | Note]:
     """Delivered a second, both cores shared by servers, sink and load alike."""
-    ours, theirs = [], []
+    ours, theirs, spent = [], [], []
     for _ in range(rounds):
-        ours.append(_ours())
+        rate, cpu = _ours()
+        ours.append(rate)
+        spent.append(cpu)
         if shutil.which(PEER):
             theirs.append(_alertmanager())
+    costs = "   ".join(
+        f"{service} {middle([cpu[service] for cpu in spent]):.0f} µs" for service in SERVICES
+    )
+    note = Note("CPU an event, Emit to webhook", f"{costs}   {middle(ours):,.0f} delivered/s")
     if not theirs:
-        print(f"     (target 10 needs {PEER}; ours alone: {middle(ours):,.0f} delivered/s)")
-        return []
+        return [note, Note(f"target 10 needs {PEER}", "")]
     return [
+        note,
         Line(
             "10",
             "Emit to webhook through all services",
@@ -46,11 +53,11 @@ def webhooks(rounds: int) -> list[Line]:
             f"Alertmanager {middle(theirs):,.0f}/s",
             middle([mine / other for mine, other in zip(ours, theirs, strict=True)]),
             1.0,
-        )
+        ),
     ]
 
 
-def _ours() -> float:
+def _ours() -> tuple[float, dict[ServiceName, float]]:
     with (
         tempfile.TemporaryDirectory() as home,
         started("tests.bench.sinks", "webhook", core=None) as sink,
@@ -59,10 +66,23 @@ def _ours() -> float:
         installation.create_webhook("chat", f"http://127.0.0.1:{sink.port}/hook")
         group = installation.create_group("ops", {"chat": "*"})
         installation.await_config(group.revision)
+        before = _cpu(installation)
         began = time.perf_counter()
         asyncio.run(_emit(installation.services["router"].address))
         _until_received(sink, EVENTS)
-        return EVENTS / (time.perf_counter() - began)
+        elapsed = time.perf_counter() - began
+        after = _cpu(installation)
+        return EVENTS / elapsed, {
+            service: (after[service] - before[service]) / EVENTS * 1e6 for service in SERVICES
+        }
+
+
+def _cpu(installation: Installation) -> dict[ServiceName, float]:
+    return {
+        name: cpu_seconds(service.process.pid)
+        for name, service in installation.services.items()
+        if service.process is not None
+    }
 
 
 async def _emit(address: str) -> None:
