@@ -28,7 +28,8 @@ class Settings:
     """Where everything is. Addresses are ``host:port``: where a service listens, where others look.
 
     ``*_database`` are SQLAlchemy URLs; empty means an SQLite file in ``home``. ``profile`` is
-    ``development`` or ``production``; reflection is served in the first only.
+    ``development`` or ``production``; reflection is served in the first only. Where less than
+    ``min_free_mib`` are free on the disk of its database, a service takes nothing new.
     """
 
     home: Path = Path("var")
@@ -42,6 +43,7 @@ class Settings:
     profile: str = "development"
     log_level: str = "info"
     user: str = ""
+    min_free_mib: int = 64
 
     def address(self, service: ServiceName) -> str:
         """Where ``service`` listens."""
@@ -59,8 +61,16 @@ class Settings:
 
     @property
     def caller(self) -> str:
-        """Who a change is said to be by, until there is authentication."""
-        return self.user or getpass.getuser()
+        """Who a change is said to be by, until there is authentication.
+
+        The local account's name; ``uid-N`` where there is none, as often in a container.
+        """
+        if self.user:
+            return self.user
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):
+            return f"uid-{os.getuid()}"
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
@@ -82,7 +92,12 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
             f"unknown setting: {', '.join(unknown)}",
             advice=f"known are {', '.join(sorted(known))}",
         )
-    settings = Settings(**{**values, "home": Path(values.get("home", "var"))})  # type: ignore[arg-type]  # every other field is text
+    typed = {
+        **values,
+        "home": Path(values.get("home", "var")),
+        "min_free_mib": _whole_number("min_free_mib", values.get("min_free_mib", "64")),
+    }
+    settings = Settings(**typed)  # type: ignore[arg-type]  # every other field is text
     _check(settings)
     return settings
 
@@ -98,6 +113,12 @@ def _read(file: Path, *, required: bool) -> dict[str, str]:
         return {}
     except (tomllib.TOMLDecodeError, OSError, UnicodeDecodeError) as error:
         raise InvalidArgument(Reason.FIELD_INVALID, f"settings file {file}: {error}") from error
+
+
+def _whole_number(name: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise InvalidArgument(Reason.FIELD_INVALID, f"{name} {text!r} is not a whole number")
+    return int(text)
 
 
 def _check(settings: Settings) -> None:

@@ -53,7 +53,7 @@ class Inbox:
             GroupCommit(database, insert_events, weigh=len),
             lambda: RoutingTable(3, "", (), (), frozenset()),
             SteppingClock(),
-            FreeSpace(home, SteppingClock()),
+            FreeSpace(home, SteppingClock(), min_free_mib=0),
             on_stored=lambda: None,
         )
 

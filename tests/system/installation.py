@@ -385,9 +385,11 @@ class Installation:
 
 @contextmanager
 def running_installation(
-    home: Path, databases: Mapping[ServiceName, str] | None = None
+    home: Path,
+    databases: Mapping[ServiceName, str] | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> Iterator[Installation]:
     """An installation whose services all serve."""
-    with Installation(home, databases) as installation:
+    with Installation(home, databases, extra) as installation:
         installation.start_and_wait()
         yield installation

@@ -266,6 +266,9 @@ def refused_for_space(installation: Installation) -> bool:
     return False
 
 
+NO_FLOOR = {"IBS_NOTIFY_MIN_FREE_MIB": "0"}
+
+
 @pytest.mark.peer
 def test_a_full_disk_under_the_router_loses_nothing_that_was_acknowledged(
     tmp_path: Path, sink: Sink
@@ -274,7 +277,7 @@ def test_a_full_disk_under_the_router_loses_nothing_that_was_acknowledged(
     url = f"sqlite:///{disk / 'router.db'}"
     with (
         small_disk(disk, 4) as resize,
-        running_installation(tmp_path / "home", {"router": url}) as installation,
+        running_installation(tmp_path / "home", {"router": url}, NO_FLOOR) as installation,
     ):
         tell(installation, sink)
         acked, refusal = emit_until_refused(installation)
@@ -295,7 +298,7 @@ def test_a_full_disk_under_delivery_keeps_everything_in_the_router(
     url = f"sqlite:///{disk / 'delivery.db'}"
     with (
         small_disk(disk, 2) as resize,
-        running_installation(tmp_path / "home", {"delivery": url}) as installation,
+        running_installation(tmp_path / "home", {"delivery": url}, NO_FLOOR) as installation,
     ):
         tell(installation, sink)
         ids = [f"e{number}" for number in range(150)]

@@ -106,7 +106,9 @@ class DeliveryApp:
             requests=Requests(database, clock),
             tester=TargetTester(build_tester, secrets, clock),
             watcher=watcher,
-            free_space=FreeSpace(database.directory or settings.home, clock),
+            free_space=FreeSpace(
+                database.directory or settings.home, clock, min_free_mib=settings.min_free_mib
+            ),
         )
         add_DeliveryServiceServicer_to_server(DeliveryServicer(use_cases), server.grpc_server)
         await server.start()

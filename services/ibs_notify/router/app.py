@@ -79,7 +79,9 @@ class RouterApp:
             commit,
             lambda: in_force.table,
             clock,
-            FreeSpace(database.directory or settings.home, clock),
+            FreeSpace(
+                database.directory or settings.home, clock, min_free_mib=settings.min_free_mib
+            ),
             on_stored=outbox.nudge,
         )
         servicer = RouterServicer(intake, database, delivery, in_force, clock)

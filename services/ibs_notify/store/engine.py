@@ -20,6 +20,7 @@ from sqlalchemy import event as sa_event
 from sqlalchemy import exc
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from ibs_notify.domain.errors import Reason, Unavailable
 from ibs_notify.store.faults import Fault, fault_of, to_error
 from ibs_notify.store.file_lock import FileLock
 
@@ -78,14 +79,24 @@ async def open_database(url: str, *, exclusive: bool = False) -> Database:
 
 async def _open_sqlite(url: sa.URL, *, exclusive: bool) -> SqliteDatabase:
     """Another process may hold the file for a moment, such as a former one that still closes it."""
+    if not url.database:
+        raise ValueError("an SQLite database needs a file")
+    file = Path(url.database)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file) if exclusive else None
     deadline = asyncio.get_running_loop().time() + BUSY_RETRY_SECONDS
     while True:
         try:
-            return SqliteDatabase(url, exclusive=exclusive)
+            return SqliteDatabase(url, file.parent, lock)
         except (exc.DBAPIError, sqlite3.Error) as error:
-            fault = fault_of(error)
-            if fault is not Fault.BUSY or asyncio.get_running_loop().time() >= deadline:
-                raise to_error(fault) from error
+            late = asyncio.get_running_loop().time() >= deadline
+            if fault_of(error) is not Fault.BUSY or late:
+                if lock is not None:
+                    lock.release()
+                reason = error.orig if isinstance(error, exc.DBAPIError) else error
+                raise Unavailable(
+                    Reason.STORAGE_UNAVAILABLE, f"the database {file} cannot be opened: {reason}"
+                ) from error
         await asyncio.sleep(_BUSY_PAUSE_SECONDS)
 
 
@@ -99,13 +110,9 @@ class SqliteDatabase:
 
     dialect = "sqlite"
 
-    def __init__(self, url: sa.URL, *, exclusive: bool) -> None:
-        if not url.database:
-            raise ValueError("an SQLite database needs a file")
-        file = Path(url.database)
-        self.directory: Path | None = file.parent
-        file.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(file) if exclusive else None
+    def __init__(self, url: sa.URL, directory: Path, lock: FileLock | None) -> None:
+        self.directory: Path | None = directory
+        self._lock = lock
         self.broken = asyncio.Event()
         self._turn = asyncio.Lock()
         self._writer = _sqlite_engine(url, busy_timeout_ms=0, pool_size=1)
@@ -172,7 +179,12 @@ class SqliteDatabase:
 
 def _sqlite_engine(url: sa.URL, *, busy_timeout_ms: int, pool_size: int) -> sa.Engine:
     engine = sa.create_engine(
-        url, pool_size=pool_size, max_overflow=0, connect_args={"check_same_thread": False}
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        # An error ends in the log, where neither an event nor a webhook's URL belongs.
+        hide_parameters=True,
+        connect_args={"check_same_thread": False},
     )
 
     def configure(connection: DBAPIConnection, _record: Any) -> None:

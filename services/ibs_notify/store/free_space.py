@@ -9,17 +9,16 @@ from pathlib import Path
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import Reason, ResourceExhausted
 
-FLOOR_BYTES = 64 * 1024 * 1024
 _CHECK_SECONDS = 1.0
 
 
 class FreeSpace:
     """Looks at the file system of ``directory`` at most once a second."""
 
-    def __init__(self, directory: Path, clock: Clock, floor: int = FLOOR_BYTES) -> None:
+    def __init__(self, directory: Path, clock: Clock, *, min_free_mib: int) -> None:
         self._directory = directory
         self._clock = clock
-        self._floor = floor
+        self._floor = min_free_mib << 20
         self._checked_at = float("-inf")
         self._enough = True
 

@@ -32,6 +32,20 @@ def test_a_service_that_is_not_there_is_named_with_its_address(
     ]
 
 
+def test_another_service_at_the_address_is_told_apart_from_the_right_one(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IBS_NOTIFY_CONFIG_ADDRESS", cli.router.address)
+
+    result = cli("target", "list")
+
+    assert result.exit_code == 5
+    assert result.stderr.splitlines() == [
+        f"error: what answers at {cli.router.address} is not Config, or of another release",
+        "advice: see what listens there, or set IBS_NOTIFY_CONFIG_ADDRESS",
+    ]
+
+
 def test_a_fault_of_a_service_has_exit_code_70(cli: Cli) -> None:
     cli.config.answers["ListTargets"] = Internal(Reason.INTERNAL, "the service failed")
 
@@ -73,7 +87,11 @@ def test_an_interruption_has_exit_code_130(cli: Cli, monkeypatch: pytest.MonkeyP
 
 
 def test_control_c_while_waiting_for_a_service_has_exit_code_130() -> None:
-    program = "from ibs_notify.cli.__main__ import main; main()"
+    # A test run in the background hands down that SIGINT is ignored.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from ibs_notify.cli.__main__ import main; main()"
+    )
     running = subprocess.Popen(
         [sys.executable, "-c", program, "notification", "emit", "--stdin", "-o", "json"],
         stdin=subprocess.PIPE,
