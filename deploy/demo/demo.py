@@ -26,7 +26,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import report
-from plan import CHAT_AUTHORIZATION, Event, Expected, Files, chat_key, commands
+from plan import (
+    CHAT_AUTHORIZATION,
+    TARGET_TEST,
+    Event,
+    Expected,
+    Files,
+    chat_key,
+    commands,
+)
 from rich.console import Console
 from sinks import MailSink, WebhookSink
 
@@ -75,10 +83,10 @@ class Installation:
             raise DemoFailed(f"{shlex.join(arguments)} ended with {process.returncode}:\n{told}")
         return output.decode()
 
-    async def type(self, arguments: Sequence[str]) -> None:
-        """Run a command as a user would, and show it."""
+    async def type(self, arguments: Sequence[str]) -> str:
+        """Run a command as a user would, and show it; its output."""
         report.command(self.console, arguments, f"{self.environment['IBS_NOTIFY_HOME']}/files/")
-        await self.cli(*arguments)
+        return await self.cli(*arguments)
 
     async def ledger(self) -> dict[str, Any]:
         """What ``ledger verify`` says, for programs."""
@@ -235,10 +243,11 @@ async def demo(home: Path, console: Console) -> int:
         running = await stack.enter_async_context(installation(home, console))
 
         report.title(
-            console, "The recommended groups, each line typed after ironcore-backup notification"
+            console, "The recommended groups and one more, typed after ironcore-backup notification"
         )
         for arguments in commands(mail.port, web.url, Files.write(home / "files")):
             await running.type(arguments)
+        report.tested(console, await running.type(TARGET_TEST), web.sms.pop())
 
         report.title(console, "A backup night, 22:00 to 06:00")
         report.night(console, night)

@@ -1,7 +1,8 @@
 """The demo's targets and groups, as commands, and what each sink must then receive.
 
-The groups are those that the product page recommends. Beside each rule stands the same condition
-in Python, so that what arrives is compared with something that the rule language did not make.
+The groups are those that the product page recommends, and one that is attached to a datastore.
+Beside each rule stands the same condition in Python, so that what arrives is compared with
+something that the rule language did not make.
 """
 
 from __future__ import annotations
@@ -18,7 +19,12 @@ Event = Mapping[str, str]
 """A line of night.jsonl."""
 
 OPS, COMPLIANCE, SPONSOR = "ops@example.com", "compliance@example.com", "sponsor@example.com"
+OFFSITE = "offsite@example.com"
+ATTACHED = "ibs-offsite:"
+"""The datastore that is attached to ``offsite-team``, which hears of nothing else."""
 PHONE = "+49 170 0000000"
+TARGET_TEST = ("target", "test", "sms-gateway")
+"""Is the way to the gateway right? One real attempt."""
 CHAT_AUTHORIZATION = "Bearer demo-chat"
 PUBLIC_URL = "https://ibs.example.com"
 
@@ -68,6 +74,7 @@ GROUPS = {
     "on-call": "Whoever has the phone tonight",
     "compliance": "Permissions, keys and verification results",
     "executive-sponsor": "Only what endangers the service",
+    "offsite-team": "Keepers of the second datastore",
 }
 
 _OPERATIONS = ("backup", "restore", "sync", "verify", "datastore", "system")
@@ -94,6 +101,10 @@ def _critical(event: Event) -> bool:
     return severity_of(event) == "critical"
 
 
+def _urgent_offsite(event: Event) -> bool:
+    return _urgent(event) and event.get("resource", "").startswith(ATTACHED)
+
+
 _OPERATIONAL = f"source in ({', '.join(_OPERATIONS)})"
 _AUDITED = "source in (config, verify)"
 SUBSCRIPTIONS: Sequence[Subscription] = (
@@ -105,6 +116,7 @@ SUBSCRIPTIONS: Sequence[Subscription] = (
     Subscription("compliance", "ops-smtp", _AUDITED, _audited, COMPLIANCE),
     Subscription("compliance", "metrics-influx", _AUDITED, _audited),
     Subscription("executive-sponsor", "ops-smtp", "severity = critical", _critical, SPONSOR),
+    Subscription("offsite-team", "ops-smtp", "severity >= error", _urgent_offsite, OFFSITE),
 )
 
 
@@ -129,6 +141,7 @@ def commands(smtp_port: int, http_url: str, files: Files) -> list[list[str]]:
         *(["target", "create", "--name", name, *flags] for name, flags in targets.items()),
         *(["group", "create", "--name", n, "--description", text] for n, text in GROUPS.items()),
         *(_add(each) for each in SUBSCRIPTIONS),
+        ["group", "attach", "--group", "offsite-team", "--resource", ATTACHED],
     ]
 
 

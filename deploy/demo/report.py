@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from plan import COMPLIANCE, OPS, SPONSOR, Event, Expected, severity_of
+from plan import COMPLIANCE, OFFSITE, OPS, SPONSOR, Event, Expected, severity_of
 from rich.console import Console
 from rich.markup import escape
-from sinks import Mail, MailSink, WebhookSink
+from sinks import Mail, MailSink, Post, WebhookSink
 
 SEVERITIES = ("info", "notice", "warning", "error", "critical")
 _COLOURS = dict(zip(SEVERITIES, ("dim", "blue", "yellow", "red", "bold red"), strict=True))
@@ -36,6 +36,13 @@ def command(console: Console, arguments: Sequence[str], files: str) -> None:
     _say(console, shlex.join(arguments).replace(files, ""), hanging="      ")
 
 
+def tested(console: Console, output: str, post: Post) -> None:
+    """What ``target test`` said, and what its one real attempt brought."""
+    for line in output.splitlines():
+        console.print(f"    {escape(line)}", highlight=False, no_wrap=True, overflow="ellipsis")
+    console.print(f"    the gateway received: {escape(str(post.fields['text']))}")
+
+
 def night(console: Console, events: Sequence[Event]) -> None:
     """What is about to be emitted."""
     sources = Counter(event["type"].partition(".")[0] for event in events)
@@ -56,7 +63,7 @@ def arrivals(console: Console, mail: MailSink, web: WebhookSink, expected: Expec
     """What each sink received, in numbers and by example."""
     inboxes = [
         (address, [_mail(each) for each in mail.of(address)], "mail")
-        for address in (OPS, COMPLIANCE, SPONSOR)
+        for address in (OPS, COMPLIANCE, SPONSOR, OFFSITE)
     ]
     chat = [(str(each.fields["severity"]), str(each.fields["subject"])) for each in web.chat]
     sms = [_sms(str(each.fields["text"])) for each in web.sms]

@@ -105,7 +105,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
 def _read(file: Path, *, required: bool) -> dict[str, str]:
     try:
         return {str(k): str(v) for k, v in tomllib.loads(file.read_text()).items()}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if required:
             raise InvalidArgument(
                 Reason.FIELD_INVALID, f"there is no settings file {file}"

@@ -6,14 +6,17 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.config import FakeClock
 from tests.support.router import (
     NOWHERE,
     OPERATIONS,
     PATIENCE_SECONDS,
     FakeConfig,
+    Watched,
     fake_config,
     group,
     items,
@@ -22,6 +25,7 @@ from tests.support.router import (
     webhook,
 )
 
+from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.group import Frequency, Scope
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.snapshot import watcher as watcher_module
@@ -50,6 +54,30 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "snapshot.pb"
 
 
+class Heard(Watched, logging.Handler):
+    """What the watcher logs, from debug on."""
+
+    def __init__(self) -> None:
+        Watched.__init__(self)
+        logging.Handler.__init__(self)
+        self.levels: list[int] = []
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.levels.append(record.levelno)
+        self.texts.append(record.getMessage())
+        self.moved()
+
+
+@pytest.fixture
+async def heard(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Heard]:
+    heard = Heard()
+    watcher_module.log.addHandler(heard)
+    with caplog.at_level(logging.DEBUG, watcher_module.log.name):
+        yield heard
+    watcher_module.log.removeHandler(heard)
+
+
 class Following:
     """A running watcher, and every snapshot that it published."""
 
@@ -65,10 +93,11 @@ class Following:
 
 @asynccontextmanager
 async def following(
-    address: str, path: Path, *, include_secrets: bool = False
+    address: str, path: Path, *, include_secrets: bool = False, clock: Clock | None = None
 ) -> AsyncIterator[Following]:
     async with open_channel(address) as channel:
-        found = Following(ConfigWatcher(channel, path, include_secrets=include_secrets))
+        watcher = ConfigWatcher(channel, path, include_secrets=include_secrets, clock=clock)
+        found = Following(watcher)
         task = asyncio.create_task(found.watcher.run())
         yield found
         task.cancel()
@@ -224,6 +253,34 @@ async def test_what_is_on_disk_is_in_force_while_config_is_down(
         kept = await found.revision(1)
     assert kept == first
     assert found.seen == [kept]
+
+
+async def test_config_may_be_seconds_later_than_its_watcher_without_a_warning(
+    path: Path, heard: Heard
+) -> None:
+    clock = FakeClock()
+    async with following(NOWHERE, path, clock=clock):
+        await heard.until(lambda: heard.levels == [logging.DEBUG] * 2)
+        clock.pass_time(timedelta(seconds=watcher_module.QUIET_SECONDS))
+        await heard.until(lambda: logging.WARNING in heard.levels)
+        tries = len(heard.levels)
+        await heard.until(lambda: len(heard.levels) > tries + 1)
+        assert heard.levels.count(logging.WARNING) == 1
+        clock.pass_time(timedelta(seconds=watcher_module.REMINDER_SECONDS))
+        await heard.until(lambda: heard.levels.count(logging.WARNING) == 2)
+
+
+async def test_a_loss_is_told_at_once_and_so_is_its_end(
+    config: FakeConfig, path: Path, heard: Heard
+) -> None:
+    async with followed(config, path) as found:
+        await found.revision(0)
+        config.cut()
+        await heard.until(lambda: "the watch of the configuration goes on" in heard.texts)
+    assert [text for text in heard.texts if "cannot" in text] == [
+        "the configuration cannot be watched: cut on purpose"
+    ]
+    assert heard.levels.count(logging.WARNING) == 1
 
 
 async def test_the_file_on_disk_is_for_its_owner_only(config: FakeConfig, path: Path) -> None:

@@ -65,6 +65,12 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, named: st
         load(written(tmp_path, text))
 
 
+def test_a_home_that_is_no_directory_has_no_settings_file(tmp_path: Path) -> None:
+    file = tmp_path / "home"
+    file.touch()
+    assert load({"IBS_NOTIFY_HOME": str(file)}).home == file
+
+
 def test_an_unknown_variable_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match=r"unknown setting: port .*config_address"):
         load({**written(tmp_path, ""), "IBS_NOTIFY_PORT": "1"})
@@ -73,6 +79,26 @@ def test_an_unknown_variable_is_an_error_that_lists_the_known_ones(tmp_path: Pat
 def test_a_missing_file_that_was_asked_for_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="there is no settings file"):
         load({"IBS_NOTIFY_SETTINGS": str(tmp_path / "none.toml")})
+
+
+def test_a_change_is_by_the_user_of_the_settings_else_by_the_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "bob")
+    assert Settings(user="alice").caller == "alice"
+    assert Settings().caller == "bob"
+
+
+@pytest.mark.parametrize("error", [KeyError, OSError])
+def test_a_user_without_an_account_is_named_by_number(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def nobody() -> str:
+        raise error
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    monkeypatch.setattr("os.getuid", lambda: 10001)
+    assert Settings().caller == "uid-10001"
 
 
 def test_each_service_has_a_database_of_its_own_in_the_home() -> None:

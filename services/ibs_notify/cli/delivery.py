@@ -121,6 +121,8 @@ def show(delivery_id: str, output: str) -> None:
 def retry(ids: tuple[str, ...], dry_run: bool, yes: bool, output: str, **flags: Any) -> None:
     """Send dead and cancelled deliveries again, and those that wait for a retry now.
 
+    Not those whose target is disabled or paused, or that have no recipient: see to that first.
+
     \b
     Examples:
       ironcore-backup notification delivery retry 3f9a1c0b52d7
@@ -135,7 +137,8 @@ def retry(ids: tuple[str, ...], dry_run: bool, yes: bool, output: str, **flags: 
             method = session.delivery.RetryDeliveries
             return session.call(method, request, timeout=LONG_CALL_SECONDS).count
 
-        _apply("retried", apply, dry_run=dry_run, yes=yes, output=output)
+        why_none = " (what a disabled or paused target, or mail to nobody, holds back cannot)"
+        _apply("retried", apply, dry_run=dry_run, yes=yes, output=output, why_none=why_none)
 
 
 @delivery.command("cancel")
@@ -184,7 +187,15 @@ def _chosen(
     return chosen
 
 
-def _apply(done: str, apply: Callable[..., int], *, dry_run: bool, yes: bool, output: str) -> None:
+def _apply(
+    done: str,
+    apply: Callable[..., int],
+    *,
+    dry_run: bool,
+    yes: bool,
+    output: str,
+    why_none: str = "",
+) -> None:
     count = apply(only_count=True)
     if not dry_run and count:
         if count > 1 and not yes:
@@ -194,7 +205,7 @@ def _apply(done: str, apply: Callable[..., int], *, dry_run: bool, yes: bool, ou
         print_document({"count": count, "dry_run": dry_run}, output)
         return
     if not count:
-        click.echo(f"nothing that can be {done} now matches")
+        click.echo(f"nothing that can be {done} now matches{why_none}")
         return
     things = "1 delivery" if count == 1 else f"{count:,} deliveries"
     click.echo(f"{things} would be {done}" if dry_run else f"{things} {done}")

@@ -18,6 +18,7 @@ from ibs_notify.cli.output import document, output_option, print_document, warn_
 from ibs_notify.cli.params import duration, pair, time
 from ibs_notify.cli.session import Session
 from ibs_notify.domain.clock import SystemClock
+from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.event_json import event_from_json
 from ironcore.notification.v1 import event_pb2
@@ -71,7 +72,11 @@ _TEXTS = (
 @click.option("--event-id", help="The same id again is the same event: safe to repeat.")
 @click.option("--file", type=click.Path(), help="A file with the event as JSON; flags win.")
 @click.option("--stdin", is_flag=True, help="One JSON event a line, from standard input.")
-@click.option("--wait", is_flag=True, help="Follow its deliveries; exit code 1 where one is dead.")
+@click.option(
+    "--wait",
+    is_flag=True,
+    help="Follow its deliveries; exit code 1 where one is dead or waits for you.",
+)
 @click.option(
     "--timeout", type=duration, default="60s", show_default=True, help="How long --wait waits."
 )
@@ -99,7 +104,7 @@ def emit(
         with Session() as session:
             refused = emit_lines(session, sys.stdin.buffer, output)
         sys.exit(Exit.REFUSED if refused else Exit.OK)
-    event = event_from_json(read_text(file, "--file")) if file else event_pb2.Event()
+    event = _event_of(file) if file else event_pb2.Event()
     _apply(event, flags)
     if not file and not event.type:
         raise click.UsageError("what happened? Give --type, --file or --stdin")
@@ -113,6 +118,15 @@ def emit(
         settled = not wait or follow(session, answer.event_id, timeout, SystemClock())
     if not settled:
         sys.exit(Exit.NOT_SO)
+
+
+def _event_of(file: str) -> event_pb2.Event:
+    try:
+        return event_from_json(read_text(file, "--file"))
+    except InvalidArgument as error:
+        if error.violations:
+            raise
+        raise InvalidArgument(error.reason, f"{file}: {error.message}") from None
 
 
 def _apply(event: event_pb2.Event, flags: dict[str, Any]) -> None:

@@ -24,16 +24,24 @@ _SETTLED = (
     delivery_pb2.DELIVERY_STATE_DEAD,
     delivery_pb2.DELIVERY_STATE_CANCELLED,
 )
+# A newer configuration is on its way: this ends by itself, other waits end when somebody acts.
+_SHORT_WAIT = "CONFIG_BEHIND"
+# Metric servers record, they do not notify: nobody is left untold.
+_ONLY_RECORDED = "TRANSPORT_NOT_AVAILABLE"
 
 
 def follow(session: Session, event_id: str, timeout: timedelta, clock: Clock) -> bool:
-    """Wait until every delivery of the event is settled, print each; whether all went well."""
+    """Wait until every delivery of the event is settled, print each; whether all went well.
+
+    One that waits for somebody to act (its target is disabled, it has no recipient) is settled
+    too, but not well.
+    """
     end = clock.monotonic() + timeout.total_seconds()
     while True:
         record = session.call(session.router.GetEvent, pb.GetEventRequest(event_id=event_id)).event
         found = deliveries_of(session, event_id)
         settled = _all_handed_off(record, found) and all(
-            each.state in _SETTLED for each in found.values()
+            each.state in _SETTLED or _waits(each) for each in found.values()
         )
         if settled or clock.monotonic() >= end:
             break
@@ -42,11 +50,20 @@ def follow(session: Session, event_id: str, timeout: timedelta, clock: Clock) ->
         click.echo(harmless(f"  {each.target} via {each.group}: {outcome(each)}"))
     if not settled:
         warn(f"not everything is settled after {timeout.total_seconds():.0f} s")
-    dead = any(
-        each.state in (delivery_pb2.DELIVERY_STATE_DEAD, delivery_pb2.DELIVERY_STATE_CANCELLED)
-        for each in found.values()
+    return settled and not any(_ended_badly(each) for each in found.values())
+
+
+def _waits(each: delivery_pb2.Delivery) -> bool:
+    return each.state == delivery_pb2.DELIVERY_STATE_WAITING and each.reason != _SHORT_WAIT
+
+
+def _ended_badly(each: delivery_pb2.Delivery) -> bool:
+    if _waits(each):
+        return each.reason != _ONLY_RECORDED
+    return each.state in (
+        delivery_pb2.DELIVERY_STATE_DEAD,
+        delivery_pb2.DELIVERY_STATE_CANCELLED,
     )
-    return settled and not dead
 
 
 def _all_handed_off(record: pb.EventRecord, found: dict[str, delivery_pb2.Delivery]) -> bool:

@@ -18,7 +18,7 @@ from ibs_notify.cli.session import Session
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1 import group_pb2
 
-_NAME = Slot("name", ["--name"], group_names)
+_NAME = Slot("name", ["--name"], group_names, of="group")
 _GROUP = Slot("group", ["--group", "--name"], group_names)
 
 

@@ -92,12 +92,17 @@ def pair(text: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A name that a command takes as an argument or by any of ``flags``."""
+    """A name that a command takes as an argument or by any of ``flags``; ``of`` what it is one."""
 
     parameter: str
     flags: Sequence[str]
     completer: Completer
+    of: str = ""
     required: bool = True
+
+    @property
+    def whose(self) -> str:
+        return f"{self.of or self.parameter}'s"
 
     @property
     def metavar(self) -> str:
@@ -126,7 +131,7 @@ def names(*slots: Slot) -> Callable[[Command], Command]:
                 f"{slot.parameter}_flag",
                 metavar="NAME",
                 shell_complete=slot.completer,
-                help=f"The {slot.parameter}'s name; it may also be given as an argument.",
+                help=f"The {slot.whose} name; it may also be given as an argument.",
             )(wrapped)
         metavar = " ".join(slot.metavar for slot in slots)
         wrapped = click.argument("arguments", nargs=-1, metavar=metavar, shell_complete=complete)(

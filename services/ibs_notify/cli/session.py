@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -113,9 +112,15 @@ class Session:
         service = self._service_of(method)
         if not by_transport or service is None:
             return from_rpc_error(error)
+        address = self.settings.address(service)
+        if code is grpc.StatusCode.UNIMPLEMENTED:
+            return Unavailable(
+                Reason.SERVICE_UNREACHABLE,
+                f"what answers at {address} is not {service.capitalize()}, or of another release",
+                advice=f"see what listens there, or set IBS_NOTIFY_{service.upper()}_ADDRESS",
+            )
         if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
             return from_rpc_error(error)
-        address = self.settings.address(service)
         late = code is grpc.StatusCode.DEADLINE_EXCEEDED
         problem = "does not answer in time" if late else "cannot be reached"
         return Unavailable(
@@ -126,9 +131,5 @@ class Session:
 
 
 def _caller(loaded: settings.Settings) -> str:
-    try:
-        name = loaded.caller
-    except (KeyError, OSError):
-        # A container's user often has no account.
-        name = f"uid-{os.getuid()}"
-    return name.encode("ascii", "backslashreplace").decode()
+    # Metadata is ASCII.
+    return loaded.caller.encode("ascii", "backslashreplace").decode()

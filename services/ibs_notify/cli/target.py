@@ -11,17 +11,23 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from ibs_notify.cli.changed import report_change
 from ibs_notify.cli.complete import target_names
 from ibs_notify.cli.errors import Exit
-from ibs_notify.cli.output import document, output_option, print_document, warn_all
+from ibs_notify.cli.output import document, output_option, print_document, warn, warn_all
 from ibs_notify.cli.params import Slot, names, no_wait_option
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
 from ibs_notify.cli.target_flags import KINDS, TYPES, Given, target_flags
-from ibs_notify.cli.target_view import show_status, show_target, show_targets, show_test
+from ibs_notify.cli.target_view import (
+    resumed_line,
+    show_status,
+    show_target,
+    show_targets,
+    show_test,
+)
 from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1 import delivery_service_pb2, target_pb2
 
-_NAME = Slot("name", ["--name"], target_names)
-_DRAFT_NAME = Slot("name", ["--name"], target_names, required=False)
+_NAME = Slot("name", ["--name"], target_names, of="target")
+_DRAFT_NAME = Slot("name", ["--name"], target_names, of="target", required=False)
 
 
 @click.group("target")
@@ -225,6 +231,32 @@ def disable(name: str, no_wait: bool) -> None:
       ironcore-backup notification target disable chat-ops
     """
     _set_disabled(name, disabled=True, wait=not no_wait)
+
+
+@target.command("resume")
+@names(_NAME)
+@output_option
+def resume(name: str, output: str) -> None:
+    """Send to a target again that paused itself: its endpoint had said that it is gone (410).
+
+    What waited is sent now. A target that an administrator disabled needs target enable.
+
+    \b
+    Example:
+      ironcore-backup notification target resume chat-ops
+    """
+    with Session() as session:
+        found = session.call(session.config.GetTarget, pb.GetTargetRequest(name=name)).target
+        asked = delivery_service_pb2.GetTargetStatusRequest(target_uid=found.uid)
+        paused = session.call(session.delivery.GetTargetStatus, asked).paused_reason
+        request = delivery_service_pb2.ResumeTargetRequest(target_uid=found.uid)
+        answer = session.call(session.delivery.ResumeTarget, request)
+    if output == "table":
+        click.echo(resumed_line(name, answer.count) if paused else f"target {name} was not paused")
+    else:
+        print_document({"was_paused": bool(paused), **document(answer)}, output)
+    if found.disabled:
+        warn(f"target {name} is disabled: what waits goes on waiting until target enable {name}")
 
 
 def _set_disabled(name: str, *, disabled: bool, wait: bool) -> None:

@@ -54,7 +54,9 @@ def show_status(status: delivery_service_pb2.GetTargetStatusResponse) -> None:
     failure = moment(status.last_failure_time)
     paused = ""
     if status.paused_reason:
-        paused = f"{status.paused_reason} since {moment(status.paused_time)}"
+        since = moment(status.paused_time)
+        paused = f"{status.paused_reason} since {since}; target resume sends to it again"
+    click.echo()
     print_fields(
         {
             "Deliveries": f"{status.open_count} open, {status.delivered_count} delivered, "
@@ -65,6 +67,14 @@ def show_status(status: delivery_service_pb2.GetTargetStatusResponse) -> None:
             "Paused": paused,
         }
     )
+
+
+def resumed_line(name: str, waited: int) -> str:
+    """What became of a paused target, and of the deliveries that had waited for it."""
+    if not waited:
+        return f"resumed target {name}; nothing had waited for it"
+    things = "1 delivery that had waited" if waited == 1 else f"{waited:,} that had waited"
+    return f"resumed target {name}; sent now: {things}"
 
 
 def show_test(answer: config_service_pb2.ConfigServiceTestTargetResponse) -> None:

@@ -65,6 +65,13 @@ def _listening(service: ServiceName, address: str) -> socket.socket:
     except OSError as error:
         raise FailedPrecondition(
             Reason.STORAGE_UNAVAILABLE,
-            f"{service} cannot listen on {address}: {error.strerror or error}",
+            f"{service} cannot listen on {address}: {_reason(error)}",
             advice=f"set {setting} to a free address, or stop what listens there",
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    # `socket` adds the address to the text of a refused bind; the message has it already.
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)

@@ -11,7 +11,9 @@ from pathlib import Path
 import grpc
 from google.protobuf.message import DecodeError
 
+from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.domain.errors import NotificationError, OutOfRange
+from ibs_notify.rpc.channel import SEEN_KEY
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.snapshot.state import WatchedState
@@ -22,6 +24,10 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+QUIET_SECONDS = 3.0
+"""Services start in any order: for so long after the start, nobody is told that Config is away."""
+REMINDER_SECONDS = 60.0
+"""An outage is told when it begins, and again after each of these."""
 
 
 class ConfigWatcher:
@@ -30,7 +36,14 @@ class ConfigWatcher:
     ``path`` is where it is kept between starts; it holds ciphertexts at most.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, path: Path, *, include_secrets: bool) -> None:
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        path: Path,
+        *,
+        include_secrets: bool,
+        clock: Clock | None = None,
+    ) -> None:
         self._stub = ConfigServiceStub(channel)
         self._path = path
         self._include_secrets = include_secrets
@@ -39,6 +52,9 @@ class ConfigWatcher:
         self._resume_token = ""
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._changed = asyncio.Event()
+        self._clock = clock or SystemClock()
+        self._next_warning = 0.0
+        self._lost = False
         self.current: Snapshot | None = None
 
     def on_change(self, listener: Callable[[Snapshot], None]) -> None:
@@ -55,13 +71,15 @@ class ConfigWatcher:
         """Load what is on disk, then follow Config until cancelled."""
         self._load()
         pause = FIRST_PAUSE_SECONDS
+        self._next_warning = self._clock.monotonic() + QUIET_SECONDS
         while True:
             try:
                 async for revision in self._follow():
                     pause = FIRST_PAUSE_SECONDS
+                    self._in_touch()
                     self._swap(revision)
             except grpc.aio.AioRpcError as error:
-                self._log_loss(from_rpc_error(error))
+                self._out_of_touch(from_rpc_error(error))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
@@ -72,7 +90,10 @@ class ConfigWatcher:
         request = pb.WatchConfigRequest(
             resume_token=self._resume_token, include_secrets=self._include_secrets
         )
-        async for item in self._stub.WatchConfig(request):
+        # A Config whose database was restored then gives no number twice.
+        seen = self.current.revision if self.current is not None else 0
+        call = self._stub.WatchConfig(request, metadata=((SEEN_KEY, str(seen)),))
+        async for item in call:
             if item.WhichOneof("item") != "current":
                 items.append(item)
                 continue
@@ -127,10 +148,19 @@ class ConfigWatcher:
         self._publish()
         log.info("configuration revision %d is in force, from disk", kept.revision)
 
-    def _log_loss(self, error: NotificationError) -> None:
+    def _in_touch(self) -> None:
+        if self._lost:
+            log.info("the watch of the configuration goes on")
+        self._lost, self._next_warning = False, 0.0
+
+    def _out_of_touch(self, error: NotificationError) -> None:
         if isinstance(error, OutOfRange):
             self._resume_token = ""
-        log.warning("the watch of the configuration ended: %s", error.message)
+        level, now = logging.DEBUG, self._clock.monotonic()
+        if now >= self._next_warning:
+            level, self._lost = logging.WARNING, True
+            self._next_warning = now + REMINDER_SECONDS
+        log.log(level, "the configuration cannot be watched: %s", error.message)
 
 
 def _write_durably(path: Path, content: bytes) -> None:

@@ -40,6 +40,18 @@ def _answer_each(request: Any) -> pb.EmitBatchResponse:
     )
 
 
+def _delivery(cli: Cli, state: delivery_pb2.DeliveryState.ValueType, reason: str = "") -> None:
+    """The event's only delivery."""
+    record = pb.EventRecord(dispositions=[HANDED_OFF])
+    cli.router.answers["GetEvent"] = pb.GetEventResponse(event=record)
+    delivery = delivery_pb2.Delivery(
+        delivery_id="d" * 32, target="ops-smtp", group="ops-team", state=state, reason=reason
+    )
+    cli.delivery.answers["ListDeliveries"] = delivery_service_pb2.ListDeliveriesResponse(
+        deliveries=[delivery]
+    )
+
+
 def test_an_event_is_made_of_flags(cli: Cli) -> None:
     result = cli(
         "emit",
@@ -97,6 +109,16 @@ def test_flags_win_over_the_file(cli: Cli, tmp_path: Path) -> None:
     event = cli.router.received("Emit")[0].event
     assert (event.type, event.subject) == ("backup.failed", "new")
     assert event.severity == event_pb2.SEVERITY_CRITICAL
+
+
+def test_a_file_that_is_no_json_is_named(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    path.write_text('{"type": "backup.failed",}')
+
+    result = cli("emit", "--file", str(path))
+
+    assert result.exit_code == 4
+    assert result.stderr.startswith(f"error: {path}: not JSON: ")
 
 
 def test_an_event_without_a_type_is_a_usage_error(cli: Cli) -> None:
@@ -191,19 +213,36 @@ def test_standard_input_takes_no_flags_of_an_event(cli: Cli) -> None:
 def test_wait_follows_the_deliveries_to_their_end(
     cli: Cli, state: delivery_pb2.DeliveryState.ValueType, code: int
 ) -> None:
-    record = pb.EventRecord(dispositions=[HANDED_OFF])
-    cli.router.answers["GetEvent"] = pb.GetEventResponse(event=record)
-    delivery = delivery_pb2.Delivery(
-        delivery_id="d" * 32, target="ops-smtp", group="ops-team", state=state
-    )
-    cli.delivery.answers["ListDeliveries"] = delivery_service_pb2.ListDeliveriesResponse(
-        deliveries=[delivery]
-    )
+    _delivery(cli, state)
 
     result = cli("emit", "--type", "a.b", "--wait")
 
     assert result.exit_code == code
     assert "  ops-smtp via ops-team: " in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [("TARGET_DISABLED", 1), ("NO_RECIPIENTS", 1), ("TRANSPORT_NOT_AVAILABLE", 0)],
+)
+def test_wait_does_not_wait_for_what_somebody_must_mend_first(
+    cli: Cli, reason: str, code: int
+) -> None:
+    _delivery(cli, delivery_pb2.DELIVERY_STATE_WAITING, reason)
+
+    result = cli("emit", "--type", "a.b", "--wait")
+
+    assert (result.exit_code, result.stderr) == (code, "")
+    assert f"  ops-smtp via ops-team: waiting ({reason})" in result.stdout
+
+
+def test_wait_waits_for_a_configuration_that_is_on_its_way(cli: Cli) -> None:
+    _delivery(cli, delivery_pb2.DELIVERY_STATE_WAITING, "CONFIG_BEHIND")
+
+    result = cli("emit", "--type", "a.b", "--wait", "--timeout", "0")
+
+    assert result.exit_code == 1
+    assert "not everything is settled" in result.stderr
 
 
 def test_wait_gives_up_in_time(cli: Cli) -> None:

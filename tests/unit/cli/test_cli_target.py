@@ -24,6 +24,10 @@ from ironcore.notification.v1 import delivery_service_pb2, target_pb2
 
 SMTP = ["target", "create", "--name", "ops-smtp", "--type", "smtp", "--server", "smtp.example.com"]
 
+PAUSED = delivery_service_pb2.GetTargetStatusResponse(
+    paused_reason="HTTP_GONE", paused_time=Timestamp(seconds=1_800_000_000)
+)
+
 
 def _created(request: Any) -> pb.CreateTargetResponse:
     target = request.target
@@ -337,6 +341,56 @@ def test_show_tells_the_last_result_and_never_a_secret(cli: Cli) -> None:
 
     assert "0 open, 0 delivered, 3 dead" in result.stdout
     assert "2027-01-15 08:00:00Z 401 nope" in result.stdout
+
+
+def test_show_tells_a_pause_and_how_it_ends(cli: Cli) -> None:
+    cli.delivery.answers["GetTargetStatus"] = PAUSED
+
+    result = cli("target", "show", "chat-ops")
+
+    assert "HTTP_GONE since 2027-01-15 08:00:00Z; target resume sends to it again" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("waited", "told"),
+    [
+        (0, "resumed target chat-ops; nothing had waited for it\n"),
+        (1, "resumed target chat-ops; sent now: 1 delivery that had waited\n"),
+        (1200, "resumed target chat-ops; sent now: 1,200 that had waited\n"),
+    ],
+)
+def test_a_paused_target_is_resumed_by_its_uid(cli: Cli, waited: int, told: str) -> None:
+    target = target_pb2.Target(name="chat-ops", uid="t1")
+    cli.config.answers["GetTarget"] = pb.GetTargetResponse(target=target)
+    cli.delivery.answers["GetTargetStatus"] = PAUSED
+    cli.delivery.answers["ResumeTarget"] = delivery_service_pb2.ResumeTargetResponse(count=waited)
+
+    result = cli("target", "resume", "chat-ops")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, told, "")
+    assert cli.delivery.received("ResumeTarget")[0].target_uid == "t1"
+
+
+def test_resume_says_that_a_target_was_not_paused(cli: Cli) -> None:
+    assert cli("target", "resume", "chat-ops").stdout == "target chat-ops was not paused\n"
+
+    document = json.loads(cli("target", "resume", "chat-ops", "-o", "json").stdout)
+    assert document == {"was_paused": False, "count": "0"}
+
+
+def test_resume_warns_that_a_disabled_target_goes_on_waiting(cli: Cli) -> None:
+    target = target_pb2.Target(name="chat-ops", disabled=True)
+    cli.config.answers["GetTarget"] = pb.GetTargetResponse(target=target)
+    cli.delivery.answers["GetTargetStatus"] = PAUSED
+
+    assert "target enable chat-ops" in cli("target", "resume", "chat-ops").stderr
+
+
+def test_an_unknown_target_cannot_be_resumed(cli: Cli) -> None:
+    cli.config.answers["GetTarget"] = NotFound(Reason.TARGET_NOT_FOUND, "no such target")
+
+    assert cli("target", "resume", "x").exit_code == 3
+    assert cli.delivery.calls == []
 
 
 def test_show_works_without_delivery(cli: Cli) -> None:

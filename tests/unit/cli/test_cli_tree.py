@@ -45,7 +45,7 @@ def test_the_help_of_every_command_has_an_example_of_that_command(path: tuple[st
 
 def test_the_tree_has_every_command_of_the_issue() -> None:
     nouns = {
-        "target": "create update list show delete test enable disable",
+        "target": "create update list show delete test enable disable resume",
         "group": "create update list show delete attach detach",
         "settings": "show update",
         "rule": "check",
@@ -63,6 +63,13 @@ def test_the_tree_has_every_command_of_the_issue() -> None:
     wanted |= {("notification", noun) for noun in ("emit", "status", "completion")}
 
     assert wanted <= set(PATHS)
+
+
+@pytest.mark.parametrize(("noun", "verb"), [("target", "show"), ("group", "update")])
+def test_the_help_says_whose_name_is_wanted(noun: str, verb: str) -> None:
+    output = CliRunner().invoke(root, ["notification", noun, verb, "--help"]).output
+
+    assert f"The {noun}'s name" in output
 
 
 @pytest.mark.parametrize("arguments", [[], ["notification"]])
