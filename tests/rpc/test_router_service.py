@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,6 @@ from ibs_notify.router.app import SERVICE
 from ibs_notify.rpc.status import ERROR_DOMAIN
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot import watcher as watcher_module
-from ibs_notify.store import free_space
 from ironcore.notification.v1 import config_service_pb2, disposition_pb2, event_pb2
 from ironcore.notification.v1 import error_reason_pb2 as reasons
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -670,11 +670,10 @@ def info_of(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
 
 
 async def test_a_disk_that_is_nearly_full_refuses_new_events_with_a_time_to_retry(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
 ) -> None:
-    # More than any disk has.
-    monkeypatch.setattr(free_space.FreeSpace.__init__, "__defaults__", (1 << 62,))
-    async with running_router(settings) as router:
+    more_than_any_disk_has = replace(settings, min_free_mib=1 << 42)
+    async with running_router(more_than_any_disk_has) as router:
         await in_force(router.stub, 1)
         error = await refusal(router.stub.Emit(pb.EmitRequest(event=event())))
         assert isinstance(error, errors.ResourceExhausted)

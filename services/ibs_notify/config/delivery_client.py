@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import grpc
 
 from ibs_notify.config.ports import TestResult
-from ibs_notify.domain.errors import NotFound, NotificationError, Reason, Unavailable
-from ibs_notify.rpc.status import from_rpc_error
+from ibs_notify.domain.errors import NotFound
+from ibs_notify.rpc.status import from_rpc_error, naming_service
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
 from ironcore.notification.v1.target_pb2 import SealedSecret, Target
@@ -31,7 +31,7 @@ class DeliveryClient:
             error = from_rpc_error(rpc_error)
             if isinstance(error, NotFound):
                 return 0
-            raise _named(error) from rpc_error
+            raise naming_service(error, "delivery") from rpc_error
         return response.open_count
 
     async def test_target(
@@ -41,16 +41,5 @@ class DeliveryClient:
         try:
             response = await self._stub.TestTarget(request, timeout=TEST_SECONDS)
         except grpc.aio.AioRpcError as rpc_error:
-            raise _named(from_rpc_error(rpc_error)) from rpc_error
+            raise naming_service(from_rpc_error(rpc_error), "delivery") from rpc_error
         return TestResult(response.ok, tuple(response.stages), response.summary)
-
-
-def _named(error: NotificationError) -> NotificationError:
-    """Say which service it is that cannot be reached."""
-    if error.reason is not Reason.SERVICE_UNREACHABLE:
-        return error
-    return Unavailable(
-        Reason.SERVICE_UNREACHABLE,
-        "the Delivery service cannot be reached",
-        advice="start it, or check IBS_NOTIFY_DELIVERY_ADDRESS",
-    )

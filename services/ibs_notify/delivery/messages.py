@@ -21,12 +21,14 @@ from ibs_notify.delivery.model import (
 from ibs_notify.delivery.transports.base import Stage
 from ibs_notify.domain import catalogue
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
-from ibs_notify.rpc.convert import moment_from_proto, moment_to_proto
+from ibs_notify.rpc.convert import is_moment, moment_from_proto, moment_to_proto
 from ironcore.notification.v1 import delivery_pb2, event_pb2, target_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
 MAX_HANDOFFS = 1000
 MAX_SUBJECT = 200
+MAX_FILTER_VALUES = 1000
+"""Of each field of a filter; a database takes so many thousands in all."""
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BOUNDS = (
@@ -81,14 +83,14 @@ def _handoff(message: pb.Handoff) -> Handoff:
     event = message.event
     return Handoff(
         delivery_id=message.delivery_id,
-        obligation_id=_line(message.obligation_id),
-        event_id=_line(event.event_id),
-        event_type=_line(event.type),
+        obligation_id=line(message.obligation_id),
+        event_id=line(event.event_id),
+        event_type=line(event.type),
         severity=event.severity or catalogue.default_severity(event.type).value,
-        subject=_line(event.subject)[:MAX_SUBJECT],
-        target_uid=_line(message.target_uid),
-        target=_line(message.target),
-        group=_line(message.group),
+        subject=line(event.subject)[:MAX_SUBJECT],
+        target_uid=line(message.target_uid),
+        target=line(message.target),
+        group=line(message.group),
         kind=_KINDS[message.kind],
         recipients=tuple(message.recipients),
         revision=message.revision,
@@ -101,27 +103,40 @@ def _handoff(message: pb.Handoff) -> Handoff:
     )
 
 
-def _line(text: str) -> str:
+def line(text: str) -> str:
     """One line for lists: control characters, NUL among them, become spaces."""
     return _CONTROL.sub(" ", text) if not text.isprintable() else text
 
 
 def filter_from_proto(message: delivery_pb2.DeliveryFilter) -> Filter:
-    """The filter; ``InvalidArgument`` names states that there are not."""
+    """The filter; ``InvalidArgument`` names every fault, states that there are not among them.
+
+    Texts are made one line, as those are that they are compared with.
+    """
     faults = [
         FieldViolation(f"filter.states[{index}]", f"no state has the number {number}")
         for index, number in enumerate(message.states)
         if number not in _STATES
     ]
+    faults += [
+        FieldViolation(f"filter.{name}", f"holds {count}, more than {MAX_FILTER_VALUES}")
+        for name in ("targets", "groups", "states", "reasons", "event_ids", "delivery_ids")
+        if (count := len(getattr(message, name))) > MAX_FILTER_VALUES
+    ]
+    faults += [
+        FieldViolation(f"filter.{name}", "is not between the years 1 and 9999")
+        for name in ("after", "before")
+        if not is_moment(getattr(message, name))
+    ]
     if faults:
         raise InvalidArgument.of(faults)
     return Filter(
-        targets=tuple(message.targets),
-        groups=tuple(message.groups),
+        targets=tuple(map(line, message.targets)),
+        groups=tuple(map(line, message.groups)),
         states=tuple(_STATES[number] for number in message.states),
-        reasons=tuple(message.reasons),
-        event_ids=tuple(message.event_ids),
-        delivery_ids=tuple(message.delivery_ids),
+        reasons=tuple(map(line, message.reasons)),
+        event_ids=tuple(map(line, message.event_ids)),
+        delivery_ids=tuple(map(line, message.delivery_ids)),
         after=moment_from_proto(message.after) if message.HasField("after") else None,
         before=moment_from_proto(message.before) if message.HasField("before") else None,
     )

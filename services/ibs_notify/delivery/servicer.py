@@ -23,7 +23,7 @@ from ibs_notify.domain.errors import (
 )
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.rpc.convert_config import target_from_proto
-from ibs_notify.rpc.paging import page_size, page_token, read_page_token
+from ibs_notify.rpc.paging import page_size, page_token, read_page_number, read_page_token
 from ibs_notify.snapshot.watcher import ConfigWatcher
 from ibs_notify.store.free_space import FreeSpace
 from ironcore.notification.v1 import delivery_service_pb2 as pb
@@ -84,11 +84,11 @@ class DeliveryServicer(DeliveryServiceServicer):
         self, request: pb.ListDeliveriesRequest, context: Context
     ) -> pb.ListDeliveriesResponse:
         size = page_size(request.page_size)
-        position = read_page_token("deliveries", request.page_token)
+        before_seq = read_page_number("deliveries", request.page_token)
         records = await self._use.listing.page(
             messages.filter_from_proto(request.filter),
             size=size + 1,
-            before_seq=int(position[0]) if position else None,
+            before_seq=before_seq,
         )
         page, more = records[:size], len(records) > size
         return pb.ListDeliveriesResponse(
@@ -99,7 +99,7 @@ class DeliveryServicer(DeliveryServiceServicer):
     async def GetDelivery(
         self, request: pb.GetDeliveryRequest, context: Context
     ) -> pb.GetDeliveryResponse:
-        record = await self._use.listing.find(request.delivery_id)
+        record = await self._use.listing.find(messages.line(request.delivery_id))
         return pb.GetDeliveryResponse(delivery=messages.delivery_to_proto(record))
 
     async def RetryDeliveries(
@@ -142,7 +142,9 @@ class DeliveryServicer(DeliveryServiceServicer):
     ) -> pb.ListObligationIdsResponse:
         size = page_size(request.page_size, MAX_IDS, MAX_IDS)
         position = read_page_token("obligation_ids", request.page_token)
-        ids = await self._use.listing.ids(size=size + 1, after=str(position[0]) if position else "")
+        ids = await self._use.listing.ids(
+            size=size + 1, after=messages.line(str(position[0])) if position else ""
+        )
         page, more = ids[:size], len(ids) > size
         return pb.ListObligationIdsResponse(
             ids=[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -17,6 +18,8 @@ from ibs_notify.delivery.model import Completion, State
 from ibs_notify.delivery.tables import DELIVERIES, TARGETS
 from ibs_notify.domain.clock import from_micros, to_micros
 from ibs_notify.store.upsert import insert_or_ignore
+
+log = logging.getLogger(__name__)
 
 _T = TARGETS.c
 _IS_THIS = _T.target_uid == sa.bindparam("uid")
@@ -109,6 +112,7 @@ def _summary(ends: Sequence[Completion]) -> dict[str, Any]:
 
 def _pause(connection: sa.Connection, done: Completion, reason: str) -> None:
     uid, at = done.work.target_uid, to_micros(done.ended_at)
+    log.warning("target %s is paused: %s; its deliveries wait until it is resumed", uid, reason)
     connection.execute(
         sa.update(TARGETS).where(_T.target_uid == uid),
         {"paused_reason": reason, "paused_at": at, "paused_revision": done.target_revision},

@@ -8,7 +8,7 @@ import grpc
 
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.ports import DeliveryId, Handoff
-from ibs_notify.rpc.status import from_rpc_error
+from ibs_notify.rpc.status import from_rpc_error, naming_service
 from ironcore.notification.v1 import delivery_pb2, delivery_service_pb2
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
 
@@ -31,7 +31,7 @@ class DeliveryClient:
             for request in _requests(handoffs):
                 await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
         except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
+            raise naming_service(from_rpc_error(error), "delivery") from error
 
     async def all_ids(self) -> Sequence[DeliveryId]:
         ids: list[DeliveryId] = []
@@ -49,7 +49,7 @@ class DeliveryClient:
                 if not token:
                     return ids
         except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from error
+            raise naming_service(from_rpc_error(error), "delivery") from error
 
 
 def _requests(handoffs: Sequence[Handoff]) -> Iterator[delivery_service_pb2.DeliverRequest]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.resource import canonical
 from ibs_notify.router import books
 from ibs_notify.rpc.convert import event_from_proto, is_moment, moment_from_proto
-from ibs_notify.rpc.paging import page_size, page_token, read_page_token
+from ibs_notify.rpc.paging import page_size, page_token, read_page_number
 from ibs_notify.rules.evaluate import Predicate, compile_rule
 from ibs_notify.rules.parse import parse
 from ironcore.notification.v1 import event_pb2
@@ -55,19 +54,11 @@ def _compiled(rule: str) -> Predicate:
         ) from None
 
 
-def _sequence_of(position: Sequence[str | int]) -> int:
-    sequence = position[0]
-    if not isinstance(sequence, int) or not 0 <= sequence < 2**63:
-        raise InvalidArgument(Reason.PAGE_TOKEN_INVALID, "the page token is damaged")
-    return sequence
-
-
 class EventPage:
     """One page of events: ``read`` runs in a read transaction."""
 
     def __init__(self, request: pb.ListEventsRequest, now: datetime) -> None:
-        position = read_page_token(_LISTING, request.page_token)
-        self._before = _sequence_of(position) if position is not None else None
+        self._before = read_page_number(_LISTING, request.page_token)
         self._size = page_size(request.page_size)
         self._query = query_of(request.filter)
         self._rule = _compiled(request.filter.rule) if request.filter.rule else None

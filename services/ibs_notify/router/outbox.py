@@ -25,6 +25,7 @@ IDLE_SECONDS = 1.0
 """How long a nudge that was missed, one of another replica for instance, may go unnoticed."""
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+SAY_AGAIN_SECONDS = 60.0
 
 
 class Outbox:
@@ -42,6 +43,7 @@ class Outbox:
         self._holder = holder
         self._nudged = asyncio.Event()
         self._lease: leases.Lease | None = None
+        self._said_at: float | None = None
 
     def nudge(self) -> None:
         """There may be something to release."""
@@ -60,13 +62,20 @@ class Outbox:
             try:
                 busy = await self.work_once()
             except NotificationError as error:
-                log.warning("handoff waits: %s", error.message)
+                self._log_wait(error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
-            pause = FIRST_PAUSE_SECONDS
+            pause, self._said_at = FIRST_PAUSE_SECONDS, None
             if not busy:
                 await self._idle()
+
+    def _log_wait(self, error: NotificationError) -> None:
+        """Once when it begins, then now and then as long as it lasts."""
+        now = self._clock.monotonic()
+        if self._said_at is None or now - self._said_at >= SAY_AGAIN_SECONDS:
+            self._said_at = now
+            log.warning("handoff waits: %s", error.message)
 
     async def work_once(self) -> bool:
         """Release and hand off one batch; whether there was one."""

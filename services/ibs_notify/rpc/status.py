@@ -151,3 +151,14 @@ _TRANSPORT_REASONS = {
     grpc.StatusCode.UNAUTHENTICATED: errors.Reason.UNAUTHENTICATED,
     grpc.StatusCode.PERMISSION_DENIED: errors.Reason.PERMISSION_DENIED,
 }
+
+
+def naming_service(error: errors.NotificationError, service: str) -> errors.NotificationError:
+    """``error``, saying in words which service it is that cannot be reached."""
+    if error.reason is not errors.Reason.SERVICE_UNREACHABLE:
+        return error
+    return errors.Unavailable(
+        errors.Reason.SERVICE_UNREACHABLE,
+        f"the {service.capitalize()} service cannot be reached",
+        advice=f"start it, or check IBS_NOTIFY_{service.upper()}_ADDRESS",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Sequence
@@ -66,7 +67,8 @@ async def connect(addresses: Sequence[AddressInfo], seconds: float) -> socket.so
         except TimeoutError:
             failure = retry(OutcomeReason.TIMEOUT, f"{where} does not answer")
         except OSError as error:
-            why = error.strerror or "no connection"
+            # By number: the loop's own text does not say what is wrong.
+            why = os.strerror(error.errno).lower() if error.errno else "no connection"
             failure = retry(OutcomeReason.CONNECT_FAILED, f"{where}: {why}")
     raise failure or retry(OutcomeReason.DNS_FAILED, "the name has no address")
 
