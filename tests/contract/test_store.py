@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import exc
 
 from ibs_notify.domain.errors import Unavailable
 from ibs_notify.store import engine, leases
@@ -182,3 +183,11 @@ async def test_sqlite_locked_by_another_process_is_unavailable_and_recovers(
 async def test_a_database_that_is_not_there_is_said_so() -> None:
     with pytest.raises(Unavailable, match="cannot be reached"):
         await open_database("postgresql://nobody@127.0.0.1:1/none")
+
+
+async def test_an_error_names_no_value_that_was_to_be_stored(database: Database) -> None:
+    row = {"number": 1, "word": "https://chat.example.com/secret"}
+    await database.write(lambda c: c.execute(sa.insert(NUMBERS), row))
+    with pytest.raises(exc.IntegrityError) as caught:
+        await database.write(lambda c: c.execute(sa.insert(NUMBERS), row))
+    assert "secret" not in str(caught.value)

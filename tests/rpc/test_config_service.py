@@ -257,7 +257,7 @@ async def test_a_target_with_a_queue_is_deleted_by_force_only(config: RunningCon
     assert isinstance(error, FailedPrecondition)
     assert error.reason is Reason.TARGET_HAS_QUEUE
     response = await config.stub.DeleteTarget(pb.DeleteTargetRequest(name="chat-ops", force=True))
-    assert "3 open deliveries are cancelled" in response.warnings[0]
+    assert "cancelled with it: 3 open deliveries" in response.warnings[0]
 
 
 async def test_a_target_is_not_deleted_while_delivery_cannot_be_asked_unless_forced(

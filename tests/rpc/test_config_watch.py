@@ -8,11 +8,17 @@ from pathlib import Path
 
 import grpc
 import pytest
+import sqlalchemy as sa
 from google.protobuf.field_mask_pb2 import FieldMask
 from tests.support.config import RunningConfig, create, refusal, running_config, smtp_target
 
+from ibs_notify.config import tables
 from ibs_notify.domain.errors import OutOfRange, Reason
+from ibs_notify.rpc.channel import SEEN_KEY
 from ibs_notify.secrets import envelope
+from ibs_notify.snapshot.model import Snapshot
+from ibs_notify.snapshot.watcher import ConfigWatcher
+from ibs_notify.store.engine import open_database
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1.group_pb2 import Group, Subscription
 from ironcore.notification.v1.settings_pb2 import Settings
@@ -29,9 +35,12 @@ async def config(tmp_path: Path) -> AsyncIterator[RunningConfig]:
 class Watcher:
     """Reads a watch one whole state at a time."""
 
-    def __init__(self, config: RunningConfig, token: str = "", *, secrets: bool = False) -> None:
+    def __init__(
+        self, config: RunningConfig, token: str = "", *, secrets: bool = False, seen: str = ""
+    ) -> None:
         self.call = config.stub.WatchConfig(
-            pb.WatchConfigRequest(resume_token=token, include_secrets=secrets)
+            pb.WatchConfigRequest(resume_token=token, include_secrets=secrets),
+            metadata=((SEEN_KEY, seen),),
         )
 
     async def batch(self) -> list[pb.WatchConfigResponse]:
@@ -159,3 +168,101 @@ async def test_open_watches_end_cleanly_when_the_service_stops(tmp_path: Path) -
         for watcher in watchers:
             assert await watcher.call.read() is grpc.aio.EOF
             assert await watcher.call.code() is grpc.StatusCode.OK
+
+
+async def test_a_token_is_refused_by_a_restored_database_that_has_caught_up(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "home"
+    async with running_config(home) as config:
+        await make_group(config, "kept")
+    kept = (home / "config.db").read_bytes()
+    async with running_config(home) as config:
+        await make_group(config, "lost")
+        token = (await Watcher(config).batch())[-1].resume_token
+    restore(home, kept)
+    async with running_config(home) as config:
+        await make_group(config, "new")
+        await make_group(config, "newest")
+        # By the numbers alone the watcher would be told of the newest, and never of the new one.
+        assert isinstance(await refusal(Watcher(config, token).call.read()), OutOfRange)
+        batch = await Watcher(config).batch()
+        assert [each.group.name for each in batch if each.HasField("group")] == [
+            "kept",
+            "new",
+            "newest",
+        ]
+
+
+async def test_no_revision_that_a_watcher_has_seen_is_given_again(config: RunningConfig) -> None:
+    await make_group(config, "kept")
+    other = Watcher(config)
+    assert (await other.batch())[-1].revision == 1
+    assert (await Watcher(config, seen="40").batch())[-1].revision == 41
+    assert isinstance(await refusal(other.call.read()), OutOfRange)
+    assert (await make_group(config, "new")).revision == 42
+
+
+@pytest.mark.parametrize("seen", ["", "none", "-1", "9" * 16, "1"])
+async def test_what_a_watcher_has_seen_changes_nothing_where_it_is_not_ahead(
+    config: RunningConfig, seen: str
+) -> None:
+    await make_group(config, "kept")
+    assert (await Watcher(config, seen=seen).batch())[-1].revision == 1
+
+
+async def test_a_database_that_goes_back_under_config_is_noticed(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    async with running_config(tmp_path, postgres_url) as config:
+        await make_group(config, "kept")
+        await make_group(config, "lost")
+        watcher = Watcher(config)
+        await watcher.batch()
+        await go_back_to(postgres_url, 1)
+        assert isinstance(await refusal(watcher.call.read()), OutOfRange)
+        assert (await Watcher(config).batch())[-1].revision == 3
+
+
+async def test_a_service_that_knew_a_lost_revision_is_ahead_of_it_after_a_restore(
+    tmp_path: Path,
+) -> None:
+    home, kept = tmp_path / "home", tmp_path / "snapshot.pb"
+    async with running_config(home) as config:
+        await make_group(config, "kept")
+    content = (home / "config.db").read_bytes()
+    async with running_config(home) as config:
+        await make_group(config, "lost")
+        assert (await followed(config, kept, 2)).revision == 2
+    restore(home, content)
+    async with running_config(home) as config:
+        # What was routed by revision 2 would otherwise wait for it as long as nothing changes.
+        snapshot = await followed(config, kept, 3)
+        assert [group.name for group in snapshot.groups] == ["kept"]
+
+
+async def followed(config: RunningConfig, kept: Path, revision: int) -> Snapshot:
+    """What a service has in force once that is of ``revision`` at least; ``kept`` is its file."""
+    watcher = ConfigWatcher(config.channel, kept, include_secrets=False)
+    task = asyncio.create_task(watcher.run())
+    try:
+        return await asyncio.wait_for(watcher.at_least(revision), SECONDS)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def restore(home: Path, content: bytes) -> None:
+    """Put a copy of the database of before in place, as an administrator would."""
+    for each in home.glob("config.db*"):
+        each.unlink()
+    (home / "config.db").write_bytes(content)
+
+
+async def go_back_to(url: str, revision: int) -> None:
+    """As if a standby had been promoted that had not received the rest."""
+    database = await open_database(url)
+    await database.write(
+        lambda connection: connection.execute(sa.update(tables.STATE).values(revision=revision))
+    )
+    await database.close()

@@ -28,6 +28,7 @@ from ibs_notify.domain.errors import (
     Unimplemented,
 )
 from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.paging import page_token
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.secrets import envelope
 from ibs_notify.settings import Settings
@@ -575,6 +576,21 @@ async def test_unknown_ids_and_foreign_page_tokens_are_refused(delivery: Running
     state = delivery_pb2.DeliveryFilter(states=[delivery_pb2.DELIVERY_STATE_UNSPECIFIED])
     unknown = await refusal(stub.ListDeliveries(pb.ListDeliveriesRequest(filter=state)))
     assert "filter.states[0]" in unknown.message
+
+
+@pytest.mark.parametrize("position", ["abc", 10**30, -1])
+async def test_a_forged_page_token_is_refused(delivery: Running, position: str | int) -> None:
+    request = pb.ListDeliveriesRequest(page_token=page_token("deliveries", position))
+    error = await refusal(delivery.stub.ListDeliveries(request))
+    assert error.reason is Reason.PAGE_TOKEN_INVALID
+
+
+async def test_a_filter_has_bounds_and_says_so(delivery: Running) -> None:
+    many = delivery_pb2.DeliveryFilter(event_ids=[str(number) for number in range(1001)])
+    many.after.seconds = 10**12
+    error = await refusal(delivery.stub.ListDeliveries(pb.ListDeliveriesRequest(filter=many)))
+    assert isinstance(error, InvalidArgument)
+    assert [each.path for each in error.violations] == ["filter.event_ids", "filter.after"]
 
 
 async def test_what_comes_with_later_releases_says_so(delivery: Running) -> None:

@@ -67,6 +67,7 @@ class ConfigApp:
         keyring = envelope.load_or_create(settings.key_path)
         signal = RevisionSignal()
         repository: Repository = ConfigRepository(database, self._clock, signal.advance)
+        await repository.begin_log()
         watch = ConfigWatch(repository, signal)
         run_beside(stack, watch.poll())
         delivery = self._delivery or await self._connect(stack)

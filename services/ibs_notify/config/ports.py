@@ -132,14 +132,28 @@ class Repository(Protocol):
     async def change(self, author: str, work: Callable[[Change], T]) -> T:
         """Run ``work`` in one durable transaction and return its answer once that is committed.
 
-        One change is one revision, and revisions are without gaps in order of commit; work that
-        writes nothing makes none. An exception of ``work`` undoes everything and is raised.
-        ``work`` may run more than once and must do nothing but use its ``Change``.
+        One change is one revision, and revisions are in order of commit, without gaps but where one
+        was lost (see ``step_over``); work that writes nothing makes none. An exception of ``work``
+        undoes everything and is raised. ``work`` may run more than once and must do nothing but use
+        its ``Change``.
         """
         ...
 
     async def revision(self) -> int:
         """The newest committed revision, of any replica."""
+        ...
+
+    async def begin_log(self) -> None:
+        """Refuse the places of before from now on: the database may be a restored one, whose
+        revisions name other contents than they did."""
+        ...
+
+    async def step_over(self, seen: int) -> None:
+        """Go on above ``seen`` where the revision in force is below: somebody had that revision.
+
+        The log begins anew. Whatever was done by a revision that is lost is then older than what
+        is in force, and not a change that is still to come.
+        """
         ...
 
     async def changes_since(self, place: Place | None, *, include_secrets: bool) -> Delta:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -19,6 +20,8 @@ from ibs_notify.store.upsert import insert_or_replace
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.settings_pb2 import Settings
 from ironcore.notification.v1.target_pb2 import Target
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Resource: TypeAlias = Target | Group | Settings
@@ -63,6 +66,28 @@ class ConfigRepository:
         return await self._database.read(
             lambda connection: connection.execute(sa.select(tables.STATE.c.revision)).scalar_one()
         )
+
+    async def begin_log(self) -> None:
+        await self._database.write(
+            lambda connection: connection.execute(
+                sa.update(tables.STATE).values(log_id=uuid4().hex)
+            )
+        )
+
+    async def step_over(self, seen: int) -> None:
+        if seen <= await self.revision():
+            return
+
+        def work(connection: sa.Connection) -> int:
+            return connection.execute(
+                sa.update(tables.STATE)
+                .where(tables.STATE.c.revision < seen)
+                .values(revision=seen + 1, log_id=uuid4().hex)
+            ).rowcount
+
+        if await self._database.write(work):
+            log.warning("revision %d is lost: was the database restored? Going on above it", seen)
+            self._announce(seen + 1)
 
     async def changes_since(self, place: Place | None, *, include_secrets: bool) -> Delta:
         def work(connection: sa.Connection) -> Delta:

@@ -9,10 +9,11 @@ METADATA = sa.MetaData()
 STATE = sa.Table(
     "config_state",
     METADATA,
-    # One row. Whoever writes locks it first, so revisions are without gaps, in order of commit.
+    # One row. Whoever writes locks it first, so revisions are in order of commit.
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
-    # Tells this log from that of another database, so that a foreign resume token is noticed.
+    # New with each start of Config, so that a resume token of before is noticed: of another
+    # database, or of this one before it was restored.
     sa.Column("log_id", sa.String(32), nullable=False),
 )
 

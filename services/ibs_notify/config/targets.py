@@ -135,10 +135,10 @@ class Targets:
         if waiting and not force:
             raise FailedPrecondition(
                 Reason.TARGET_HAS_QUEUE,
-                f"{waiting} open deliveries wait for target {target.name!r}",
+                f"target {target.name!r} has {_open_deliveries(waiting)}",
                 advice="wait or cancel them, or force the deletion, which cancels them visibly",
             )
-        return [f"{waiting} open deliveries are cancelled"] if waiting else []
+        return [f"cancelled with it: {_open_deliveries(waiting)}"] if waiting else []
 
 
 def _users(view: View, target: str, *, force: bool) -> list[Group]:
@@ -177,3 +177,7 @@ def _follow_tls_mode(stored: Target, target: Target, mask: FieldMask) -> list[st
         return []
     target.smtp.port = port
     return [f"the port is {port} now, the default of the new TLS mode; before it was {before}"]
+
+
+def _open_deliveries(count: int) -> str:
+    return "1 open delivery" if count == 1 else f"{count:,} open deliveries"

@@ -147,7 +147,10 @@ def _check_rule(rule: str, faults: Faults, path: str) -> None:
 
 
 def _check_digest(digest: pb.Digest, faults: Faults) -> None:
-    _check_rule(digest.rule, faults, "group.digest.rule")
+    if digest.rule.strip():
+        _check_rule(digest.rule, faults, "group.digest.rule")
+    else:
+        faults.add("group.digest.rule", "is missing, and a digest needs one", "* gathers all")
     if digest.frequency not in pb.DigestFrequency.values():
         faults.add("group.digest.frequency", f"no frequency has the number {digest.frequency}")
     if not _TIME.fullmatch(digest.time):

@@ -23,6 +23,11 @@ class RevisionSignal:
         self._closed = False
         self._moved = asyncio.Event()
 
+    @property
+    def revision(self) -> int:
+        """The newest that is known of."""
+        return self._revision
+
     def advance(self, revision: int) -> None:
         """Wake whoever waits for this or an earlier revision. Never blocks."""
         if revision > self._revision:
@@ -60,7 +65,12 @@ class ConfigWatch:
         failed = False
         while True:
             try:
-                self._signal.advance(await self._repository.revision())
+                known = self._signal.revision
+                revision = await self._repository.revision()
+                if revision < known:
+                    # A standby that was promoted may lack the last ones.
+                    await self._repository.step_over(known)
+                self._signal.advance(revision)
                 failed = False
             except NotificationError as error:
                 if not failed:
@@ -69,9 +79,13 @@ class ConfigWatch:
             await asyncio.sleep(self._poll_seconds)
 
     async def follow(
-        self, resume_token: str, *, include_secrets: bool
+        self, resume_token: str, *, include_secrets: bool, newest_seen: int = 0
     ) -> AsyncIterator[WatchConfigResponse]:
-        """All that ``ConfigService.WatchConfig`` promises, until the service stops."""
+        """All that ``ConfigService.WatchConfig`` promises, until the service stops.
+
+        ``newest_seen`` is the newest revision that the watcher has had.
+        """
+        await self._repository.step_over(newest_seen)
         place = read_token(resume_token) if resume_token else None
         seen = resume_token
         while True:

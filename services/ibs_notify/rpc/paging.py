@@ -32,7 +32,22 @@ def read_page_token(listing: str, token: str) -> tuple[str | int, ...] | None:
     except (ValueError, TypeError, RecursionError):
         name, position = "", []
     if name != listing or not position or not all(isinstance(x, str | int) for x in position):
-        raise InvalidArgument(
-            Reason.PAGE_TOKEN_INVALID, "the page token is not one that this list gave"
-        )
+        raise _foreign()
     return tuple(position)
+
+
+def read_page_number(listing: str, token: str) -> int | None:
+    """As ``read_page_token``, of a list that goes by a row's number."""
+    position = read_page_token(listing, token)
+    if position is None:
+        return None
+    number = position[0]
+    if not isinstance(number, int) or not 0 <= number < 2**63:
+        raise _foreign()
+    return number
+
+
+def _foreign() -> InvalidArgument:
+    return InvalidArgument(
+        Reason.PAGE_TOKEN_INVALID, "the page token is not one that this list gave"
+    )

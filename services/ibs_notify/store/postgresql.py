@@ -43,6 +43,7 @@ class PostgresDatabase:
             max_overflow=0,
             pool_timeout=5,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error ends in the log, where its data does not belong
             connect_args={
                 "timeout": 5,
                 "command_timeout": 30,
