@@ -409,6 +409,23 @@ async def test_what_is_newer_than_the_configuration_waits_for_it(desk: Desk) -> 
     assert (await desk.see(1)).state is State.QUEUED
 
 
+async def test_a_delivery_that_stands_otherwise_than_its_target_is_found(desk: Desk) -> None:
+    async def is_astray(standings: dict[str, Standing], revision: int = 1) -> bool:
+        return await desk.queue.is_astray(revision, standings)
+
+    disabled = {"t1": Standing(Admission.TARGET_DISABLED)}
+    await desk.queue.accept([handoff(1)], lambda *_: Admission.TARGET_DISABLED)
+    assert not await is_astray(disabled)
+    assert await is_astray(SENDABLE)
+    assert await is_astray({}), "its target is gone"
+    await desk.queue.examine(1, SENDABLE)
+    assert not await is_astray(SENDABLE)
+    assert await is_astray(disabled)
+    await desk.queue.accept([handoff(2, revision=7)], lambda *_: Admission.CONFIG_BEHIND)
+    assert not await is_astray(SENDABLE, revision=6)
+    assert await is_astray(SENDABLE, revision=7)
+
+
 async def test_mails_that_name_nobody_wait_until_somebody_is_configured(desk: Desk) -> None:
     await desk.queue.accept(
         [handoff(1), handoff(2, recipients=("a@x",))], lambda *_: Admission.TARGET_DISABLED

@@ -14,7 +14,6 @@ from tests.support.config import RunningConfig, create, refusal, running_config,
 
 from ibs_notify.config import tables
 from ibs_notify.domain.errors import OutOfRange, Reason
-from ibs_notify.rpc.channel import SEEN_KEY
 from ibs_notify.secrets import envelope
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.snapshot.watcher import ConfigWatcher
@@ -36,11 +35,10 @@ class Watcher:
     """Reads a watch one whole state at a time."""
 
     def __init__(
-        self, config: RunningConfig, token: str = "", *, secrets: bool = False, seen: str = ""
+        self, config: RunningConfig, token: str = "", *, secrets: bool = False, seen: int = 0
     ) -> None:
         self.call = config.stub.WatchConfig(
-            pb.WatchConfigRequest(resume_token=token, include_secrets=secrets),
-            metadata=((SEEN_KEY, seen),),
+            pb.WatchConfigRequest(resume_token=token, include_secrets=secrets, seen_revision=seen)
         )
 
     async def batch(self) -> list[pb.WatchConfigResponse]:
@@ -198,14 +196,14 @@ async def test_no_revision_that_a_watcher_has_seen_is_given_again(config: Runnin
     await make_group(config, "kept")
     other = Watcher(config)
     assert (await other.batch())[-1].revision == 1
-    assert (await Watcher(config, seen="40").batch())[-1].revision == 41
+    assert (await Watcher(config, seen=40).batch())[-1].revision == 41
     assert isinstance(await refusal(other.call.read()), OutOfRange)
     assert (await make_group(config, "new")).revision == 42
 
 
-@pytest.mark.parametrize("seen", ["", "none", "-1", "9" * 16, "1"])
+@pytest.mark.parametrize("seen", [0, -1, 10**15, 1])
 async def test_what_a_watcher_has_seen_changes_nothing_where_it_is_not_ahead(
-    config: RunningConfig, seen: str
+    config: RunningConfig, seen: int
 ) -> None:
     await make_group(config, "kept")
     assert (await Watcher(config, seen=seen).batch())[-1].revision == 1

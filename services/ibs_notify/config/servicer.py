@@ -19,7 +19,7 @@ from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.naming import is_name
-from ibs_notify.rpc.channel import caller_of, seen_by
+from ibs_notify.rpc.channel import caller_of
 from ibs_notify.rpc.convert import event_from_proto
 from ibs_notify.rpc.paging import page_size, page_token, read_page_token
 from ironcore.notification.v1 import config_service_pb2 as pb
@@ -197,7 +197,7 @@ class ConfigServicer(ConfigServiceServicer):
         async for response in self._watch.follow(
             request.resume_token,
             include_secrets=request.include_secrets,
-            newest_seen=seen_by(context),
+            newest_seen=request.seen_revision,
         ):
             yield response
 

@@ -14,6 +14,9 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 
+_NO_REVISION = 10**15
+"""A watcher that claims to have seen so many changes is not to be believed."""
+
 
 class RevisionSignal:
     """The newest revision that this process knows of, and a way to wait for a newer one."""
@@ -85,7 +88,8 @@ class ConfigWatch:
 
         ``newest_seen`` is the newest revision that the watcher has had.
         """
-        await self._repository.step_over(newest_seen)
+        if newest_seen < _NO_REVISION:
+            await self._repository.step_over(newest_seen)
         place = read_token(resume_token) if resume_token else None
         seen = resume_token
         while True:

@@ -24,6 +24,8 @@ HEARTBEAT_SECONDS = 8.0
 """A third of a lease, so that one that fails is made good before the lease ends."""
 ROUND_SECONDS = 5.0
 """A wake-up that was lost, or is another replica's, costs so much at most."""
+SEARCH_SECONDS = 60.0
+"""What a replica that was behind has left, or an outcome that was late, costs so much at most."""
 STOP_GRACE_SECONDS = 5.0
 
 
@@ -51,6 +53,7 @@ class Dispatcher:
         self._examination = asyncio.Event()
         self._next_heartbeat = clock.monotonic() + HEARTBEAT_SECONDS
         self._next_round = clock.monotonic()
+        self._next_search = clock.monotonic() + SEARCH_SECONDS
 
     @property
     def changes(self) -> int:
@@ -97,8 +100,9 @@ class Dispatcher:
         self._nudged.clear()
         now = self._clock.monotonic()
         if now >= self._next_heartbeat:
-            self._next_heartbeat = now + HEARTBEAT_SECONDS
+            # Noted once it is made: otherwise the sweep would take up what is in hand here.
             await self._heartbeat()
+            self._next_heartbeat = now + HEARTBEAT_SECONDS
         if self._examined < self._changes and self._outlook.snapshot is not None:
             await self._examine(self._outlook.snapshot)
         sweep = await self._queue.sweep()
@@ -111,6 +115,11 @@ class Dispatcher:
             self._outlook.pauses = await self._queue.pauses()
             for lane in self._lanes.values():
                 lane.wake()
+
+        if now >= self._next_search:
+            self._next_search = now + SEARCH_SECONDS
+            if await self._queue.is_astray(self._outlook.revision, self._outlook.standings()):
+                self.examine_soon()
 
     def begin_stop(self) -> None:
         """Claim nothing more."""

@@ -26,6 +26,11 @@ class Outlook:
         self.snapshot: Snapshot | None = None
         self.pauses: Mapping[str, int] = {}
 
+    @property
+    def revision(self) -> int:
+        """That of the snapshot; -1 without one."""
+        return -1 if self.snapshot is None else self.snapshot.revision
+
     def target(self, uid: str) -> Target | None:
         """The target, where the snapshot has it."""
         return None if self.snapshot is None else self.snapshot.targets.get(uid)

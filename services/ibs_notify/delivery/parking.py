@@ -22,6 +22,16 @@ _C = DELIVERIES.c
 _IS_QUEUED = sa.text("state = 1")
 _IS_IN_RETRY = sa.text("state = 3")
 _IS_WAITING = sa.text("state = 4")
+_BY_EXAMINATION = frozenset(
+    each.value
+    for each in (
+        Admission.CONFIG_BEHIND,
+        Admission.TARGET_DISABLED,
+        Admission.TARGET_PAUSED,
+        Admission.TRANSPORT_NOT_AVAILABLE,
+    )
+)
+"""Why a delivery may wait that nothing but an examination ends."""
 _SENDABLE = (_IS_QUEUED, _IS_IN_RETRY)
 _OPEN = (_IS_QUEUED, _IS_IN_RETRY, _IS_WAITING)
 
@@ -41,6 +51,28 @@ def examine(
         elif _free(connection, mine, standing, now):
             freed.add(uid)
     return frozenset(freed)
+
+
+def is_astray(connection: sa.Connection, revision: int, standings: Mapping[str, Standing]) -> bool:
+    """See ``ports.Queue.is_astray``. Only for reasons that ``examine`` decides about."""
+    for state in _OPEN:
+        columns = (_C.target_uid, _C.reason)
+        statement = sa.select(*columns).where(state, _C.revision <= revision).distinct()
+        for row in connection.execute(statement):
+            standing = standings.get(row.target_uid, Standing(Admission.TARGET_DELETED))
+            waits_for = row.reason if state is _IS_WAITING else ""
+            if _is_astray(waits_for, standing):
+                return True
+    return False
+
+
+def _is_astray(waits_for: str, standing: Standing) -> bool:
+    """``waits_for`` is empty for what is to be sent."""
+    if standing.admission is not Admission.SENDABLE:
+        return waits_for != standing.admission.value
+    if waits_for == Admission.NO_RECIPIENTS:
+        return not standing.lacks_recipients
+    return waits_for in _BY_EXAMINATION
 
 
 def park(connection: sa.Connection, uid: str, reason: Admission) -> None:

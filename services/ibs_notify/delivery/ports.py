@@ -100,6 +100,10 @@ class Queue(Protocol):
         """
         ...
 
+    async def is_astray(self, revision: int, standings: Mapping[str, Standing]) -> bool:
+        """Whether ``examine`` has something to do: a delivery stands otherwise than its target."""
+        ...
+
     async def park(self, target_uid: str, reason: Admission) -> None:
         """Let everything that a target has to send wait for ``reason``."""
         ...

@@ -65,6 +65,9 @@ class DeliveryQueue:
         now = self._clock.now()
         return await self._database.write(lambda c: parking.examine(c, revision, standings, now))
 
+    async def is_astray(self, revision: int, standings: Mapping[str, Standing]) -> bool:
+        return await self._database.read(lambda c: parking.is_astray(c, revision, standings))
+
     async def park(self, target_uid: str, reason: Admission) -> None:
         await self._database.write(lambda c: parking.park(c, target_uid, reason))
 

@@ -19,9 +19,6 @@ _OPTIONS: Sequence[tuple[str, int]] = (
 )
 USER_KEY = "ibs-user"
 """The metadata key that says who a call is from, until there is authentication."""
-SEEN_KEY = "ibs-seen-revision"
-"""The metadata key by which a watcher of the configuration tells the newest revision it had."""
-_MOST_DIGITS = 15
 
 
 def open_channel(address: str) -> grpc.aio.Channel:
@@ -40,11 +37,3 @@ def caller_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:
         if key == USER_KEY:
             return (value.decode("utf-8", "replace") if isinstance(value, bytes) else value)[:256]
     return "unknown"
-
-
-def seen_by(context: grpc.aio.ServicerContext[Any, Any]) -> int:
-    """The revision that the caller of a watch has had in force; 0 where it does not say."""
-    for key, value in context.invocation_metadata() or ():
-        if key == SEEN_KEY and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
-            return int(value)
-    return 0

@@ -13,7 +13,6 @@ from google.protobuf.message import DecodeError
 
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.domain.errors import NotificationError, OutOfRange
-from ibs_notify.rpc.channel import SEEN_KEY
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.snapshot.state import WatchedState
@@ -88,12 +87,11 @@ class ConfigWatcher:
         fresh = not self._resume_token
         items: list[pb.WatchConfigResponse] = []
         request = pb.WatchConfigRequest(
-            resume_token=self._resume_token, include_secrets=self._include_secrets
+            resume_token=self._resume_token,
+            include_secrets=self._include_secrets,
+            seen_revision=self.current.revision if self.current is not None else 0,
         )
-        # A Config whose database was restored then gives no number twice.
-        seen = self.current.revision if self.current is not None else 0
-        call = self._stub.WatchConfig(request, metadata=((SEEN_KEY, str(seen)),))
-        async for item in call:
+        async for item in self._stub.WatchConfig(request):
             if item.WhichOneof("item") != "current":
                 items.append(item)
                 continue

@@ -1035,17 +1035,23 @@ class WatchConfigRequest(google.protobuf.message.Message):
 
     RESUME_TOKEN_FIELD_NUMBER: builtins.int
     INCLUDE_SECRETS_FIELD_NUMBER: builtins.int
+    SEEN_REVISION_FIELD_NUMBER: builtins.int
     resume_token: builtins.str
     """The token of the last message received; empty for the whole current state."""
     include_secrets: builtins.bool
     """Whether sealed secrets are sent; only Delivery may ask for them."""
+    seen_revision: builtins.int
+    """The newest revision that the watcher has had, so that a Config whose database was restored gives
+    no number twice. 0: none.
+    """
     def __init__(
         self,
         *,
         resume_token: builtins.str = ...,
         include_secrets: builtins.bool = ...,
+        seen_revision: builtins.int = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["include_secrets", b"include_secrets", "resume_token", b"resume_token"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["include_secrets", b"include_secrets", "resume_token", b"resume_token", "seen_revision", b"seen_revision"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___WatchConfigRequest: typing_extensions.TypeAlias = WatchConfigRequest
