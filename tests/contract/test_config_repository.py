@@ -15,7 +15,8 @@ from ibs_notify.config import tables
 from ibs_notify.config.ports import Change, Place
 from ibs_notify.config.repository import ConfigRepository
 from ibs_notify.domain.errors import OutOfRange, Reason
-from ibs_notify.store.engine import Database, open_database
+from ibs_notify.store.database import Database
+from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import downgrade, upgrade
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.settings_pb2 import Settings

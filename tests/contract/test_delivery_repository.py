@@ -35,7 +35,8 @@ from ibs_notify.delivery.transports.base import (
 )
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, NotFound
 from ibs_notify.domain.severity import Severity
-from ibs_notify.store.engine import Database, open_database
+from ibs_notify.store.database import Database
+from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
 OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200, "ok")

@@ -13,7 +13,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from ibs_notify.settings import SERVICES
-from ibs_notify.store.engine import Database, open_database
+from ibs_notify.store.database import Database
+from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import SCRIPTS, downgrade, latest, upgrade, version_table
 
 

@@ -19,7 +19,8 @@ from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.repository import insert_events
 from ibs_notify.router.views import event_record
 from ibs_notify.rpc.convert import moment_to_proto
-from ibs_notify.store.engine import Database, open_database
+from ibs_notify.store.database import Database
+from ibs_notify.store.engine import open_database
 from ibs_notify.store.free_space import FreeSpace
 from ibs_notify.store.group_commit import GroupCommit
 from ibs_notify.store.migrate import upgrade

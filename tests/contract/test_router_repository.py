@@ -27,7 +27,8 @@ from ibs_notify.router.repository import Known, NewEvent, insert_events
 from ibs_notify.router.routes import register, routes_by_id
 from ibs_notify.router.tables import EVENTS, LEASES, OBLIGATIONS, ROUTES
 from ibs_notify.store import leases
-from ibs_notify.store.engine import Database, open_database
+from ibs_notify.store.database import Database
+from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
 NOW = datetime(2026, 5, 21, 2, 14, 35, tzinfo=UTC)

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from ibs_notify.domain.errors import Unavailable
-from ibs_notify.store import engine, leases
-from ibs_notify.store.engine import Database, open_database
+from ibs_notify.store import leases, sqlite
+from ibs_notify.store.database import Database
+from ibs_notify.store.engine import open_database
 from ibs_notify.store.group_commit import GroupCommit
 from ibs_notify.store.upsert import insert_or_ignore, insert_or_replace
 
@@ -165,7 +166,7 @@ async def test_the_databases_clock_agrees_with_ours_to_the_second(database: Data
 async def test_sqlite_locked_by_another_process_is_unavailable_and_recovers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "BUSY_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_RETRY_SECONDS", 0.05)
     path = tmp_path / "locked.db"
     database = await open_database(f"sqlite:///{path}")
     await database.write(METADATA.create_all)

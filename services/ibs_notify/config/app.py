@@ -25,7 +25,8 @@ from ibs_notify.rpc.lifecycle import run_beside
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.secrets import envelope
 from ibs_notify.settings import Settings
-from ibs_notify.store.engine import Database, open_database
+from ibs_notify.store.database import Database
+from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
 

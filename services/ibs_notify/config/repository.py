@@ -15,7 +15,7 @@ from ibs_notify.config.ports import Change, Delta, Place, View
 from ibs_notify.config.revision_log import LogReader
 from ibs_notify.config.secret_fields import show_stored, take_secrets
 from ibs_notify.domain.clock import Clock, to_micros
-from ibs_notify.store.engine import Database
+from ibs_notify.store.database import Database
 from ibs_notify.store.upsert import insert_or_replace
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.settings_pb2 import Settings

@@ -18,7 +18,7 @@ from ibs_notify.delivery.rows import NOBODY, Row, recipients_from_json, recipien
 from ibs_notify.delivery.tables import DELIVERIES
 from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, Reason
-from ibs_notify.store.engine import Database
+from ibs_notify.store.database import Database
 
 RETRYABLE = (State.RETRY_WAIT, State.WAITING, State.DEAD, State.CANCELLED)
 CANCELLABLE = (State.QUEUED, State.RETRY_WAIT, State.WAITING, State.DIGEST_OPEN)

@@ -12,7 +12,7 @@ from ibs_notify.delivery.rows import RECORD_COLUMNS, moment, record_of
 from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES, TARGETS
 from ibs_notify.domain.clock import to_micros
 from ibs_notify.domain.errors import InvalidArgument, NotFound, Reason
-from ibs_notify.store.engine import Database
+from ibs_notify.store.database import Database
 
 MIN_PREFIX = 8
 _C = DELIVERIES.c

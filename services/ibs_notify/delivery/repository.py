@@ -15,7 +15,7 @@ from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.model import Accepted, Handoff, Work
 from ibs_notify.delivery.ports import Admit, Standing, Sweep, Turn, Turned
 from ibs_notify.domain.clock import Clock
-from ibs_notify.store.engine import Database
+from ibs_notify.store.database import Database
 from ibs_notify.store.group_commit import GroupCommit
 
 TURN_WINDOW_SECONDS = 0.001

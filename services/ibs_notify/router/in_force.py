@@ -9,7 +9,7 @@ from ibs_notify.domain.errors import NotificationError
 from ibs_notify.router.match import RoutingTable, build_table, numbered
 from ibs_notify.router.routes import register
 from ibs_notify.snapshot.model import Snapshot
-from ibs_notify.store.engine import Database
+from ibs_notify.store.database import Database
 
 log = logging.getLogger(__name__)
 

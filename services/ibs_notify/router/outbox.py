@@ -15,7 +15,7 @@ from ibs_notify.router.handoffs import has_open, mark_handed_off, release_next
 from ibs_notify.router.ports import DeliveryPort, Handoff
 from ibs_notify.router.tables import LEASES
 from ibs_notify.store import leases
-from ibs_notify.store.engine import Database
+from ibs_notify.store.database import Database
 
 log = logging.getLogger(__name__)
 

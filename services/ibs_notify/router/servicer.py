@@ -23,7 +23,7 @@ from ibs_notify.router.intake import Accepted, Intake
 from ibs_notify.router.ledger import balance
 from ibs_notify.router.listing import EventPage
 from ibs_notify.router.ports import DeliveryPort
-from ibs_notify.store.engine import Database
+from ibs_notify.store.database import Database
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceServicer

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import sqlalchemy as sa
 
 from ibs_notify.domain.errors import ResourceExhausted, Unavailable
-from ibs_notify.store.engine import Database
+from ibs_notify.store.database import Database
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

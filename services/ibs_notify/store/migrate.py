@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from ibs_notify.store.engine import Database
+from ibs_notify.store.database import Database
 
 SCRIPTS = Path(__file__).parent / "migrations"
 _RACE_TRIES = 3

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
-from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from ibs_notify.store.engine import Work
+from ibs_notify.store.database import T, Work
 from ibs_notify.store.faults import Fault, fault_of, to_error
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 POOL_SIZE = 8
 _DEADLOCK_TRIES = 5
