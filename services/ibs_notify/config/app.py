@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
-from typing import Self
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,7 +19,7 @@ from ibs_notify.config.watch import ConfigWatch, RevisionSignal
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.domain.errors import NotificationError, Reason, Unavailable
 from ibs_notify.rpc.channel import open_channel
-from ibs_notify.rpc.lifecycle import run_beside
+from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.secrets import envelope
 from ibs_notify.settings import Settings
@@ -31,7 +29,7 @@ from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
 
 
-class ConfigApp:
+class ConfigApp(App):
     """A running Config: ``async with ConfigApp(settings) as app``. Stops in reverse order.
 
     ``delivery`` stands for the Delivery service in tests. Entering raises ``NotificationError``
@@ -44,21 +42,10 @@ class ConfigApp:
         clock: Clock | None = None,
         delivery: DeliveryPort | None = None,
     ) -> None:
+        super().__init__()
         self._settings = settings
         self._clock = clock or SystemClock()
         self._delivery = delivery
-        self._stack = AsyncExitStack()
-        self.port = 0
-        self.broken = asyncio.Event()
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            await self._start(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings = self._settings

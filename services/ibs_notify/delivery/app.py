@@ -8,7 +8,6 @@ import random
 import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Self
 from uuid import uuid4
 
 from ibs_notify.delivery.by_request import Requests
@@ -23,7 +22,7 @@ from ibs_notify.delivery.transport_cache import SecretOpener, TransportCache
 from ibs_notify.delivery.transports.build import build_tester, build_transport
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.rpc.channel import open_channel
-from ibs_notify.rpc.lifecycle import run_beside
+from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot.watcher import ConfigWatcher
@@ -35,7 +34,7 @@ from ironcore.notification.v1.delivery_service_pb2_grpc import (
 )
 
 
-class DeliveryApp:
+class DeliveryApp(App):
     """A running Delivery: ``async with DeliveryApp(settings) as app``. Stops in reverse order.
 
     ``jitter`` gives numbers in [0, 1) that spread retries; attempts under way have
@@ -49,22 +48,11 @@ class DeliveryApp:
         jitter: Callable[[], float] = random.random,
         grace_seconds: float = STOP_GRACE_SECONDS,
     ) -> None:
+        super().__init__()
         self._settings = settings
         self._clock = clock or SystemClock()
         self._jitter = jitter
         self._grace_seconds = grace_seconds
-        self._stack = AsyncExitStack()
-        self.port = 0
-        self.broken = asyncio.Event()
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            await self._start(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, clock = self._settings, self._clock

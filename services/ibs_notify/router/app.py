@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
-from typing import Self
 from uuid import uuid4
 
 from ibs_notify.domain.clock import Clock, SystemClock
@@ -15,7 +13,7 @@ from ibs_notify.router.outbox import Outbox
 from ibs_notify.router.repository import insert_events
 from ibs_notify.router.servicer import RouterServicer
 from ibs_notify.rpc.channel import open_channel
-from ibs_notify.rpc.lifecycle import run_beside
+from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot.watcher import ConfigWatcher
@@ -28,27 +26,16 @@ from ironcore.notification.v1.router_service_pb2_grpc import add_RouterServiceSe
 SERVICE = "ironcore.notification.v1.RouterService"
 
 
-class RouterApp:
+class RouterApp(App):
     """A running Router: ``async with RouterApp(settings) as app``. Stops in reverse order."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        super().__init__()
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._stack = AsyncExitStack()
-        self.port = 0
-        self.broken = asyncio.Event()
         self._server = RpcServer(
             settings.router_address, SERVICE, reflect=settings.profile == "development"
         )
-
-    async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as stack:
-            await self._start(stack)
-            self._stack = stack.pop_all()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, clock = self._settings, self._clock

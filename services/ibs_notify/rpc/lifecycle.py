@@ -6,9 +6,10 @@ import asyncio
 import logging
 import signal
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import uvloop
 
@@ -38,16 +39,27 @@ def _die_of(task: asyncio.Task[None]) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-class App(Protocol):
-    """A service that runs while it is entered."""
+class App(ABC):
+    """A service that runs while it is entered; what ``_start`` pushed ends in reverse order."""
 
-    port: int
-    broken: asyncio.Event
-    """Set when the storage failed in a way that only a restart can judge."""
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self.port = 0
+        self.broken = asyncio.Event()
+        """Set when the storage failed in a way that only a restart can judge."""
 
-    async def __aenter__(self) -> Self: ...
+    @abstractmethod
+    async def _start(self, stack: AsyncExitStack) -> None:
+        """Build everything, push what ends it, and listen."""
 
-    async def __aexit__(self, *_: object) -> None: ...
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
 
 
 def run_service(service: ServiceName, build: Callable[[Settings], App]) -> int:
