@@ -441,6 +441,22 @@ async def test_the_key_file_is_made_at_first_start_for_its_owner_only(
     assert stat.S_IMODE(config.settings.key_path.stat().st_mode) == 0o600
 
 
+async def test_a_lost_key_file_is_said_so_and_not_replaced(tmp_path: Path) -> None:
+    async with running_config(tmp_path) as config:
+        await config.stub.CreateTarget(pb.CreateTargetRequest(target=smtp_target()))
+        key_path = config.settings.key_path
+    kept = key_path.read_bytes()
+    key_path.unlink()
+    with pytest.raises(FailedPrecondition, match="1 stored secrets are sealed"):
+        async with running_config(tmp_path):
+            pass
+    assert not key_path.exists()
+    key_path.write_bytes(kept)
+    key_path.chmod(0o600)
+    async with running_config(tmp_path):
+        pass
+
+
 async def test_health_is_serving_and_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     async with running_config(tmp_path) as config:
         made = await create(config.stub, smtp_target())

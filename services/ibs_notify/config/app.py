@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,7 +18,12 @@ from ibs_notify.config.target_test import TargetTests
 from ibs_notify.config.targets import Targets
 from ibs_notify.config.watch import ConfigWatch, RevisionSignal
 from ibs_notify.domain.clock import Clock, SystemClock
-from ibs_notify.domain.errors import NotificationError, Reason, Unavailable
+from ibs_notify.domain.errors import (
+    FailedPrecondition,
+    NotificationError,
+    Reason,
+    Unavailable,
+)
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.server import RpcServer
@@ -52,9 +58,9 @@ class ConfigApp(App):
         database = await _open(settings.database_url("config"))
         stack.push_async_callback(database.close)
         self.broken = database.broken
-        keyring = envelope.load_or_create(settings.key_path)
         signal = RevisionSignal()
         repository: Repository = ConfigRepository(database, self._clock, signal.advance)
+        keyring = _keyring(settings.key_path, await repository.sealed_count())
         await repository.begin_log()
         watch = ConfigWatch(repository, signal)
         run_beside(stack, watch.poll())
@@ -81,6 +87,17 @@ class ConfigApp(App):
     async def _connect(self, stack: AsyncExitStack) -> DeliveryPort:
         channel = await stack.enter_async_context(open_channel(self._settings.delivery_address))
         return DeliveryClient(channel)
+
+
+def _keyring(path: Path, sealed: int) -> envelope.Keyring:
+    """The keys of ``path``, made at the first start: a new key opens none of the ``sealed``."""
+    if sealed and not path.exists():
+        raise FailedPrecondition(
+            Reason.STORAGE_UNAVAILABLE,
+            f"the key file {path} is missing, and {sealed} stored secrets are sealed with its key",
+            advice="restore it from a backup, or say where it is with IBS_NOTIFY_KEY_FILE",
+        )
+    return envelope.load_or_create(path)
 
 
 async def _open(url: str) -> Database:

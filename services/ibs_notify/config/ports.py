@@ -143,6 +143,10 @@ class Repository(Protocol):
         """The newest committed revision, of any replica."""
         ...
 
+    async def sealed_count(self) -> int:
+        """How many secrets are stored."""
+        ...
+
     async def begin_log(self) -> None:
         """Refuse the places of before from now on: the database may be a restored one, whose
         revisions name other contents than they did."""

@@ -67,6 +67,11 @@ class ConfigRepository:
             lambda connection: connection.execute(sa.select(tables.STATE.c.revision)).scalar_one()
         )
 
+    async def sealed_count(self) -> int:
+        return await self._database.read(
+            lambda c: c.execute(sa.select(sa.func.count()).select_from(tables.SECRETS)).scalar_one()
+        )
+
     async def begin_log(self) -> None:
         await self._database.write(
             lambda connection: connection.execute(
