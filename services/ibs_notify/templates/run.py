@@ -12,7 +12,7 @@ MOST_TEMPLATE: Final = 64 * 1024
 """Characters of a template."""
 MOST_RESULT: Final = 256 * 1024
 """Bytes of a result; while it is being written, characters."""
-MOST_WORK: Final = 200_000
+MOST_WORK: Final = 100_000
 """Units of about a tenth of a microsecond: what keeps the worst rendering below 50 ms."""
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
