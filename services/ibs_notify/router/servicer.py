@@ -153,6 +153,26 @@ class RouterServicer(RouterServiceServicer):
     ) -> pb.ExpireSilenceResponse:
         raise _later("ExpireSilence")
 
+    async def MarkEvents(
+        self, request: pb.MarkEventsRequest, context: Context
+    ) -> pb.MarkEventsResponse:
+        raise _later("MarkEvents")
+
+    async def CountEvents(
+        self, request: pb.CountEventsRequest, context: Context
+    ) -> pb.CountEventsResponse:
+        raise _later("CountEvents")
+
+    async def PreviewDedup(
+        self, request: pb.PreviewDedupRequest, context: Context
+    ) -> pb.PreviewDedupResponse:
+        raise _later("PreviewDedup")
+
+    async def GetCoverage(
+        self, request: pb.GetCoverageRequest, context: Context
+    ) -> pb.GetCoverageResponse:
+        raise _later("GetCoverage")
+
     async def GetGroupStatus(
         self, request: pb.GetGroupStatusRequest, context: Context
     ) -> pb.GetGroupStatusResponse:

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*ironcore/notification/v1/disposition.proto\x12\x18ironcore.notification.v1\"\xe2\x01\n\x0b\x44isposition\x12\x15\n\robligation_id\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\x18\n\x10subscription_uid\x18\x04 \x01(\t\x12\x39\n\x05state\x18\x05 \x01(\x0e\x32*.ironcore.notification.v1.DispositionState\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0f\n\x07pointer\x18\x07 \x01(\t\x12\x13\n\x0b\x64\x65livery_id\x18\x08 \x01(\t\x12\x12\n\nrecipients\x18\t \x03(\t*\xf8\x01\n\x10\x44ispositionState\x12!\n\x1d\x44ISPOSITION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44ISPOSITION_STATE_READY\x10\x01\x12 \n\x1c\x44ISPOSITION_STATE_HANDED_OFF\x10\x02\x12\x1e\n\x1a\x44ISPOSITION_STATE_SILENCED\x10\x03\x12 \n\x1c\x44ISPOSITION_STATE_SUPPRESSED\x10\x04\x12\x1f\n\x1b\x44ISPOSITION_STATE_COALESCED\x10\x05\x12\x1f\n\x1b\x44ISPOSITION_STATE_COLLAPSED\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*ironcore/notification/v1/disposition.proto\x12\x18ironcore.notification.v1\"\xfc\x01\n\x0b\x44isposition\x12\x15\n\robligation_id\x18\x01 \x01(\t\x12\r\n\x05group\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\x18\n\x10subscription_uid\x18\x04 \x01(\t\x12\x39\n\x05state\x18\x05 \x01(\x0e\x32*.ironcore.notification.v1.DispositionState\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x0f\n\x07pointer\x18\x07 \x01(\t\x12\x13\n\x0b\x64\x65livery_id\x18\x08 \x01(\t\x12\x12\n\nrecipients\x18\t \x03(\t\x12\x18\n\x10suppressed_count\x18\n \x01(\x05*\xf8\x01\n\x10\x44ispositionState\x12!\n\x1d\x44ISPOSITION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44ISPOSITION_STATE_READY\x10\x01\x12 \n\x1c\x44ISPOSITION_STATE_HANDED_OFF\x10\x02\x12\x1e\n\x1a\x44ISPOSITION_STATE_SILENCED\x10\x03\x12 \n\x1c\x44ISPOSITION_STATE_SUPPRESSED\x10\x04\x12\x1f\n\x1b\x44ISPOSITION_STATE_COALESCED\x10\x05\x12\x1f\n\x1b\x44ISPOSITION_STATE_COLLAPSED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ironcore.notification.v1.disposition_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DISPOSITIONSTATE']._serialized_start=302
-  _globals['_DISPOSITIONSTATE']._serialized_end=550
+  _globals['_DISPOSITIONSTATE']._serialized_start=328
+  _globals['_DISPOSITIONSTATE']._serialized_end=576
   _globals['_DISPOSITION']._serialized_start=73
-  _globals['_DISPOSITION']._serialized_end=299
+  _globals['_DISPOSITION']._serialized_end=325
 # @@protoc_insertion_point(module_scope)

@@ -74,6 +74,7 @@ class Disposition(google.protobuf.message.Message):
     POINTER_FIELD_NUMBER: builtins.int
     DELIVERY_ID_FIELD_NUMBER: builtins.int
     RECIPIENTS_FIELD_NUMBER: builtins.int
+    SUPPRESSED_COUNT_FIELD_NUMBER: builtins.int
     obligation_id: builtins.str
     """Identifies the obligation."""
     group: builtins.str
@@ -90,6 +91,8 @@ class Disposition(google.protobuf.message.Message):
     """What it points to: a silence, the event that was told, the obligation that took it."""
     delivery_id: builtins.str
     """The delivery it became, once released."""
+    suppressed_count: builtins.int
+    """How many identical events were suppressed before this one was told."""
     @property
     def recipients(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """For mail: who was to receive it."""
@@ -106,8 +109,9 @@ class Disposition(google.protobuf.message.Message):
         pointer: builtins.str = ...,
         delivery_id: builtins.str = ...,
         recipients: collections.abc.Iterable[builtins.str] | None = ...,
+        suppressed_count: builtins.int = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["delivery_id", b"delivery_id", "group", b"group", "obligation_id", b"obligation_id", "pointer", b"pointer", "reason", b"reason", "recipients", b"recipients", "state", b"state", "subscription_uid", b"subscription_uid", "target", b"target"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["delivery_id", b"delivery_id", "group", b"group", "obligation_id", b"obligation_id", "pointer", b"pointer", "reason", b"reason", "recipients", b"recipients", "state", b"state", "subscription_uid", b"subscription_uid", "suppressed_count", b"suppressed_count", "target", b"target"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___Disposition: typing_extensions.TypeAlias = Disposition

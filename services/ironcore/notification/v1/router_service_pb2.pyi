@@ -8,8 +8,10 @@ import collections.abc
 import google.protobuf.descriptor
 import google.protobuf.duration_pb2
 import google.protobuf.internal.containers
+import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
+import ironcore.notification.v1.delivery_pb2
 import ironcore.notification.v1.disposition_pb2
 import ironcore.notification.v1.error_reason_pb2
 import ironcore.notification.v1.event_pb2
@@ -22,6 +24,66 @@ else:
     import typing_extensions
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
+
+class _InboxState:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _InboxStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_InboxState.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    INBOX_STATE_UNSPECIFIED: _InboxState.ValueType  # 0
+    """Not given."""
+    INBOX_STATE_UNREAD: _InboxState.ValueType  # 1
+    """Not read yet."""
+    INBOX_STATE_READ: _InboxState.ValueType  # 2
+    """Read."""
+    INBOX_STATE_ARCHIVED: _InboxState.ValueType  # 3
+    """Read and put away: listed only where asked for."""
+
+class InboxState(_InboxState, metaclass=_InboxStateEnumTypeWrapper):
+    """How somebody has marked an event. Each user has marks of their own."""
+
+INBOX_STATE_UNSPECIFIED: InboxState.ValueType  # 0
+"""Not given."""
+INBOX_STATE_UNREAD: InboxState.ValueType  # 1
+"""Not read yet."""
+INBOX_STATE_READ: InboxState.ValueType  # 2
+"""Read."""
+INBOX_STATE_ARCHIVED: InboxState.ValueType  # 3
+"""Read and put away: listed only where asked for."""
+Global___InboxState: typing_extensions.TypeAlias = InboxState
+
+class _CoverageKind:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _CoverageKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_CoverageKind.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    COVERAGE_KIND_UNSPECIFIED: _CoverageKind.ValueType  # 0
+    """Not given."""
+    COVERAGE_KIND_UNHEARD_RESOURCE: _CoverageKind.ValueType  # 1
+    """A datastore or job, seen in events or attached to a group, that no group hears of."""
+    COVERAGE_KIND_IDLE_RULE: _CoverageKind.ValueType  # 2
+    """A rule that matched nothing."""
+    COVERAGE_KIND_UNREACHABLE_GROUP: _CoverageKind.ValueType  # 3
+    """A group none of whose targets works, or that has no target or no recipient."""
+    COVERAGE_KIND_UNHEARD_CRITICAL_TYPE: _CoverageKind.ValueType  # 4
+    """A critical type that would reach only the inbox."""
+
+class CoverageKind(_CoverageKind, metaclass=_CoverageKindEnumTypeWrapper):
+    """What kind of gap a finding is."""
+
+COVERAGE_KIND_UNSPECIFIED: CoverageKind.ValueType  # 0
+"""Not given."""
+COVERAGE_KIND_UNHEARD_RESOURCE: CoverageKind.ValueType  # 1
+"""A datastore or job, seen in events or attached to a group, that no group hears of."""
+COVERAGE_KIND_IDLE_RULE: CoverageKind.ValueType  # 2
+"""A rule that matched nothing."""
+COVERAGE_KIND_UNREACHABLE_GROUP: CoverageKind.ValueType  # 3
+"""A group none of whose targets works, or that has no target or no recipient."""
+COVERAGE_KIND_UNHEARD_CRITICAL_TYPE: CoverageKind.ValueType  # 4
+"""A critical type that would reach only the inbox."""
+Global___CoverageKind: typing_extensions.TypeAlias = CoverageKind
 
 @typing.final
 class EmitRequest(google.protobuf.message.Message):
@@ -261,10 +323,13 @@ class EventRecord(google.protobuf.message.Message):
     REVISION_FIELD_NUMBER: builtins.int
     DISPOSITIONS_FIELD_NUMBER: builtins.int
     WARNINGS_FIELD_NUMBER: builtins.int
+    INBOX_STATE_FIELD_NUMBER: builtins.int
     sequence: builtins.int
     """Grows with every event accepted."""
     revision: builtins.int
     """The revision of the configuration that it was routed by."""
+    inbox_state: Global___InboxState.ValueType
+    """How the caller has marked it."""
     @property
     def event(self) -> ironcore.notification.v1.event_pb2.Event:
         """The event as it is kept, with its id, its severity and its derived addresses."""
@@ -290,10 +355,11 @@ class EventRecord(google.protobuf.message.Message):
         revision: builtins.int = ...,
         dispositions: collections.abc.Iterable[ironcore.notification.v1.disposition_pb2.Disposition] | None = ...,
         warnings: collections.abc.Iterable[builtins.str] | None = ...,
+        inbox_state: Global___InboxState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["event", b"event", "receive_time", b"receive_time"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dispositions", b"dispositions", "event", b"event", "receive_time", b"receive_time", "revision", b"revision", "sequence", b"sequence", "warnings", b"warnings"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dispositions", b"dispositions", "event", b"event", "inbox_state", b"inbox_state", "receive_time", b"receive_time", "revision", b"revision", "sequence", b"sequence", "warnings", b"warnings"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___EventRecord: typing_extensions.TypeAlias = EventRecord
@@ -313,6 +379,12 @@ class EventFilter(google.protobuf.message.Message):
     AFTER_FIELD_NUMBER: builtins.int
     BEFORE_FIELD_NUMBER: builtins.int
     RULE_FIELD_NUMBER: builtins.int
+    GROUPS_FIELD_NUMBER: builtins.int
+    DISPOSITIONS_FIELD_NUMBER: builtins.int
+    UNMATCHED_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    INBOX_STATES_FIELD_NUMBER: builtins.int
+    COLLAPSED_INTO_FIELD_NUMBER: builtins.int
     min_severity: ironcore.notification.v1.event_pb2.Severity.ValueType
     """At least this severity."""
     resource: builtins.str
@@ -323,6 +395,12 @@ class EventFilter(google.protobuf.message.Message):
     """The actor."""
     rule: builtins.str
     """A rule that matches it."""
+    unmatched: builtins.bool
+    """Only those that no subscription hears of."""
+    text: builtins.str
+    """A text that its id, subject, summary, resource, task, actor or a label contains, in any case."""
+    collapsed_into: builtins.str
+    """Only those that were folded into this summary, an event of type "notification.summary"."""
     @property
     def sources(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Sources, such as "backup"."""
@@ -339,6 +417,18 @@ class EventFilter(google.protobuf.message.Message):
     def before(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """Accepted before."""
 
+    @property
+    def groups(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Groups that it was routed to, whatever became of it there."""
+
+    @property
+    def dispositions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[ironcore.notification.v1.disposition_pb2.DispositionState.ValueType]:
+        """What became of it, for at least one subscription."""
+
+    @property
+    def inbox_states(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[Global___InboxState.ValueType]:
+        """How the caller has marked it. Empty: however it is marked."""
+
     def __init__(
         self,
         *,
@@ -351,10 +441,16 @@ class EventFilter(google.protobuf.message.Message):
         after: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         before: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         rule: builtins.str = ...,
+        groups: collections.abc.Iterable[builtins.str] | None = ...,
+        dispositions: collections.abc.Iterable[ironcore.notification.v1.disposition_pb2.DispositionState.ValueType] | None = ...,
+        unmatched: builtins.bool = ...,
+        text: builtins.str = ...,
+        inbox_states: collections.abc.Iterable[Global___InboxState.ValueType] | None = ...,
+        collapsed_into: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["after", b"after", "before", b"before"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["actor", b"actor", "after", b"after", "before", b"before", "min_severity", b"min_severity", "resource", b"resource", "rule", b"rule", "sources", b"sources", "task_id", b"task_id", "types", b"types"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["actor", b"actor", "after", b"after", "before", b"before", "collapsed_into", b"collapsed_into", "dispositions", b"dispositions", "groups", b"groups", "inbox_states", b"inbox_states", "min_severity", b"min_severity", "resource", b"resource", "rule", b"rule", "sources", b"sources", "task_id", b"task_id", "text", b"text", "types", b"types", "unmatched", b"unmatched"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___EventFilter: typing_extensions.TypeAlias = EventFilter
@@ -414,6 +510,139 @@ class ListEventsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListEventsResponse: typing_extensions.TypeAlias = ListEventsResponse
+
+@typing.final
+class MarkEventsRequest(google.protobuf.message.Message):
+    """Asks for marks."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EVENT_IDS_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
+    UP_TO_SEQUENCE_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    up_to_sequence: builtins.int
+    """With filter: the newest event that the caller has seen; later ones stay as they are. Required
+    with filter.
+    """
+    state: Global___InboxState.ValueType
+    """The mark. Required."""
+    @property
+    def event_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """These events. At most 1,000."""
+
+    @property
+    def filter(self) -> Global___EventFilter:
+        """Instead of event_ids: all that match, up to up_to_sequence."""
+
+    def __init__(
+        self,
+        *,
+        event_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        filter: Global___EventFilter | None = ...,
+        up_to_sequence: builtins.int = ...,
+        state: Global___InboxState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["event_ids", b"event_ids", "filter", b"filter", "state", b"state", "up_to_sequence", b"up_to_sequence"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___MarkEventsRequest: typing_extensions.TypeAlias = MarkEventsRequest
+
+@typing.final
+class MarkEventsResponse(google.protobuf.message.Message):
+    """Events were marked."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: builtins.int
+    count: builtins.int
+    """How many have another mark than before."""
+    def __init__(
+        self,
+        *,
+        count: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___MarkEventsResponse: typing_extensions.TypeAlias = MarkEventsResponse
+
+@typing.final
+class CountEventsRequest(google.protobuf.message.Message):
+    """Asks for counts of the inbox."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: builtins.int
+    @property
+    def filter(self) -> Global___EventFilter:
+        """Which. A rule, groups, dispositions and text are not taken here."""
+
+    def __init__(
+        self,
+        *,
+        filter: Global___EventFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___CountEventsRequest: typing_extensions.TypeAlias = CountEventsRequest
+
+@typing.final
+class SeverityCount(google.protobuf.message.Message):
+    """How many events of a severity there are."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SEVERITY_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    UNREAD_FIELD_NUMBER: builtins.int
+    severity: ironcore.notification.v1.event_pb2.Severity.ValueType
+    """The severity."""
+    count: builtins.int
+    """How many."""
+    unread: builtins.int
+    """How many of them the caller has not read."""
+    def __init__(
+        self,
+        *,
+        severity: ironcore.notification.v1.event_pb2.Severity.ValueType = ...,
+        count: builtins.int = ...,
+        unread: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "severity", b"severity", "unread", b"unread"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___SeverityCount: typing_extensions.TypeAlias = SeverityCount
+
+@typing.final
+class CountEventsResponse(google.protobuf.message.Message):
+    """Counts of the inbox."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: builtins.int
+    NEWEST_SEQUENCE_FIELD_NUMBER: builtins.int
+    newest_sequence: builtins.int
+    """The newest event's sequence: where a mark-all may end."""
+    @property
+    def counts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SeverityCount]:
+        """One for each severity that occurs, the worst first."""
+
+    def __init__(
+        self,
+        *,
+        counts: collections.abc.Iterable[Global___SeverityCount] | None = ...,
+        newest_sequence: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["counts", b"counts", "newest_sequence", b"newest_sequence"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___CountEventsResponse: typing_extensions.TypeAlias = CountEventsResponse
 
 @typing.final
 class GetEventRequest(google.protobuf.message.Message):
@@ -662,20 +891,24 @@ class Decision(google.protobuf.message.Message):
     STAGE_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     SENTENCE_FIELD_NUMBER: builtins.int
+    POINTER_FIELD_NUMBER: builtins.int
     stage: builtins.str
     """The stage, such as "scope", "rule", "silence" or "dedup"."""
     reason: builtins.str
     """The named reason."""
     sentence: builtins.str
     """The same in a sentence."""
+    pointer: builtins.str
+    """What it points to: a silence, the event that was told, the obligation that took it."""
     def __init__(
         self,
         *,
         stage: builtins.str = ...,
         reason: builtins.str = ...,
         sentence: builtins.str = ...,
+        pointer: builtins.str = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["reason", b"reason", "sentence", b"sentence", "stage", b"stage"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["pointer", b"pointer", "reason", b"reason", "sentence", b"sentence", "stage", b"stage"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___Decision: typing_extensions.TypeAlias = Decision
@@ -691,10 +924,18 @@ class SubscriptionExplanation(google.protobuf.message.Message):
     RULE_FIELD_NUMBER: builtins.int
     DECISIONS_FIELD_NUMBER: builtins.int
     DISPOSITION_FIELD_NUMBER: builtins.int
+    DELIVERY_FIELD_NUMBER: builtins.int
+    HEARS_FIELD_NUMBER: builtins.int
+    SENTENCE_FIELD_NUMBER: builtins.int
+    NEAR_MISSES_FIELD_NUMBER: builtins.int
     group: builtins.str
     """The group."""
     target: builtins.str
     """The target."""
+    hears: builtins.bool
+    """Whether the subscription hears of the event, now or as part of something else."""
+    sentence: builtins.str
+    """In one sentence: why it hears of the event, or the one thing that would have to differ."""
     @property
     def rule(self) -> Global___RuleTrace:
         """The rule, part by part."""
@@ -707,6 +948,14 @@ class SubscriptionExplanation(google.protobuf.message.Message):
     def disposition(self) -> ironcore.notification.v1.disposition_pb2.Disposition:
         """What became of it; unset where it does not hear of the event."""
 
+    @property
+    def delivery(self) -> ironcore.notification.v1.delivery_pb2.Delivery:
+        """The delivery with its attempts, where there is one and Delivery answers."""
+
+    @property
+    def near_misses(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Where the event nearly matches the rule: what it has, and what the rule wants."""
+
     def __init__(
         self,
         *,
@@ -715,10 +964,14 @@ class SubscriptionExplanation(google.protobuf.message.Message):
         rule: Global___RuleTrace | None = ...,
         decisions: collections.abc.Iterable[Global___Decision] | None = ...,
         disposition: ironcore.notification.v1.disposition_pb2.Disposition | None = ...,
+        delivery: ironcore.notification.v1.delivery_pb2.Delivery | None = ...,
+        hears: builtins.bool = ...,
+        sentence: builtins.str = ...,
+        near_misses: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["disposition", b"disposition", "rule", b"rule"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["delivery", b"delivery", "disposition", b"disposition", "rule", b"rule"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["decisions", b"decisions", "disposition", b"disposition", "group", b"group", "rule", b"rule", "target", b"target"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["decisions", b"decisions", "delivery", b"delivery", "disposition", b"disposition", "group", b"group", "hears", b"hears", "near_misses", b"near_misses", "rule", b"rule", "sentence", b"sentence", "target", b"target"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___SubscriptionExplanation: typing_extensions.TypeAlias = SubscriptionExplanation
@@ -731,6 +984,13 @@ class ExplainResponse(google.protobuf.message.Message):
 
     EVENT_FIELD_NUMBER: builtins.int
     SUBSCRIPTIONS_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    DRY_RUN_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """The revision of the configuration whose rules these are."""
+    dry_run: builtins.bool
+    """Whether the event is only looked at: nothing of this was stored or sent."""
     @property
     def event(self) -> ironcore.notification.v1.event_pb2.Event:
         """The event."""
@@ -739,15 +999,22 @@ class ExplainResponse(google.protobuf.message.Message):
     def subscriptions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SubscriptionExplanation]:
         """One for each subscription of each group."""
 
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What should be known, such as that Delivery does not answer, or that the revision is gone."""
+
     def __init__(
         self,
         *,
         event: ironcore.notification.v1.event_pb2.Event | None = ...,
         subscriptions: collections.abc.Iterable[Global___SubscriptionExplanation] | None = ...,
+        revision: builtins.int = ...,
+        dry_run: builtins.bool = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["event", b"event"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["event", b"event", "subscriptions", b"subscriptions"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dry_run", b"dry_run", "event", b"event", "revision", b"revision", "subscriptions", b"subscriptions", "warnings", b"warnings"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ExplainResponse: typing_extensions.TypeAlias = ExplainResponse
@@ -766,6 +1033,8 @@ class Silence(google.protobuf.message.Message):
     TIME_ZONE_FIELD_NUMBER: builtins.int
     COMMENT_FIELD_NUMBER: builtins.int
     AUTHOR_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
+    ACTIVE_FIELD_NUMBER: builtins.int
     silence_id: builtins.str
     """Assigned by the service."""
     rule: builtins.str
@@ -778,6 +1047,8 @@ class Silence(google.protobuf.message.Message):
     """Why. Required."""
     author: builtins.str
     """Who. Assigned by the service."""
+    active: builtins.bool
+    """Whether it is in force now. Assigned by the service."""
     @property
     def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """From when."""
@@ -785,6 +1056,10 @@ class Silence(google.protobuf.message.Message):
     @property
     def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """Until when."""
+
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was made. Assigned by the service."""
 
     def __init__(
         self,
@@ -797,10 +1072,12 @@ class Silence(google.protobuf.message.Message):
         time_zone: builtins.str = ...,
         comment: builtins.str = ...,
         author: builtins.str = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        active: builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["end_time", b"end_time", "start_time", b"start_time"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["create_time", b"create_time", "end_time", b"end_time", "start_time", b"start_time"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["author", b"author", "comment", b"comment", "end_time", b"end_time", "rule", b"rule", "silence_id", b"silence_id", "start_time", b"start_time", "time_zone", b"time_zone", "weekly", b"weekly"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["active", b"active", "author", b"author", "comment", b"comment", "create_time", b"create_time", "end_time", b"end_time", "rule", b"rule", "silence_id", b"silence_id", "start_time", b"start_time", "time_zone", b"time_zone", "weekly", b"weekly"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___Silence: typing_extensions.TypeAlias = Silence
@@ -974,10 +1251,20 @@ class GetGroupStatusResponse(google.protobuf.message.Message):
     NEXT_RELEASE_TIME_FIELD_NUMBER: builtins.int
     COLLAPSED_COUNT_FIELD_NUMBER: builtins.int
     OLDEST_AGE_FIELD_NUMBER: builtins.int
+    RATE_LIMIT_PER_MINUTE_FIELD_NUMBER: builtins.int
+    RELEASED_COUNT_FIELD_NUMBER: builtins.int
+    WAITING_FIELD_NUMBER: builtins.int
+    BACKLOG_BOUND_FIELD_NUMBER: builtins.int
     ready_count: builtins.int
     """Obligations that wait to be released."""
     collapsed_count: builtins.int
     """Obligations that were collapsed into summaries."""
+    rate_limit_per_minute: builtins.int
+    """The most events a minute that it lets go; 0: no limit."""
+    released_count: builtins.int
+    """Events that it let go in the last 60 seconds."""
+    backlog_bound: builtins.int
+    """From how many waiting events on the lowest severities are collapsed into a summary; 0: never."""
     @property
     def next_release_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the next may be released."""
@@ -986,6 +1273,10 @@ class GetGroupStatusResponse(google.protobuf.message.Message):
     def oldest_age(self) -> google.protobuf.duration_pb2.Duration:
         """How old the oldest that waits is."""
 
+    @property
+    def waiting(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SeverityCount]:
+        """Events that wait, by severity, the worst first."""
+
     def __init__(
         self,
         *,
@@ -993,13 +1284,229 @@ class GetGroupStatusResponse(google.protobuf.message.Message):
         next_release_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         collapsed_count: builtins.int = ...,
         oldest_age: google.protobuf.duration_pb2.Duration | None = ...,
+        rate_limit_per_minute: builtins.int = ...,
+        released_count: builtins.int = ...,
+        waiting: collections.abc.Iterable[Global___SeverityCount] | None = ...,
+        backlog_bound: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["next_release_time", b"next_release_time", "oldest_age", b"oldest_age"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["collapsed_count", b"collapsed_count", "next_release_time", b"next_release_time", "oldest_age", b"oldest_age", "ready_count", b"ready_count"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["backlog_bound", b"backlog_bound", "collapsed_count", b"collapsed_count", "next_release_time", b"next_release_time", "oldest_age", b"oldest_age", "rate_limit_per_minute", b"rate_limit_per_minute", "ready_count", b"ready_count", "released_count", b"released_count", "waiting", b"waiting"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___GetGroupStatusResponse: typing_extensions.TypeAlias = GetGroupStatusResponse
+
+@typing.final
+class PreviewDedupRequest(google.protobuf.message.Message):
+    """Asks which events are told once."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: builtins.int
+    SINCE_FIELD_NUMBER: builtins.int
+    WINDOW_FIELD_NUMBER: builtins.int
+    group: builtins.str
+    """The group's name."""
+    @property
+    def since(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Events accepted since. Default: the last 24 hours."""
+
+    @property
+    def window(self) -> google.protobuf.duration_pb2.Duration:
+        """The deduplication window to try. Unset: the group's own."""
+
+    def __init__(
+        self,
+        *,
+        group: builtins.str = ...,
+        since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        window: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["since", b"since", "window", b"window"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["group", b"group", "since", b"since", "window", b"window"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___PreviewDedupRequest: typing_extensions.TypeAlias = PreviewDedupRequest
+
+@typing.final
+class DedupFingerprint(google.protobuf.message.Message):
+    """Identical events, told once within the window."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: builtins.int
+    SEVERITY_FIELD_NUMBER: builtins.int
+    RESOURCE_FIELD_NUMBER: builtins.int
+    SUBJECT_FIELD_NUMBER: builtins.int
+    TARGET_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    TOLD_FIELD_NUMBER: builtins.int
+    SUPPRESSED_FIELD_NUMBER: builtins.int
+    EVENT_ID_FIELD_NUMBER: builtins.int
+    type: builtins.str
+    """The event's type."""
+    severity: ironcore.notification.v1.event_pb2.Severity.ValueType
+    """Its severity."""
+    resource: builtins.str
+    """Its resource, in canonical form."""
+    subject: builtins.str
+    """The subject of the newest one."""
+    target: builtins.str
+    """The target."""
+    count: builtins.int
+    """How many came."""
+    told: builtins.int
+    """How many would be told."""
+    suppressed: builtins.int
+    """How many would be suppressed."""
+    event_id: builtins.str
+    """The newest one."""
+    def __init__(
+        self,
+        *,
+        type: builtins.str = ...,
+        severity: ironcore.notification.v1.event_pb2.Severity.ValueType = ...,
+        resource: builtins.str = ...,
+        subject: builtins.str = ...,
+        target: builtins.str = ...,
+        count: builtins.int = ...,
+        told: builtins.int = ...,
+        suppressed: builtins.int = ...,
+        event_id: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "event_id", b"event_id", "resource", b"resource", "severity", b"severity", "subject", b"subject", "suppressed", b"suppressed", "target", b"target", "told", b"told", "type", b"type"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DedupFingerprint: typing_extensions.TypeAlias = DedupFingerprint
+
+@typing.final
+class PreviewDedupResponse(google.protobuf.message.Message):
+    """What deduplication saves."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WINDOW_FIELD_NUMBER: builtins.int
+    FINGERPRINTS_FIELD_NUMBER: builtins.int
+    EXAMINED_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    TOLD_FIELD_NUMBER: builtins.int
+    examined: builtins.int
+    """Events that were looked at."""
+    count: builtins.int
+    """Notifications without deduplication."""
+    told: builtins.int
+    """Notifications with it."""
+    @property
+    def window(self) -> google.protobuf.duration_pb2.Duration:
+        """The window that was tried."""
+
+    @property
+    def fingerprints(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DedupFingerprint]:
+        """One for each fingerprint and target, the noisiest first. At most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        window: google.protobuf.duration_pb2.Duration | None = ...,
+        fingerprints: collections.abc.Iterable[Global___DedupFingerprint] | None = ...,
+        examined: builtins.int = ...,
+        count: builtins.int = ...,
+        told: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["window", b"window"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "examined", b"examined", "fingerprints", b"fingerprints", "told", b"told", "window", b"window"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___PreviewDedupResponse: typing_extensions.TypeAlias = PreviewDedupResponse
+
+@typing.final
+class GetCoverageRequest(google.protobuf.message.Message):
+    """Asks what nobody hears of."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SINCE_FIELD_NUMBER: builtins.int
+    @property
+    def since(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Events accepted since. Default: the last 7 days."""
+
+    def __init__(
+        self,
+        *,
+        since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["since", b"since"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["since", b"since"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___GetCoverageRequest: typing_extensions.TypeAlias = GetCoverageRequest
+
+@typing.final
+class CoverageFinding(google.protobuf.message.Message):
+    """A gap."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: builtins.int
+    SUBJECT_FIELD_NUMBER: builtins.int
+    SENTENCE_FIELD_NUMBER: builtins.int
+    ADVICE_FIELD_NUMBER: builtins.int
+    EVENT_COUNT_FIELD_NUMBER: builtins.int
+    kind: Global___CoverageKind.ValueType
+    """Its kind."""
+    subject: builtins.str
+    """The resource, the type, the group, or the group and target it is about."""
+    sentence: builtins.str
+    """In one sentence."""
+    advice: builtins.str
+    """What to do about it, with the command."""
+    event_count: builtins.int
+    """How many events it concerns."""
+    def __init__(
+        self,
+        *,
+        kind: Global___CoverageKind.ValueType = ...,
+        subject: builtins.str = ...,
+        sentence: builtins.str = ...,
+        advice: builtins.str = ...,
+        event_count: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["advice", b"advice", "event_count", b"event_count", "kind", b"kind", "sentence", b"sentence", "subject", b"subject"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___CoverageFinding: typing_extensions.TypeAlias = CoverageFinding
+
+@typing.final
+class GetCoverageResponse(google.protobuf.message.Message):
+    """Gaps."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FINDINGS_FIELD_NUMBER: builtins.int
+    RESOURCE_COUNT_FIELD_NUMBER: builtins.int
+    RULE_COUNT_FIELD_NUMBER: builtins.int
+    resource_count: builtins.int
+    """Datastores and jobs that were looked at."""
+    rule_count: builtins.int
+    """Rules that were looked at."""
+    @property
+    def findings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___CoverageFinding]:
+        """The gaps, the gravest first."""
+
+    def __init__(
+        self,
+        *,
+        findings: collections.abc.Iterable[Global___CoverageFinding] | None = ...,
+        resource_count: builtins.int = ...,
+        rule_count: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["findings", b"findings", "resource_count", b"resource_count", "rule_count", b"rule_count"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___GetCoverageResponse: typing_extensions.TypeAlias = GetCoverageResponse
 
 @typing.final
 class VerifyLedgerRequest(google.protobuf.message.Message):

@@ -70,6 +70,16 @@ class RouterServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.SummarizeEventsRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.SummarizeEventsResponse.FromString,
                 _registered_method=True)
+        self.MarkEvents = channel.unary_unary(
+                '/ironcore.notification.v1.RouterService/MarkEvents',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.MarkEventsRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.MarkEventsResponse.FromString,
+                _registered_method=True)
+        self.CountEvents = channel.unary_unary(
+                '/ironcore.notification.v1.RouterService/CountEvents',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.CountEventsRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.CountEventsResponse.FromString,
+                _registered_method=True)
         self.Explain = channel.unary_unary(
                 '/ironcore.notification.v1.RouterService/Explain',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ExplainRequest.SerializeToString,
@@ -94,6 +104,16 @@ class RouterServiceStub(object):
                 '/ironcore.notification.v1.RouterService/GetGroupStatus',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetGroupStatusRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetGroupStatusResponse.FromString,
+                _registered_method=True)
+        self.PreviewDedup = channel.unary_unary(
+                '/ironcore.notification.v1.RouterService/PreviewDedup',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupResponse.FromString,
+                _registered_method=True)
+        self.GetCoverage = channel.unary_unary(
+                '/ironcore.notification.v1.RouterService/GetCoverage',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetCoverageRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetCoverageResponse.FromString,
                 _registered_method=True)
         self.VerifyLedger = channel.unary_unary(
                 '/ironcore.notification.v1.RouterService/VerifyLedger',
@@ -161,6 +181,20 @@ class RouterServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MarkEvents(self, request, context):
+        """Marks events for the caller: read, unread, archived.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountEvents(self, request, context):
+        """Counts events by severity, and how many of them the caller has not read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Explain(self, request, context):
         """Says who hears of an event, who does not, and why.
         """
@@ -191,6 +225,20 @@ class RouterServiceServicer(object):
 
     def GetGroupStatus(self, request, context):
         """Returns a group's queue.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewDedup(self, request, context):
+        """Says which events of the past were, or would be, told once instead of each time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCoverage(self, request, context):
+        """Finds what nobody hears of, and rules and groups that reach nobody.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -248,6 +296,16 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.SummarizeEventsRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.SummarizeEventsResponse.SerializeToString,
             ),
+            'MarkEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.MarkEvents,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.MarkEventsRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.MarkEventsResponse.SerializeToString,
+            ),
+            'CountEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountEvents,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.CountEventsRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.CountEventsResponse.SerializeToString,
+            ),
             'Explain': grpc.unary_unary_rpc_method_handler(
                     servicer.Explain,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ExplainRequest.FromString,
@@ -272,6 +330,16 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     servicer.GetGroupStatus,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetGroupStatusRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetGroupStatusResponse.SerializeToString,
+            ),
+            'PreviewDedup': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewDedup,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupResponse.SerializeToString,
+            ),
+            'GetCoverage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCoverage,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetCoverageRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetCoverageResponse.SerializeToString,
             ),
             'VerifyLedger': grpc.unary_unary_rpc_method_handler(
                     servicer.VerifyLedger,
@@ -485,6 +553,60 @@ class RouterService(object):
             _registered_method=True)
 
     @staticmethod
+    def MarkEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.RouterService/MarkEvents',
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.MarkEventsRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.MarkEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.RouterService/CountEvents',
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.CountEventsRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.CountEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Explain(request,
             target,
             options=(),
@@ -609,6 +731,60 @@ class RouterService(object):
             '/ironcore.notification.v1.RouterService/GetGroupStatus',
             ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetGroupStatusRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetGroupStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewDedup(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.RouterService/PreviewDedup',
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCoverage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.RouterService/GetCoverage',
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetCoverageRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetCoverageResponse.FromString,
             options,
             channel_credentials,
             insecure,

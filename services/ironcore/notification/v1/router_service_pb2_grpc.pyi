@@ -43,6 +43,10 @@ class RouterServiceStub:
     """Streams events as they are accepted, from a resume token on."""
     SummarizeEvents: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.SummarizeEventsRequest, ironcore.notification.v1.router_service_pb2.SummarizeEventsResponse]
     """Counts events by what they say and by what became of them."""
+    MarkEvents: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.MarkEventsRequest, ironcore.notification.v1.router_service_pb2.MarkEventsResponse]
+    """Marks events for the caller: read, unread, archived."""
+    CountEvents: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.CountEventsRequest, ironcore.notification.v1.router_service_pb2.CountEventsResponse]
+    """Counts events by severity, and how many of them the caller has not read."""
     Explain: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ExplainRequest, ironcore.notification.v1.router_service_pb2.ExplainResponse]
     """Says who hears of an event, who does not, and why."""
     CreateSilence: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.CreateSilenceRequest, ironcore.notification.v1.router_service_pb2.CreateSilenceResponse]
@@ -53,6 +57,10 @@ class RouterServiceStub:
     """Ends a silence now."""
     GetGroupStatus: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetGroupStatusRequest, ironcore.notification.v1.router_service_pb2.GetGroupStatusResponse]
     """Returns a group's queue."""
+    PreviewDedup: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.PreviewDedupRequest, ironcore.notification.v1.router_service_pb2.PreviewDedupResponse]
+    """Says which events of the past were, or would be, told once instead of each time."""
+    GetCoverage: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetCoverageRequest, ironcore.notification.v1.router_service_pb2.GetCoverageResponse]
+    """Finds what nobody hears of, and rules and groups that reach nobody."""
     VerifyLedger: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.VerifyLedgerRequest, ironcore.notification.v1.router_service_pb2.VerifyLedgerResponse]
     """Accounts for every event: compares this service's books with Delivery's."""
     AwaitConfig: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.RouterServiceAwaitConfigRequest, ironcore.notification.v1.router_service_pb2.RouterServiceAwaitConfigResponse]
@@ -79,6 +87,10 @@ class RouterServiceAsyncStub(RouterServiceStub):
     """Streams events as they are accepted, from a resume token on."""
     SummarizeEvents: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.SummarizeEventsRequest, ironcore.notification.v1.router_service_pb2.SummarizeEventsResponse]  # type: ignore[assignment]
     """Counts events by what they say and by what became of them."""
+    MarkEvents: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.MarkEventsRequest, ironcore.notification.v1.router_service_pb2.MarkEventsResponse]  # type: ignore[assignment]
+    """Marks events for the caller: read, unread, archived."""
+    CountEvents: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.CountEventsRequest, ironcore.notification.v1.router_service_pb2.CountEventsResponse]  # type: ignore[assignment]
+    """Counts events by severity, and how many of them the caller has not read."""
     Explain: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ExplainRequest, ironcore.notification.v1.router_service_pb2.ExplainResponse]  # type: ignore[assignment]
     """Says who hears of an event, who does not, and why."""
     CreateSilence: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.CreateSilenceRequest, ironcore.notification.v1.router_service_pb2.CreateSilenceResponse]  # type: ignore[assignment]
@@ -89,6 +101,10 @@ class RouterServiceAsyncStub(RouterServiceStub):
     """Ends a silence now."""
     GetGroupStatus: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetGroupStatusRequest, ironcore.notification.v1.router_service_pb2.GetGroupStatusResponse]  # type: ignore[assignment]
     """Returns a group's queue."""
+    PreviewDedup: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.PreviewDedupRequest, ironcore.notification.v1.router_service_pb2.PreviewDedupResponse]  # type: ignore[assignment]
+    """Says which events of the past were, or would be, told once instead of each time."""
+    GetCoverage: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetCoverageRequest, ironcore.notification.v1.router_service_pb2.GetCoverageResponse]  # type: ignore[assignment]
+    """Finds what nobody hears of, and rules and groups that reach nobody."""
     VerifyLedger: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.VerifyLedgerRequest, ironcore.notification.v1.router_service_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
     """Accounts for every event: compares this service's books with Delivery's."""
     AwaitConfig: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.RouterServiceAwaitConfigRequest, ironcore.notification.v1.router_service_pb2.RouterServiceAwaitConfigResponse]  # type: ignore[assignment]
@@ -156,6 +172,22 @@ class RouterServiceServicer(metaclass=abc.ABCMeta):
         """Counts events by what they say and by what became of them."""
 
     @abc.abstractmethod
+    def MarkEvents(
+        self,
+        request: ironcore.notification.v1.router_service_pb2.MarkEventsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.router_service_pb2.MarkEventsResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.MarkEventsResponse]]:
+        """Marks events for the caller: read, unread, archived."""
+
+    @abc.abstractmethod
+    def CountEvents(
+        self,
+        request: ironcore.notification.v1.router_service_pb2.CountEventsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.router_service_pb2.CountEventsResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.CountEventsResponse]]:
+        """Counts events by severity, and how many of them the caller has not read."""
+
+    @abc.abstractmethod
     def Explain(
         self,
         request: ironcore.notification.v1.router_service_pb2.ExplainRequest,
@@ -194,6 +226,22 @@ class RouterServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.router_service_pb2.GetGroupStatusResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.GetGroupStatusResponse]]:
         """Returns a group's queue."""
+
+    @abc.abstractmethod
+    def PreviewDedup(
+        self,
+        request: ironcore.notification.v1.router_service_pb2.PreviewDedupRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.router_service_pb2.PreviewDedupResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.PreviewDedupResponse]]:
+        """Says which events of the past were, or would be, told once instead of each time."""
+
+    @abc.abstractmethod
+    def GetCoverage(
+        self,
+        request: ironcore.notification.v1.router_service_pb2.GetCoverageRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.router_service_pb2.GetCoverageResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.GetCoverageResponse]]:
+        """Finds what nobody hears of, and rules and groups that reach nobody."""
 
     @abc.abstractmethod
     def VerifyLedger(
