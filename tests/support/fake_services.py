@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -39,7 +40,8 @@ class Call:
 class FakeService:
     """``answers`` maps a method to its response, its error, or a function of the request.
 
-    What has no answer gets an empty response.
+    What has no answer gets an empty response. Of a method that streams, the function returns an
+    iterator of responses, which an error may end.
     """
 
     service: str
@@ -52,12 +54,7 @@ class FakeService:
         descriptor = _DESCRIPTORS[self.service]
         server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            method.name: grpc.unary_unary_rpc_method_handler(
-                self._answer(method.name, GetMessageClass(method.output_type)),
-                request_deserializer=GetMessageClass(method.input_type).FromString,
-                response_serializer=lambda message: message.SerializeToString(),
-            )
-            for method in descriptor.methods
+            method.name: self._handler(method) for method in descriptor.methods
         }
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(descriptor.full_name, handlers),)
@@ -80,6 +77,31 @@ class FakeService:
     def received(self, method: str) -> list[Any]:
         """The requests of one method, in order."""
         return [call.request for call in self.calls if call.method == method]
+
+    def _handler(self, method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:
+        make: Any = grpc.unary_unary_rpc_method_handler
+        answer: Any = self._answer(method.name, GetMessageClass(method.output_type))
+        if method.server_streaming:
+            make, answer = grpc.unary_stream_rpc_method_handler, self._answers(method.name)
+        handler: grpc.RpcMethodHandler[Any, Any] = make(
+            answer,
+            request_deserializer=GetMessageClass(method.input_type).FromString,
+            response_serializer=lambda message: message.SerializeToString(),
+        )
+        return handler
+
+    def _answers(self, name: str) -> Callable[[Any, Any], Iterator[Message]]:
+        def answers(request: Any, context: grpc.ServicerContext) -> Iterator[Message]:
+            metadata = {key: str(value) for key, value in context.invocation_metadata()}
+            self.calls.append(Call(name, request, metadata))
+            chosen = self.answers[name]
+            assert callable(chosen)
+            try:
+                yield from chosen(request)
+            except NotificationError as error:
+                context.abort_with_status(rpc_status.to_status(to_status(error)))
+
+        return answers
 
     def _answer(self, name: str, response: type[Message]) -> Callable[[Any, Any], Message]:
         def answer(request: Any, context: grpc.ServicerContext) -> Message:

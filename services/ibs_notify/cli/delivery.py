@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from ibs_notify.cli.complete import group_names, target_names
+from ibs_notify.cli.confirm import confirm
 from ibs_notify.cli.delivery_view import show_deliveries, show_delivery
 from ibs_notify.cli.output import document, output_option, print_document
 from ibs_notify.cli.params import time
@@ -166,11 +166,6 @@ def cancel(ids: tuple[str, ...], dry_run: bool, yes: bool, output: str, **flags:
         _apply("cancelled", apply, dry_run=dry_run, yes=yes, output=output)
 
 
-def at_terminal() -> bool:
-    """Whether there is somebody to ask."""
-    return sys.stdin.isatty()
-
-
 def _get(session: Session, delivery_id: str) -> delivery_pb2.Delivery:
     request = pb.GetDeliveryRequest(delivery_id=delivery_id)
     return session.call(session.delivery.GetDelivery, request).delivery
@@ -199,7 +194,7 @@ def _apply(
     count = apply(only_count=True)
     if not dry_run and count:
         if count > 1 and not yes:
-            _confirm(count, done)
+            confirm(f"{count:,} deliveries", done)
         count = apply(only_count=False)
     if output != "table":
         print_document({"count": count, "dry_run": dry_run}, output)
@@ -209,10 +204,3 @@ def _apply(
         return
     things = "1 delivery" if count == 1 else f"{count:,} deliveries"
     click.echo(f"{things} would be {done}" if dry_run else f"{things} {done}")
-
-
-def _confirm(count: int, done: str) -> None:
-    if not at_terminal():
-        raise click.UsageError(f"{count:,} deliveries would be {done}: confirm it with --yes")
-    if not click.confirm(f"{count:,} deliveries will be {done}. Go on?", err=True):
-        raise click.Abort

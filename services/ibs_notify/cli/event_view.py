@@ -9,18 +9,24 @@ import click
 
 from ibs_notify.cli.delivery_view import SHORT_ID, outcome
 from ibs_notify.cli.emit_view import state
-from ibs_notify.cli.output import Table, moment, print_fields, print_table, severity
+from ibs_notify.cli.output import Table, moment, print_fields, print_table, severity, word
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 
-def show_events(records: Sequence[pb.EventRecord]) -> None:
-    """A row for each."""
+def show_events(
+    records: Sequence[pb.EventRecord], *, empty: str = "no events", marks: bool = False
+) -> None:
+    """A row for each; with ``marks`` how the caller has marked it."""
     print_table(
         Table(
-            ("Received", "Severity", "Type", "Subject", "Resource", "Notified", "Id"),
+            (
+                *(("Mark",) if marks else ()),
+                *("Received", "Severity", "Type", "Subject", "Resource", "Notified", "Id"),
+            ),
             [
                 (
+                    *((word(pb.InboxState, each.inbox_state, "INBOX_STATE_"),) if marks else ()),
                     moment(each.receive_time),
                     severity(each.event.severity),
                     each.event.type,
@@ -31,7 +37,7 @@ def show_events(records: Sequence[pb.EventRecord]) -> None:
                 )
                 for each in records
             ],
-            empty="no events",
+            empty=empty,
         )
     )
 

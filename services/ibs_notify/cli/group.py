@@ -9,7 +9,9 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from ibs_notify.cli.changed import report_change
 from ibs_notify.cli.complete import group_names
+from ibs_notify.cli.group_dedup import group_dedup
 from ibs_notify.cli.group_flags import group_flags, read_group
+from ibs_notify.cli.group_status import group_status
 from ibs_notify.cli.group_target import group_target
 from ibs_notify.cli.group_view import show_group, show_groups, show_hearers
 from ibs_notify.cli.output import document, output_option, print_document
@@ -33,6 +35,8 @@ def group() -> None:
 
 
 group.add_command(group_target)
+group.add_command(group_status)
+group.add_command(group_dedup)
 
 
 @group.command("create")

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -163,6 +166,22 @@ def _draw(drawn: Any, rows: Iterable[Sequence[str]], *, keep_lines: bool = False
         console.print(drawn, soft_wrap=False)
     for line in captured.get().splitlines():
         click.echo(line.rstrip())
+
+
+def paragraph(text: str, *, first: str = "", rest: str = "") -> None:
+    """Print a sentence; a terminal gets lines of its width, ``rest`` before all but the ``first``.
+
+    In a pipe it is one line, as rows of tables are.
+    """
+    line = harmless(text)
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        line = textwrap.fill(
+            line, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+        )
+    else:
+        line = first + line
+    click.echo(line)
 
 
 def moment(stamp: Timestamp | None) -> str:

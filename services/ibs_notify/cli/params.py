@@ -60,17 +60,35 @@ def moment_before(now: datetime, text: str) -> datetime:
         return now - parse_duration(text)
     except (ValueError, OverflowError):
         pass
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError):
-        raise click.BadParameter(
-            f"{text!r} is no time: such as 2026-05-21T02:14:35Z, or 2h for two hours ago"
-        ) from None
+    return _iso_moment(text, "2h for two hours ago")
 
 
 def time(text: str) -> datetime:
     """A time, as the type of an option."""
     return moment_before(SystemClock().now(), text)
+
+
+def moment_after(now: datetime, text: str) -> datetime:
+    """A time: ISO 8601 (in the local zone where it names none), or a span ahead of ``now``."""
+    try:
+        return now + parse_duration(text)
+    except (ValueError, OverflowError):
+        pass
+    return _iso_moment(text, "2h for in two hours")
+
+
+def time_ahead(text: str) -> datetime:
+    """A time to come, as the type of an option."""
+    return moment_after(SystemClock().now(), text)
+
+
+def _iso_moment(text: str, span: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f"{text!r} is no time: such as 2026-05-21T02:14:35Z, or {span}"
+        ) from None
 
 
 def number_or_off(text: str) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import grpc
 from grpc_status import rpc_status
@@ -24,6 +25,10 @@ LONG_CALL_SECONDS = 300.0
 AWAIT_SECONDS = 5.0
 
 Response = TypeVar("Response")
+# A text: gRPC's own classes take no parameters.
+Method: TypeAlias = (
+    "grpc.UnaryUnaryMultiCallable[Any, Any] | grpc.UnaryStreamMultiCallable[Any, Any]"
+)
 
 
 class Session:
@@ -72,9 +77,21 @@ class Session:
     ) -> Response:
         """One call in the user's name; its failure is the error that the service raised."""
         try:
-            return method(request, timeout=timeout, metadata=((USER_KEY, _caller(self.settings)),))
+            return method(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise self._failure(method, error) from None
+
+    def stream(
+        self, method: grpc.UnaryStreamMultiCallable[Any, Response], request: Any
+    ) -> Iterator[Response]:
+        """The answers of a call without an end; its failure as of ``call``."""
+        answers = method(request, metadata=self._metadata)
+        try:
+            yield from answers
+        except grpc.RpcError as error:
+            raise self._failure(method, error) from None
+        finally:
+            answers.cancel()
 
     def await_revision(self, revision: int) -> None:
         """Wait until Router and Delivery apply a change; a late one is a warning, no failure."""
@@ -95,18 +112,20 @@ class Session:
                 why = "does not apply it yet" if late else "cannot be asked whether it applies it"
                 warn(f"the change is saved, but {service} {why}")
 
-    def _service_of(
-        self, method: grpc.UnaryUnaryMultiCallable[Any, Any]
-    ) -> settings.ServiceName | None:
+    @property
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        # Metadata is ASCII.
+        caller = self.settings.caller.encode("ascii", "backslashreplace").decode()
+        return ((USER_KEY, caller),)
+
+    def _service_of(self, method: Method) -> settings.ServiceName | None:
         for service in self._channels:
             stub = self.__dict__.get(service)
             if any(each is method for each in vars(stub).values()):
                 return service
         return None
 
-    def _failure(
-        self, method: grpc.UnaryUnaryMultiCallable[Any, Any], error: grpc.RpcError
-    ) -> NotificationError:
+    def _failure(self, method: Method, error: grpc.RpcError) -> NotificationError:
         code = error.code()
         by_transport = rpc_status.from_call(error) is None  # type: ignore[arg-type]  # it is a Call
         service = self._service_of(method)
@@ -128,8 +147,3 @@ class Session:
             f"{service.capitalize()} at {address} {problem}",
             advice=f"see that it runs, or set IBS_NOTIFY_{service.upper()}_ADDRESS",
         )
-
-
-def _caller(loaded: settings.Settings) -> str:
-    # Metadata is ASCII.
-    return loaded.caller.encode("ascii", "backslashreplace").decode()

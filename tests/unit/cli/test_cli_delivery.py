@@ -101,7 +101,7 @@ def test_many_deliveries_need_yes_where_nobody_can_be_asked(cli: Cli) -> None:
 def test_somebody_at_a_terminal_is_asked(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, calls: int
 ) -> None:
-    monkeypatch.setattr("ibs_notify.cli.delivery.at_terminal", lambda: True)
+    monkeypatch.setattr("ibs_notify.cli.confirm.at_terminal", lambda: True)
     _count(cli, 12)
 
     result = cli("delivery", "retry", "--state", "dead", input=answer)

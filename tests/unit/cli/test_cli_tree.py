@@ -46,10 +46,12 @@ def test_the_help_of_every_command_has_an_example_of_that_command(path: tuple[st
 def test_the_tree_has_every_command_of_the_issue() -> None:
     nouns = {
         "target": "create update list show delete test enable disable resume",
-        "group": "create update list show delete attach detach",
+        "group": "create update list show delete attach detach status",
         "settings": "show update",
         "rule": "check",
         "event": "list show",
+        "inbox": "list show watch read unread archive count",
+        "silence": "create list show expire",
         "delivery": "list show retry cancel",
         "ledger": "verify",
         "event-types": "list",
@@ -60,7 +62,10 @@ def test_the_tree_has_every_command_of_the_issue() -> None:
     wanted |= {
         ("notification", "group", "target", verb) for verb in ["add", "list", "update", "remove"]
     }
-    wanted |= {("notification", noun) for noun in ("emit", "status", "completion")}
+    wanted |= {("notification", "group", "dedup", "preview")}
+    wanted |= {
+        ("notification", noun) for noun in ("emit", "explain", "coverage", "status", "completion")
+    }
 
     assert wanted <= set(PATHS)
 
@@ -153,7 +158,7 @@ def test_completion_is_silent_when_the_service_is_not_there(
 
 
 def test_commands_are_completed() -> None:
-    assert _completions(["notification"], "e") == ["emit", "event", "event-types"]
+    assert _completions(["notification"], "e") == ["emit", "event", "explain", "event-types"]
 
 
 def test_the_manual_names_every_command_and_exit_code() -> None:

@@ -1,0 +1,75 @@
+"""``notification coverage``: what nobody hears of, before it matters."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+
+import click
+
+from ibs_notify.cli.errors import Exit
+from ibs_notify.cli.harmless import harmless
+from ibs_notify.cli.output import document, output_option, paragraph, print_document
+from ibs_notify.cli.params import time
+from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
+from ibs_notify.rpc.convert import moment_to_proto
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+_HEADINGS = {
+    pb.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE: "Critical, and only in the inbox",
+    pb.COVERAGE_KIND_UNREACHABLE_GROUP: "Groups that reach nobody",
+    pb.COVERAGE_KIND_UNHEARD_RESOURCE: "Datastores and jobs that nobody hears of",
+    pb.COVERAGE_KIND_IDLE_RULE: "Rules that matched nothing",
+}
+
+
+@click.command("coverage")
+@click.option("--since", type=time, help="Look at events accepted since; default: 7d ago.")
+@click.option("--strict", is_flag=True, help="Exit code 1 where there is a gap.")
+@output_option
+def coverage(since: datetime | None, strict: bool, output: str) -> None:
+    """Find what nobody hears of, rules that match nothing and groups that reach nobody.
+
+    \b
+    Examples:
+      ironcore-backup notification coverage
+      ironcore-backup notification coverage --since 30d --strict
+    """
+    request = pb.GetCoverageRequest(since=moment_to_proto(since))
+    with Session() as session:
+        answer = session.call(session.router.GetCoverage, request, timeout=LONG_CALL_SECONDS)
+    if output == "table":
+        _show(answer)
+    else:
+        print_document(document(answer), output)
+    if strict and answer.findings:
+        sys.exit(Exit.NOT_SO)
+
+
+def _show(answer: pb.GetCoverageResponse) -> None:
+    looked_at = (
+        f"{answer.resource_count:,} datastores and jobs and {answer.rule_count:,} rules "
+        "were looked at"
+    )
+    if not answer.findings:
+        click.echo(f"no gaps: whatever happens, somebody hears of it ({looked_at})")
+        return
+    # The gravest first, also among the kinds.
+    order = list(dict.fromkeys(each.kind for each in answer.findings))
+    found = sorted(answer.findings, key=lambda each: order.index(each.kind))
+    for kind, each in groupby(found, key=lambda finding: finding.kind):
+        _show_kind(_HEADINGS.get(kind, "Other gaps"), list(each))
+    count = len(answer.findings)
+    click.echo(f"{count:,} {'gap' if count == 1 else 'gaps'}; {looked_at}")
+
+
+def _show_kind(heading: str, findings: Sequence[pb.CoverageFinding]) -> None:
+    click.echo(f"{heading} ({len(findings):,}):")
+    for each in findings:
+        paragraph(f"{each.subject}: {each.sentence}", first="  ", rest="    ")
+        if each.advice:
+            # Whole, so that a command in it can be copied.
+            click.echo(f"    → {harmless(each.advice)}")
+    click.echo()

@@ -1,0 +1,259 @@
+"""``notification inbox …``: what I have not seen yet. Each user has marks of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ibs_notify.cli.confirm import confirm
+from ibs_notify.cli.event_filter import countable, event_filters, read_filter
+from ibs_notify.cli.event_reading import print_event, print_events
+from ibs_notify.cli.inbox_watch import Watch, print_watched
+from ibs_notify.cli.output import (
+    Table,
+    document,
+    output_option,
+    print_document,
+    print_table,
+    severity,
+)
+from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+MOST_IDS = 1000
+
+UNREAD = pb.INBOX_STATE_UNREAD
+READ = pb.INBOX_STATE_READ
+ARCHIVED = pb.INBOX_STATE_ARCHIVED
+
+
+@click.group("inbox")
+def inbox() -> None:
+    """The inbox: every event, marked read or archived by you, for you alone.
+
+    \b
+    Examples:
+      ironcore-backup notification inbox list
+      ironcore-backup notification inbox watch --min-severity error
+    """
+
+
+@inbox.command("list")
+@event_filters()
+@click.option("--unread", is_flag=True, help="What you have not read; the default.")
+@click.option("--all", "all_", is_flag=True, help="Also what you have read.")
+@click.option("--archived", is_flag=True, help="What you put away; with --all everything.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@output_option
+def list_inbox(
+    unread: bool, all_: bool, archived: bool, limit: int, output: str, **flags: Any
+) -> None:
+    """List what you have not read, newest first.
+
+    Every filter given must hold; one given twice means either.
+
+    \b
+    Examples:
+      ironcore-backup notification inbox list --min-severity warning
+      ironcore-backup notification inbox list --all --text vm/12345 --after 7d
+    """
+    chosen = read_filter(flags)
+    if unread or all_ or not archived:
+        chosen.inbox_states.append(UNREAD)
+    if all_:
+        chosen.inbox_states.append(READ)
+    if archived:
+        chosen.inbox_states.append(ARCHIVED)
+    several = len(chosen.inbox_states) > 1
+    empty = "nothing matches" if several or archived else "nothing unread"
+    with Session() as session:
+        print_events(session, chosen, limit, output, empty=empty, marks=several)
+
+
+@inbox.command("show")
+@click.argument("event_id", metavar="ID")
+@click.option("--keep-unread", is_flag=True, help="Leave it unread.")
+@output_option
+def show(event_id: str, keep_unread: bool, output: str) -> None:
+    """Show an event and what became of it, and mark it read.
+
+    \b
+    Example:
+      ironcore-backup notification inbox show evt-2026-05-21-001
+    """
+    with Session() as session:
+        found = print_event(session, event_id, output)
+        if found.inbox_state == UNREAD and not keep_unread:
+            request = pb.MarkEventsRequest(event_ids=[event_id], state=READ)
+            session.call(session.router.MarkEvents, request)
+
+
+@inbox.command("watch")
+@event_filters(times=False)
+@output_option
+def watch(output: str, **flags: Any) -> None:
+    """Follow events as they are accepted.
+
+    Ctrl-C ends it, with exit code 0. Where the Router goes away it is waited for, and the watch
+    goes on where it stopped: nothing is missed, nothing comes twice. -o json prints a document a
+    line.
+
+    \b
+    Examples:
+      ironcore-backup notification inbox watch --min-severity error
+      ironcore-backup notification inbox watch -o json
+    """
+    with Session() as session:
+        try:
+            for record in Watch(session, read_filter(flags)).events():
+                print_watched(record, output)
+        except KeyboardInterrupt:
+            # The way in which a watch is meant to end.
+            return
+
+
+@inbox.command("read")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "all_", is_flag=True, help="All unread ones; filters narrow it.")
+@event_filters()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def read(ids: tuple[str, ...], all_: bool, yes: bool, output: str, **flags: Any) -> None:
+    """Mark events read: some by id, or all that match.
+
+    \b
+    Examples:
+      ironcore-backup notification inbox read evt-2026-05-21-001
+      ironcore-backup notification inbox read --all --source backup --yes
+    """
+    _mark(READ, [UNREAD], ids, flags, all_=all_, yes=yes, output=output)
+
+
+@inbox.command("unread")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "all_", is_flag=True, help="All that are read; filters narrow it.")
+@event_filters()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def unread(ids: tuple[str, ...], all_: bool, yes: bool, output: str, **flags: Any) -> None:
+    """Mark events unread again: some by id, or all that are read.
+
+    \b
+    Example:
+      ironcore-backup notification inbox unread evt-2026-05-21-001
+    """
+    _mark(UNREAD, [READ], ids, flags, all_=all_, yes=yes, output=output)
+
+
+@inbox.command("archive")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "all_", is_flag=True, help="All, read or not; filters narrow it.")
+@event_filters()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
+def archive(ids: tuple[str, ...], all_: bool, yes: bool, output: str, **flags: Any) -> None:
+    """Put events away: some by id, or all that match. They stay in "event list".
+
+    \b
+    Examples:
+      ironcore-backup notification inbox archive evt-2026-05-21-001
+      ironcore-backup notification inbox archive --all --before 30d
+    """
+    _mark(ARCHIVED, [UNREAD, READ], ids, flags, all_=all_, yes=yes, output=output)
+
+
+@inbox.command("count")
+@event_filters(costly=False)
+@click.option("--archived", is_flag=True, help="Also what you put away.")
+@output_option
+def count(archived: bool, output: str, **flags: Any) -> None:
+    """Count events by severity, and those you have not read.
+
+    \b
+    Example:
+      ironcore-backup notification inbox count --after 1d
+    """
+    chosen = read_filter(flags)
+    chosen.inbox_states.extend([UNREAD, READ, *([ARCHIVED] if archived else [])])
+    with Session() as session:
+        answer = session.call(session.router.CountEvents, pb.CountEventsRequest(filter=chosen))
+    if output != "table":
+        print_document(document(answer), output)
+        return
+    rows = [(severity(each.severity), each.count, each.unread) for each in answer.counts]
+    if len(rows) > 1:
+        rows.append(("total", sum(row[1] for row in rows), sum(row[2] for row in rows)))
+    print_table(
+        Table(
+            ("Severity", "Events", "Unread"),
+            [(word, f"{events:,}", f"{unseen:,}") for word, events, unseen in rows],
+            empty="no events",
+        )
+    )
+
+
+def _mark(
+    state: pb.InboxState.ValueType,
+    among: list[pb.InboxState.ValueType],
+    ids: tuple[str, ...],
+    flags: dict[str, Any],
+    *,
+    all_: bool,
+    yes: bool,
+    output: str,
+) -> None:
+    """Mark ``ids``, or all that match and are marked as one of ``among``."""
+    chosen = read_filter(flags)
+    narrowed = bool(chosen.ByteSize())
+    if ids and (all_ or narrowed):
+        raise click.UsageError("ids exclude --all and the filters")
+    if not ids and not all_:
+        raise click.UsageError("which? Give ids, or --all with or without filters")
+    with Session() as session:
+        if ids:
+            count = _mark_ids(session, ids, state)
+        else:
+            chosen.inbox_states.extend(among)
+            count = _mark_all(session, chosen, state, yes=yes)
+    name = _name(state)
+    if output != "table":
+        print_document({"count": count, "state": name}, output)
+    elif count:
+        click.echo(f"{_events(count)} marked {name}")
+    else:
+        click.echo(f"nothing to mark {name}")
+
+
+def _mark_ids(session: Session, ids: tuple[str, ...], state: pb.InboxState.ValueType) -> int:
+    count = 0
+    for start in range(0, len(ids), MOST_IDS):
+        part = pb.MarkEventsRequest(event_ids=ids[start : start + MOST_IDS], state=state)
+        count += session.call(session.router.MarkEvents, part).count
+    return count
+
+
+def _mark_all(
+    session: Session, chosen: pb.EventFilter, state: pb.InboxState.ValueType, *, yes: bool
+) -> int:
+    """Only what was there when it was counted: an event that comes now stays as it is."""
+    counted = countable(chosen)
+    answer = session.call(session.router.CountEvents, pb.CountEventsRequest(filter=counted))
+    most = sum(each.count for each in answer.counts)
+    if not most:
+        return 0
+    if most > 1 and not yes:
+        at_most = "" if counted == chosen else "those that match of "
+        confirm(f"{at_most}{_events(most)}", f"marked {_name(state)}")
+    request = pb.MarkEventsRequest(
+        filter=chosen, up_to_sequence=answer.newest_sequence, state=state
+    )
+    return session.call(session.router.MarkEvents, request, timeout=LONG_CALL_SECONDS).count
+
+
+def _name(state: pb.InboxState.ValueType) -> str:
+    return pb.InboxState.Name(state).removeprefix("INBOX_STATE_").lower()
+
+
+def _events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count:,} events"
