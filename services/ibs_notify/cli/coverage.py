@@ -11,7 +11,7 @@ import click
 
 from ibs_notify.cli.errors import Exit
 from ibs_notify.cli.harmless import harmless
-from ibs_notify.cli.output import document, output_option, paragraph, print_document
+from ibs_notify.cli.output import counted, document, output_option, paragraph, print_document
 from ibs_notify.cli.params import time
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
 from ibs_notify.rpc.convert import moment_to_proto
@@ -50,8 +50,8 @@ def coverage(since: datetime | None, strict: bool, output: str) -> None:
 
 def _show(answer: pb.GetCoverageResponse) -> None:
     looked_at = (
-        f"{answer.resource_count:,} datastores and jobs and {answer.rule_count:,} rules "
-        "were looked at"
+        f"looked at: {counted(answer.resource_count, 'resource')}, "
+        f"{counted(answer.rule_count, 'rule')}"
     )
     if not answer.findings:
         click.echo(f"no gaps: whatever happens, somebody hears of it ({looked_at})")
@@ -61,8 +61,7 @@ def _show(answer: pb.GetCoverageResponse) -> None:
     found = sorted(answer.findings, key=lambda each: order.index(each.kind))
     for kind, each in groupby(found, key=lambda finding: finding.kind):
         _show_kind(_HEADINGS.get(kind, "Other gaps"), list(each))
-    count = len(answer.findings)
-    click.echo(f"{count:,} {'gap' if count == 1 else 'gaps'}; {looked_at}")
+    click.echo(f"{counted(len(answer.findings), 'gap')} ({looked_at})")
 
 
 def _show_kind(heading: str, findings: Sequence[pb.CoverageFinding]) -> None:

@@ -80,15 +80,17 @@ def _show_whole(each: pb.SubscriptionExplanation) -> None:
         click.echo("  rule")
         show_rule(each.rule, indent="    ")
     # The rule has been shown part by part.
-    decisions = [one for one in each.decisions if one.stage != "rule"]
-    width = max((len(one.stage) for one in decisions), default=0)
-    for one in decisions:
-        _show_line(f"{one.stage:<{width}}", _sentence(one), width)
+    lines = [(one.stage, _sentence(one)) for one in each.decisions if one.stage != "rule"]
     if each.HasField("delivery"):
-        _show_delivery(each.delivery)
+        short = each.delivery.delivery_id[:SHORT_ID]
+        lines.append(("delivery", f"{short}: {outcome(each.delivery)}"))
     elif each.disposition.delivery_id:
         short = each.disposition.delivery_id[:SHORT_ID]
-        paragraph(f"delivery {short}: how far it is is not known", first="  ", rest="    ")
+        lines.append(("delivery", f"{short}: how far it is is not known"))
+    width = max((len(name) for name, _ in lines), default=0)
+    for name, text in lines:
+        paragraph(f"{name:<{width}}  {text}", first="  ", rest=" " * (width + 4))
+    _show_attempts(each.delivery, indent=" " * (width + 4))
 
 
 def _head(each: pb.SubscriptionExplanation) -> str:
@@ -100,24 +102,19 @@ def _sentence(one: pb.Decision) -> str:
     return sentence if one.pointer in sentence else f"{sentence} ({one.pointer})"
 
 
-def _show_line(name: str, text: str, width: int) -> None:
-    paragraph(f"{name}  {text}", first="  ", rest="  " + " " * (width + 2))
-
-
-def _show_delivery(delivery: delivery_pb2.Delivery) -> None:
-    _show_line("delivery", f"{delivery.delivery_id[:SHORT_ID]}: {outcome(delivery)}", 0)
+def _show_attempts(delivery: delivery_pb2.Delivery, *, indent: str) -> None:
     for each in delivery.attempts:
         code = f" {each.code}" if each.code else ""
         reply = f": {each.reply}" if each.reply else ""
         paragraph(
             f"{each.number}. {moment(each.start_time)} {each.outcome}{code}{reply}",
-            first="    ",
-            rest="       ",
+            first=indent,
+            rest=indent + "   ",
         )
     if delivery.HasField("due_time"):
-        paragraph(f"next try at {moment(delivery.due_time)}", first="    ")
+        paragraph(f"next try at {moment(delivery.due_time)}", first=indent)
 
 
 def _show_near_misses(near_misses: Sequence[str]) -> None:
     for each in near_misses:
-        paragraph(f"near miss: {each}", first="    ", rest="      ")
+        paragraph(f"near miss: {each}", first="  ", rest="    ")

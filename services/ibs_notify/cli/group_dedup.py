@@ -9,8 +9,10 @@ import click
 from ibs_notify.cli.complete import group_names
 from ibs_notify.cli.output import (
     Table,
+    counted,
     document,
     output_option,
+    paragraph,
     print_document,
     print_table,
     severity,
@@ -92,9 +94,10 @@ def _show(answer: pb.PreviewDedupResponse, limit: int) -> None:
         click.echo()
     if more := len(answer.fingerprints) - len(shown):
         click.echo(f"and {more:,} more: --limit shows them\n")
+    suppressed = answer.count - answer.told
     window = answer.window.ToTimedelta()
     with_window = f"a window of {show_duration(window)}" if window else "no window"
-    click.echo(
+    paragraph(
         f"With {with_window}, {answer.told:,} of {answer.count:,} notifications would be told and "
-        f"{answer.count - answer.told:,} suppressed ({answer.examined:,} events looked at)."
+        f"{suppressed:,} suppressed ({counted(answer.examined, 'event')} looked at)."
     )

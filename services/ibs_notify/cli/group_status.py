@@ -8,6 +8,7 @@ from ibs_notify.cli.complete import group_names
 from ibs_notify.cli.output import (
     Document,
     Table,
+    counted,
     document,
     moment,
     output_option,
@@ -76,11 +77,12 @@ def _show(status: pb.GetGroupStatusResponse) -> None:
     print_fields(
         {
             "Waiting": f"{_waiting(status)}{_oldest(status)}",
-            "To be sent": f"{status.ready_count:,} notifications" if status.ready_count else "",
+            "To be sent": counted(status.ready_count, "notification") if status.ready_count else "",
             "Next release": moment(status.next_release_time) or "nothing waits",
             "Last minute": _released(status),
-            "Collapsed": f"{status.collapsed_count:,} notifications into summaries",
-            "Collapses": _bound(status) and f"the least severe from {_bound(status)} waiting on",
+            "Collapsed": f"{counted(status.collapsed_count, 'notification')} into summaries",
+            "Bound": _bound(status)
+            and f"from {_bound(status)} waiting on the least severe are collapsed",
         }
     )
 
@@ -88,7 +90,7 @@ def _show(status: pb.GetGroupStatusResponse) -> None:
 def _show_all(found: dict[str, pb.GetGroupStatusResponse]) -> None:
     print_table(
         Table(
-            ("Group", "Waiting", "Next release", "Last minute", "Collapsed", "Collapses from"),
+            ("Group", "Waiting", "Next release", "Last minute", "Collapsed", "Bound"),
             [
                 (
                     group,

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from ibs_notify.cli.confirm import confirm
-from ibs_notify.cli.event_filter import countable, event_filters, read_filter
+from ibs_notify.cli.event_filter import event_filters, read_filter
 from ibs_notify.cli.event_reading import print_event, print_events
+from ibs_notify.cli.inbox_mark import ARCHIVED, READ, UNREAD, mark
 from ibs_notify.cli.inbox_watch import Watch, print_watched
 from ibs_notify.cli.output import (
     Table,
@@ -18,14 +18,8 @@ from ibs_notify.cli.output import (
     print_table,
     severity,
 )
-from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
+from ibs_notify.cli.session import Session
 from ironcore.notification.v1 import router_service_pb2 as pb
-
-MOST_IDS = 1000
-
-UNREAD = pb.INBOX_STATE_UNREAD
-READ = pb.INBOX_STATE_READ
-ARCHIVED = pb.INBOX_STATE_ARCHIVED
 
 
 @click.group("inbox")
@@ -127,7 +121,7 @@ def read(ids: tuple[str, ...], all_: bool, yes: bool, output: str, **flags: Any)
       ironcore-backup notification inbox read evt-2026-05-21-001
       ironcore-backup notification inbox read --all --source backup --yes
     """
-    _mark(READ, [UNREAD], ids, flags, all_=all_, yes=yes, output=output)
+    mark(READ, [UNREAD], ids, flags, all_=all_, yes=yes, output=output)
 
 
 @inbox.command("unread")
@@ -143,7 +137,7 @@ def unread(ids: tuple[str, ...], all_: bool, yes: bool, output: str, **flags: An
     Example:
       ironcore-backup notification inbox unread evt-2026-05-21-001
     """
-    _mark(UNREAD, [READ], ids, flags, all_=all_, yes=yes, output=output)
+    mark(UNREAD, [READ], ids, flags, all_=all_, yes=yes, output=output)
 
 
 @inbox.command("archive")
@@ -160,7 +154,7 @@ def archive(ids: tuple[str, ...], all_: bool, yes: bool, output: str, **flags: A
       ironcore-backup notification inbox archive evt-2026-05-21-001
       ironcore-backup notification inbox archive --all --before 30d
     """
-    _mark(ARCHIVED, [UNREAD, READ], ids, flags, all_=all_, yes=yes, output=output)
+    mark(ARCHIVED, [UNREAD, READ], ids, flags, all_=all_, yes=yes, output=output)
 
 
 @inbox.command("count")
@@ -191,69 +185,3 @@ def count(archived: bool, output: str, **flags: Any) -> None:
             empty="no events",
         )
     )
-
-
-def _mark(
-    state: pb.InboxState.ValueType,
-    among: list[pb.InboxState.ValueType],
-    ids: tuple[str, ...],
-    flags: dict[str, Any],
-    *,
-    all_: bool,
-    yes: bool,
-    output: str,
-) -> None:
-    """Mark ``ids``, or all that match and are marked as one of ``among``."""
-    chosen = read_filter(flags)
-    narrowed = bool(chosen.ByteSize())
-    if ids and (all_ or narrowed):
-        raise click.UsageError("ids exclude --all and the filters")
-    if not ids and not all_:
-        raise click.UsageError("which? Give ids, or --all with or without filters")
-    with Session() as session:
-        if ids:
-            count = _mark_ids(session, ids, state)
-        else:
-            chosen.inbox_states.extend(among)
-            count = _mark_all(session, chosen, state, yes=yes)
-    name = _name(state)
-    if output != "table":
-        print_document({"count": count, "state": name}, output)
-    elif count:
-        click.echo(f"{_events(count)} marked {name}")
-    else:
-        click.echo(f"nothing to mark {name}")
-
-
-def _mark_ids(session: Session, ids: tuple[str, ...], state: pb.InboxState.ValueType) -> int:
-    count = 0
-    for start in range(0, len(ids), MOST_IDS):
-        part = pb.MarkEventsRequest(event_ids=ids[start : start + MOST_IDS], state=state)
-        count += session.call(session.router.MarkEvents, part).count
-    return count
-
-
-def _mark_all(
-    session: Session, chosen: pb.EventFilter, state: pb.InboxState.ValueType, *, yes: bool
-) -> int:
-    """Only what was there when it was counted: an event that comes now stays as it is."""
-    counted = countable(chosen)
-    answer = session.call(session.router.CountEvents, pb.CountEventsRequest(filter=counted))
-    most = sum(each.count for each in answer.counts)
-    if not most:
-        return 0
-    if most > 1 and not yes:
-        at_most = "" if counted == chosen else "those that match of "
-        confirm(f"{at_most}{_events(most)}", f"marked {_name(state)}")
-    request = pb.MarkEventsRequest(
-        filter=chosen, up_to_sequence=answer.newest_sequence, state=state
-    )
-    return session.call(session.router.MarkEvents, request, timeout=LONG_CALL_SECONDS).count
-
-
-def _name(state: pb.InboxState.ValueType) -> str:
-    return pb.InboxState.Name(state).removeprefix("INBOX_STATE_").lower()
-
-
-def _events(count: int) -> str:
-    return "1 event" if count == 1 else f"{count:,} events"

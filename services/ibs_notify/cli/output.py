@@ -205,6 +205,11 @@ def word(enum: Any, number: int, prefix: str) -> str:
     return "" if short == "unspecified" else short
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 event``, ``1,234 events``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def severity(number: int) -> str:
     """``error`` of SEVERITY_ERROR."""
     return word(event_pb2.Severity, number, "SEVERITY_")

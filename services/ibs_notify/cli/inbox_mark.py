@@ -1,0 +1,81 @@
+"""Marking events of the inbox: some by id, or all that were there when it began."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ibs_notify.cli.confirm import confirm
+from ibs_notify.cli.event_filter import countable, read_filter
+from ibs_notify.cli.output import counted, print_document
+from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+MOST_IDS = 1000
+
+UNREAD = pb.INBOX_STATE_UNREAD
+READ = pb.INBOX_STATE_READ
+ARCHIVED = pb.INBOX_STATE_ARCHIVED
+
+
+def mark(
+    state: pb.InboxState.ValueType,
+    among: list[pb.InboxState.ValueType],
+    ids: tuple[str, ...],
+    flags: dict[str, Any],
+    *,
+    all_: bool,
+    yes: bool,
+    output: str,
+) -> None:
+    """Mark ``ids``, or all that match and are marked as one of ``among``."""
+    chosen = read_filter(flags)
+    narrowed = bool(chosen.ByteSize())
+    if ids and (all_ or narrowed):
+        raise click.UsageError("ids exclude --all and the filters")
+    if not ids and not all_:
+        raise click.UsageError("which? Give ids, or --all with or without filters")
+    with Session() as session:
+        if ids:
+            count = _mark_ids(session, ids, state)
+        else:
+            chosen.inbox_states.extend(among)
+            count = _mark_all(session, chosen, state, yes=yes)
+    name = _name(state)
+    if output != "table":
+        print_document({"count": count, "state": name}, output)
+    elif count:
+        click.echo(f"{counted(count, 'event')} marked {name}")
+    else:
+        click.echo(f"nothing to mark {name}")
+
+
+def _mark_ids(session: Session, ids: tuple[str, ...], state: pb.InboxState.ValueType) -> int:
+    count = 0
+    for start in range(0, len(ids), MOST_IDS):
+        part = pb.MarkEventsRequest(event_ids=ids[start : start + MOST_IDS], state=state)
+        count += session.call(session.router.MarkEvents, part).count
+    return count
+
+
+def _mark_all(
+    session: Session, chosen: pb.EventFilter, state: pb.InboxState.ValueType, *, yes: bool
+) -> int:
+    """Only what was there when it was counted: an event that comes now stays as it is."""
+    part = countable(chosen)
+    answer = session.call(session.router.CountEvents, pb.CountEventsRequest(filter=part))
+    most = sum(each.count for each in answer.counts)
+    if not most:
+        return 0
+    if most > 1 and not yes:
+        at_most = "" if part == chosen else "those that match of "
+        confirm(f"{at_most}{counted(most, 'event')}", f"marked {_name(state)}")
+    request = pb.MarkEventsRequest(
+        filter=chosen, up_to_sequence=answer.newest_sequence, state=state
+    )
+    return session.call(session.router.MarkEvents, request, timeout=LONG_CALL_SECONDS).count
+
+
+def _name(state: pb.InboxState.ValueType) -> str:
+    return pb.InboxState.Name(state).removeprefix("INBOX_STATE_").lower()
