@@ -62,7 +62,8 @@ class FakeService:
         healthy = health.HealthServicer()
         healthy.set("", health_pb2.HealthCheckResponse.SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
-        self.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        # Once stopped, it comes back where it was.
+        self.address = f"127.0.0.1:{server.add_insecure_port(self.address or '127.0.0.1:0')}"
         server.start()
         self._server = server
 

@@ -74,6 +74,10 @@ def event_filters(*, times: bool = True, costly: bool = True) -> Callable[[Comma
 
 def read_filter(flags: Mapping[str, Any]) -> pb.EventFilter:
     """The filter of what was given; no flag, no condition."""
+    for name in ("resource", "task_id", "actor", "collapsed_into", "text", "rule"):
+        if flags.get(name) == "":
+            # A variable of a script that is unset must not mean every event.
+            raise click.UsageError(f"--{name.replace('_', '-')} is empty")
     chosen = pb.EventFilter(
         sources=flags["source"],
         types=flags["types"],

@@ -55,16 +55,13 @@ def _summary(answer: pb.ExplainResponse, target: str, hearing: int, others: int)
             f"{whom}, so nothing leads there: ironcore-backup notification group target add --help"
         )
     if answer.dry_run:
-        hear, hear_not = "would hear of it", "would not"
+        hears, hear, does_not, do_not = "would hear", "would hear", "would not", "would not"
     else:
-        hear = "hears of it" if hearing == 1 else "hear of it"
-        hear_not = "does not" if others == 1 else "do not"
-    who = (
-        f"{hearing:,} {hear}" if hearing else f"Nobody {hear if answer.dry_run else 'hears of it'}"
-    )
-    rest = f", {others:,} {hear_not}" if hearing and others else ""
+        hears, hear, does_not, do_not = "hears", "hear", "does not", "do not"
+    who = f"{hearing:,} {hear}" if hearing > 1 else f"{hearing or 'Nobody'} {hears}"
+    rest = f", {others:,} {do_not if others > 1 else does_not}" if hearing and others else ""
     nothing_sent = " Nothing is stored or sent." if answer.dry_run else ""
-    return f"{who}{rest}, by the rules of revision {answer.revision}.{nothing_sent}"
+    return f"{who} of it{rest}, by the rules of revision {answer.revision}.{nothing_sent}"
 
 
 def _show_sentence(each: pb.SubscriptionExplanation) -> None:

@@ -84,8 +84,11 @@ class Session:
     def stream(
         self, method: grpc.UnaryStreamMultiCallable[Any, Response], request: Any
     ) -> Iterator[Response]:
-        """The answers of a call without an end; its failure as of ``call``."""
-        answers = method(request, metadata=self._metadata)
+        """The answers of a call without an end, which waits for the service to be there.
+
+        A failure after that is as of ``call``.
+        """
+        answers = method(request, metadata=self._metadata, wait_for_ready=True)
         try:
             yield from answers
         except grpc.RpcError as error:

@@ -210,6 +210,15 @@ def test_what_is_to_be_marked_is_said_in_one_way(cli: Cli, line: str) -> None:
     assert cli.router.calls == []
 
 
+@pytest.mark.parametrize("flag", ["--resource", "--task-id", "--text", "--collapsed-into"])
+def test_an_empty_filter_does_not_mean_every_event(cli: Cli, flag: str) -> None:
+    result = cli("inbox", "archive", "--all", "--yes", flag, "")
+
+    assert result.exit_code == 2
+    assert f"{flag} is empty" in result.stderr
+    assert cli.router.calls == []
+
+
 def test_what_was_marked_can_be_read_by_programs(cli: Cli) -> None:
     count_is(cli)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.support.command_line import Cli
+from tests.support.fake_services import FakeService
 
 from ibs_notify.cli import inbox_watch
 from ibs_notify.cli.inbox_watch import Watch
@@ -93,6 +94,29 @@ def test_after_a_break_it_goes_on_where_it_stopped(
     assert printed.out == ""
     assert printed.err.count("waiting for it") == printed.err.count("the watch goes on") == 3
     assert "missing" not in printed.err
+
+
+def test_a_router_that_is_started_again_is_followed_on(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopping = threading.Event()
+
+    def answers(request: pb.WatchEventsRequest) -> Answers:
+        at = int(request.resume_token or 0) + 1
+        yield pb.WatchEventsResponse(resume_token=str(at), event=record(at))
+        stopping.wait(30)
+
+    router = FakeService("router", {"WatchEvents": answers})
+    router.start()
+    monkeypatch.setenv("IBS_NOTIFY_ROUTER_ADDRESS", router.address)
+    with Session() as session:
+        events = Watch(session, pb.EventFilter()).events()
+        assert next(events).event.event_id == "e1"
+        router.stop()
+        router.start()
+        assert next(events).event.event_id == "e2"
+    stopping.set()
+    router.stop()
 
 
 def test_an_outage_is_told_once_and_waited_for_ever_longer(
