@@ -58,6 +58,7 @@ ROOMS = {
 
 PURE = (
     "router.dispositions",
+    "router.fingerprint",
     "router.identity",
     "router.ledger",
     "router.match",
