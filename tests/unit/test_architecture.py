@@ -57,6 +57,7 @@ ROOMS = {
 }
 
 PURE = (
+    "router.dedup",
     "router.dispositions",
     "router.fingerprint",
     "router.identity",
