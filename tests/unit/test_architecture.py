@@ -62,6 +62,7 @@ PURE = (
     "router.fingerprint",
     "router.identity",
     "router.ledger",
+    "router.limit",
     "router.match",
     "router.pipeline",
     "router.release",
