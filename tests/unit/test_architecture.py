@@ -57,9 +57,12 @@ ROOMS = {
 }
 
 PURE = (
+    "router.dedup",
     "router.dispositions",
+    "router.fingerprint",
     "router.identity",
     "router.ledger",
+    "router.limit",
     "router.match",
     "router.pipeline",
     "router.release",

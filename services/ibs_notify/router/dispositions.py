@@ -27,6 +27,12 @@ class Reason(StrEnum):
     """For a metric server: it records every matching event."""
     DESTINATION_TAKEN = "DESTINATION_TAKEN"
     """Another group's route took the event to the same destination first."""
+    REPEATED = "REPEATED"
+    """An identical event was told within the group's deduplication window."""
+    SILENCE_MATCHED = "SILENCE_MATCHED"
+    """A silence was active, and its rule matched."""
+    BACKLOG_COLLAPSED = "BACKLOG_COLLAPSED"
+    """More waited than the group's rate limit releases in a quarter of an hour."""
 
 
 @dataclass(frozen=True, slots=True)
