@@ -61,6 +61,7 @@ PURE = (
     "router.identity",
     "router.ledger",
     "router.match",
+    "router.notices",
     "router.pipeline",
     "router.release",
     "router.scope",
