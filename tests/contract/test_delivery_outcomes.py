@@ -353,6 +353,24 @@ async def test_a_watch_notices_what_another_replica_enters(desk: Desk) -> None:
     await asyncio.gather(polling, return_exceptions=True)
 
 
+async def test_a_watch_is_told_at_once_of_what_ends_in_its_own_process(database: Database) -> None:
+    clock = FakeClock()
+    watch = OutcomeWatch(database, clock, poll_seconds=3600)
+    polling = asyncio.create_task(watch.run())
+    desk = Desk(database, clock)
+    desk.queue = DeliveryQueue(database, clock, "worker", on_ended=watch.nudge)
+    pages = watch.follow("")
+    assert (await anext(pages)).endings == ()
+    async with asyncio.timeout(20):
+        await desk.die(1)
+        assert len((await anext(pages)).endings) == 1
+        await desk.accept(2)
+        await desk.queue.examine(1, {})
+        assert len((await anext(pages)).endings) == 1
+    polling.cancel()
+    await asyncio.gather(polling, return_exceptions=True)
+
+
 async def test_a_watch_forgets_what_is_old_each_hour(desk: Desk) -> None:
     await desk.die(1, 2)
     desk.clock.moment += KEPT + timedelta(seconds=1)
