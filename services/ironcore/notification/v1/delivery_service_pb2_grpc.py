@@ -169,8 +169,8 @@ class DeliveryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchOutcomes(self, request, context):
-        """Streams deaths and cancellations in order from a cursor on, and then each new one; for the Router.
-        Each is told once per cursor, also one that was sent again in between. Kept for 30 days.
+        """Streams deaths and cancellations in order from a cursor on, then each new one; for the Router.
+        A delivery that is sent again and ends again is told again. They are kept for 30 days;
         OUT_OF_RANGE where the cursor is older than what is kept, or of another database.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
