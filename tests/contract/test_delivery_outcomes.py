@@ -236,8 +236,9 @@ async def test_numbers_are_in_the_order_of_commits(postgres_url: str) -> None:
             pass
         assert not waiting[0].done()
 
-    await holder.write(first)
-    await waiting[0]
+    async with asyncio.timeout(20):
+        await holder.write(first)
+        await waiting[0]
     endings = (await desk.page()).endings
     assert [(each.place.number, each.delivery.event_id) for each in endings] == [
         (1, "evt-1"),
