@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -22,7 +22,7 @@ from ibs_notify.router.handoffs import handoffs_pending, mark_handed_off, releas
 from ibs_notify.router.match import Route, RoutedGroup, RoutingTable, numbered
 from ibs_notify.router.outbox import Outbox
 from ibs_notify.router.pipeline import Routed
-from ibs_notify.router.ports import DeliveryId, DeliveryPort, Handoff
+from ibs_notify.router.ports import DeliveryId, DeliveryPort, Ended, Handoff
 from ibs_notify.router.repository import Known, NewEvent, insert_events
 from ibs_notify.router.routes import register, routes_by_id
 from ibs_notify.router.tables import EVENTS, LEASES, OBLIGATIONS, ROUTES
@@ -440,6 +440,9 @@ class DeliveryDouble:
 
     async def all_ids(self) -> Sequence[DeliveryId]:
         return []
+
+    async def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
+        yield cursor, []
 
 
 async def test_of_two_outboxes_the_lease_lets_one_work(

@@ -64,6 +64,7 @@ PURE = (
     "router.ledger",
     "router.limit",
     "router.match",
+    "router.notices",
     "router.pipeline",
     "router.release",
     "router.scope",

@@ -13,6 +13,7 @@ from uuid import uuid4
 from ibs_notify.delivery.by_request import Requests
 from ibs_notify.delivery.dispatcher import STOP_GRACE_SECONDS, Dispatcher
 from ibs_notify.delivery.listing import Listing
+from ibs_notify.delivery.outcome_watch import OutcomeWatch
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.sender import Sender
@@ -64,7 +65,9 @@ class DeliveryApp(App):
 
         outlook = Outlook()
         secrets = SecretOpener(settings.key_path)
-        queue = DeliveryQueue(database, clock, _holder())
+        outcomes = OutcomeWatch(database, clock)
+        run_beside(stack, outcomes.run())
+        queue = DeliveryQueue(database, clock, _holder(), on_ended=outcomes.nudge)
         stack.push_async_callback(queue.close)
         await queue.recover()
         transports = TransportCache(build_transport, secrets, clock)
@@ -92,6 +95,7 @@ class DeliveryApp(App):
             outlook=outlook,
             listing=Listing(database),
             requests=Requests(database, clock),
+            outcomes=outcomes,
             tester=TargetTester(build_tester, secrets, clock),
             watcher=watcher,
             free_space=FreeSpace(
@@ -105,6 +109,8 @@ class DeliveryApp(App):
         run_beside(stack, _serve_when_ready(server, has_snapshot))
         # Stopping begins here: nothing new is claimed while calls and attempts end.
         stack.callback(dispatcher.begin_stop)
+        # Open watches end by themselves, so the server need not wait for them.
+        stack.callback(outcomes.close)
 
 
 async def _serve_when_ready(server: RpcServer, has_snapshot: asyncio.Event) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ibs_notify.delivery import outcome_journal
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.listing import conditions_of
 from ibs_notify.delivery.model import LIFETIME, Filter, QueueReason, State
@@ -162,12 +163,14 @@ def _new_life(row: Row, now: datetime) -> dict[str, object]:
 
 
 def _cancel(connection: sa.Connection, rows: Sequence[Row], now: datetime) -> None:
+    seqs = [row.seq for row in rows]
     connection.execute(
         sa.update(DELIVERIES)
-        .where(_C.seq.in_([row.seq for row in rows]))
+        .where(_C.seq.in_(seqs))
         .values(
             state=State.CANCELLED.value,
             reason=QueueReason.BY_REQUEST.value,
             closed_at=to_micros(now),
         )
     )
+    outcome_journal.note_ended(connection, seqs)

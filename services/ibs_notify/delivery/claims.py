@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import target_state
+from ibs_notify.delivery import outcome_journal, target_state
 from ibs_notify.delivery.model import (
     MAX_UNFINISHED,
     Completion,
@@ -77,6 +77,8 @@ def take_turns(
         del available[: turn.wanted]
         is_kept = turn.done is None or turn.done.work.seq in kept
         answers.append(Turned(mine, is_kept, next_at[turn.target_uid]))
+    ended = [each.work.seq for each in done if each.settlement.state.is_undelivered]
+    outcome_journal.note_ended(connection, kept.intersection(ended))
     return answers
 
 
@@ -239,6 +241,8 @@ def _take_up(connection: sa.Connection, now: datetime, *, every_lease: bool) -> 
             for row in rows
         ],
     )
+    poisonous = [row.seq for row in rows if row.unfinished >= MAX_UNFINISHED]
+    outcome_journal.note_ended(connection, poisonous)
     for row in rows:
         log.info("delivery %s: its worker died; it is taken up", row.delivery_id)
     return {row.target_uid for row in rows}

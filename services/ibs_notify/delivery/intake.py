@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ibs_notify.delivery import outcome_journal
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.model import LIFETIME, Accepted, Handoff, State
 from ibs_notify.delivery.ports import Admit
@@ -47,6 +48,7 @@ def accept_all(
     """Store what is new of all ``batches``; an answer for each, in order."""
     known = _known(connection, {each.delivery_id for b in batches for each in b.handoffs})
     rows: list[tuple[Any, ...]] = []
+    cancelled: list[str] = []
     answers: list[Accepted] = []
     for batch in batches:
         before = len(rows)
@@ -59,9 +61,12 @@ def accept_all(
             rows.append(_row(handoff, admission, now))
             if admission is Admission.SENDABLE:
                 targets.add(handoff.target_uid)
+            elif admission.cancels:
+                cancelled.append(handoff.delivery_id)
         accepted = len(rows) - before
         answers.append(Accepted(accepted, len(batch.handoffs) - accepted, frozenset(targets)))
     _INSERT[connection.dialect.name].run(connection, rows)
+    outcome_journal.note_ended(connection, _cancelled_seqs(connection, cancelled, now))
     hit("delivery.after_accept_insert")
     return answers
 
@@ -74,6 +79,18 @@ def _known(connection: sa.Connection, ids: Iterable[str]) -> set[str]:
         statement = sa.select(DELIVERIES.c.delivery_id).where(DELIVERIES.c.delivery_id.in_(chunk))
         found.update(connection.execute(statement).scalars())
     return found
+
+
+def _cancelled_seqs(connection: sa.Connection, ids: Sequence[str], now: datetime) -> list[int]:
+    """Of the rows that were cancelled at ``now``, not of those that a replica stored first."""
+    seqs: list[int] = []
+    for start in range(0, len(ids), _CHUNK):
+        statement = sa.select(DELIVERIES.c.seq).where(
+            DELIVERIES.c.delivery_id.in_(ids[start : start + _CHUNK]),
+            DELIVERIES.c.closed_at == to_micros(now),
+        )
+        seqs += connection.execute(statement).scalars()
+    return seqs
 
 
 def _row(handoff: Handoff, admission: Admission, now: datetime) -> tuple[Any, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, State, TargetStatus
 from ibs_notify.delivery.rows import RECORD_COLUMNS, moment, record_of
 from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES, TARGETS
-from ibs_notify.domain.clock import to_micros
+from ibs_notify.domain.clock import from_micros, to_micros
 from ibs_notify.domain.errors import InvalidArgument, NotFound, Reason
 from ibs_notify.store.database import Database
 
@@ -26,6 +27,7 @@ class IdAndState:
     delivery_id: str
     kind: Kind
     state: State
+    created_at: datetime
 
 
 class Listing:
@@ -69,13 +71,18 @@ class Listing:
     async def ids(self, *, size: int, after: str) -> Sequence[IdAndState]:
         """Up to ``size`` deliveries in bytewise order of id, of those behind ``after``."""
         statement = (
-            sa.select(_C.delivery_id, _C.kind, _C.state)
+            sa.select(_C.delivery_id, _C.kind, _C.state, _C.created_at)
             .where(_C.delivery_id > after)
             .order_by(_C.delivery_id)
             .limit(size)
         )
         rows = await self._database.read(lambda c: c.execute(statement).all())
-        return [IdAndState(row.delivery_id, Kind(row.kind), State(row.state)) for row in rows]
+        return [
+            IdAndState(
+                row.delivery_id, Kind(row.kind), State(row.state), from_micros(row.created_at)
+            )
+            for row in rows
+        ]
 
     async def target_status(self, uid: str) -> TargetStatus:
         """How a target fares; one that nothing was ever sent to has zeros."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -18,6 +18,7 @@ from ibs_notify.delivery.model import (
     State,
     TargetStatus,
 )
+from ibs_notify.delivery.outcome_journal import Page
 from ibs_notify.delivery.transports.base import Stage
 from ibs_notify.domain import catalogue
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
@@ -174,6 +175,16 @@ def delivery_to_proto(record: DeliveryRecord) -> delivery_pb2.Delivery:
         revision=record.revision,
         attempts=[_attempt_to_proto(each) for each in record.attempts],
     )
+
+
+def outcomes_to_proto(page: Page) -> Iterator[pb.WatchOutcomesResponse]:
+    """The entries of a page, and the marker where there is nothing behind them yet."""
+    for each in page.endings:
+        yield pb.WatchOutcomesResponse(
+            cursor=each.place.cursor, delivery=delivery_to_proto(each.delivery)
+        )
+    if page.is_last:
+        yield pb.WatchOutcomesResponse(cursor=page.place.cursor, current=True)
 
 
 def _recipient_to_proto(recipient: Recipient) -> delivery_pb2.RecipientOutcome:

@@ -30,6 +30,11 @@ class State(IntEnum):
     def is_open(self) -> bool:
         return self <= State.DIGEST_OPEN
 
+    @property
+    def is_undelivered(self) -> bool:
+        """Closed without having gone out: what the Router is told of."""
+        return self in (State.DEAD, State.CANCELLED)
+
 
 class Kind(IntEnum):
     """What a delivery carries. Values equal those of the protobuf enum."""

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from ibs_notify.delivery import outcome_journal
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.model import State
 from ibs_notify.delivery.ports import Standing
@@ -41,15 +42,17 @@ def examine(
 ) -> frozenset[str]:
     """See ``ports.Queue.examine``."""
     freed: set[str] = set()
+    ended: list[int] = []
     for uid in _targets_with_open(connection):
         mine = (_C.target_uid == uid, _C.revision <= revision)
         standing = standings.get(uid, Standing(Admission.TARGET_DELETED))
         if standing.admission.cancels:
-            _cancel(connection, mine, standing.admission, now)
+            ended += _cancel(connection, mine, standing.admission, now)
         elif standing.admission is not Admission.SENDABLE:
             _wait(connection, mine, standing.admission)
         elif _free(connection, mine, standing, now):
             freed.add(uid)
+    outcome_journal.note_ended(connection, ended)
     return frozenset(freed)
 
 
@@ -104,18 +107,18 @@ def _cancel(
     mine: tuple[sa.ColumnElement[bool], ...],
     reason: Admission,
     now: datetime,
-) -> None:
+) -> list[int]:
+    """Cancel all that is open; the ``seq`` of each."""
+    values = {
+        "state": State.CANCELLED.value,
+        "reason": reason.value,
+        "closed_at": to_micros(now),
+    }
+    ended: list[int] = []
     for state in _OPEN:
-        _update(
-            connection,
-            state,
-            mine,
-            {
-                "state": State.CANCELLED.value,
-                "reason": reason.value,
-                "closed_at": to_micros(now),
-            },
-        )
+        statement = sa.update(DELIVERIES).where(state, *mine).values(values).returning(_C.seq)
+        ended += connection.execute(statement).scalars()
+    return ended
 
 
 def _wait(

@@ -6,7 +6,7 @@ connection; here is who commits them, and together with whom.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -24,8 +24,15 @@ LEASE_SECONDS = 25.0
 """With a sweep each second, the work of a crashed worker is taken up within 30 s."""
 
 
+def _nobody() -> None:
+    """Nobody wants to know."""
+
+
 class DeliveryQueue:
-    """See ``ports.Queue``. ``holder`` names this process among all that share the database."""
+    """See ``ports.Queue``. ``holder`` names this process among all that share the database.
+
+    ``on_ended`` is called where deliveries may have died or been cancelled.
+    """
 
     def __init__(
         self,
@@ -34,7 +41,9 @@ class DeliveryQueue:
         holder: str,
         *,
         lease_seconds: float = LEASE_SECONDS,
+        on_ended: Callable[[], None] = _nobody,
     ) -> None:
+        self._on_ended = on_ended
         self._database = database
         self._clock = clock
         self._terms = claims.Terms(holder, int(lease_seconds * 1_000_000))
@@ -45,7 +54,10 @@ class DeliveryQueue:
         return await self._intake.submit(intake.Batch(handoffs, admit))
 
     async def turn(self, turn: Turn) -> Turned:
-        return await self._turns.submit(turn)
+        turned = await self._turns.submit(turn)
+        if turn.done is not None and turn.done.settlement.state.is_undelivered:
+            self._on_ended()
+        return turned
 
     async def heartbeat(self, works: Sequence[Work]) -> int:
         seqs = [work.seq for work in works]
@@ -63,7 +75,9 @@ class DeliveryQueue:
 
     async def examine(self, revision: int, standings: Mapping[str, Standing]) -> frozenset[str]:
         now = self._clock.now()
-        return await self._database.write(lambda c: parking.examine(c, revision, standings, now))
+        freed = await self._database.write(lambda c: parking.examine(c, revision, standings, now))
+        self._on_ended()
+        return freed
 
     async def is_astray(self, revision: int, standings: Mapping[str, Standing]) -> bool:
         return await self._database.read(lambda c: parking.is_astray(c, revision, standings))

@@ -12,6 +12,7 @@ from ibs_notify.delivery import messages
 from ibs_notify.delivery.by_request import Requests
 from ibs_notify.delivery.dispatcher import Dispatcher
 from ibs_notify.delivery.listing import Listing
+from ibs_notify.delivery.outcome_watch import OutcomeWatch
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import Queue
 from ibs_notify.delivery.target_test import TargetTester
@@ -22,6 +23,7 @@ from ibs_notify.domain.errors import (
     Unimplemented,
 )
 from ibs_notify.domain.failpoints import hit
+from ibs_notify.rpc.convert import moment_to_proto
 from ibs_notify.rpc.convert_config import target_from_proto
 from ibs_notify.rpc.paging import page_size, page_token, read_page_number, read_page_token
 from ibs_notify.snapshot.watcher import ConfigWatcher
@@ -43,6 +45,7 @@ class UseCases:
     outlook: Outlook
     listing: Listing
     requests: Requests
+    outcomes: OutcomeWatch
     tester: TargetTester
     watcher: ConfigWatcher
     free_space: FreeSpace
@@ -121,6 +124,7 @@ class DeliveryServicer(DeliveryServiceServicer):
         count = await self._use.requests.cancel(
             messages.filter_from_proto(request.filter), dry_run=request.dry_run
         )
+        self._use.outcomes.nudge()
         return pb.CancelDeliveriesResponse(count=count)
 
     async def GetTargetStatus(
@@ -152,6 +156,7 @@ class DeliveryServicer(DeliveryServiceServicer):
                     delivery_id=each.delivery_id,
                     kind=messages.kind_to_proto(each.kind),
                     state=messages.state_to_proto(each.state),
+                    create_time=moment_to_proto(each.created_at),
                 )
                 for each in page
             ],
@@ -168,8 +173,9 @@ class DeliveryServicer(DeliveryServiceServicer):
     async def WatchOutcomes(
         self, request: pb.WatchOutcomesRequest, context: Context
     ) -> AsyncIterator[pb.WatchOutcomesResponse]:
-        _not_yet("WatchOutcomes")
-        yield pb.WatchOutcomesResponse()  # what makes this a stream
+        async for page in self._use.outcomes.follow(request.cursor):
+            for response in messages.outcomes_to_proto(page):
+                yield response
 
     async def ListDigests(
         self, request: pb.ListDigestsRequest, context: Context

@@ -102,3 +102,24 @@ TARGETS = sa.Table(
     # JSON list of [moment, count]: what max_rate let through in the last minute.
     sa.Column("rate_window", sa.Text, nullable=False),
 )
+
+SEQUENCE = sa.Table(
+    "delivery_sequence",
+    METADATA,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+"""Numbers in commit order: whoever adds to the journal holds this row until it commits."""
+
+OUTCOMES = sa.Table(
+    "delivery_outcomes",
+    METADATA,
+    sa.Column("number", _SEQ, primary_key=True, autoincrement=False),
+    sa.Column("delivery_id", _ID, nullable=False),
+    # As they were at that end: a delivery may be sent again.
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sa.Column("reason", sa.String(32), nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("closed_at", sa.BigInteger, nullable=False),
+)
+"""The journal of deaths and cancellations, without gaps from its oldest entry on."""

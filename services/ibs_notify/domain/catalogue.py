@@ -76,6 +76,7 @@ CATALOGUE: dict[str, EventType] = dict(
         _row("notification.target-recovered", _S.NOTICE, _O.OK, "A target accepts again"),
         _row("notification.target-paused", _S.WARNING, _O.PROBLEM, "A target was paused"),
         _row("notification.delivery-dead", _S.ERROR, _O.PROBLEM, "A delivery was given up"),
+        _row("notification.delivery-cancelled", _S.NOTICE, _O.NEUTRAL, "A delivery was cancelled"),
         _row("notification.no-recipients", _S.WARNING, _O.PROBLEM, "A mail has no recipient"),
         _row("notification.unknown-group", _S.WARNING, _O.PROBLEM, "An event named no known group"),
     )

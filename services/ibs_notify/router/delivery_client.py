@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 import grpc
 
 from ibs_notify.router.identity import obligation_id
-from ibs_notify.router.ports import DeliveryId, Handoff
+from ibs_notify.router.ports import DeliveryId, End, Ended, Handoff
+from ibs_notify.rpc.convert import moment_from_proto
 from ibs_notify.rpc.status import from_rpc_error, naming_service
 from ironcore.notification.v1 import delivery_pb2, delivery_service_pb2
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
 
 DELIVER_SECONDS = 20.0
+MOST_OUTCOMES = 500
+"""The most that are handled in one transaction."""
 _PAGE = 10_000
 _REQUEST_BYTES = 2 * 1024 * 1024
 """Of a request; Delivery refuses one of over 4 MiB, and an event has 1 MiB at most."""
@@ -51,6 +54,22 @@ class DeliveryClient:
         except grpc.aio.AioRpcError as error:
             raise naming_service(from_rpc_error(error), "delivery") from error
 
+    async def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
+        call = self._stub.WatchOutcomes(delivery_service_pb2.WatchOutcomesRequest(cursor=cursor))
+        ended: list[Ended] = []
+        try:
+            async for message in call:
+                end = _ENDS.get(message.delivery.state)
+                if end is not None:
+                    ended.append(_ended(message.delivery, end))
+                if message.current or len(ended) >= MOST_OUTCOMES:
+                    yield message.cursor, ended
+                    ended = []
+        except grpc.aio.AioRpcError as error:
+            raise naming_service(from_rpc_error(error), "delivery") from error
+        finally:
+            call.cancel()
+
 
 def _requests(handoffs: Sequence[Handoff]) -> Iterator[delivery_service_pb2.DeliverRequest]:
     """As few as the bound of a message allows."""
@@ -82,4 +101,26 @@ def _delivery_id(message: delivery_service_pb2.ObligationId) -> DeliveryId:
         message.delivery_id,
         name.removeprefix("DELIVERY_STATE_").lower(),
         message.kind != delivery_pb2.DELIVERY_KIND_EVENT,
+    )
+
+
+_ENDS = {
+    delivery_pb2.DELIVERY_STATE_DEAD: End.DEAD,
+    delivery_pb2.DELIVERY_STATE_CANCELLED: End.CANCELLED,
+}
+
+
+def _ended(message: delivery_pb2.Delivery, end: End) -> Ended:
+    return Ended(
+        message.delivery_id,
+        message.obligation_id,
+        message.event_id,
+        message.event_type,
+        message.target,
+        message.target_uid,
+        message.group,
+        end,
+        message.reason,
+        message.detail,
+        moment_from_proto(message.close_time),
     )

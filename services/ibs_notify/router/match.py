@@ -24,8 +24,8 @@ class Route:
     """A subscription that may match: its rule compiled, its recipients resolved.
 
     ``recipients`` are the subscription's, else the target's, else the installation's; empty for
-    what is not mail, and where nobody is configured. ``route_id`` is its number in the database,
-    0 until it has one.
+    what is not mail, and where nobody is configured, which ``lacks_recipients`` says. ``route_id``
+    is its number in the database, 0 until it has one.
     """
 
     group: str
@@ -35,6 +35,7 @@ class Route:
     matches: Callable[[Event], bool]
     recipients: tuple[str, ...] = ()
     is_metric_server: bool = False
+    lacks_recipients: bool = False
     reason: Reason = Reason.RULE_MATCHED
     route_id: int = 0
 
@@ -137,6 +138,7 @@ def _route(
         matches=matches,
         recipients=recipients,
         is_metric_server=target.is_metric_server,
+        lacks_recipients=isinstance(target.spec, SmtpSpec) and not recipients,
         reason=reason,
     )
 

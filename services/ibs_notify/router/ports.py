@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 
@@ -41,6 +43,30 @@ class DeliveryId:
     is_derived: bool
 
 
+class End(StrEnum):
+    """How a delivery ended that did not arrive."""
+
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A delivery that ended without having arrived; ``reason`` and ``detail`` are Delivery's."""
+
+    delivery_id: str
+    obligation_id: str
+    event_id: str
+    event_type: str
+    target: str
+    target_uid: str
+    group: str
+    state: End
+    reason: str
+    detail: str
+    closed_at: datetime
+
+
 class DeliveryPort(Protocol):
     """The Delivery service, as the Router uses it."""
 
@@ -53,4 +79,13 @@ class DeliveryPort(Protocol):
 
     async def all_ids(self) -> Sequence[DeliveryId]:
         """Every id that Delivery has, in order of id."""
+        ...
+
+    def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
+        """What ended behind ``cursor``, in order, then what ends, until Delivery stops.
+
+        Each item is what is known by then, with the cursor behind it; the first may be empty. An
+        empty cursor: all that Delivery keeps. ``OutOfRange`` where it does not know the cursor, or
+        no longer; ``Unavailable`` where it cannot be reached, at any time.
+        """
         ...

@@ -538,27 +538,35 @@ Global___WatchOutcomesRequest: typing_extensions.TypeAlias = WatchOutcomesReques
 
 @typing.final
 class WatchOutcomesResponse(google.protobuf.message.Message):
-    """A death or a cancellation."""
+    """A death, a cancellation or the marker."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     CURSOR_FIELD_NUMBER: builtins.int
     DELIVERY_FIELD_NUMBER: builtins.int
+    CURRENT_FIELD_NUMBER: builtins.int
     cursor: builtins.str
     """The place to resume from."""
+    current: builtins.bool
+    """The marker: all that was known is told. It comes once at the beginning, after what is kept, and
+    then after what is new.
+    """
     @property
     def delivery(self) -> ironcore.notification.v1.delivery_pb2.Delivery:
-        """The delivery that ended."""
+        """The delivery that ended, without attempts. Its state, reason, detail and close_time are of that
+        end, whatever became of it since. Unset in the marker.
+        """
 
     def __init__(
         self,
         *,
         cursor: builtins.str = ...,
         delivery: ironcore.notification.v1.delivery_pb2.Delivery | None = ...,
+        current: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["delivery", b"delivery"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["cursor", b"cursor", "delivery", b"delivery"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["current", b"current", "cursor", b"cursor", "delivery", b"delivery"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___WatchOutcomesResponse: typing_extensions.TypeAlias = WatchOutcomesResponse
@@ -595,20 +603,28 @@ class ObligationId(google.protobuf.message.Message):
     DELIVERY_ID_FIELD_NUMBER: builtins.int
     KIND_FIELD_NUMBER: builtins.int
     STATE_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
     delivery_id: builtins.str
     """The delivery's id."""
     kind: ironcore.notification.v1.delivery_pb2.DeliveryKind.ValueType
     """What it carries; digests, summaries and tests are derived and no obligation of the Router."""
     state: ironcore.notification.v1.delivery_pb2.DeliveryState.ValueType
     """Where it stands."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When Delivery accepted it."""
+
     def __init__(
         self,
         *,
         delivery_id: builtins.str = ...,
         kind: ironcore.notification.v1.delivery_pb2.DeliveryKind.ValueType = ...,
         state: ironcore.notification.v1.delivery_pb2.DeliveryState.ValueType = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["delivery_id", b"delivery_id", "kind", b"kind", "state", b"state"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["create_time", b"create_time"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["create_time", b"create_time", "delivery_id", b"delivery_id", "kind", b"kind", "state", b"state"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ObligationId: typing_extensions.TypeAlias = ObligationId

@@ -169,7 +169,9 @@ class DeliveryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchOutcomes(self, request, context):
-        """Streams deaths and cancellations in order from a cursor on; for the Router.
+        """Streams deaths and cancellations in order from a cursor on, then each new one; for the Router.
+        A delivery that is sent again and ends again is told again. They are kept for 30 days;
+        OUT_OF_RANGE where the cursor is older than what is kept, or of another database.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,7 +46,10 @@ class DeliveryServiceStub:
     ResumeTarget: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ResumeTargetRequest, ironcore.notification.v1.delivery_service_pb2.ResumeTargetResponse]
     """Lets a paused target be tried again."""
     WatchOutcomes: grpc.UnaryStreamMultiCallable[ironcore.notification.v1.delivery_service_pb2.WatchOutcomesRequest, ironcore.notification.v1.delivery_service_pb2.WatchOutcomesResponse]
-    """Streams deaths and cancellations in order from a cursor on; for the Router."""
+    """Streams deaths and cancellations in order from a cursor on, then each new one; for the Router.
+    A delivery that is sent again and ends again is told again. They are kept for 30 days;
+    OUT_OF_RANGE where the cursor is older than what is kept, or of another database.
+    """
     ListObligationIds: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListObligationIdsRequest, ironcore.notification.v1.delivery_service_pb2.ListObligationIdsResponse]
     """Lists the ids of all deliveries in order of id, with their states; for the ledger."""
     AwaitConfig: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.AwaitConfigRequest, ironcore.notification.v1.delivery_service_pb2.AwaitConfigResponse]
@@ -82,7 +85,10 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     ResumeTarget: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ResumeTargetRequest, ironcore.notification.v1.delivery_service_pb2.ResumeTargetResponse]  # type: ignore[assignment]
     """Lets a paused target be tried again."""
     WatchOutcomes: grpc.aio.UnaryStreamMultiCallable[ironcore.notification.v1.delivery_service_pb2.WatchOutcomesRequest, ironcore.notification.v1.delivery_service_pb2.WatchOutcomesResponse]  # type: ignore[assignment]
-    """Streams deaths and cancellations in order from a cursor on; for the Router."""
+    """Streams deaths and cancellations in order from a cursor on, then each new one; for the Router.
+    A delivery that is sent again and ends again is told again. They are kept for 30 days;
+    OUT_OF_RANGE where the cursor is older than what is kept, or of another database.
+    """
     ListObligationIds: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListObligationIdsRequest, ironcore.notification.v1.delivery_service_pb2.ListObligationIdsResponse]  # type: ignore[assignment]
     """Lists the ids of all deliveries in order of id, with their states; for the ledger."""
     AwaitConfig: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.AwaitConfigRequest, ironcore.notification.v1.delivery_service_pb2.AwaitConfigResponse]  # type: ignore[assignment]
@@ -169,7 +175,10 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         request: ironcore.notification.v1.delivery_service_pb2.WatchOutcomesRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[ironcore.notification.v1.delivery_service_pb2.WatchOutcomesResponse], collections.abc.AsyncIterator[ironcore.notification.v1.delivery_service_pb2.WatchOutcomesResponse]]:
-        """Streams deaths and cancellations in order from a cursor on; for the Router."""
+        """Streams deaths and cancellations in order from a cursor on, then each new one; for the Router.
+        A delivery that is sent again and ends again is told again. They are kept for 30 days;
+        OUT_OF_RANGE where the cursor is older than what is kept, or of another database.
+        """
 
     @abc.abstractmethod
     def ListObligationIds(

@@ -1,0 +1,128 @@
+"""Takes deaths and cancellations from Delivery: each exactly once, with the cursor behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+
+import sqlalchemy as sa
+
+from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.errors import NotificationError, OutOfRange
+from ibs_notify.router.ports import DeliveryPort, Ended
+from ibs_notify.store.database import Database
+from ibs_notify.store.upsert import insert_or_ignore
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+QUIET_SECONDS = 3.0
+"""Services start in any order: for so long after the start, nobody hears that Delivery is away."""
+SAY_AGAIN_SECONDS = 60.0
+_NAME = "outcomes"
+
+Apply = Callable[[sa.Connection, Sequence[Ended]], None]
+"""What ended deliveries change in the Router, within the transaction that moves the cursor."""
+
+
+def cursor_table(metadata: sa.MetaData, name: str) -> sa.Table:
+    """The table of how far the Router has read in what others stream."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("name", sa.String(32), primary_key=True),
+        sa.Column("value", sa.String(64), nullable=False),
+    )
+
+
+def read_cursor(connection: sa.Connection, table: sa.Table) -> str:
+    """The stored cursor; empty where there is none yet."""
+    statement = sa.select(table.c.value).where(table.c.name == _NAME)
+    return connection.execute(statement).scalar_one_or_none() or ""
+
+
+def move_cursor(connection: sa.Connection, table: sa.Table, before: str, after: str) -> bool:
+    """Replace ``before`` by ``after``; false where it is ``before`` no longer: nothing changed."""
+    first = insert_or_ignore(table, connection.dialect.name).values(name=_NAME, value="")
+    connection.execute(first)
+    move = sa.update(table).where(table.c.name == _NAME, table.c.value == before)
+    return connection.execute(move.values(value=after)).rowcount == 1
+
+
+class Outcomes:
+    """Follows Delivery's journal.
+
+    Every replica follows it; whoever moves the cursor first applies what is before it, the others
+    go on from there. After ``OutOfRange`` what Delivery still keeps comes again, also what was
+    applied before: ``apply`` must bear that.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        delivery: DeliveryPort,
+        clock: Clock,
+        cursors: sa.Table,
+        apply: Apply,
+    ) -> None:
+        self._database = database
+        self._delivery = delivery
+        self._clock = clock
+        self._cursors = cursors
+        self._apply = apply
+        self._pause = FIRST_PAUSE_SECONDS
+        self._next_warning = 0.0
+
+    async def run(self) -> None:
+        """Follow until cancelled; what fails is repeated, more slowly each time."""
+        self._next_warning = self._clock.monotonic() + QUIET_SECONDS
+        while True:
+            try:
+                await self.follow()
+            except NotificationError as error:
+                self._log_wait(error)
+            await asyncio.sleep(self._pause)
+            self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def follow(self) -> None:
+        """Apply what ends behind the stored cursor, until the stream ends or another is ahead."""
+        stored = await self._database.read(lambda c: read_cursor(c, self._cursors))
+        try:
+            await self._follow_from(stored, stored)
+        except OutOfRange as error:
+            log.error(
+                "deliveries may have died that are not noted here: Delivery no longer knows what "
+                "followed cursor %r, or was restored (%s); all that it still keeps is read again",
+                stored,
+                error.message,
+            )
+            await self._follow_from("", stored)
+
+    async def _follow_from(self, cursor: str, stored: str) -> None:
+        async with aclosing(self._delivery.outcomes(cursor)) as outcomes:
+            async for behind, ended in outcomes:
+                if behind != stored and not await self._take(stored, behind, ended):
+                    return
+                stored = behind
+                self._pause, self._next_warning = FIRST_PAUSE_SECONDS, 0.0
+
+    async def _take(self, before: str, after: str, ended: Sequence[Ended]) -> bool:
+        """Apply and move the cursor in one transaction; false where another replica did."""
+
+        def work(connection: sa.Connection) -> bool:
+            moved = move_cursor(connection, self._cursors, before, after)
+            if moved and ended:
+                self._apply(connection, ended)
+            return moved
+
+        return await self._database.write(work)
+
+    def _log_wait(self, error: NotificationError) -> None:
+        """Once when it begins, then now and then as long as it lasts."""
+        now = self._clock.monotonic()
+        if now >= self._next_warning:
+            self._next_warning = now + SAY_AGAIN_SECONDS
+            log.warning("the outcomes of deliveries wait: %s", error.message)
