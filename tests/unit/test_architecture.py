@@ -57,6 +57,7 @@ ROOMS = {
 }
 
 PURE = (
+    "router.collapse",
     "router.dedup",
     "router.dispositions",
     "router.fingerprint",

@@ -11,6 +11,8 @@ from ibs_notify.domain.event import Event
 
 MAX_TYPE = 64
 MAX_EVENT_ID = 128
+MAX_SUBJECT = 1000
+MAX_SUMMARY = 32_768
 MAX_LINKS = 16
 MAX_LABELS = 64
 MAX_KEY = 64
@@ -45,8 +47,8 @@ def faults_of(event: Event) -> list[FieldViolation]:
             )
         )
     for name, text, most in (
-        ("subject", event.subject, 1000),
-        ("summary", event.summary, 32_768),
+        ("subject", event.subject, MAX_SUBJECT),
+        ("summary", event.summary, MAX_SUMMARY),
         ("task_id", event.task_id, 512),
         ("actor", event.actor, 256),
         ("resource", event.resource, 1024),
