@@ -6,12 +6,15 @@ from contextlib import AsyncExitStack
 from uuid import uuid4
 
 from ibs_notify.domain.clock import Clock, SystemClock
+from ibs_notify.router.aftermath import take_ends
 from ibs_notify.router.delivery_client import DeliveryClient
 from ibs_notify.router.in_force import InForce
-from ibs_notify.router.intake import Intake
+from ibs_notify.router.intake import Commit, Intake
 from ibs_notify.router.outbox import Outbox
-from ibs_notify.router.repository import insert_events
+from ibs_notify.router.outcomes import Outcomes
+from ibs_notify.router.repository import accept
 from ibs_notify.router.servicer import RouterServicer
+from ibs_notify.router.silences import SilenceBook
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.server import RpcServer
@@ -50,15 +53,25 @@ class RouterApp(App):
         delivery = DeliveryClient(delivery_channel)
         # Of an SQLite file there is one Router: after a crash it need not wait for its own lease.
         holder = "only" if database.dialect == "sqlite" else uuid4().hex
-        outbox = Outbox(database, delivery, clock, holder=holder)
-        run_beside(stack, outbox.run())
-        commit = GroupCommit(database, insert_events, weigh=len)
-        stack.push_async_callback(commit.close)
         watcher = ConfigWatcher(
             config_channel, settings.home / "router-snapshot.pb", include_secrets=False
         )
         in_force = InForce(database)
         watcher.on_change(in_force.offer)
+        outbox = Outbox(database, delivery, lambda: in_force.table, clock, holder=holder)
+        silences = SilenceBook()
+        commit: Commit = GroupCommit(
+            database, lambda connection, batches: accept(connection, batches, silences), weigh=len
+        )
+        run_beside(stack, outbox.run())
+        outcomes = Outcomes(
+            database,
+            delivery,
+            clock,
+            lambda connection, ended: take_ends(connection, ended, clock.now()),
+        )
+        run_beside(stack, outcomes.run())
+        stack.push_async_callback(commit.close)
         run_beside(stack, in_force.run())
         run_beside(stack, watcher.run())
 

@@ -45,6 +45,7 @@ class StoredObligation:
     pointer: str
     delivery_id: str
     recipients: tuple[str, ...]
+    suppressed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,7 @@ def _obligations(
                 pointer=row.pointer,
                 delivery_id=row.delivery_id or "",
                 recipients=tuple(json.loads(row.taken)) if row.taken else route.recipients,
+                suppressed=row.suppressed,
             )
         )
     return found

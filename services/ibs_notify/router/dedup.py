@@ -33,14 +33,13 @@ class DedupReason(StrEnum):
 class Window:
     """What a subscription was told, and what has repeated it since. One for each fingerprint.
 
-    ``opened_at`` is when the event that was told was accepted, ``told`` its obligation,
-    ``told_seq`` its number, ``type`` and ``severity`` what it said. ``suppressed`` counts its
+    ``opened_at`` is when the event that was told was accepted, ``told`` its obligation, empty where
+    that did not arrive; ``type`` and ``severity`` are what it said. ``suppressed`` counts its
     repeats, the first of them accepted at ``suppressed_since``.
     """
 
     opened_at: datetime
     told: str
-    told_seq: int
     type: str
     severity: Severity
     suppressed: int = 0
@@ -72,16 +71,15 @@ def deduplicate(
     length: timedelta,
     event: Event,
     obligation: str,
-    seq: int,
     *,
     changed: bool,
     now: datetime,
 ) -> Verdict:
-    """Whether ``obligation``, of the event with the number ``seq``, is told.
+    """Whether ``obligation``, of ``event``, is told.
 
     ``length`` is the group's, 0 for off. A window lasts so long from the event that was told;
-    repeats do not prolong it. ``changed``: since ``window.told_seq`` an event of the same source
-    and canonical resource as ``event`` was accepted that ``changes_subject``, told or not.
+    repeats do not prolong it. ``changed``: since it was told an event of the same source and
+    canonical resource was accepted that ``changes_subject``, told or not.
 
     A window opened in the future means that the clock went back. It then begins anew with the next
     repeat, or is over if it is further ahead than its length: from the first repeat that is hidden
@@ -94,7 +92,6 @@ def deduplicate(
             Window(
                 min(window.opened_at, now),
                 window.told,
-                window.told_seq,
                 window.type,
                 window.severity,
                 window.suppressed + 1,
@@ -103,7 +100,7 @@ def deduplicate(
         )
     following: Window | None = None
     if reason is not DedupReason.OFF:
-        following = Window(now, obligation, seq, event.type, event.severity)
+        following = Window(now, obligation, event.type, event.severity)
     if window is None:
         return Verdict(reason, following)
     return Verdict(reason, following, window.suppressed, window.suppressed_since)
@@ -126,7 +123,7 @@ def _reason(
 ) -> DedupReason:
     if length <= NO_LENGTH:
         return DedupReason.OFF
-    if window is None:
+    if window is None or not window.told:
         return DedupReason.FIRST
     if not -length < now - window.opened_at < length:
         return DedupReason.WINDOW_ENDED

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 
 import grpc
 
-from ibs_notify.router.identity import obligation_id
+from ibs_notify.domain.clock import from_micros
+from ibs_notify.router.identity import Kind, obligation_id
 from ibs_notify.router.ports import DeliveryId, End, Ended, Handoff
 from ibs_notify.rpc.convert import moment_from_proto
 from ibs_notify.rpc.status import from_rpc_error, naming_service
@@ -21,6 +22,12 @@ _REQUEST_BYTES = 2 * 1024 * 1024
 """Of a request; Delivery refuses one of over 4 MiB, and an event has 1 MiB at most."""
 _HANDOFF_BYTES = 512
 """What a handoff has beside its event and its recipients, about."""
+_KINDS = {
+    Kind.EVENT: delivery_pb2.DELIVERY_KIND_EVENT,
+    Kind.SUMMARY: delivery_pb2.DELIVERY_KIND_SUMMARY,
+}
+_DERIVED = (delivery_pb2.DELIVERY_KIND_DIGEST, delivery_pb2.DELIVERY_KIND_TEST)
+"""What Delivery makes by itself."""
 
 
 class DeliveryClient:
@@ -87,11 +94,14 @@ def _requests(handoffs: Sequence[Handoff]) -> Iterator[delivery_service_pb2.Deli
             target=each.route.target,
             group=each.route.group,
             subscription_uid=each.route.subscription_uid,
-            kind=delivery_pb2.DELIVERY_KIND_EVENT,
+            kind=_KINDS[each.kind],
             recipients=each.recipients,
             revision=each.revision,
+            suppressed_count=each.suppressed,
         )
         message.event.MergeFromString(each.body)
+        if each.suppressed_since is not None:
+            message.suppressed_since.FromDatetime(from_micros(each.suppressed_since))
     yield request
 
 
@@ -100,7 +110,7 @@ def _delivery_id(message: delivery_service_pb2.ObligationId) -> DeliveryId:
     return DeliveryId(
         message.delivery_id,
         name.removeprefix("DELIVERY_STATE_").lower(),
-        message.kind != delivery_pb2.DELIVERY_KIND_EVENT,
+        message.kind in _DERIVED,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -37,8 +38,22 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``pointer`` names what a closed obligation points to: a silence, an event, an obligation."""
+    """``pointer`` names what a closed obligation points to: a silence, an event, an obligation.
+
+    Of one that is told: ``suppressed`` identical events were not since the last one that was, the
+    first of them at ``suppressed_since``.
+    """
 
     state: State
     reason: Reason
     pointer: str = ""
+    suppressed: int = 0
+    suppressed_since: datetime | None = None
+
+
+def bit(state: State) -> int:
+    """The state's bit in an event's set of states."""
+    return _BITS[state]
+
+
+_BITS = {state: 1 << place for place, state in enumerate(State)}

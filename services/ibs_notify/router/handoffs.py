@@ -1,20 +1,23 @@
-"""The open obligation's row is the outbox: releases and handoffs. Plain SQL functions."""
+"""The open obligation's row is the outbox: what is released, and what Delivery has. Plain SQL."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.domain.clock import to_micros
 from ibs_notify.router.dispositions import Reason, State
+from ibs_notify.router.identity import kind_of
 from ibs_notify.router.ports import Handoff, KnownRoute
-from ibs_notify.router.release import Coalesced, Released, Waiting, release
+from ibs_notify.router.release import Coalesced, Decided, Released, Waiting, release
 from ibs_notify.router.routes import routes_by_id
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS
 from ibs_notify.store.bulk import Bulk
+
+Row = sa.Row[*tuple[Any, ...]]
+_C = OBLIGATIONS.c
 
 
 def _update_one(**values: str) -> Bulk:
@@ -22,8 +25,8 @@ def _update_one(**values: str) -> Bulk:
     return Bulk(
         sa.update(OBLIGATIONS)
         .where(
-            OBLIGATIONS.c.event_seq == sa.bindparam("key_seq"),
-            OBLIGATIONS.c.position == sa.bindparam("key_position"),
+            _C.event_seq == sa.bindparam("key_seq"),
+            _C.position == sa.bindparam("key_position"),
         )
         .values({name: sa.bindparam(parameter) for name, parameter in values.items()}),
         (*values.values(), "key_seq", "key_position"),
@@ -34,88 +37,121 @@ _RELEASE = _update_one(taken="new_taken", released_at="new_time", delivery_id="n
 _CLOSE = _update_one(state="new_state", reason="new_reason", pointer="new_pointer")
 _HAND_OFF = _update_one(state="new_state")
 
-_IS_OPEN = OBLIGATIONS.c.state == sa.literal_column("'ready'")
-_ANY_OPEN = sa.select(OBLIGATIONS.c.event_seq).where(_IS_OPEN).limit(1)
-_URGENCY = (OBLIGATIONS.c.severity.desc(), OBLIGATIONS.c.event_seq, OBLIGATIONS.c.position)
+# Written out, not bound: only then do the databases use the partial indexes.
+IS_WAITING = sa.text("state = 'ready' AND released_at IS NULL")
+_IS_RELEASED = sa.text("state = 'ready' AND released_at IS NOT NULL")
+URGENCY = (_C.severity.desc(), _C.event_seq, _C.position)
+_HANDOFF_COLUMNS = (
+    _C.event_seq,
+    _C.position,
+    _C.route_id,
+    _C.lane_id,
+    _C.state,
+    _C.released_at,
+    _C.taken,
+    _C.delivery_id,
+    _C.suppressed,
+    _C.suppressed_since,
+    EVENTS.c.event_id,
+    EVENTS.c.type,
+    EVENTS.c.body,
+    EVENTS.c.revision,
+)
+_WITH_EVENT = sa.select(*_HANDOFF_COLUMNS).join(EVENTS, EVENTS.c.seq == _C.event_seq)
+_OF_EVENTS = _WITH_EVENT.where(_C.event_seq.in_(sa.bindparam("seqs", expanding=True))).order_by(
+    *URGENCY
+)
+_PENDING = (
+    _WITH_EVENT.where(_IS_RELEASED).order_by(*URGENCY).limit(sa.bindparam("most", type_=sa.Integer))
+)
+_ANY = [sa.select(_C.event_seq).where(each).limit(1) for each in (IS_WAITING, _IS_RELEASED)]
+_NEXT_OF_LANE = (
+    sa.select(_C.event_seq)
+    .where(IS_WAITING, _C.lane_id == sa.bindparam("lane", type_=sa.BigInteger))
+    .order_by(*URGENCY)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
 
 
 def has_open(connection: sa.Connection) -> bool:
     """Whether any obligation waits to be released or handed off."""
-    return connection.execute(_ANY_OPEN).first() is not None
+    return any(connection.execute(each).first() is not None for each in _ANY)
 
 
-def release_next(connection: sa.Connection, limit: int, now: datetime) -> list[Handoff]:
-    """Release up to ``limit`` ready obligations, highest severity first, then oldest.
+def handoffs_pending(connection: sa.Connection, most: int) -> list[Handoff]:
+    """Released obligations that Delivery has not acknowledged, most urgent first."""
+    rows = connection.execute(_PENDING, {"most": most}).all()
+    routes = routes_by_id(connection, {row.route_id for row in rows})
+    return [
+        _handoff(row, routes, row.delivery_id, _recipients(routes[row.route_id], row.taken))
+        for row in rows
+    ]
 
-    Returns what is to be handed off: what was released earlier and not acknowledged comes first.
+
+def release_from(
+    connection: sa.Connection, room: Mapping[int, int | None], most: int, now: int
+) -> tuple[list[Handoff], Mapping[int, int]]:
+    """Release the most urgent events of the lanes in ``room``, about ``most`` of each at once.
+
+    ``room``: how many events a lane may let go now, ``None`` for no limit; a lane that is not named
+    lets none go. Returns what is to be handed off, most urgent first, and how many events each lane
+    let go. ``now`` in microseconds.
     """
-    pending = handoffs_pending(connection, limit)
-    if pending:
-        return pending
-    waiting = _ready(connection, limit)
-    if not waiting:
-        return []
-    decisions = release(waiting, _released_before(connection, waiting))
-    _write(connection, decisions, to_micros(now))
-    return handoffs_pending(connection, limit)
-
-
-def _ready(connection: sa.Connection, limit: int) -> list[Waiting]:
-    rows = connection.execute(
-        sa.select(
-            OBLIGATIONS.c.event_seq,
-            OBLIGATIONS.c.position,
-            EVENTS.c.event_id,
-            OBLIGATIONS.c.route_id,
-        )
-        .join(EVENTS, EVENTS.c.seq == OBLIGATIONS.c.event_seq)
-        .where(_IS_OPEN, OBLIGATIONS.c.released_at.is_(None))
-        .order_by(*_URGENCY)
-        .limit(limit)
-    ).all()
+    seqs: set[int] = set()
+    for lane, events in room.items():
+        if events != 0:
+            limit = most if events is None else min(most, events)
+            seqs.update(connection.execute(_NEXT_OF_LANE, {"lane": lane, "most": limit}).scalars())
+    if not seqs:
+        return [], {}
+    rows = connection.execute(_OF_EVENTS, {"seqs": sorted(seqs)}).all()
     routes = routes_by_id(connection, {row.route_id for row in rows})
-    return [
-        Waiting(
-            row.event_seq,
-            row.position,
-            row.event_id,
-            routes[row.route_id].target_uid,
-            routes[row.route_id].recipients,
+    decided = _decide(rows, routes, room)
+    _write(connection, decided, now)
+    by_key = {(row.event_seq, row.position): row for row in rows}
+    handoffs = [
+        _handoff(
+            by_key[each.waiting.event_seq, each.waiting.position],
+            routes,
+            each.delivery_id,
+            each.recipients,
         )
-        for row in rows
+        for each in decided.released
     ]
+    return handoffs, decided.let_go
 
 
-def _released_before(connection: sa.Connection, waiting: Sequence[Waiting]) -> list[Released]:
-    """What other routes of the same events took before."""
-    events = {each.event_seq: each.event_id for each in waiting}
-    rows = connection.execute(
-        sa.select(
-            OBLIGATIONS.c.event_seq,
-            OBLIGATIONS.c.position,
-            OBLIGATIONS.c.route_id,
-            OBLIGATIONS.c.taken,
-            OBLIGATIONS.c.delivery_id,
-        ).where(OBLIGATIONS.c.event_seq.in_(list(events)), OBLIGATIONS.c.released_at.is_not(None))
-    ).all()
-    routes = routes_by_id(connection, {row.route_id for row in rows})
-    return [
-        Released(
-            Waiting(
-                row.event_seq,
-                row.position,
-                events[row.event_seq],
-                routes[row.route_id].target_uid,
-                routes[row.route_id].recipients,
-            ),
-            row.delivery_id,
-            _recipients(routes[row.route_id], row.taken),
-        )
-        for row in rows
-    ]
+def _decide(
+    rows: Sequence[Row], routes: Mapping[int, KnownRoute], room: Mapping[int, int | None]
+) -> Decided:
+    waiting: list[Waiting] = []
+    already: list[Released] = []
+    limits = {lane: events for lane, events in room.items() if events is not None}
+    for row in rows:
+        each = _waiting(row, routes[row.route_id])
+        if row.released_at is not None:
+            recipients = _recipients(routes[row.route_id], row.taken)
+            already.append(Released(each, row.delivery_id, recipients))
+        elif row.state == State.READY:
+            waiting.append(each)
+            if row.lane_id not in room:
+                limits[row.lane_id] = 0
+    return release(waiting, already, limits)
 
 
-def _write(connection: sa.Connection, decisions: Sequence[Released | Coalesced], now: int) -> None:
+def _waiting(row: Row, route: KnownRoute) -> Waiting:
+    return Waiting(
+        row.event_seq,
+        row.position,
+        row.event_id,
+        route.target_uid,
+        route.recipients,
+        kind_of(row.type),
+        row.lane_id,
+    )
+
+
+def _write(connection: sa.Connection, decided: Decided, now: int) -> None:
     _RELEASE.run(
         connection,
         [
@@ -126,62 +162,48 @@ def _write(connection: sa.Connection, decisions: Sequence[Released | Coalesced],
                 each.waiting.event_seq,
                 each.waiting.position,
             )
-            for each in decisions
-            if isinstance(each, Released)
+            for each in decided.released
         ],
     )
-    _CLOSE.run(
-        connection,
-        [
-            (
-                State.COALESCED.value,
-                Reason.DESTINATION_TAKEN.value,
-                each.into,
-                each.waiting.event_seq,
-                each.waiting.position,
-            )
-            for each in decisions
-            if isinstance(each, Coalesced)
-        ],
+    _CLOSE.run(connection, [_coalesced(each) for each in decided.coalesced])
+
+
+def _coalesced(each: Coalesced) -> tuple[Any, ...]:
+    key = (each.waiting.event_seq, each.waiting.position)
+    return (State.COALESCED.value, Reason.DESTINATION_TAKEN.value, each.into, *key)
+
+
+def _handoff(
+    row: Row, routes: Mapping[int, KnownRoute], delivery_id: str, recipients: tuple[str, ...]
+) -> Handoff:
+    return Handoff(
+        event_seq=row.event_seq,
+        position=row.position,
+        event_id=row.event_id,
+        delivery_id=delivery_id,
+        kind=kind_of(row.type),
+        body=row.body,
+        revision=row.revision,
+        route=routes[row.route_id],
+        recipients=recipients,
+        suppressed=row.suppressed,
+        suppressed_since=row.suppressed_since,
     )
-
-
-def handoffs_pending(connection: sa.Connection, limit: int) -> list[Handoff]:
-    """Released obligations that Delivery has not acknowledged, most urgent first."""
-    rows = connection.execute(
-        sa.select(
-            OBLIGATIONS.c.event_seq,
-            OBLIGATIONS.c.position,
-            EVENTS.c.event_id,
-            OBLIGATIONS.c.delivery_id,
-            EVENTS.c.body,
-            EVENTS.c.revision,
-            OBLIGATIONS.c.route_id,
-            OBLIGATIONS.c.taken,
-        )
-        .join(EVENTS, EVENTS.c.seq == OBLIGATIONS.c.event_seq)
-        .where(_IS_OPEN, OBLIGATIONS.c.released_at.is_not(None))
-        .order_by(*_URGENCY)
-        .limit(limit)
-    ).all()
-    routes = routes_by_id(connection, {row.route_id for row in rows})
-    return [
-        Handoff(
-            event_seq=row.event_seq,
-            position=row.position,
-            event_id=row.event_id,
-            delivery_id=row.delivery_id,
-            body=row.body,
-            revision=row.revision,
-            route=routes[row.route_id],
-            recipients=_recipients(routes[row.route_id], row.taken),
-        )
-        for row in rows
-    ]
 
 
 def _recipients(route: KnownRoute, taken: str) -> tuple[str, ...]:
     return tuple(json.loads(taken)) if taken else route.recipients
+
+
+def close(
+    connection: sa.Connection,
+    state: State,
+    reason: Reason,
+    keys: Sequence[tuple[int, int]],
+    pointer: str,
+) -> None:
+    """End obligations that wait; ``keys`` are event and position."""
+    _CLOSE.run(connection, [(state.value, reason.value, pointer, *key) for key in keys])
 
 
 def mark_handed_off(connection: sa.Connection, handoffs: Sequence[Handoff]) -> None:

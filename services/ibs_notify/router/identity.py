@@ -6,6 +6,9 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
+
+SUMMARY_TYPE = "notification.summary"
 
 _RANDOM_BITS = 60
 _DAY_MILLISECONDS = 86_400_000
@@ -38,12 +41,24 @@ class EventIds:
         return f"evt-{self._date}-{self._milliseconds:012x}{self._tail:015x}"
 
 
+class Kind(StrEnum):
+    """What a delivery carries, as far as the Router makes it."""
+
+    EVENT = "event"
+    SUMMARY = "summary"
+
+
+def kind_of(event_type: str) -> Kind:
+    """The kind of the deliveries of an event."""
+    return Kind.SUMMARY if event_type == SUMMARY_TYPE else Kind.EVENT
+
+
 def obligation_id(event_id: str, position: int) -> str:
     """The obligation at ``position`` of the event's routing."""
     return f"{event_id}/{position}"
 
 
-def delivery_id(event_id: str, target_uid: str, kind: str, recipients: Sequence[str]) -> str:
+def delivery_id(event_id: str, target_uid: str, kind: Kind, recipients: Sequence[str]) -> str:
     """The same for the same event, target, kind and recipients, whoever computes it: 32 hex."""
     key = "\0".join((event_id, target_uid, kind, *sorted(recipients)))
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()

@@ -54,7 +54,7 @@ class InForce:
 
     async def _swap(self, snapshot: Snapshot) -> None:
         table = await asyncio.to_thread(build_table, snapshot)
-        ids = await self._database.write(lambda connection: register(connection, table))
-        self.table = await asyncio.to_thread(numbered, table, ids)
+        numbers = await self._database.write(lambda connection: register(connection, table))
+        self.table = await asyncio.to_thread(numbered, table, numbers)
         self._swapped.set()
         self._swapped = asyncio.Event()

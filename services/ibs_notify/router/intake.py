@@ -9,7 +9,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from ibs_notify.domain import bounds
-from ibs_notify.domain.clock import Clock, to_micros
+from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import (
     AlreadyExists,
     FieldViolation,
@@ -20,23 +20,29 @@ from ibs_notify.domain.errors import (
 )
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.failpoints import hit
-from ibs_notify.router.books import StoredEvent, index_text
+from ibs_notify.router.books import StoredEvent
+from ibs_notify.router.fingerprint import fingerprint, window_key
 from ibs_notify.router.identity import EventIds
-from ibs_notify.router.match import RoutingTable
-from ibs_notify.router.pipeline import Routing, route
+from ibs_notify.router.match import Route, RoutingTable
+from ibs_notify.router.notices import notice_of_no_recipients, notice_of_unknown_groups
+from ibs_notify.router.pipeline import Arrival, Routing
+from ibs_notify.router.repository import Answer as Stored
 from ibs_notify.router.repository import Known, NewEvent
-from ibs_notify.router.views import pack
+from ibs_notify.router.scope import who_hears
 from ibs_notify.rpc.convert import event_from_proto
 from ibs_notify.store.free_space import FreeSpace
 from ibs_notify.store.group_commit import GroupCommit
 from ironcore.notification.v1 import event_pb2
 
-Commit = GroupCommit[Sequence[NewEvent], Sequence[Known | None]]
+Commit = GroupCommit[Sequence[NewEvent], Sequence[Stored]]
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The event is on disk. A ``duplicate`` was before; ``known`` unless in the same batch."""
+    """The event is on disk. A ``duplicate`` was before; ``known`` is then what is stored of it,
+
+    ``None`` where it is of the same batch, or gone.
+    """
 
     event_id: str
     routing: Routing
@@ -48,7 +54,7 @@ Answer = Accepted | NotificationError
 
 
 class Intake:
-    """Validates, routes and stores events; ``table`` returns the routing table in force."""
+    """Validates, matches and stores events; ``table`` returns the routing table in force."""
 
     def __init__(
         self,
@@ -80,18 +86,17 @@ class Intake:
         self._free_space.require()
         now = self._clock.now()
         prepared = [self._prepare(message, table, now) for message in messages]
-        events = [each[0] for each in prepared if not isinstance(each, NotificationError)]
-        known = iter(await self._commit.submit(events) if events else ())
+        events = [each for each in prepared if isinstance(each, NewEvent)]
+        stored = iter(await self._commit.submit(events) if events else ())
         hit("router.after_commit")
         self._on_stored()
         return [
-            each if isinstance(each, NotificationError) else _answer(*each, next(known))
-            for each in prepared
+            _answer(each, next(stored)) if isinstance(each, NewEvent) else each for each in prepared
         ]
 
     def _prepare(
         self, message: event_pb2.Event, table: RoutingTable, now: datetime
-    ) -> tuple[NewEvent, Routing] | InvalidArgument:
+    ) -> NewEvent | InvalidArgument:
         event, faults = event_from_proto(message, now)
         faults += bounds.faults_of(event)
         if faults:
@@ -105,36 +110,52 @@ class Intake:
                 "event", f"has {len(body)} bytes; at most {bounds.MAX_EVENT_BYTES}"
             )
             return InvalidArgument.of([fault], Reason.EVENT_INVALID)
-        routing = route(table, event)
-        opened, closed, packed = pack(event_id, routing)
-        new = NewEvent(
-            event_id,
-            to_micros(now),
-            table.revision,
-            event.severity.value,
-            event.type,
-            index_text(event.canonical_resource),
-            index_text(event.actor),
-            index_text(event.task_id),
-            content_hash,
-            body,
-            opened,
-            closed,
-            packed,
-        )
-        return new, routing
+        arrival = arrival_of(table, event, event_id, now)
+        return NewEvent(arrival, table.revision, content_hash, body)
 
 
-def _answer(new: NewEvent, routing: Routing, known: Known | None) -> Answer:
-    if known is None:
-        return Accepted(new.event_id, routing)
-    if not known.same:
+def arrival_of(table: RoutingTable, event: Event, event_id: str, now: datetime) -> Arrival:
+    """The event with the routes that match it, ready to be decided on."""
+    heard = who_hears(table, event)
+    keys = _keys(heard.routes, event)
+    notices = _notices(table, heard.routes, event, now)
+    return Arrival(event_id, event, now, heard.routes, keys, heard.warnings, notices)
+
+
+def _notices(
+    table: RoutingTable, routes: Sequence[Route], event: Event, now: datetime
+) -> Sequence[Event]:
+    found = [notice_of_no_recipients(each, event, now) for each in routes if each.lacks_recipients]
+    if event.groups:
+        found.append(notice_of_unknown_groups(table.group_names, event, now))
+    return [each for each in found if each is not None]
+
+
+def _keys(routes: Sequence[Route], event: Event) -> Sequence[bytes | None]:
+    """The window of each route; the fingerprint is made once, and only where it is needed."""
+    mark: bytes | None = None
+    keys: list[bytes | None] = []
+    for each in routes:
+        if each.is_metric_server or not each.dedup_window:
+            keys.append(None)
+            continue
+        if mark is None:
+            mark = fingerprint(event)
+        keys.append(window_key(each.subscription_uid, mark))
+    return keys
+
+
+def _answer(new: NewEvent, stored: Stored) -> Answer:
+    event_id = new.arrival.event_id
+    if not isinstance(stored, Known):
+        return Accepted(event_id, stored)
+    if not stored.same:
         return AlreadyExists(
             Reason.EVENT_ID_REUSED,
-            f"event_id {new.event_id!r} was used before with other content",
+            f"event_id {event_id!r} was used before with other content",
             advice="give each event an id of its own, or leave it to the Router",
         )
-    return Accepted(new.event_id, routing, duplicate=True, known=known.event)
+    return Accepted(event_id, stored.routing, duplicate=True, known=stored.event)
 
 
 def _content_hash(message: event_pb2.Event) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.event import Event
@@ -24,8 +25,10 @@ class Route:
     """A subscription that may match: its rule compiled, its recipients resolved.
 
     ``recipients`` are the subscription's, else the target's, else the installation's; empty for
-    what is not mail, and where nobody is configured, which ``lacks_recipients`` says. ``route_id``
-    is its number in the database, 0 until it has one.
+    what is not mail, and where nobody is configured, which ``lacks_recipients`` says.
+    ``dedup_window`` is its group's, zero for off. ``route_id`` and ``lane_id`` are the numbers in
+    the database of the route and of the queue whose rate limit holds it, 0 until it has them; a
+    metric server's lane stays 0: no limit.
     """
 
     group: str
@@ -37,7 +40,9 @@ class Route:
     is_metric_server: bool = False
     lacks_recipients: bool = False
     reason: Reason = Reason.RULE_MATCHED
+    dedup_window: timedelta = timedelta()
     route_id: int = 0
+    lane_id: int = 0
 
     @property
     def digest(self) -> str:
@@ -48,12 +53,23 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class RoutedGroup:
-    """A group with its routes."""
+    """A group with its routes. ``rate_limit`` is events a minute, 0 for none."""
 
     name: str
     scope: Scope
     attachments: tuple[str, ...]
     routes: tuple[Route, ...]
+    uid: str = ""
+    rate_limit: int = 0
+    lane_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What the database calls them: routes by digest, queues by their group's uid."""
+
+    routes: Mapping[str, int]
+    lanes: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +85,18 @@ class RoutingTable:
     everything: tuple[RoutedGroup, ...]
     particular: tuple[RoutedGroup, ...]
     group_names: frozenset[str]
+    limits: Mapping[int, int] = field(default_factory=dict)
+    """Events a minute, by lane; a lane of a group that is gone is not in here."""
+
+    @property
+    def groups(self) -> tuple[RoutedGroup, ...]:
+        """All groups."""
+        return (*self.everything, *self.particular)
 
     @property
     def routes(self) -> Iterator[Route]:
         """All routes of all groups."""
-        return (route for group in (*self.everything, *self.particular) for route in group.routes)
+        return (route for group in self.groups for route in group.routes)
 
 
 def build_table(snapshot: Snapshot) -> RoutingTable:
@@ -89,19 +112,29 @@ def build_table(snapshot: Snapshot) -> RoutingTable:
     )
 
 
-def numbered(table: RoutingTable, ids: Mapping[str, int]) -> RoutingTable:
-    """The table with the number of each route, by its digest."""
+def numbered(table: RoutingTable, numbers: Numbers) -> RoutingTable:
+    """The table with the numbers that the database has for its routes and groups."""
 
-    def number(groups: tuple[RoutedGroup, ...]) -> tuple[RoutedGroup, ...]:
-        return tuple(
+    def number(group: RoutedGroup) -> RoutedGroup:
+        lane = numbers.lanes[group.uid]
+        routes = tuple(
             replace(
-                group,
-                routes=tuple(replace(each, route_id=ids[each.digest]) for each in group.routes),
+                each,
+                route_id=numbers.routes[each.digest],
+                lane_id=0 if each.is_metric_server else lane,
             )
-            for group in groups
+            for each in group.routes
         )
+        return replace(group, routes=routes, lane_id=lane)
 
-    return replace(table, everything=number(table.everything), particular=number(table.particular))
+    everything = tuple(map(number, table.everything))
+    particular = tuple(map(number, table.particular))
+    return replace(
+        table,
+        everything=everything,
+        particular=particular,
+        limits={group.lane_id: group.rate_limit for group in (*everything, *particular)},
+    )
 
 
 def _routed(
@@ -114,7 +147,9 @@ def _routed(
             log.error("group %s: target %s is unknown here", group.name, subscription.target)
             continue
         routes.append(_route(group, subscription, target, settings))
-    return RoutedGroup(group.name, group.scope, group.attachments, tuple(routes))
+    return RoutedGroup(
+        group.name, group.scope, group.attachments, tuple(routes), group.uid, group.rate_limit
+    )
 
 
 def _route(
@@ -140,6 +175,7 @@ def _route(
         is_metric_server=target.is_metric_server,
         lacks_recipients=isinstance(target.spec, SmtpSpec) and not recipients,
         reason=reason,
+        dedup_window=group.dedup_window,
     )
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import sqlalchemy as sa
 
-from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.failpoints import hit
-from ibs_notify.router.handoffs import has_open, mark_handed_off, release_next
+from ibs_notify.router.backlog import Backlog
+from ibs_notify.router.handoffs import (
+    handoffs_pending,
+    has_open,
+    mark_handed_off,
+    release_from,
+)
+from ibs_notify.router.lanes import record_releases, room_of, waiting_lanes
+from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.ports import DeliveryPort, Handoff
 from ibs_notify.router.tables import LEASES
 from ibs_notify.store import leases
@@ -31,18 +40,28 @@ SAY_AGAIN_SECONDS = 60.0
 class Outbox:
     """The order of releases matters, across groups too, so one replica at a time makes them.
 
-    The database is the truth; ``nudge`` only spares an idle outbox its wait.
+    The database is the truth; ``nudge`` only spares an idle outbox its wait. ``table`` returns what
+    is in force: the limits of the groups.
     """
 
     def __init__(
-        self, database: Database, delivery: DeliveryPort, clock: Clock, holder: str
+        self,
+        database: Database,
+        delivery: DeliveryPort,
+        table: Callable[[], RoutingTable | None],
+        clock: Clock,
+        holder: str,
     ) -> None:
         self._database = database
         self._delivery = delivery
+        self._table = table
         self._clock = clock
         self._holder = holder
+        self._backlog = Backlog(clock)
         self._nudged = asyncio.Event()
         self._lease: leases.Lease | None = None
+        self._acknowledged: list[Handoff] = []
+        self._next_at: int | None = None
         self._said_at: float | None = None
 
     def nudge(self) -> None:
@@ -78,36 +97,69 @@ class Outbox:
             log.warning("handoff waits: %s", error.message)
 
     async def work_once(self) -> bool:
-        """Release and hand off one batch; whether there was one."""
+        """Release and hand off one batch; whether there was one, or there is more to do."""
         self._nudged.clear()
-        handoffs = await self._database.write(self._release)
+        acknowledged = self._acknowledged
+        handoffs = await self._database.write(lambda c: self._turn(c, acknowledged))
+        self._acknowledged = []
         if not handoffs:
-            return False
+            return bool(acknowledged)
         hit("router.before_handoff")
         await self._delivery.deliver(handoffs)
         hit("router.after_handoff")
-        await self._database.write(lambda connection: mark_handed_off(connection, handoffs))
+        self._acknowledged = handoffs
         return True
 
-    def _release(self, connection: sa.Connection) -> list[Handoff]:
-        if not has_open(connection):
+    def _turn(self, connection: sa.Connection, acknowledged: Sequence[Handoff]) -> list[Handoff]:
+        """Note what Delivery has, and choose what it gets next: one transaction for both."""
+        mark_handed_off(connection, acknowledged)
+        self._next_at = None
+        table = self._table()
+        if table is None or not has_open(connection):
             # Nothing is written then, so that an idle Router leaves the disk alone.
             return []
         self._lease = leases.acquire(connection, LEASES, "outbox", self._holder, LEASE_SECONDS)
         if self._lease is None:
             return []
-        return release_next(connection, BATCH, self._clock.now())
+        pending = handoffs_pending(connection, BATCH)
+        if pending:
+            return pending
+        now = self._now(connection, self._lease)
+        lanes = waiting_lanes(connection)
+        self._backlog.collapse(connection, lanes, table, now)
+        room = room_of(connection, lanes, table.limits, now)
+        handoffs, let_go = release_from(connection, room.events, BATCH, now)
+        record_releases(connection, room, let_go, now)
+        handoffs = self._backlog.finish(connection, handoffs)
+        self._next_at = room.next_at
+        return handoffs
+
+    def _now(self, connection: sa.Connection, lease: leases.Lease) -> int:
+        """Replicas count by the clock that they share, since the limit holds across them."""
+        if connection.dialect.name == "postgresql":
+            return lease.acquired_at
+        return to_micros(self._clock.now())
 
     async def _give_back(self) -> None:
         """So that the next one, this Router's own after a restart, need not wait for its end."""
-        lease = self._lease
-        if lease is not None:
+        lease, acknowledged = self._lease, self._acknowledged
+
+        def work(connection: sa.Connection) -> None:
+            mark_handed_off(connection, acknowledged)
+            if lease is not None:
+                leases.release(connection, LEASES, lease)
+
+        if lease is not None or acknowledged:
             with suppress(NotificationError):
-                await self._database.write(lambda c: leases.release(c, LEASES, lease))
+                await self._database.write(work)
 
     async def _idle(self) -> None:
+        seconds = IDLE_SECONDS
+        if self._next_at is not None:
+            until_room = (self._next_at - to_micros(self._clock.now())) / 1_000_000
+            seconds = min(seconds, max(until_room, 0.0))
         try:
-            async with asyncio.timeout(IDLE_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._nudged.wait()
         except TimeoutError:
             pass

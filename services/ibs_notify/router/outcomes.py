@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import NotificationError, OutOfRange
 from ibs_notify.router.ports import DeliveryPort, Ended
+from ibs_notify.router.tables import CURSORS
 from ibs_notify.store.database import Database
 from ibs_notify.store.upsert import insert_or_ignore
 
@@ -28,27 +29,17 @@ Apply = Callable[[sa.Connection, Sequence[Ended]], None]
 """What ended deliveries change in the Router, within the transaction that moves the cursor."""
 
 
-def cursor_table(metadata: sa.MetaData, name: str) -> sa.Table:
-    """The table of how far the Router has read in what others stream."""
-    return sa.Table(
-        name,
-        metadata,
-        sa.Column("name", sa.String(32), primary_key=True),
-        sa.Column("value", sa.String(64), nullable=False),
-    )
-
-
-def read_cursor(connection: sa.Connection, table: sa.Table) -> str:
+def read_cursor(connection: sa.Connection) -> str:
     """The stored cursor; empty where there is none yet."""
-    statement = sa.select(table.c.value).where(table.c.name == _NAME)
+    statement = sa.select(CURSORS.c.value).where(CURSORS.c.name == _NAME)
     return connection.execute(statement).scalar_one_or_none() or ""
 
 
-def move_cursor(connection: sa.Connection, table: sa.Table, before: str, after: str) -> bool:
+def move_cursor(connection: sa.Connection, before: str, after: str) -> bool:
     """Replace ``before`` by ``after``; false where it is ``before`` no longer: nothing changed."""
-    first = insert_or_ignore(table, connection.dialect.name).values(name=_NAME, value="")
+    first = insert_or_ignore(CURSORS, connection.dialect.name).values(name=_NAME, value="")
     connection.execute(first)
-    move = sa.update(table).where(table.c.name == _NAME, table.c.value == before)
+    move = sa.update(CURSORS).where(CURSORS.c.name == _NAME, CURSORS.c.value == before)
     return connection.execute(move.values(value=after)).rowcount == 1
 
 
@@ -65,13 +56,11 @@ class Outcomes:
         database: Database,
         delivery: DeliveryPort,
         clock: Clock,
-        cursors: sa.Table,
         apply: Apply,
     ) -> None:
         self._database = database
         self._delivery = delivery
         self._clock = clock
-        self._cursors = cursors
         self._apply = apply
         self._pause = FIRST_PAUSE_SECONDS
         self._next_warning = 0.0
@@ -89,7 +78,7 @@ class Outcomes:
 
     async def follow(self) -> None:
         """Apply what ends behind the stored cursor, until the stream ends or another is ahead."""
-        stored = await self._database.read(lambda c: read_cursor(c, self._cursors))
+        stored = await self._database.read(read_cursor)
         try:
             await self._follow_from(stored, stored)
         except OutOfRange as error:
@@ -113,7 +102,7 @@ class Outcomes:
         """Apply and move the cursor in one transaction; false where another replica did."""
 
         def work(connection: sa.Connection) -> bool:
-            moved = move_cursor(connection, self._cursors, before, after)
+            moved = move_cursor(connection, before, after)
             if moved and ended:
                 self._apply(connection, ended)
             return moved

@@ -1,27 +1,59 @@
 """The way of an event through the Router, in reading order. Pure: no clock, no database, no wire.
 
-    validate ─ route(table, event) ─ one durable transaction ─ ack          intake, repository
+    validate ─ match(table, event) ─ one durable transaction ─ ack          intake, repository
         for each subscription whose rule matches, in a group that is in scope:   scope, match
             silenced? → digest? → duplicate? → ready                         STAGES
-    release ─ coalesced? ─ handoff                                           release, outbox
+    release ─ room in the rate limit? ─ coalesced? ─ handoff                 release, outbox
 
-Each stage is a file with one decision, which returns a named reason or passes the event on.
+Each stage is a file with one decision, which returns a named reason and either ends the event's way
+or passes it on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 
 from ibs_notify.domain.event import Event
+from ibs_notify.router.dedup import DedupReason, deduplicate
 from ibs_notify.router.dispositions import Decision, Reason, State
-from ibs_notify.router.match import Route, RoutingTable
-from ibs_notify.router.scope import in_scope
+from ibs_notify.router.identity import obligation_id
+from ibs_notify.router.match import Route
+from ibs_notify.router.memory import Memory
+from ibs_notify.router.silence import SilenceReason, silenced_by
 
-Stage = Callable[[Route, Event], Decision | None]
 
-STAGES: tuple[Stage, ...] = ()
-"""What may keep a matching event from being told, first word counts: silence, digest, dedup."""
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A valid event on its way, and the routes that match it, in order.
+
+    ``event_id`` is the event's, or ours where it has none. ``keys`` are the routes' windows of
+    deduplication, ``None`` where there is none. ``now`` is when it was received. ``notices`` are
+    what the inbox should say beside it.
+    """
+
+    event_id: str
+    event: Event
+    now: datetime
+    routes: Sequence[Route]
+    keys: Sequence[bytes | None]
+    warnings: tuple[str, ...] = ()
+    notices: Sequence[Event] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a stage says: why, and what becomes of the event if its way ends here.
+
+    If it goes on, ``suppressed`` identical ones were not told before it, since then.
+    """
+
+    reason: StrEnum
+    decision: Decision | None = None
+    suppressed: int = 0
+    suppressed_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +72,102 @@ class Routing:
     warnings: tuple[str, ...] = ()
 
 
-def route(table: RoutingTable, event: Event) -> Routing:
-    """Who hears of ``event``. Groups that hear everything come first, each kind by name."""
-    heard = in_scope(table, event)
-    obligations = [
-        Routed(candidate, decide(candidate, event))
-        for group in heard.groups
-        for candidate in group.routes
-        if candidate.matches(event)
-    ]
-    return Routing(tuple(obligations), heard.warnings)
+NOTHING = Routing(())
 
 
-def decide(candidate: Route, event: Event) -> Decision:
-    """What becomes of a matching event. Metric servers record: nothing keeps an event from them."""
-    if candidate.is_metric_server:
-        return Decision(State.READY, Reason.RECORDED)
-    for stage in STAGES:
-        decision = stage(candidate, event)
-        if decision is not None:
-            return decision
-    return Decision(State.READY, candidate.reason)
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A matching route on its way through the stages; ``obligation`` is what it would become."""
+
+    route: Route
+    key: bytes | None
+    obligation: str
+    subject: int
+
+
+Stage = Callable[[Arrival, Candidate, Memory], Verdict]
+
+
+def silenced(arrival: Arrival, _candidate: Candidate, memory: Memory) -> Verdict:
+    """A silence that is in force and whose rule matches ends the way of an event."""
+    decision = silenced_by(memory.silences, arrival.event) if memory.silences else None
+    if decision is None:
+        return _NOT_SILENCED
+    return Verdict(SilenceReason.SILENCED, decision)
+
+
+def repeated(arrival: Arrival, candidate: Candidate, memory: Memory) -> Verdict:
+    """An event identical to the one that was told last, within its window, is not told again."""
+    key = candidate.key
+    if key is None:
+        return _DEDUP_OFF
+    known = memory.recall(key)
+    verdict = deduplicate(
+        known.window if known is not None else None,
+        candidate.route.dedup_window,
+        arrival.event,
+        candidate.obligation,
+        changed=known is not None and known.changed,
+        now=arrival.now,
+    )
+    if verdict.window is not None:
+        memory.remember(key, candidate.subject, verdict.window)
+    return Verdict(
+        verdict.reason, verdict.decision, verdict.suppressed_before, verdict.suppressed_since
+    )
+
+
+STAGES: tuple[tuple[str, Stage], ...] = (
+    ("silence", silenced),
+    # The digest's place: its entries go to Delivery at once and are never duplicates.
+    ("dedup", repeated),
+)
+"""What may keep a matching event from being told. The first that ends its way has the last word."""
+
+Record = Callable[[Route, str, Verdict], None]
+"""Hears each stage's verdict on a route, for explanations."""
+
+
+def settle(arrival: Arrival, memory: Memory, record: Record | None = None) -> Routing:
+    """Decide what becomes of an event on each route that matches it, and remember it.
+
+    The same call decides for an event that is only explained: its memory is then thrown away.
+    """
+    subject = memory.hear(arrival.event)
+    obligations = tuple(
+        Routed(
+            route,
+            _decide(
+                arrival,
+                Candidate(route, key, obligation_id(arrival.event_id, position), subject),
+                memory,
+                record,
+            ),
+        )
+        for position, (route, key) in enumerate(zip(arrival.routes, arrival.keys, strict=True))
+    )
+    return Routing(obligations, arrival.warnings)
+
+
+def _decide(
+    arrival: Arrival, candidate: Candidate, memory: Memory, record: Record | None
+) -> Decision:
+    route = candidate.route
+    if route.is_metric_server:
+        # Metric servers record, they do not notify: nothing keeps an event from them.
+        return _RECORDED
+    suppressed, since = 0, None
+    for name, stage in STAGES:
+        verdict = stage(arrival, candidate, memory)
+        if record is not None:
+            record(route, name, verdict)
+        if verdict.decision is not None:
+            return verdict.decision
+        if verdict.suppressed:
+            suppressed, since = verdict.suppressed, verdict.suppressed_since
+    return Decision(State.READY, route.reason, "", suppressed, since)
+
+
+_RECORDED = Decision(State.READY, Reason.RECORDED)
+_NOT_SILENCED = Verdict(SilenceReason.NOT_SILENCED)
+_DEDUP_OFF = Verdict(DedupReason.OFF)

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from ibs_notify.router.identity import Kind
+
 
 @dataclass(frozen=True, slots=True)
 class KnownRoute:
@@ -22,16 +24,23 @@ class KnownRoute:
 
 @dataclass(frozen=True, slots=True)
 class Handoff:
-    """A released obligation with all that Delivery needs. ``body`` is the event's protobuf."""
+    """A released obligation with all that Delivery needs. ``body`` is the event's protobuf.
+
+    ``suppressed`` identical events were not told since the last one that was; the first of them
+    came at ``suppressed_since``, in microseconds.
+    """
 
     event_seq: int
     position: int
     event_id: str
     delivery_id: str
+    kind: Kind
     body: bytes
     revision: int
     route: KnownRoute
     recipients: tuple[str, ...]
+    suppressed: int = 0
+    suppressed_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

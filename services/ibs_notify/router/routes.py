@@ -1,23 +1,24 @@
-"""Routes get a number once, so that an obligation's row need not repeat what it is about."""
+"""Routes and groups get a number once, so that an obligation's row need not repeat its words."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.router.match import RoutingTable
+from ibs_notify.router.match import Numbers, RoutingTable
 from ibs_notify.router.ports import KnownRoute
-from ibs_notify.router.tables import ROUTES
+from ibs_notify.router.tables import LANES, ROUTES
 from ibs_notify.store.upsert import insert_or_ignore
 
 _CHUNK = 500
 
 
-def register(connection: sa.Connection, table: RoutingTable) -> dict[str, int]:
-    """Store the routes that are new; the number of each of ``table``, by digest."""
-    rows = {
+def register(connection: sa.Connection, table: RoutingTable) -> Numbers:
+    """Store the routes and groups that are new; the numbers of all of ``table``."""
+    routes = {
         route.digest: {
             "digest": route.digest,
             "group_name": route.group,
@@ -28,23 +29,40 @@ def register(connection: sa.Connection, table: RoutingTable) -> dict[str, int]:
         }
         for route in table.routes
     }
-    digests = sorted(rows)
-    ids = _ids(connection, digests)
-    new = [rows[digest] for digest in digests if digest not in ids]
+    lanes = {group.uid: {"group_uid": group.uid, "releases": b""} for group in table.groups}
+    return Numbers(
+        _numbers(connection, ROUTES, "digest", "route_id", routes),
+        _numbers(connection, LANES, "group_uid", "lane_id", lanes),
+    )
+
+
+def _numbers(
+    connection: sa.Connection,
+    table: sa.Table,
+    name: str,
+    number: str,
+    rows: Mapping[str, Mapping[str, Any]],
+) -> dict[str, int]:
+    """The number of each row by its unique name; rows that are not there yet are stored."""
+    names = sorted(rows)
+    known = sa.select(table.c[name], table.c[number])
+    found = _known(connection, known, names)
+    new = [each for each in names if each not in found]
     if new:
-        connection.execute(insert_or_ignore(ROUTES, connection.dialect.name), new)
-        ids |= _ids(connection, [row["digest"] for row in new])
-    return ids
+        insert = insert_or_ignore(table, connection.dialect.name)
+        connection.execute(insert, [dict(rows[each]) for each in new])
+        found |= _known(connection, known, new)
+    return found
 
 
-def _ids(connection: sa.Connection, digests: Sequence[str]) -> dict[str, int]:
+def _known(
+    connection: sa.Connection, known: sa.Select[str, int], names: Sequence[str]
+) -> dict[str, int]:
+    name = known.selected_columns[0]
     found: dict[str, int] = {}
-    for start in range(0, len(digests), _CHUNK):
-        chunk = digests[start : start + _CHUNK]
-        for row in connection.execute(
-            sa.select(ROUTES.c.digest, ROUTES.c.route_id).where(ROUTES.c.digest.in_(chunk))
-        ):
-            found[row.digest] = row.route_id
+    for start in range(0, len(names), _CHUNK):
+        for row in connection.execute(known.where(name.in_(names[start : start + _CHUNK]))):
+            found[row[0]] = row[1]
     return found
 
 

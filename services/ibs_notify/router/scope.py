@@ -8,7 +8,7 @@ from enum import StrEnum
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import Scope
 from ibs_notify.domain.resource import is_under
-from ibs_notify.router.match import RoutedGroup, RoutingTable
+from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
 
 
 class ScopeReason(StrEnum):
@@ -29,14 +29,14 @@ IN_SCOPE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The groups in scope, and what the emitter should know."""
+    """The routes that match in the groups in scope, and what the emitter should know."""
 
-    groups: tuple[RoutedGroup, ...]
+    routes: tuple[Route, ...]
     warnings: tuple[str, ...] = ()
 
 
-def in_scope(table: RoutingTable, event: Event) -> Heard:
-    """The groups that hear of ``event``.
+def who_hears(table: RoutingTable, event: Event) -> Heard:
+    """The routes of ``event``: groups that hear everything first, each kind by name.
 
     An event that names groups goes to those instead of the attached ones; groups that hear
     everything hear it too. A name that does not exist falls back to the attachments.
@@ -49,7 +49,12 @@ def in_scope(table: RoutingTable, event: Event) -> Heard:
         if scope_reason(group, event, names_decide=names_decide) in IN_SCOPE
     ]
     return Heard(
-        (*table.everything, *asked) if asked else table.everything,
+        tuple(
+            route
+            for group in (*table.everything, *asked)
+            for route in group.routes
+            if route.matches(event)
+        ),
         tuple(f"there is no group {name!r}; attachments decided instead" for name in unknown),
     )
 

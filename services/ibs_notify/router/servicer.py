@@ -23,6 +23,7 @@ from ibs_notify.router.intake import Accepted, Intake
 from ibs_notify.router.ledger import balance
 from ibs_notify.router.listing import EventPage
 from ibs_notify.router.ports import DeliveryPort
+from ibs_notify.router.read_ahead import ReadAhead
 from ibs_notify.store.database import Database
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -60,29 +61,23 @@ class RouterServicer(RouterServiceServicer):
         self, request: pb.EmitBatchRequest, context: Context
     ) -> pb.EmitBatchResponse:
         response = pb.EmitBatchResponse()
-        await self._emit_all(request.events, response)
+        await self._emit_all(_events_of(request), response)
         return response
 
     async def EmitStream(
         self, request_iterator: AsyncIterator[pb.EmitStreamRequest], context: Context
     ) -> AsyncIterator[pb.EmitStreamResponse]:
-        async for request in request_iterator:
-            response = pb.EmitStreamResponse()
-            await self._emit_all(request.events, response)
-            yield response
+        async with ReadAhead(request_iterator, _events_of, MAX_BATCH) as batches:
+            async for events in batches:
+                response = pb.EmitStreamResponse()
+                await self._emit_all(events, response)
+                yield response
 
     async def _emit_all(
         self,
         messages: Sequence[event_pb2.Event],
         response: pb.EmitBatchResponse | pb.EmitStreamResponse,
     ) -> None:
-        if len(messages) > MAX_BATCH:
-            raise InvalidArgument(
-                Reason.FIELD_INVALID,
-                f"events: {len(messages)} are more than {MAX_BATCH}",
-                advice="send them in several batches",
-                violations=[FieldViolation("events", f"are more than {MAX_BATCH}")],
-            )
         for answer in await self._intake.accept(messages):
             result = response.results.add()
             if isinstance(answer, NotificationError):
@@ -177,6 +172,18 @@ class RouterServicer(RouterServiceServicer):
         self, request: pb.GetGroupStatusRequest, context: Context
     ) -> pb.GetGroupStatusResponse:
         raise _later("GetGroupStatus")
+
+
+def _events_of(request: pb.EmitBatchRequest | pb.EmitStreamRequest) -> Sequence[event_pb2.Event]:
+    events = request.events
+    if len(events) > MAX_BATCH:
+        raise InvalidArgument(
+            Reason.FIELD_INVALID,
+            f"events: {len(events)} are more than {MAX_BATCH}",
+            advice="send them in several batches",
+            violations=[FieldViolation("events", f"are more than {MAX_BATCH}")],
+        )
+    return events
 
 
 def _fill(response: pb.EmitResponse, answer: Accepted) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from ibs_notify.store.leases import lease_table
@@ -40,7 +42,15 @@ EVENTS = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     # Closed dispositions and warnings, protobuf; empty where there are none.
     sa.Column("packed", sa.LargeBinary, nullable=False),
+    # What became of it at once: a bit for each state, see ``dispositions.bit``.
+    sa.Column("states", sa.SmallInteger, nullable=False, server_default="0"),
 )
+
+# For the filters of the inbox; each ends in the order of the list, newest first.
+sa.Index("router_events_by_time", EVENTS.c.received_at)
+sa.Index("router_events_by_type", EVENTS.c.type, EVENTS.c.seq)
+sa.Index("router_events_by_severity", EVENTS.c.severity, EVENTS.c.seq)
+sa.Index("router_events_by_resource", EVENTS.c.resource, EVENTS.c.seq)
 
 ROUTES = sa.Table(
     "router_routes",
@@ -71,15 +81,141 @@ OBLIGATIONS = sa.Table(
     # Both null until it is released.
     sa.Column("released_at", sa.BigInteger, nullable=True),
     sa.Column("delivery_id", sa.String(32), nullable=True),
+    # Whose rate limit holds it; 0: nobody's.
+    sa.Column("lane_id", sa.BigInteger, nullable=False, server_default="0"),
+    # Identical events that were suppressed before this one was told.
+    sa.Column("suppressed", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("suppressed_since", sa.BigInteger, nullable=True),
     sqlite_with_rowid=False,
 )
 
-sa.Index(
-    "router_obligations_ready",
+
+def _obligations_where(name: str, condition: str, *columns: sa.ColumnElement[Any]) -> None:
+    where = sa.text(condition)
+    sa.Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+_obligations_where(
+    "router_obligations_waiting",
+    "state = 'ready' AND released_at IS NULL",
+    OBLIGATIONS.c.lane_id,
     OBLIGATIONS.c.severity.desc(),
     OBLIGATIONS.c.event_seq,
-    sqlite_where=OBLIGATIONS.c.state == "ready",
-    postgresql_where=OBLIGATIONS.c.state == "ready",
 )
+_obligations_where(
+    "router_obligations_released",
+    "state = 'ready' AND released_at IS NOT NULL",
+    OBLIGATIONS.c.severity.desc(),
+    OBLIGATIONS.c.event_seq,
+)
+_obligations_where("router_obligations_collapsed", "state = 'collapsed'", OBLIGATIONS.c.pointer)
+
+LANES = sa.Table(
+    "router_lanes",
+    METADATA,
+    sa.Column("lane_id", ROW_KEY, primary_key=True),
+    sa.Column("group_uid", sa.String(64), nullable=False, unique=True),
+    # When it last let events go, as ``limit`` packs it: as much as its limit looks back on.
+    sa.Column("releases", sa.LargeBinary, nullable=False),
+)
+"""A queue for each group that ever was in force: what its rate limit counts."""
+
+WINDOWS = sa.Table(
+    "router_windows",
+    METADATA,
+    # Of subscription and fingerprint.
+    sa.Column("window_key", sa.LargeBinary(16), primary_key=True),
+    # What it is about, a hash of source and resource; and how that stood, as "type/severity".
+    sa.Column("subject", sa.BigInteger, nullable=False),
+    sa.Column("standing", sa.String(80), nullable=False),
+    sa.Column("opened_at", sa.BigInteger, nullable=False),
+    # The obligation that was told.
+    sa.Column("told", sa.String(160), nullable=False),
+    sa.Column("closed", sa.SmallInteger, nullable=False),
+    sa.Column("suppressed", sa.Integer, nullable=False),
+    sa.Column("suppressed_since", sa.BigInteger, nullable=True),
+    sqlite_with_rowid=False,
+)
+"""What was told last of each kind: deduplication's memory."""
+
+sa.Index(
+    "router_windows_open",
+    WINDOWS.c.subject,
+    WINDOWS.c.standing,
+    sqlite_where=sa.text("closed = 0"),
+    postgresql_where=sa.text("closed = 0"),
+)
+
+SILENCES = sa.Table(
+    "router_silences",
+    METADATA,
+    sa.Column("silence_id", sa.String(64), primary_key=True),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("starts_at", sa.BigInteger, nullable=False),
+    sa.Column("ends_at", sa.BigInteger, nullable=True),
+    sa.Column("weekly", sa.String(256), nullable=False),
+    sa.Column("time_zone", sa.String(64), nullable=False),
+    sa.Column("comment", sa.Text, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("created_at", sa.BigInteger, nullable=False),
+)
+
+SUMMARIES = sa.Table(
+    "router_summaries",
+    METADATA,
+    sa.Column("lane_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("route_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("event_seq", sa.BigInteger, nullable=False),
+    sa.Column("event_id", sa.String(128), nullable=False),
+)
+"""The summary of each lane and route that still gathers: not released yet."""
+
+MARKS = sa.Table(
+    "router_marks",
+    METADATA,
+    sa.Column("user_name", sa.String(256), primary_key=True),
+    sa.Column("event_seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How a user marked an event, where that differs from the user's line."""
+
+READERS = sa.Table(
+    "router_readers",
+    METADATA,
+    sa.Column("user_name", sa.String(256), primary_key=True),
+    # Every event up to here is read, or archived, unless it is marked otherwise.
+    sa.Column("read_through", sa.BigInteger, nullable=False),
+    sa.Column("archived_through", sa.BigInteger, nullable=False),
+)
+
+RETIRED = sa.Table(
+    "router_retired",
+    METADATA,
+    sa.Column("event_id", sa.String(128), primary_key=True),
+    sa.Column("content_hash", sa.LargeBinary, nullable=False),
+    sa.Column("retired_at", sa.BigInteger, nullable=False),
+)
+"""Ids that emitters chose, of events that are gone: they stay known for a while."""
+
+sa.Index("router_retired_by_time", RETIRED.c.retired_at)
+
+CURSORS = sa.Table(
+    "router_cursors",
+    METADATA,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("value", sa.String(64), nullable=False),
+)
+"""How far the Router has read in what others stream."""
+
+END_COUNTS = sa.Table(
+    "router_end_counts",
+    METADATA,
+    sa.Column("target_uid", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(16), primary_key=True),
+    sa.Column("hour", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+)
+"""How many deliveries ended at each target in each hour, for the notices."""
 
 LEASES = lease_table(METADATA, "router_leases")

@@ -48,21 +48,20 @@ def fill_error(error: pb.EmitError, raised: NotificationError) -> None:
             error.faults.add(path=each.path, description=each.description)
 
 
-def pack(event_id: str, routing: Routing) -> tuple[list[tuple[int, Routed]], int, bytes]:
-    """Which obligations get a row, how many do not, and what is packed with the event instead."""
+def pack(event_id: str, routing: Routing) -> tuple[list[tuple[int, Routed]], bytes]:
+    """Which obligations get a row, by position, and what is packed with the event instead."""
     opened = [
         (position, routed)
         for position, routed in enumerate(routing.obligations)
         if routed.decision.state is State.READY
     ]
-    closed = len(routing.obligations) - len(opened)
-    if not closed and not routing.warnings:
-        return opened, 0, b""
+    if len(opened) == len(routing.obligations) and not routing.warnings:
+        return opened, b""
     packed = pb.EventRecord(warnings=routing.warnings)
     for position, routed in enumerate(routing.obligations):
         if routed.decision.state is not State.READY:
             _fill_new(packed.dispositions.add(), event_id, position, routed)
-    return opened, closed, packed.SerializeToString()
+    return opened, packed.SerializeToString()
 
 
 def _fill_new(
@@ -77,6 +76,8 @@ def _fill_new(
     disposition.reason = decision.reason
     if decision.pointer:
         disposition.pointer = decision.pointer
+    if decision.suppressed:
+        disposition.suppressed_count = decision.suppressed
     if route.recipients:
         disposition.recipients.extend(route.recipients)
 
@@ -99,6 +100,7 @@ def event_record(stored: StoredEvent) -> pb.EventRecord:
             pointer=each.pointer,
             delivery_id=each.delivery_id,
             recipients=each.recipients,
+            suppressed_count=each.suppressed,
         )
     record.dispositions.sort(key=_position)
     return record

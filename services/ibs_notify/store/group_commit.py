@@ -1,8 +1,9 @@
 """Group commit: many callers, one durable transaction.
 
-A lone caller is committed at once. Under load a batch waits for company as long as it keeps coming,
-``MOST_WINDOWS`` times ``WINDOW_SECONDS`` at most: answers sent in bursts save more than the sync
-costs. A batch that fails because of one of its items is bisected, so that the bad one fails alone.
+A lone caller is committed at once. Under load a batch waits until as many are there as came last
+time, up to ``ENOUGH``, and for ``WINDOW_SECONDS`` at most: answers sent in bursts save more than
+the sync costs, and bursts of that size keep both sides of the wire at work. A batch that fails
+because of one of its items is bisected, so that the bad one fails alone.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from ibs_notify.store.database import Database
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-WINDOW_SECONDS = 0.003
-MOST_WINDOWS = 10
+WINDOW_SECONDS = 0.005
+ENOUGH = 64
 MAX_BATCH = 1000
 """The most weight that one transaction takes."""
 
@@ -51,7 +52,8 @@ class GroupCommit(Generic[Item, Result]):
         self._weigh = weigh
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._flusher: asyncio.Task[None] | None = None
-        self._last_batch = 0
+        self._expected = 1
+        self._company = asyncio.Event()
 
     async def submit(self, item: Item) -> Result:
         """Commit ``item`` with whoever else is waiting."""
@@ -60,6 +62,8 @@ class GroupCommit(Generic[Item, Result]):
         self._waiting.append((item, future))
         if self._flusher is None:
             self._flusher = loop.create_task(self._flush_all())
+        elif len(self._waiting) >= self._expected:
+            self._company.set()
         return await future
 
     async def close(self) -> None:
@@ -70,24 +74,22 @@ class GroupCommit(Generic[Item, Result]):
     async def _flush_all(self) -> None:
         try:
             while self._waiting:
-                # The size of the last batch tells whether there is company to wait for.
-                if self._last_batch > 1:
+                if len(self._waiting) < self._expected:
                     await self._gather_company()
                 batch = self._next_batch()
-                self._last_batch = len(batch)
+                # The size of the last batch tells how much company to wait for.
+                self._expected = min(len(batch), ENOUGH)
                 await self._flush(batch)
         finally:
             self._flusher = None
 
     async def _gather_company(self) -> None:
-        """Wait while more keep coming, within bounds."""
-        for _ in range(MOST_WINDOWS):
-            seen = len(self._waiting)
-            if seen >= MAX_BATCH:
-                return
-            await asyncio.sleep(self._window)
-            if len(self._waiting) == seen:
-                return
+        self._company.clear()
+        timer = asyncio.get_running_loop().call_later(self._window, self._company.set)
+        try:
+            await self._company.wait()
+        finally:
+            timer.cancel()
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         """As many as weigh ``MAX_BATCH`` together, at least one."""

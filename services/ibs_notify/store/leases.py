@@ -12,11 +12,15 @@ from ibs_notify.store.upsert import insert_or_ignore
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """``fence`` grows with every change of holder: work done under an older one must be refused."""
+    """``fence`` grows with every change of holder: work done under an older one must be refused.
+
+    ``acquired_at`` is the database's clock when it was taken or prolonged last, in microseconds.
+    """
 
     name: str
     holder: str
     fence: int
+    acquired_at: int
 
 
 def lease_table(metadata: sa.MetaData, name: str) -> sa.Table:
@@ -48,7 +52,7 @@ def acquire(
     """Take or prolong the lease ``name``; ``None`` where another holder has it."""
     dialect = connection.dialect.name
     now = database_now(dialect)
-    until = now + int(seconds * 1_000_000)
+    length = int(seconds * 1_000_000)
     connection.execute(
         insert_or_ignore(table, dialect).values(name=name, holder="", fence=0, expires_at=0)
     )
@@ -60,11 +64,11 @@ def acquire(
         .values(
             holder=holder,
             fence=sa.case((mine, table.c.fence), else_=table.c.fence + 1),
-            expires_at=until,
+            expires_at=now + length,
         )
-        .returning(table.c.fence)
+        .returning(table.c.fence, table.c.expires_at)
     ).one_or_none()
-    return Lease(name, holder, row.fence) if row is not None else None
+    return Lease(name, holder, row.fence, row.expires_at - length) if row is not None else None
 
 
 def release(connection: sa.Connection, table: sa.Table, lease: Lease) -> None:

@@ -1,0 +1,70 @@
+"""Reads a stream ahead while what came before is committed: load makes its own batches. Pure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+Message = TypeVar("Message")
+Item = TypeVar("Item")
+
+
+class ReadAhead(Generic[Message, Item]):
+    """``async with ReadAhead(messages, items_of, most)``: iterate over batches of items, in order.
+
+    A batch is all that arrived while the one before was worked on: one item of a lone message, and
+    about ``most`` under load. Reading stops while so many wait, which the sender feels. What the
+    stream raises is raised after the last batch before it.
+    """
+
+    def __init__(
+        self,
+        messages: AsyncIterator[Message],
+        items_of: Callable[[Message], Sequence[Item]],
+        most: int,
+    ) -> None:
+        self._messages = messages
+        self._items_of = items_of
+        self._most = most
+        self._waiting: list[Item] = []
+        self._moved = asyncio.Event()
+        self._reader: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> ReadAhead[Message, Item]:
+        self._reader = asyncio.create_task(self._read())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self._reader
+
+    async def __aiter__(self) -> AsyncIterator[Sequence[Item]]:
+        reader = self._reader
+        if reader is None:
+            raise RuntimeError("iterate within the block")
+        while True:
+            while not self._waiting and not reader.done():
+                self._moved.clear()
+                await self._moved.wait()
+            if not self._waiting:
+                reader.result()
+                return
+            batch = self._waiting[: self._most]
+            del self._waiting[: self._most]
+            self._moved.set()
+            yield batch
+
+    async def _read(self) -> None:
+        try:
+            async for message in self._messages:
+                self._waiting.extend(self._items_of(message))
+                self._moved.set()
+                while len(self._waiting) >= self._most:
+                    self._moved.clear()
+                    await self._moved.wait()
+        finally:
+            self._moved.set()

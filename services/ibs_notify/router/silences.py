@@ -1,0 +1,123 @@
+"""Silences in the database, and those in force as of a transaction. Plain SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from ibs_notify.domain.clock import from_micros, to_micros
+from ibs_notify.router.silence import ActiveSilence, Silence, compile_silence, is_active
+from ibs_notify.router.tables import SEQUENCE, SILENCES
+
+_VERSION = "silences"
+_C = SILENCES.c
+
+
+class SilenceBook:
+    """Knows the silences; looks at their version in each transaction, and reads them anew when it
+
+    moved. So a silence made on another replica holds for the next event here.
+    """
+
+    def __init__(self) -> None:
+        self._version = -1
+        self._compiled: tuple[ActiveSilence, ...] = ()
+
+    def in_force(self, connection: sa.Connection, now: datetime) -> Sequence[ActiveSilence]:
+        """Those in force at ``now``."""
+        version = connection.execute(_READ_VERSION).scalar_one()
+        if version != self._version:
+            rows = connection.execute(
+                sa.select(SILENCES).where(_not_over(now)).order_by(_C.created_at, _C.silence_id)
+            )
+            self._compiled = tuple(compile_silence(_silence(row)) for row in rows)
+            self._version = version
+        return [each for each in self._compiled if is_active(each.silence, now)]
+
+
+_READ_VERSION = sa.select(SEQUENCE.c.value).where(SEQUENCE.c.name == _VERSION)
+
+
+def _not_over(now: datetime) -> sa.ColumnElement[bool]:
+    return sa.or_(_C.ends_at.is_(None), _C.ends_at > to_micros(now))
+
+
+def insert_silence(connection: sa.Connection, silence: Silence) -> None:
+    """Keep a new one."""
+    connection.execute(
+        sa.insert(SILENCES).values(
+            silence_id=silence.silence_id,
+            rule=silence.rule,
+            starts_at=to_micros(silence.start),
+            ends_at=None if silence.end is None else to_micros(silence.end),
+            weekly=silence.weekly,
+            time_zone=silence.time_zone,
+            comment=silence.comment,
+            author=silence.author,
+            created_at=to_micros(silence.created_at),
+        )
+    )
+    _move_version(connection)
+
+
+def expire_silence(connection: sa.Connection, silence_id: str, now: datetime) -> Silence | None:
+    """End one now, if it has not ended; ``None`` where there is none."""
+    connection.execute(
+        sa.update(SILENCES)
+        .where(_C.silence_id == silence_id, _not_over(now))
+        .values(ends_at=to_micros(now))
+    )
+    _move_version(connection)
+    return find_silence(connection, silence_id)
+
+
+def find_silence(connection: sa.Connection, silence_id: str) -> Silence | None:
+    """The one of that id."""
+    row = connection.execute(sa.select(SILENCES).where(_C.silence_id == silence_id)).one_or_none()
+    return None if row is None else _silence(row)
+
+
+def list_silences(
+    connection: sa.Connection,
+    now: datetime,
+    *,
+    include_expired: bool,
+    before: tuple[int, str] | None,
+    limit: int,
+) -> list[Silence]:
+    """Newest first; those made before the moment and the id of ``before``."""
+    statement = sa.select(SILENCES).order_by(_C.created_at.desc(), _C.silence_id.desc())
+    if not include_expired:
+        statement = statement.where(_not_over(now))
+    if before is not None:
+        created_at, silence_id = before
+        statement = statement.where(
+            sa.or_(
+                _C.created_at < created_at,
+                sa.and_(_C.created_at == created_at, _C.silence_id < silence_id),
+            )
+        )
+    return [_silence(row) for row in connection.execute(statement.limit(limit))]
+
+
+def _silence(row: sa.Row[tuple[Any, ...]]) -> Silence:
+    return Silence(
+        silence_id=row.silence_id,
+        rule=row.rule,
+        start=from_micros(row.starts_at),
+        end=None if row.ends_at is None else from_micros(row.ends_at),
+        weekly=row.weekly,
+        time_zone=row.time_zone,
+        comment=row.comment,
+        author=row.author,
+        created_at=from_micros(row.created_at),
+    )
+
+
+def _move_version(connection: sa.Connection) -> None:
+    connection.execute(
+        sa.update(SEQUENCE).where(SEQUENCE.c.name == _VERSION).values(value=SEQUENCE.c.value + 1)
+    )
