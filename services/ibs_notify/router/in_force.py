@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from ibs_notify.domain.errors import NotificationError
-from ibs_notify.router.match import RoutingTable, build_table, numbered
+from ibs_notify.domain.errors import NotFound, NotificationError, Reason, Unavailable
+from ibs_notify.router.match import RoutedGroup, RoutingTable, build_table, numbered
 from ibs_notify.router.routes import register
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.store.database import Database
@@ -37,6 +37,17 @@ class InForce:
             await self._swapped.wait()
         return self.table
 
+    def group(self, name: str) -> RoutedGroup:
+        """The group of that name; ``NotFound`` where there is none."""
+        for each in required(self.table).groups:
+            if each.name == name:
+                return each
+        raise NotFound(
+            Reason.GROUP_NOT_FOUND,
+            f"there is no group {name!r}",
+            advice="list those that there are with: group list",
+        )
+
     async def run(self) -> None:
         """Build and swap until cancelled."""
         while True:
@@ -58,3 +69,14 @@ class InForce:
         self.table = await asyncio.to_thread(numbered, table, numbers)
         self._swapped.set()
         self._swapped = asyncio.Event()
+
+
+def required(table: RoutingTable | None) -> RoutingTable:
+    """The table; ``Unavailable`` where there is none yet."""
+    if table is None:
+        raise Unavailable(
+            Reason.NOT_READY,
+            "the Router has no configuration yet",
+            advice="is Config running? Retrying is safe",
+        )
+    return table

@@ -16,13 +16,13 @@ from ibs_notify.domain.errors import (
     InvalidArgument,
     NotificationError,
     Reason,
-    Unavailable,
 )
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.router.books import StoredEvent
 from ibs_notify.router.fingerprint import fingerprint, window_key
 from ibs_notify.router.identity import EventIds
+from ibs_notify.router.in_force import required
 from ibs_notify.router.match import Route, RoutingTable
 from ibs_notify.router.notices import notice_of_no_recipients, notice_of_unknown_groups
 from ibs_notify.router.pipeline import Arrival, Routing
@@ -76,13 +76,7 @@ class Intake:
 
         ``Unavailable`` and ``ResourceExhausted`` are raised and concern all: nothing was stored.
         """
-        table = self._table()
-        if table is None:
-            raise Unavailable(
-                Reason.NOT_READY,
-                "the Router has no configuration yet",
-                advice="is Config running? Retrying is safe",
-            )
+        table = required(self._table())
         self._free_space.require()
         now = self._clock.now()
         prepared = [self._prepare(message, table, now) for message in messages]

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from ibs_notify.domain.bounds import MAX_BATCH
-from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import (
     FieldViolation,
     InvalidArgument,
@@ -18,6 +18,7 @@ from ibs_notify.domain.errors import (
     Unimplemented,
 )
 from ibs_notify.router import books, views
+from ibs_notify.router.group_status import read_status
 from ibs_notify.router.in_force import InForce
 from ibs_notify.router.intake import Accepted, Intake
 from ibs_notify.router.ledger import balance
@@ -171,7 +172,10 @@ class RouterServicer(RouterServiceServicer):
     async def GetGroupStatus(
         self, request: pb.GetGroupStatusRequest, context: Context
     ) -> pb.GetGroupStatusResponse:
-        raise _later("GetGroupStatus")
+        group = self._in_force.group(request.group)
+        now = to_micros(self._clock.now())
+        status = await self._database.read(lambda c: read_status(c, group, now))
+        return views.group_status_response(status)
 
 
 def _events_of(request: pb.EmitBatchRequest | pb.EmitStreamRequest) -> Sequence[event_pb2.Event]:

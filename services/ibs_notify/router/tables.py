@@ -108,7 +108,12 @@ _obligations_where(
     OBLIGATIONS.c.severity.desc(),
     OBLIGATIONS.c.event_seq,
 )
-_obligations_where("router_obligations_collapsed", "state = 'collapsed'", OBLIGATIONS.c.pointer)
+_obligations_where(
+    "router_obligations_collapsed",
+    "state = 'collapsed'",
+    OBLIGATIONS.c.pointer,
+    OBLIGATIONS.c.lane_id,
+)
 
 LANES = sa.Table(
     "router_lanes",

@@ -6,10 +6,11 @@ from ibs_notify.domain.clock import from_micros
 from ibs_notify.domain.errors import InvalidArgument, NotificationError
 from ibs_notify.router.books import StoredEvent
 from ibs_notify.router.dispositions import State
+from ibs_notify.router.group_status import GroupStatus
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.ledger import Balance
 from ibs_notify.router.pipeline import Routed, Routing
-from ironcore.notification.v1 import disposition_pb2, error_reason_pb2
+from ironcore.notification.v1 import disposition_pb2, error_reason_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 _STATES = {
@@ -126,4 +127,22 @@ def ledger_response(result: Balance) -> pb.VerifyLedgerResponse:
     ):
         for state, count in sorted(states.items()):
             response.lines.add(service=service, state=state, count=count)
+    return response
+
+
+def group_status_response(status: GroupStatus) -> pb.GetGroupStatusResponse:
+    """A group's queue, the worst that waits first."""
+    response = pb.GetGroupStatusResponse(
+        ready_count=status.ready,
+        collapsed_count=status.collapsed,
+        released_count=status.released,
+        rate_limit_per_minute=status.rate_limit,
+        backlog_bound=status.backlog_bound,
+    )
+    if status.next_release_at is not None:
+        response.next_release_time.FromDatetime(from_micros(status.next_release_at))
+    if status.oldest_age is not None:
+        response.oldest_age.FromMicroseconds(status.oldest_age)
+    for severity, count in sorted(status.waiting.items(), reverse=True):
+        response.waiting.add(severity=event_pb2.Severity.ValueType(severity.value), count=count)
     return response

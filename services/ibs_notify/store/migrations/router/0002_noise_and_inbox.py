@@ -43,7 +43,7 @@ def upgrade() -> None:
         "state = 'ready' AND released_at IS NOT NULL",
         [sa.text("severity DESC"), "event_seq"],
     )
-    _partial("router_obligations_collapsed", "state = 'collapsed'", ["pointer"])
+    _partial("router_obligations_collapsed", "state = 'collapsed'", ["pointer", "lane_id"])
     _create_noise()
     _create_inbox()
     _create_outcomes()
