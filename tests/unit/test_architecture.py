@@ -69,6 +69,8 @@ PURE = (
     "router.pipeline",
     "router.release",
     "router.scope",
+    "router.silence",
+    "router.weekly",
     "delivery.admission",
     "delivery.max_rate",
     "delivery.outlook",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import zoneinfo
 from collections.abc import Mapping
 
 from google.protobuf.duration_pb2 import Duration
@@ -16,6 +14,7 @@ from ibs_notify.domain.errors import InvalidArgument, Reason
 from ibs_notify.domain.group import DEFAULT_DEDUP_WINDOW, DEFAULT_RATE_LIMIT, MAX_DEDUP_WINDOW
 from ibs_notify.domain.naming import NAME_RULE, is_name
 from ibs_notify.domain.resource import canonical
+from ibs_notify.domain.time_zone import zone_problem
 from ibs_notify.rules import parse, warn
 from ironcore.notification.v1 import group_pb2 as pb
 from ironcore.notification.v1.settings_pb2 import Settings
@@ -124,19 +123,6 @@ def check_settings(settings: Settings, faults: Faults) -> None:
     faults.add("settings.time_zone", zone_problem(settings.time_zone))
     if settings.sender:
         faults.add("settings.sender", syntax.address_problem(settings.sender))
-
-
-def zone_problem(zone: str) -> str:
-    """Of an IANA time zone; empty is the default and right."""
-    if not zone:
-        return ""
-    try:
-        zoneinfo.ZoneInfo(zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        near = difflib.get_close_matches(zone, zoneinfo.available_timezones(), n=1)
-        meant = f"did you mean {near[0]}?" if near else "such as Europe/Berlin"
-        return f"is no IANA time zone ({meant})"
-    return ""
 
 
 def _check_rule(rule: str, faults: Faults, path: str) -> None:

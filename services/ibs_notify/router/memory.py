@@ -14,7 +14,7 @@ from ibs_notify.domain.catalogue import Outcome, outcome_of
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.dedup import Window, changes_subject
-from ibs_notify.router.silence import ActiveSilence
+from ibs_notify.router.silence import Armed
 
 NEUTRAL, STATEFUL, BEYOND = "0", "1", "2"
 """How standings begin, and what sorts after all of them."""
@@ -45,12 +45,10 @@ class Change:
 class Memory:
     """Of one batch of events, heard and decided on one after the other.
 
-    ``windows`` are those of the batch's fingerprints, by key; ``silences`` those in force now.
+    ``windows`` are those of the batch's fingerprints, by key; ``silences`` those that are not over.
     """
 
-    def __init__(
-        self, windows: Mapping[bytes, Remembered], silences: Sequence[ActiveSilence]
-    ) -> None:
+    def __init__(self, windows: Mapping[bytes, Remembered], silences: Sequence[Armed]) -> None:
         self.silences = silences
         self._windows = dict(windows)
         self._by_subject: dict[int, set[bytes]] = {}

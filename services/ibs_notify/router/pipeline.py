@@ -22,7 +22,14 @@ from ibs_notify.router.dispositions import Decision, Reason, State
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.match import Route
 from ibs_notify.router.memory import Memory
-from ibs_notify.router.silence import SilenceReason, silenced_by
+from ibs_notify.router.silence import silenced_by
+
+
+class SilenceReason(StrEnum):
+    """Whether a silence keeps an event from being told."""
+
+    SILENCED = "SILENCED"
+    NOT_SILENCED = "NOT_SILENCED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ Stage = Callable[[Arrival, Candidate, Memory], Verdict]
 
 def silenced(arrival: Arrival, _candidate: Candidate, memory: Memory) -> Verdict:
     """A silence that is in force and whose rule matches ends the way of an event."""
-    decision = silenced_by(memory.silences, arrival.event) if memory.silences else None
+    decision = silenced_by(memory.silences, arrival.event, arrival.now)
     if decision is None:
         return _NOT_SILENCED
     return Verdict(SilenceReason.SILENCED, decision)

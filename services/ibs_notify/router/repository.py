@@ -123,7 +123,7 @@ def _store(
     last = next_numbers(connection, len(events))
     keys = {key for each in events for key in each.arrival.keys if key is not None}
     memory = Memory(
-        read_windows(connection, keys), silences.in_force(connection, events[0].arrival.now)
+        read_windows(connection, keys), silences.not_over(connection, events[0].arrival.now)
     )
     routings: dict[str, Routing] = {}
     event_rows: list[tuple[Any, ...]] = []

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ibs_notify.domain.clock import from_micros, to_micros
-from ibs_notify.router.silence import ActiveSilence, Silence, compile_silence, is_active
+from ibs_notify.router.silence import Armed, Silence, armed
 from ibs_notify.router.tables import SEQUENCE, SILENCES
 
 _VERSION = "silences"
@@ -23,19 +23,17 @@ class SilenceBook:
     """
 
     def __init__(self) -> None:
-        self._version = -1
-        self._compiled: tuple[ActiveSilence, ...] = ()
+        self._known: tuple[int, Sequence[Armed]] = (-1, ())
 
-    def in_force(self, connection: sa.Connection, now: datetime) -> Sequence[ActiveSilence]:
-        """Those in force at ``now``."""
+    def not_over(self, connection: sa.Connection, now: datetime) -> Sequence[Armed]:
+        """Those that hold at ``now`` or may later, ready to be asked."""
         version = connection.execute(_READ_VERSION).scalar_one()
-        if version != self._version:
-            rows = connection.execute(
-                sa.select(SILENCES).where(_not_over(now)).order_by(_C.created_at, _C.silence_id)
-            )
-            self._compiled = tuple(compile_silence(_silence(row)) for row in rows)
-            self._version = version
-        return [each for each in self._compiled if is_active(each.silence, now)]
+        known, silences = self._known
+        if version != known:
+            rows = connection.execute(sa.select(SILENCES).where(_not_over(now)))
+            silences = armed(_silence(row) for row in rows)
+            self._known = version, silences
+        return silences
 
 
 _READ_VERSION = sa.select(SEQUENCE.c.value).where(SEQUENCE.c.name == _VERSION)

@@ -96,16 +96,6 @@ def test_a_window_outside_of_seven_days_is_refused(seconds: int, nanos: int) -> 
     assert paths_of(checked(group)).keys() == {"group.dedup_window"}
 
 
-@pytest.mark.parametrize("zone", ["Mars/Olympus", "Europe", "../etc/passwd", "Europ/Berlin"])
-def test_what_is_no_time_zone_is_refused(zone: str) -> None:
-    assert "no IANA time zone" in validate.zone_problem(zone)
-
-
-def test_a_misspelt_time_zone_is_corrected() -> None:
-    assert "Europe/Berlin" in validate.zone_problem("Europ/Berlin")
-    assert validate.zone_problem("Europe/Berlin") == ""
-
-
 def test_all_faults_of_the_settings_are_named_at_once() -> None:
     faults = Faults()
     settings = Settings(

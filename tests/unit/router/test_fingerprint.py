@@ -136,9 +136,9 @@ def test_two_tellings_of_the_same_are_identical(
     seconds = took.total_seconds()
     summary = (
         f"at {at.replace(tzinfo=zone).isoformat()} ({at:%Y-%m-%d %H:%M:%S}Z, {at:%H:%M:%S}) after"
-        f" {seconds:.1f} s, {int(seconds // 60)}m {int(seconds % 60)}s: chunk {chunk.hex()}x of"
+        f" {seconds:.1f} s, {int(seconds // 60)}m {int(seconds % 60)}s: chunk f0{chunk.hex()} of"
         f" {identity} in UPID:backup:{at:%H%M%S}:{identity.hex}: gone, 3 of 4"
-    ).replace(f"{chunk.hex()}x", f"{'f0' + chunk.hex()}")
+    )
     assert normalised(summary) == (
         "at <varies> (<varies>, <varies>) after <varies>: chunk <varies> of <varies> in <varies>"
         " gone, 3 of 4"

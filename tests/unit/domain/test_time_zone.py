@@ -1,0 +1,17 @@
+"""Time zones have the names of the IANA database."""
+
+from __future__ import annotations
+
+import pytest
+
+from ibs_notify.domain.time_zone import zone_problem
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "Europe", "../etc/passwd", "Europ/Berlin"])
+def test_what_is_no_time_zone_is_refused(zone: str) -> None:
+    assert "no IANA time zone" in zone_problem(zone)
+
+
+def test_a_misspelt_time_zone_is_corrected() -> None:
+    assert "Europe/Berlin" in zone_problem("Europ/Berlin")
+    assert zone_problem("Europe/Berlin") == ""
