@@ -19,8 +19,9 @@ from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import config_service_pb2 as config_pb
-from ironcore.notification.v1 import delivery_pb2, group_pb2, settings_pb2, target_pb2
+from ironcore.notification.v1 import delivery_pb2, event_pb2, group_pb2, settings_pb2, target_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as delivery_pb
+from ironcore.notification.v1 import router_service_pb2 as router_pb
 from ironcore.notification.v1.config_service_pb2_grpc import (
     ConfigServiceServicer,
     add_ConfigServiceServicer_to_server,
@@ -274,6 +275,50 @@ async def running_router(settings: Settings) -> AsyncIterator[RunningRouter]:
     ):
         stub: RouterServiceAsyncStub = RouterServiceStub(channel)
         yield RunningRouter(app, stub, channel, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """A Router between doubles of its neighbours, with a configuration in force."""
+
+    router: RunningRouter
+    config: FakeConfig
+    delivery: FakeDelivery
+
+    @property
+    def stub(self) -> RouterServiceAsyncStub:
+        return self.router.stub
+
+    async def change(
+        self, *parts: target_pb2.Target | group_pb2.Group | settings_pb2.Settings
+    ) -> int:
+        """Put ``parts`` into force; the revision."""
+        revision = self.config.change(items(*parts))
+        request = router_pb.RouterServiceAwaitConfigRequest(revision=revision)
+        await self.stub.AwaitConfig(request, timeout=PATIENCE_SECONDS)
+        return revision
+
+    async def emit(self, event_id: str = "e1", **fields: Any) -> router_pb.EmitResponse:
+        event = event_pb2.Event(**{"event_id": event_id, "type": "backup.failed"} | fields)
+        return await self.stub.Emit(router_pb.EmitRequest(event=event))
+
+
+@asynccontextmanager
+async def surrounded(
+    home: Path,
+    *parts: target_pb2.Target | group_pb2.Group | settings_pb2.Settings,
+    database: str = "",
+) -> AsyncIterator[Surroundings]:
+    """A Router with ``parts`` in force at revision 1."""
+    config, delivery = fake_config(), fake_delivery()
+    async with serving(config) as config_port, serving(delivery) as delivery_port:
+        settings = router_settings(
+            home, config=config_port, delivery=delivery_port, database=database
+        )
+        async with running_router(settings) as router:
+            around = Surroundings(router, config, delivery)
+            await around.change(*parts)
+            yield around
 
 
 async def refusal(call: grpc.aio.UnaryUnaryCall[Any, Any]) -> NotificationError:

@@ -121,11 +121,9 @@ def _oldest(status: pb.GetGroupStatusResponse) -> str:
 
 
 def _released(status: pb.GetGroupStatusResponse) -> str:
-    """``12 of 60`` events."""
-    limit = (
-        f" of {status.rate_limit_per_minute:,}" if status.rate_limit_per_minute else ", no limit"
-    )
-    return f"{status.released_count:,}{limit}"
+    """``12 of 60`` events. Without a limit they are not counted."""
+    limit = status.rate_limit_per_minute
+    return f"{status.released_count:,} of {limit:,}" if limit else "no limit"
 
 
 def _bound(status: pb.GetGroupStatusResponse) -> str:

@@ -87,6 +87,8 @@ class RoutingTable:
     group_names: frozenset[str]
     limits: Mapping[int, int] = field(default_factory=dict)
     """Events a minute, by lane; a lane of a group that is gone is not in here."""
+    time_zone: str = "UTC"
+    """Of the installation, an IANA name."""
 
     @property
     def groups(self) -> tuple[RoutedGroup, ...]:
@@ -109,6 +111,7 @@ def build_table(snapshot: Snapshot) -> RoutingTable:
         everything=tuple(group for group in groups if group.scope is Scope.EVERYTHING),
         particular=tuple(group for group in groups if group.scope is not Scope.EVERYTHING),
         group_names=frozenset(group.name for group in groups),
+        time_zone=snapshot.settings.time_zone,
     )
 
 

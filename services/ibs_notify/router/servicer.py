@@ -25,6 +25,8 @@ from ibs_notify.router.ledger import balance
 from ibs_notify.router.listing import EventPage
 from ibs_notify.router.ports import DeliveryPort
 from ibs_notify.router.read_ahead import ReadAhead
+from ibs_notify.router.silence_calls import SilenceCalls
+from ibs_notify.rpc.channel import caller_of
 from ibs_notify.store.database import Database
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -49,6 +51,7 @@ class RouterServicer(RouterServiceServicer):
         self._delivery = delivery
         self._in_force = in_force
         self._clock = clock
+        self._silences = SilenceCalls(database, in_force, clock)
 
     async def Emit(self, request: pb.EmitRequest, context: Context) -> pb.EmitResponse:
         answer = (await self._intake.accept((request.event,)))[0]
@@ -137,17 +140,17 @@ class RouterServicer(RouterServiceServicer):
     async def CreateSilence(
         self, request: pb.CreateSilenceRequest, context: Context
     ) -> pb.CreateSilenceResponse:
-        raise _later("CreateSilence")
+        return await self._silences.create(request, caller_of(context))
 
     async def ListSilences(
         self, request: pb.ListSilencesRequest, context: Context
     ) -> pb.ListSilencesResponse:
-        raise _later("ListSilences")
+        return await self._silences.list(request)
 
     async def ExpireSilence(
         self, request: pb.ExpireSilenceRequest, context: Context
     ) -> pb.ExpireSilenceResponse:
-        raise _later("ExpireSilence")
+        return await self._silences.expire(request)
 
     async def MarkEvents(
         self, request: pb.MarkEventsRequest, context: Context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -43,8 +44,9 @@ def _not_over(now: datetime) -> sa.ColumnElement[bool]:
     return sa.or_(_C.ends_at.is_(None), _C.ends_at > to_micros(now))
 
 
-def insert_silence(connection: sa.Connection, silence: Silence) -> None:
-    """Keep a new one."""
+def insert_silence(connection: sa.Connection, silence: Silence) -> Silence:
+    """Keep a new one, under an id that it gets here and that people can type."""
+    silence = replace(silence, silence_id=f"sil-{_move_version(connection)}")
     connection.execute(
         sa.insert(SILENCES).values(
             silence_id=silence.silence_id,
@@ -58,7 +60,7 @@ def insert_silence(connection: sa.Connection, silence: Silence) -> None:
             created_at=to_micros(silence.created_at),
         )
     )
-    _move_version(connection)
+    return silence
 
 
 def expire_silence(connection: sa.Connection, silence_id: str, now: datetime) -> Silence | None:
@@ -115,7 +117,12 @@ def _silence(row: sa.Row[tuple[Any, ...]]) -> Silence:
     )
 
 
-def _move_version(connection: sa.Connection) -> None:
-    connection.execute(
-        sa.update(SEQUENCE).where(SEQUENCE.c.name == _VERSION).values(value=SEQUENCE.c.value + 1)
+def _move_version(connection: sa.Connection) -> int:
+    """The new version. It only grows, so it also numbers the silences."""
+    moved = (
+        sa.update(SEQUENCE)
+        .where(SEQUENCE.c.name == _VERSION)
+        .values(value=SEQUENCE.c.value + 1)
+        .returning(SEQUENCE.c.value)
     )
+    return int(connection.execute(moved).scalar_one())

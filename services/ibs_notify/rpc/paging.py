@@ -32,7 +32,7 @@ def read_page_token(listing: str, token: str) -> tuple[str | int, ...] | None:
     except (ValueError, TypeError, RecursionError):
         name, position = "", []
     if name != listing or not position or not all(isinstance(x, str | int) for x in position):
-        raise _foreign()
+        raise bad_page_token()
     return tuple(position)
 
 
@@ -43,11 +43,12 @@ def read_page_number(listing: str, token: str) -> int | None:
         return None
     number = position[0]
     if not isinstance(number, int) or not 0 <= number < 2**63:
-        raise _foreign()
+        raise bad_page_token()
     return number
 
 
-def _foreign() -> InvalidArgument:
+def bad_page_token() -> InvalidArgument:
+    """The error for a token that the list did not give."""
     return InvalidArgument(
         Reason.PAGE_TOKEN_INVALID, "the page token is not one that this list gave"
     )
