@@ -27,6 +27,8 @@ def snapshot(rules: int) -> config_service_pb2.ConfigSnapshot:
         group_pb2.Group(
             name="ops",
             uid="ops",
+            rate_limit_per_minute=0,
+            dedup_window={"seconds": 0},
             subscriptions=[
                 group_pb2.Subscription(uid=f"ops-{name}", target=name, rule="severity >= error")
                 for name in ("chat", "pager")

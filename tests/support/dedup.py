@@ -14,7 +14,7 @@ from typing import Protocol
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.dedup import Window, changes_subject, deduplicate
-from ibs_notify.router.fingerprint import fingerprint, window_key
+from ibs_notify.router.fingerprint import fingerprint
 from ibs_notify.router.identity import obligation_id
 
 SUBSCRIPTIONS: Mapping[str, Severity] = {"all": Severity.INFO, "errors": Severity.ERROR}
@@ -63,7 +63,7 @@ class InMemory:
     def __init__(self) -> None:
         self._length = STARTING_LENGTH
         self._accepted: list[Event] = []
-        self._windows: dict[bytes, Window] = {}
+        self._windows: dict[tuple[str, bytes], Window] = {}
 
     async def emit(self, events: Sequence[Event], now: datetime) -> Sequence[Mapping[str, Answer]]:
         return [self._accept(event, now) for event in events]
@@ -77,7 +77,7 @@ class InMemory:
         }
 
     def _decide(self, subscription: str, event: Event, obligation: str, now: datetime) -> Answer:
-        key = window_key(subscription, fingerprint(event))
+        key = (subscription, fingerprint(event))
         window = self._windows.get(key)
         verdict = deduplicate(
             window,

@@ -21,7 +21,7 @@ from ibs_notify.router.dedup import DedupReason, deduplicate
 from ibs_notify.router.dispositions import Decision, Reason, State
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.match import Route
-from ibs_notify.router.memory import Memory
+from ibs_notify.router.memory import NEVER, Key, Memory
 from ibs_notify.router.silence import silenced_by
 
 
@@ -45,7 +45,7 @@ class Arrival:
     event: Event
     now: datetime
     routes: Sequence[Route]
-    keys: Sequence[bytes | None]
+    keys: Sequence[Key | None]
     warnings: tuple[str, ...] = ()
     notices: Sequence[Event] = ()
 
@@ -87,8 +87,9 @@ class Candidate:
     """A matching route on its way through the stages; ``obligation`` is what it would become."""
 
     route: Route
-    key: bytes | None
+    key: Key | None
     obligation: str
+    seq: int
     subject: int
 
 
@@ -108,7 +109,7 @@ def repeated(arrival: Arrival, candidate: Candidate, memory: Memory) -> Verdict:
     key = candidate.key
     if key is None:
         return _DEDUP_OFF
-    known = memory.recall(key)
+    known = memory.recall(key, candidate.subject)
     verdict = deduplicate(
         known.window if known is not None else None,
         candidate.route.dedup_window,
@@ -118,7 +119,7 @@ def repeated(arrival: Arrival, candidate: Candidate, memory: Memory) -> Verdict:
         now=arrival.now,
     )
     if verdict.window is not None:
-        memory.remember(key, candidate.subject, verdict.window)
+        memory.remember(key, verdict.window, arrival.event, candidate.seq, candidate.subject)
     return Verdict(
         verdict.reason, verdict.decision, verdict.suppressed_before, verdict.suppressed_since
     )
@@ -135,18 +136,20 @@ Record = Callable[[Route, str, Verdict], None]
 """Hears each stage's verdict on a route, for explanations."""
 
 
-def settle(arrival: Arrival, memory: Memory, record: Record | None = None) -> Routing:
-    """Decide what becomes of an event on each route that matches it, and remember it.
+def settle(
+    arrival: Arrival, memory: Memory, seq: int = NEVER, record: Record | None = None
+) -> Routing:
+    """Decide what becomes of the event of this number on each route that matches it.
 
     The same call decides for an event that is only explained: its memory is then thrown away.
     """
-    subject = memory.hear(arrival.event)
+    subject = memory.hear(arrival.event, seq)
     obligations = tuple(
         Routed(
             route,
             _decide(
                 arrival,
-                Candidate(route, key, obligation_id(arrival.event_id, position), subject),
+                Candidate(route, key, obligation_id(arrival.event_id, position), seq, subject),
                 memory,
                 record,
             ),

@@ -23,7 +23,7 @@ from ibs_notify.router.retention import retired_ids
 from ibs_notify.router.silences import SilenceBook
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS, SEQUENCE
 from ibs_notify.router.views import pack
-from ibs_notify.router.windows import read_windows, write_windows
+from ibs_notify.router.windows import read_standings, read_windows, write_windows
 from ibs_notify.rpc.convert import event_to_proto
 from ibs_notify.store.bulk import Bulk, bulk_insert
 
@@ -122,14 +122,17 @@ def _store(
     """Number, decide on and store new events, one after the other; their routings by id."""
     last = next_numbers(connection, len(events))
     keys = {key for each in events for key in each.arrival.keys if key is not None}
+    windows = read_windows(connection, keys) if keys else {}
     memory = Memory(
-        read_windows(connection, keys), silences.not_over(connection, events[0].arrival.now)
+        windows,
+        silences.not_over(connection, events[0].arrival.now),
+        read_standings(connection, (each.arrival.event for each in events), windows),
     )
     routings: dict[str, Routing] = {}
     event_rows: list[tuple[Any, ...]] = []
     obligation_rows: list[tuple[Any, ...]] = []
     for seq, each in enumerate(events, start=last - len(events) + 1):
-        routing = settle(each.arrival, memory)
+        routing = settle(each.arrival, memory, seq)
         routings[each.arrival.event_id] = routing
         opened, packed = pack(each.arrival.event_id, routing)
         closed = len(routing.obligations) - len(opened)
