@@ -197,9 +197,9 @@ class Spool:
     def _read(self, segment: int, most: int) -> list[Entry]:
         """Up to ``most`` events of ``segment`` from the head on, before the next damage in it."""
         with self._lock:
-            end = self._sizes[segment]
-            if segment == self._synced.segment:
-                end = min(end, self._synced.offset)
+            end, synced = self._sizes[segment], self._synced
+        if segment >= synced.segment:
+            end = synced.offset if segment == synced.segment else 0
         start = self.head.offset
         if start >= end:
             return []
