@@ -128,10 +128,14 @@ class Session:
         return None
 
     def _failure(self, method: Method, error: grpc.RpcError) -> NotificationError:
+        service = self._service_of(method)
+        return from_rpc_error(error) if service is None else self.failure(service, error)
+
+    def failure(self, service: settings.ServiceName, error: grpc.RpcError) -> NotificationError:
+        """What a call to ``service`` failed with, naming it where it was not reached at all."""
         code = error.code()
         by_transport = rpc_status.from_call(error) is None  # type: ignore[arg-type]  # it is a Call
-        service = self._service_of(method)
-        if not by_transport or service is None:
+        if not by_transport:
             return from_rpc_error(error)
         address = self.settings.address(service)
         if code is grpc.StatusCode.UNIMPLEMENTED:
