@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from contextlib import suppress
 from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -296,6 +303,51 @@ def test_lines_that_arrived_are_sent_without_waiting_for_more() -> None:
     found = chunks(Trickle(b'{"type": "a.b"}\n{"type": "c.d"}'), lambda: "id")
 
     assert [len(each) for each in found] == [1, 1]
+
+
+def _on_a_terminal(cli: Cli, *, answers_too: bool) -> tuple[str, bytes]:
+    """What a terminal saw of emitting two thousand events, and what standard output got."""
+    cli.router.answers["EmitStream"] = _answer_each
+    ours, theirs = pty.openpty()
+    seen = bytearray()
+
+    def watch() -> None:
+        # Linux says EIO once the other end is closed.
+        with suppress(OSError):
+            while data := os.read(ours, 4096):
+                seen.extend(data)
+
+    watching = Thread(target=watch)
+    watching.start()
+    done = subprocess.run(
+        [sys.executable, "-m", "ibs_notify.cli", "notification", "emit", "--stdin"],
+        input=b'{"type": "a.b"}\n' * 2000 + b"x\n",
+        stdout=theirs if answers_too else subprocess.PIPE,
+        stderr=theirs,
+        check=False,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+    )
+    os.close(theirs)
+    watching.join()
+    os.close(ours)
+    assert done.returncode == 4
+    return seen.decode(), done.stdout or b""
+
+
+def test_a_terminal_sees_how_it_goes(cli: Cli) -> None:
+    seen, printed = _on_a_terminal(cli, answers_too=False)
+
+    assert re.search(r"[\d,]+ answered.*/s", seen)
+    assert "2,000 accepted, 0 accepted before, 1 refused" in seen
+    assert len(printed.splitlines()) == 2001
+    assert b"\x1b" not in printed
+
+
+def test_a_terminal_may_have_the_answers_too(cli: Cli) -> None:
+    seen, _ = _on_a_terminal(cli, answers_too=True)
+
+    assert len(re.findall(r" accepted: only the inbox has it", seen)) == 2000
+    assert "line 2001 refused: not JSON" in seen
 
 
 def test_standard_input_takes_no_flags_of_an_event(cli: Cli) -> None:
