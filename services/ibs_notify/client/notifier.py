@@ -73,7 +73,9 @@ class Notifier:
             address = address or loaded.router_address
             user = user or loaded.caller
         self._clock = clock or SystemClock()
-        self._buffer: Buffer = MemoryBuffer() if spool is None else Spool(Path(spool), spool_bytes)
+        self._buffer: Buffer = (
+            MemoryBuffer() if spool is None else Spool(Path(spool).absolute(), spool_bytes)
+        )
         self._spooled = spool is not None
         self._patience = patience
         self._wait_for_room = wait_for_room
@@ -127,7 +129,7 @@ class Notifier:
             )
         if not arrived:
             raise TimeoutError("not everything that was emitted has its answer yet")
-        self._report(self._given_up())
+        self._report(self._sender.tell_given_up())
 
     def close(self, timeout: float | None = None) -> None:
         """Send what waits, for ``timeout`` seconds at most, then stop.
@@ -144,7 +146,7 @@ class Notifier:
         self._sender.drain(timeout)
         self._sender.stop(self._channel.close)
         atexit.unregister(self._close_at_exit)
-        missing = self._given_up()
+        missing = self._sender.tell_given_up()
         if self._spooled:
             left = "the Router did not acknowledge it; it stays in the spool and is sent later"
         else:
@@ -211,10 +213,6 @@ class Notifier:
 
     def _call(self, request: bytes) -> pb.EmitBatchResponse:
         return self._emit_batch(request, timeout=CALL_SECONDS, metadata=self._metadata)
-
-    def _given_up(self) -> list[str]:
-        given_up, self._sender.given_up = self._sender.given_up, []
-        return given_up
 
     def _report(self, event_ids: list[str]) -> None:
         if event_ids:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Condition, Thread
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH_BYTES = 2 * 1024 * 1024
 SAY_AGAIN_SECONDS = 60.0
+MOST_GIVEN_UP = 10_000
+"""That many ids are kept for ``flush`` and ``close``; each was logged, or told by its receipt."""
 _LAST_SECONDS = 5.0
 """How long a call that was cut off may take to notice."""
 
@@ -68,8 +71,7 @@ class Sender:
         self.changed = Condition()
         """Notified when events come, are answered, or the sender stops."""
         self.tally = Tally()
-        self.given_up: list[str] = []
-        """Ids that waited longer than ``patience``, until somebody was told."""
+        self._given_up: deque[str] = deque(maxlen=MOST_GIVEN_UP)
         self._draining = self._stopped = False
         self._most = MAX_BATCH
         self._failures = self._tries_alone = 0
@@ -98,6 +100,13 @@ class Sender:
             self.changed.notify_all()
         cut()
         self._thread.join(_LAST_SECONDS)
+
+    def tell_given_up(self) -> list[str]:
+        """The ids that waited longer than ``patience`` since this was last called, the newest."""
+        with self.changed:
+            told = list(self._given_up)
+            self._given_up.clear()
+        return told
 
     def dismiss(self, error: NotificationError) -> None:
         """Tell everybody who still waits, after the end, that there will be no answer."""
@@ -208,8 +217,9 @@ class Sender:
             return False
         latest = self._clock.monotonic() - self._patience
         late = [each for each in entries if each.since <= latest]
+        with self.changed:
+            self._given_up.extend(event_id_of(each.record) for each in late)
         for entry in late:
-            self.given_up.append(event_id_of(entry.record))
             self._answer_badly(entry, error)
         if late:
             self._advance(late[-1].mark)

@@ -47,8 +47,7 @@ class Spool:
         self._max_bytes = max(max_bytes, LEAST_BYTES)
         self._segment_bytes = min(self._max_bytes // 8, LARGEST_SEGMENT_BYTES)
         try:
-            (directory / "aside").mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._directory_file = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+            self._directory_file = _made(directory)
             self._lock_file = _locked(directory)
             self._position = Position(directory / "position")
             self._sizes = self._existing()
@@ -262,6 +261,17 @@ class Spool:
 
     def _path(self, segment: int) -> Path:
         return self._directory / f"{segment:016d}{_SUFFIX}"
+
+
+def _made(directory: Path) -> int:
+    """The directory, opened; on disk is also that it is there."""
+    if not directory.is_dir():
+        directory.mkdir(mode=0o700, parents=True)
+        parent = os.open(directory.parent, os.O_RDONLY | os.O_CLOEXEC)
+        os.fsync(parent)
+        os.close(parent)
+    (directory / "aside").mkdir(mode=0o700, exist_ok=True)
+    return os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _locked(directory: Path) -> int:

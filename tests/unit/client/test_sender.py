@@ -258,7 +258,8 @@ def test_an_event_is_given_up_when_it_waited_long_enough_and_no_other() -> None:
     assert isinstance(error, Unavailable)
     assert error.reason is Reason.SERVICE_UNREACHABLE
     assert new.result(SECONDS).event_id == "new"
-    assert rig.sender.given_up == ["old"]
+    assert rig.sender.tell_given_up() == ["old"]
+    assert rig.sender.tell_given_up() == []
     assert rig.router.calls == [["old", "new"], ["old", "new"], ["new"]]
     rig.sender.stop(lambda: None)
 

@@ -186,8 +186,9 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
     put(spool, record("e1"))
     spool.close()
-    paths = [tmp_path / "spool" / "aside", *files(tmp_path), tmp_path / "spool" / "position"]
-    assert [path.stat().st_mode & 0o077 for path in paths] == [0, 0, 0]
+    spooled = tmp_path / "spool"
+    paths = [spooled, *files(tmp_path), spooled / "position", spooled / "aside"]
+    assert [path.stat().st_mode & 0o077 for path in paths] == [0, 0, 0, 0]
 
 
 # What a crash and a disk may do
