@@ -88,16 +88,16 @@ class _Emission:
     async def _feed(self, stream: BinaryIO) -> None:
         """Reading may wait for ever, so a thread does it; the window bounds how far it is ahead."""
         loop = asyncio.get_running_loop()
-        queue: asyncio.Queue[list[Line] | OSError | None] = asyncio.Queue()
+        queue: asyncio.Queue[list[Line] | Exception | None] = asyncio.Queue()
         room = Semaphore(1)
 
-        def put(item: list[Line] | OSError | None) -> None:
+        def put(item: list[Line] | Exception | None) -> None:
             room.acquire()
             loop.call_soon_threadsafe(queue.put_nowait, item)
 
         Thread(target=_read, args=(stream, put), name="stdin", daemon=True).start()
         while (item := await queue.get()) is not None:
-            if isinstance(item, OSError):
+            if isinstance(item, Exception):
                 raise item
             await self._window.add(item)
             room.release()
@@ -158,7 +158,7 @@ class _Emission:
         await asyncio.sleep(pause(self._failures, error, random.random()))  # noqa: S311  # no secret
 
 
-def _read(stream: BinaryIO, put: Callable[[list[Line] | OSError | None], None]) -> None:
+def _read(stream: BinaryIO, put: Callable[[list[Line] | Exception | None], None]) -> None:
     ids, clock = Uuid7(), SystemClock()
     # The loop is gone where the command ended before its input.
     with suppress(RuntimeError):
@@ -166,5 +166,5 @@ def _read(stream: BinaryIO, put: Callable[[list[Line] | OSError | None], None]) 
             for chunk in chunks(stream, lambda: ids.next(clock.now())):
                 put(chunk)
             put(None)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  # the command must not wait for a thread that died
             put(error)

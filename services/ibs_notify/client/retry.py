@@ -16,12 +16,20 @@ class Next(StrEnum):
     """The same again, after a pause: the Router is away or takes nothing from anybody."""
     SMALLER = "SMALLER"
     """Half as many, after a pause: it is too much at once, or one of them is to blame."""
+    SUSPECT = "SUSPECT"
+    """The same again, after a pause: it may be this event, it may be the Router."""
     REFUSED = "REFUSED"
     """It is this event: no other try will help it, and it must not hold up the others."""
 
 
-def after_failure(error: errors.NotificationError, *, size: int, tries_alone: int) -> Next:
-    """``size`` events failed together; ``tries_alone`` counts such failures of a lone one."""
+def after_failure(
+    error: errors.NotificationError, *, size: int, suspected: int, others_pass: bool
+) -> Next:
+    """``size`` events failed together. A lone one was ``suspected`` so often before.
+
+    ``others_pass``: whether the Router took another event since it last was one event's fault. So
+    a Router that fails at everything costs one event its place in the queue, not all of them.
+    """
     match error:
         case errors.ResourceExhausted() if size > 1:
             return Next.SMALLER
@@ -37,7 +45,7 @@ def after_failure(error: errors.NotificationError, *, size: int, tries_alone: in
             return Next.REPEAT
         case _ if size > 1:
             return Next.SMALLER
-        case errors.Internal() if tries_alone < MOST_TRIES_ALONE:
-            return Next.REPEAT
+        case _ if suspected < MOST_TRIES_ALONE or not others_pass:
+            return Next.SUSPECT
         case _:
             return Next.REFUSED

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Condition, Thread
+from typing import assert_never
 from weakref import WeakValueDictionary
 
 import grpc
@@ -74,7 +75,8 @@ class Sender:
         self._given_up: deque[str] = deque(maxlen=MOST_GIVEN_UP)
         self._draining = self._stopped = False
         self._most = MAX_BATCH
-        self._failures = self._tries_alone = 0
+        self._failures = self._suspected = 0
+        self._others_pass = True
         self._said_at: float | None = None
         self._thread = Thread(target=self._run, name="ibs-notify-sender", daemon=True)
 
@@ -138,7 +140,8 @@ class Sender:
             if not self._stopped:
                 self._fail(entries, error)
             return
-        self._failures = self._tries_alone = 0
+        self._failures = self._suspected = 0
+        self._others_pass = True
         self._said_at = None
         self._most = min(self._most * 2, MAX_BATCH)
         self._succeed(entries, results)
@@ -194,15 +197,24 @@ class Sender:
         self._advance(entries[-1].mark)
 
     def _fail(self, entries: Sequence[Entry], error: NotificationError) -> None:
-        match after_failure(error, size=len(entries), tries_alone=self._tries_alone):
+        next_ = after_failure(
+            error, size=len(entries), suspected=self._suspected, others_pass=self._others_pass
+        )
+        match next_:
+            case Next.REPEAT:
+                pass
+            case Next.SMALLER:
+                self._most = max(1, len(entries) // 2)
+            case Next.SUSPECT:
+                self._suspected += 1
             case Next.REFUSED:
+                self._suspected = 0
+                self._others_pass = False
                 self._refuse(entries[0], error)
                 self._advance(entries[0].mark)
                 return
-            case Next.SMALLER:
-                self._most = max(1, len(entries) // 2)
-            case Next.REPEAT:
-                self._tries_alone += isinstance(error, Internal)
+            case _:
+                assert_never(next_)
         self._failures += 1
         if self._give_up(entries, error):
             return

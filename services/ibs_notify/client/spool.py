@@ -175,7 +175,7 @@ class Spool:
             self._synced = self._written
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         file = os.open(self._path(self._last + 1), flags, 0o600)
-        os.fsync(self._directory_file)
+        self._to_disk(self._directory_file)
         if self._active is not None:
             os.close(self._active)
         self._active = file

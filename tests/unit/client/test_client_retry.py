@@ -19,25 +19,32 @@ BROKEN = errors.InvalidArgument(Reason.FIELD_INVALID, "too large")
 
 
 @pytest.mark.parametrize(
-    ("error", "size", "tries", "expected"),
+    ("error", "size", "suspected", "others_pass", "expected"),
     [
-        (AWAY, 1000, 0, Next.REPEAT),
-        (AWAY, 1, 99, Next.REPEAT),
-        (STRANGER, 10, 0, Next.REPEAT),
-        (STRANGER, 1, 99, Next.REPEAT),
-        (BUSY, 10, 0, Next.SMALLER),
-        (BUSY, 1, 99, Next.REPEAT),
-        (FAULT, 10, 0, Next.SMALLER),
-        (FAULT, 1, 0, Next.REPEAT),
-        (FAULT, 1, MOST_TRIES_ALONE, Next.REFUSED),
-        (BROKEN, 10, 0, Next.SMALLER),
-        (BROKEN, 1, 0, Next.REFUSED),
+        (AWAY, 1000, 0, True, Next.REPEAT),
+        (AWAY, 1, 99, True, Next.REPEAT),
+        (STRANGER, 10, 0, True, Next.REPEAT),
+        (STRANGER, 1, 99, True, Next.REPEAT),
+        (BUSY, 10, 0, True, Next.SMALLER),
+        (BUSY, 1, 99, True, Next.REPEAT),
+        (FAULT, 10, 0, True, Next.SMALLER),
+        (FAULT, 1, MOST_TRIES_ALONE - 1, True, Next.SUSPECT),
+        (FAULT, 1, MOST_TRIES_ALONE, True, Next.REFUSED),
+        (FAULT, 1, MOST_TRIES_ALONE, False, Next.SUSPECT),
+        (BROKEN, 10, 0, True, Next.SMALLER),
+        (BROKEN, 1, 0, True, Next.SUSPECT),
+        (BROKEN, 1, MOST_TRIES_ALONE, True, Next.REFUSED),
     ],
 )
 def test_a_failure_says_what_to_do_next(
-    error: errors.NotificationError, size: int, tries: int, expected: Next
+    error: errors.NotificationError,
+    size: int,
+    suspected: int,
+    others_pass: bool,
+    expected: Next,
 ) -> None:
-    assert after_failure(error, size=size, tries_alone=tries) is expected
+    found = after_failure(error, size=size, suspected=suspected, others_pass=others_pass)
+    assert found is expected
 
 
 def test_pauses_double_up_to_five_seconds() -> None:

@@ -188,6 +188,14 @@ def test_an_event_that_breaks_every_batch_is_found_and_holds_up_no_other(rig: Ri
     assert (rig.sender.tally.acknowledged, rig.sender.tally.refused) == (10, 1)
 
 
+def test_a_router_that_fails_at_everything_costs_one_event_its_place(rig: Rig) -> None:
+    rig.router.script = [grpc.StatusCode.INTERNAL] * 30
+    first, *others = rig.put("e1", "e2", "e3")
+    rig.sender.start()
+    assert isinstance(error_of(first), Internal)
+    assert [each.result(SECONDS).event_id for each in others] == ["e2", "e3"]
+
+
 def test_a_refused_event_has_the_router_s_reason_and_the_others_go_on(rig: Rig) -> None:
     def answer(ids: list[str]) -> pb.EmitBatchResponse:
         response = accepted(ids)
