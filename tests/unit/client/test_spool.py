@@ -107,6 +107,7 @@ def test_one_sync_serves_all_who_appended_before_it(
     monkeypatch.setattr(os, "fdatasync", syncs.append)
     spool = Spool(tmp_path)
     marks = [spool.append(record(f"e{n}"), 0.0) for n in range(20)]
+    syncs.clear()
     for mark in reversed(marks):
         spool.sync(mark)
     assert len(syncs) == 1
