@@ -62,8 +62,6 @@ class AsyncNotifier:
         if self._notifier.spooled:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._hand, self._notifier.store, mark)
-        else:
-            self._notifier.store(mark)
         return receipt
 
     async def flush(self, timeout: float | None = None) -> None:

@@ -113,7 +113,8 @@ class Notifier:
     def emit_message(self, message: event_pb2.Event) -> Receipt:
         """The same for a message; it is copied, and its ``event_id`` kept where it has one."""
         receipt, mark = self.take(message, self._wait_for_room)
-        self.store(mark)
+        if self._spooled:
+            self.store(mark)
         return receipt
 
     def flush(self, timeout: float | None = None) -> None:
@@ -168,7 +169,10 @@ class Notifier:
         return self._spooled
 
     def take(self, message: event_pb2.Event, wait: float | None) -> tuple[Receipt, Mark]:
-        """The first half of ``emit_message``: check, id, a place in the queue."""
+        """The first half of ``emit_message``: check, id, a place in the queue.
+
+        Without a spool that is all of it.
+        """
         kept = event_pb2.Event()
         kept.CopyFrom(message)
         now = self._clock.now()
@@ -181,10 +185,12 @@ class Notifier:
             mark = self._append(record, wait)
             receipt = Receipt(kept.event_id)
             self._sender.track(mark, receipt)
+            if not self._spooled:
+                self._sender.changed.notify_all()
         return receipt, mark
 
     def store(self, mark: Mark) -> None:
-        """The second half: make it safe, and let the sender know. Only a spool blocks here."""
+        """The second half, with a spool: wait until it is on disk, and let the sender know."""
         self._buffer.sync(mark)
         with self._sender.changed:
             self._sender.changed.notify_all()
