@@ -118,7 +118,9 @@ class Memory:
         """Keep ``window`` from now on, after the event of this number and subject."""
         before = self._windows.get(key)
         if before is not None and before.window.told == window.told:
-            self._windows[key] = replace(before, window=window)
+            self._windows[key] = Remembered(
+                window, before.told_seq, before.subject, before.standing
+            )
         else:
             if before is not None:
                 self._by_subject[before.subject].discard(key)

@@ -138,7 +138,7 @@ def _store(
         closed = len(routing.obligations) - len(opened)
         states = {routed.decision.state for routed in routing.obligations}
         event_rows.append(_event_row(seq, each, states, len(opened), closed, packed))
-        severity = each.arrival.event.severity.value
+        severity = each.arrival.event.severity
         obligation_rows += [
             _obligation_row(seq, position, severity, routed) for position, routed in opened
         ]
@@ -168,7 +168,7 @@ def _event_row(
         each.revision,
         opened,
         closed,
-        event.severity.value,
+        event.severity,
         event.type,
         index_text(event.canonical_resource),
         index_text(event.actor),
@@ -188,8 +188,8 @@ def _obligation_row(seq: int, position: int, severity: int, routed: Routed) -> t
 def _decision_row(decision: Decision, lane: int) -> tuple[Any, ...]:
     since = decision.suppressed_since
     return (
-        decision.state.value,
-        decision.reason.value,
+        decision.state,
+        decision.reason,
         decision.pointer,
         "",  # taken
         None,  # released_at
@@ -226,6 +226,6 @@ def insert_own(
     _INSERT_EVENTS.run(connection, [_event_row(seq, new, states, len(states), 0, b"")])
     if route_id:
         decision = Decision(State.READY, Reason.BACKLOG_COLLAPSED)
-        row = (seq, 0, event.severity.value, route_id, *_decision_row(decision, lane))
+        row = (seq, 0, event.severity, route_id, *_decision_row(decision, lane))
         _INSERT_OBLIGATIONS.run(connection, [row])
     return seq

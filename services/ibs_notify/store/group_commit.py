@@ -1,7 +1,7 @@
 """Group commit: many callers, one durable transaction.
 
-A lone caller is committed at once. Under load a batch waits until as many are there as came last
-time, up to ``ENOUGH``, and for ``WINDOW_SECONDS`` at most: answers sent in bursts save more than
+A lone caller is committed at once. Under load a batch waits for company: until ``ENOUGH`` are there,
+or none came for a while, and for ``WINDOW_SECONDS`` at most. Answers sent in bursts save more than
 the sync costs, and bursts of that size keep both sides of the wire at work. A batch that fails
 because of one of its items is bisected, so that the bad one fails alone.
 """
@@ -21,6 +21,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 WINDOW_SECONDS = 0.005
+LOOKS = 5
+"""How often a batch looks around within the window; it goes when none came since the last look."""
 ENOUGH = 64
 MAX_BATCH = 1000
 """The most weight that one transaction takes."""
@@ -52,8 +54,7 @@ class GroupCommit(Generic[Item, Result]):
         self._weigh = weigh
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._flusher: asyncio.Task[None] | None = None
-        self._expected = 1
-        self._company = asyncio.Event()
+        self._last_batch = 0
 
     async def submit(self, item: Item) -> Result:
         """Commit ``item`` with whoever else is waiting."""
@@ -62,8 +63,6 @@ class GroupCommit(Generic[Item, Result]):
         self._waiting.append((item, future))
         if self._flusher is None:
             self._flusher = loop.create_task(self._flush_all())
-        elif len(self._waiting) >= self._expected:
-            self._company.set()
         return await future
 
     async def close(self) -> None:
@@ -74,22 +73,23 @@ class GroupCommit(Generic[Item, Result]):
     async def _flush_all(self) -> None:
         try:
             while self._waiting:
-                if len(self._waiting) < self._expected:
+                # The size of the last batch tells whether there is company to wait for.
+                if self._last_batch > 1:
                     await self._gather_company()
                 batch = self._next_batch()
-                # The size of the last batch tells how much company to wait for.
-                self._expected = min(len(batch), ENOUGH)
+                self._last_batch = len(batch)
                 await self._flush(batch)
         finally:
             self._flusher = None
 
     async def _gather_company(self) -> None:
-        self._company.clear()
-        timer = asyncio.get_running_loop().call_later(self._window, self._company.set)
-        try:
-            await self._company.wait()
-        finally:
-            timer.cancel()
+        for _ in range(LOOKS):
+            seen = len(self._waiting)
+            if seen >= ENOUGH:
+                return
+            await asyncio.sleep(self._window / LOOKS)
+            if len(self._waiting) == seen:
+                return
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         """As many as weigh ``MAX_BATCH`` together, at least one."""
