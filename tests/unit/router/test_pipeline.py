@@ -16,8 +16,15 @@ from ibs_notify.router.dispositions import Decision, Reason, State
 from ibs_notify.router.fingerprint import fingerprint, window_key
 from ibs_notify.router.match import Route
 from ibs_notify.router.memory import Memory
-from ibs_notify.router.pipeline import Arrival, Candidate, Routing, Verdict, settle
-from ibs_notify.router.silence import ActiveSilence, Silence, SilenceReason, compile_silence
+from ibs_notify.router.pipeline import (
+    Arrival,
+    Candidate,
+    Routing,
+    SilenceReason,
+    Verdict,
+    settle,
+)
+from ibs_notify.router.silence import Silence, armed
 
 NOW = datetime(2026, 5, 21, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
@@ -48,11 +55,11 @@ def arrival(*routes: Route, event: Event = ERROR, after: timedelta = timedelta(0
 
 
 def memory(*silences: str) -> Memory:
-    return Memory({}, [silence(each) for each in silences])
-
-
-def silence(rule: str) -> ActiveSilence:
-    return compile_silence(Silence("quiet-1", rule, NOW, None, "", "", "works", "alice", NOW))
+    """Nothing was told yet; silences of these rules hold."""
+    quiet = [
+        Silence("quiet-1", each, NOW, None, "", "", "works", "alice", NOW) for each in silences
+    ]
+    return Memory({}, armed(quiet))
 
 
 def decisions(routing: Routing) -> list[Decision]:
@@ -114,8 +121,7 @@ def test_a_change_of_the_subject_in_the_same_batch_is_heard() -> None:
 
 
 def test_a_silenced_event_opens_no_window_but_its_change_is_heard() -> None:
-    quiet = silence("type = backup.completed")
-    known = Memory({}, [quiet])
+    known = memory("type = backup.completed")
     settle(arrival(CHAT), known)
     over = replace(ERROR, event_id="e2", type="backup.completed", severity=Severity.INFO)
     settle(arrival(CHAT, event=over), known)
