@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
-from ibs_notify.router.fingerprint import fingerprint, window_key
 from ibs_notify.router.match import Route
+from ibs_notify.router.memory import keys_of
 from ibs_notify.router.pipeline import Arrival
 from ibs_notify.router.repository import NewEvent, accept
 from ibs_notify.router.silences import SilenceBook
@@ -152,7 +152,7 @@ def _event(number: int) -> NewEvent:
         actor="alice@polystack!backup-job",
         task_id=f"UPID:backup:00C123:{number}",
     )
-    keys = [window_key(_ROUTE.subscription_uid, fingerprint(event))]
+    keys = keys_of(event, [_ROUTE.subscription_uid])
     arrival = Arrival(event.event_id, event, _START, (_ROUTE,), keys)
     return NewEvent(arrival, 1, b"", b"x" * 450)
 

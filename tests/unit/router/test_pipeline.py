@@ -13,9 +13,8 @@ from ibs_notify.domain.severity import Severity
 from ibs_notify.router import pipeline
 from ibs_notify.router.dedup import DedupReason
 from ibs_notify.router.dispositions import Decision, Reason, State
-from ibs_notify.router.fingerprint import fingerprint, window_key
 from ibs_notify.router.match import Route
-from ibs_notify.router.memory import Memory
+from ibs_notify.router.memory import Memory, keys_of
 from ibs_notify.router.pipeline import (
     Arrival,
     Candidate,
@@ -47,9 +46,8 @@ CHAT, PAGER, INFLUX = route("chat"), route("pager"), route("influx", records=Tru
 
 
 def arrival(*routes: Route, event: Event = ERROR, after: timedelta = timedelta(0)) -> Arrival:
-    mark = fingerprint(event)
     keys = [
-        window_key(each.subscription_uid, mark) if each.dedup_window else None for each in routes
+        keys_of(event, [each.subscription_uid])[0] if each.dedup_window else None for each in routes
     ]
     return Arrival(event.event_id, event, NOW + after, routes, keys)
 
@@ -171,7 +169,7 @@ def test_every_verdict_on_the_way_can_be_heard_for_an_explanation() -> None:
     known = memory("severity = info")
     settle(arrival(CHAT), known)
     never = route("pager", window=timedelta(0))
-    settle(arrival(CHAT, never, INFLUX), known, record)
+    settle(arrival(CHAT, never, INFLUX), known, record=record)
     assert heard == [
         ("chat", "silence", SilenceReason.NOT_SILENCED),
         ("chat", "dedup", DedupReason.REPEATED),
