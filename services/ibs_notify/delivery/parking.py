@@ -32,6 +32,15 @@ _BY_EXAMINATION = frozenset(
     )
 )
 """Why a delivery may wait that nothing but an examination ends."""
+_WHEN_SENT = tuple(
+    each.value
+    for each in (
+        Admission.SECRET_UNREADABLE,
+        Admission.SECRET_REQUIRED,
+        Admission.MISCONFIGURED,
+    )
+)
+"""Why a delivery may wait that only opening its target's transport finds out."""
 _SENDABLE = (_IS_QUEUED, _IS_IN_RETRY)
 _OPEN = (_IS_QUEUED, _IS_IN_RETRY, _IS_WAITING)
 
@@ -73,6 +82,16 @@ def _is_astray(waits_for: str, standing: Standing) -> bool:
     if waits_for == Admission.NO_RECIPIENTS:
         return not standing.lacks_recipients
     return waits_for in _BY_EXAMINATION
+
+
+def blocked(connection: sa.Connection) -> list[tuple[str, Admission]]:
+    """See ``ports.Queue.blocked``."""
+    columns = (_C.target_uid, _C.reason)
+    statement = sa.select(*columns).where(_IS_WAITING, _C.reason.in_(_WHEN_SENT)).distinct()
+    return [
+        (row.target_uid, Admission(row.reason))
+        for row in connection.execute(statement.order_by(*columns))
+    ]
 
 
 def park(connection: sa.Connection, uid: str, reason: Admission) -> None:

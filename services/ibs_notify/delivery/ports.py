@@ -104,6 +104,11 @@ class Queue(Protocol):
         """Whether ``examine`` has something to do: a delivery stands otherwise than its target."""
         ...
 
+    async def blocked(self) -> Sequence[tuple[str, Admission]]:
+        """The targets of deliveries that wait because some replica could not open a transport, each
+        with the reason. Another replica may well be able to, by a key file that it has."""
+        ...
+
     async def park(self, target_uid: str, reason: Admission) -> None:
         """Let everything that a target has to send wait for ``reason``."""
         ...

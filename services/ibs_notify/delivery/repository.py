@@ -68,6 +68,9 @@ class DeliveryQueue:
     async def is_astray(self, revision: int, standings: Mapping[str, Standing]) -> bool:
         return await self._database.read(lambda c: parking.is_astray(c, revision, standings))
 
+    async def blocked(self) -> Sequence[tuple[str, Admission]]:
+        return await self._database.read(parking.blocked)
+
     async def park(self, target_uid: str, reason: Admission) -> None:
         await self._database.write(lambda c: parking.park(c, target_uid, reason))
 
