@@ -528,6 +528,10 @@ async def test_the_ledger_reads_every_id_in_order(delivery: Running) -> None:
         (delivery_pb2.DELIVERY_KIND_EVENT, delivery_pb2.DELIVERY_STATE_WAITING)
     }
     assert rest.next_page_token == ""
+    behind = await delivery.stub.ListObligationIds(
+        pb.ListObligationIdsRequest(after=first.ids[0].delivery_id)
+    )
+    assert list(behind.ids) == ids[1:]
 
 
 async def test_a_bad_handoff_is_refused_with_every_fault_and_nothing_is_stored(

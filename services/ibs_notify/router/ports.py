@@ -51,6 +51,6 @@ class DeliveryPort(Protocol):
         """
         ...
 
-    async def all_ids(self) -> Sequence[DeliveryId]:
-        """Every id that Delivery has, in order of id."""
+    async def ids(self, after: str, limit: int) -> Sequence[DeliveryId]:
+        """Up to ``limit`` ids that Delivery has, those behind ``after``, in bytewise order."""
         ...
