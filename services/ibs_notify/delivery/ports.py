@@ -89,7 +89,10 @@ class Queue(Protocol):
         ...
 
     async def sweep(self) -> Sweep:
-        """Queue what became due, and what a worker that died had in hand."""
+        """Queue what became due, and what a worker that died had in hand.
+
+        Of very many only the first: then ``next_due_at`` has passed already.
+        """
         ...
 
     async def examine(self, revision: int, standings: Mapping[str, Standing]) -> frozenset[str]:
