@@ -448,6 +448,22 @@ async def test_a_target_without_a_transport_parks_its_queue_and_gets_it_back(des
     assert (await desk.see(1)).state is State.QUEUED
 
 
+async def test_what_waits_for_a_transport_is_found_by_every_replica(
+    desk: Desk, rival: Desk
+) -> None:
+    await desk.accept(handoff(1), handoff(2), handoff(3, target_uid="t2"), handoff(4))
+    await desk.queue.accept([handoff(5)], lambda *_: Admission.TARGET_DISABLED)
+    assert await rival.queue.blocked() == []
+    await desk.queue.park("t1", Admission.SECRET_UNREADABLE)
+    await desk.queue.park("t2", Admission.MISCONFIGURED)
+    assert await rival.queue.blocked() == [
+        ("t1", Admission.SECRET_UNREADABLE),
+        ("t2", Admission.MISCONFIGURED),
+    ]
+    await rival.queue.unpark("t1", Admission.SECRET_UNREADABLE)
+    assert await desk.queue.blocked() == [("t2", Admission.MISCONFIGURED)]
+
+
 async def test_max_rate_holds_for_all_workers_and_over_restarts(desk: Desk, rival: Desk) -> None:
     await desk.accept(*(handoff(n) for n in range(10)))
     assert len(await desk.claim(3, max_rate=5)) == 3

@@ -122,13 +122,13 @@ class FakeDelivery(Watched, DeliveryServiceServicer):
     ) -> delivery_pb.ListObligationIdsResponse:
         if self.error is not None:
             raise self.error
-        ids = sorted({*self.stored, *self.derived})
-        start = int(request.page_token or 0)
-        end = start + self.page_size
+        after = request.page_token or request.after
+        ids = [each for each in sorted({*self.stored, *self.derived}) if each > after]
+        size = min(self.page_size, request.page_size)
         page = delivery_pb.ListObligationIdsResponse(
-            next_page_token=str(end) if end < len(ids) else ""
+            next_page_token=ids[size - 1] if size < len(ids) else ""
         )
-        for each in ids[start:end]:
+        for each in ids[:size]:
             page.ids.add(
                 delivery_id=each,
                 state=delivery_pb2.DELIVERY_STATE_QUEUED,

@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 SUSPECT_DELAY = timedelta(seconds=10)
 """A delivery that two workers died with waits a little, so that others get through before it."""
+_CHUNK = 1000
+"""Deliveries that one sweep queues; the next one is due at once where there are more."""
 _C = DELIVERIES.c
 # Written out, not bound: only then do the databases use the partial indexes.
 _IS_QUEUED = sa.text("state = 1")
@@ -214,10 +216,12 @@ def sweep(connection: sa.Connection, now: datetime, *, every_lease: bool = False
 
     ``every_lease`` takes up also leases that last: right where no other process can hold one.
     """
+    due = sa.select(_C.seq).where(_IS_IN_RETRY, _C.due_at <= to_micros(now)).order_by(_C.due_at)
+    due = due.limit(_CHUNK).with_for_update(skip_locked=True)
     targets = set(
         connection.execute(
             sa.update(DELIVERIES)
-            .where(_IS_IN_RETRY, _C.due_at <= to_micros(now))
+            .where(_C.seq.in_(due))
             .values(state=State.QUEUED.value)
             .returning(_C.target_uid)
         ).scalars()
@@ -229,7 +233,8 @@ def sweep(connection: sa.Connection, now: datetime, *, every_lease: bool = False
 
 def _take_up(connection: sa.Connection, now: datetime, *, every_lease: bool) -> set[str]:
     orphans = sa.select(_C.seq, _C.delivery_id, _C.target_uid, _C.attempt_count, _C.unfinished)
-    orphans = orphans.where(_IS_LEASED).order_by(_C.seq).with_for_update(skip_locked=True)
+    orphans = orphans.where(_IS_LEASED).order_by(_C.lease_until, _C.seq)
+    orphans = orphans.with_for_update(skip_locked=True)
     if not every_lease:
         orphans = orphans.where(_C.lease_until < database_now(connection.dialect.name))
     rows = connection.execute(orphans).all()

@@ -89,7 +89,10 @@ class Queue(Protocol):
         ...
 
     async def sweep(self) -> Sweep:
-        """Queue what became due, and what a worker that died had in hand."""
+        """Queue what became due, and what a worker that died had in hand.
+
+        Of very many only the first: then ``next_due_at`` has passed already.
+        """
         ...
 
     async def examine(self, revision: int, standings: Mapping[str, Standing]) -> frozenset[str]:
@@ -102,6 +105,11 @@ class Queue(Protocol):
 
     async def is_astray(self, revision: int, standings: Mapping[str, Standing]) -> bool:
         """Whether ``examine`` has something to do: a delivery stands otherwise than its target."""
+        ...
+
+    async def blocked(self) -> Sequence[tuple[str, Admission]]:
+        """The targets of deliveries that wait because some replica could not open a transport, each
+        with the reason. Another replica may well be able to, by a key file that it has."""
         ...
 
     async def park(self, target_uid: str, reason: Admission) -> None:
