@@ -75,7 +75,7 @@ class Desk:
 
     async def end(self, done: Work, outcome: Outcome, jitter: float = 0.5) -> bool:
         made = completion(done, outcome, self.clock.now(), jitter)
-        return (await self.queue.turn(Turn(done.target_uid, 0, done=made))).kept
+        return not (await self.queue.turn(Turn(done.target_uid, 0, done=(made,)))).lost
 
     async def see(self, number: int) -> DeliveryRecord:
         return await self.listing.find(handoff(number).delivery_id)
@@ -182,7 +182,7 @@ async def test_a_turn_settles_one_and_claims_the_next_at_once(desk: Desk) -> Non
     await desk.accept(handoff(1), handoff(2))
     (first,) = await desk.claim()
     done = completion(first, OK, desk.clock.now())
-    turned = await desk.queue.turn(Turn("t1", 1, done=done))
+    turned = await desk.queue.turn(Turn("t1", 1, done=(done,)))
     assert [each.delivery_id for each in turned.claimed] == [handoff(2).delivery_id]
     assert (await desk.see(1)).state is State.DELIVERED
 
@@ -316,7 +316,7 @@ async def test_a_worker_that_says_how_it_ended_is_no_sign_of_poison(
 async def test_work_that_was_not_begun_is_given_back_without_a_trace(desk: Desk) -> None:
     await desk.accept(handoff(1))
     (mine,) = await desk.claim()
-    await desk.queue.turn(Turn("t1", 0, done=given_back(mine, desk.clock.now())))
+    await desk.queue.turn(Turn("t1", 0, done=(given_back(mine, desk.clock.now()),)))
     seen = await desk.see(1)
     assert (seen.state, seen.attempt_count, seen.attempts) == (State.QUEUED, 0, ())
     (again,) = await desk.claim()

@@ -47,11 +47,13 @@ class FakeQueue:
         if self.failures:
             self.failures -= 1
             raise Unavailable(Reason.STORAGE_UNAVAILABLE, "locked")
-        if turn.done is not None:
-            self.done.append(turn.done)
+        if turn.done:
+            self.done += turn.done
             self.moved.set()
         count = min(turn.wanted, len(self.waiting))
-        return Turned(tuple(self.waiting.popleft() for _ in range(count)), self.kept)
+        claimed = tuple(self.waiting.popleft() for _ in range(count))
+        lost = frozenset[int]() if self.kept else frozenset(each.work.seq for each in turn.done)
+        return Turned(claimed, lost)
 
     async def park(self, _uid: str, reason: Admission) -> None:
         self.parked.append(reason)
