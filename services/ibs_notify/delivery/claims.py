@@ -7,7 +7,6 @@ row of its own; while a delivery is leased, its attempt is "started".
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
 
 from ibs_notify.delivery import outcome_journal, target_state
 from ibs_notify.delivery.model import (
@@ -38,6 +36,7 @@ from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES
 from ibs_notify.domain.clock import to_micros
 from ibs_notify.store.bulk import Bulk, bulk_insert
 from ibs_notify.store.leases import database_now
+from ibs_notify.store.value_list import is_among, listed
 
 log = logging.getLogger(__name__)
 
@@ -153,9 +152,7 @@ def _complete(connection: sa.Connection, done: Sequence[Completion], holder: str
 
 def _held(connection: sa.Connection, seqs: Sequence[int], holder: str) -> Mapping[int, int]:
     dialect = connection.dialect.name
-    ordered = sorted(seqs)
-    bound = json.dumps(ordered) if dialect == "sqlite" else ordered
-    return dict(_HELD[dialect].fetch(connection, (bound, holder)))
+    return dict(_HELD[dialect].fetch(connection, (listed(seqs, dialect), holder)))
 
 
 def _settled_row(done: Completion) -> tuple[Any, ...]:
@@ -286,16 +283,11 @@ def _next_statement(dialect: str) -> sa.Select[Any]:
 
 
 def _held_statement(dialect: str) -> sa.Select[Any]:
-    """One parameter for all: SQLAlchemy would write a statement for each number of them."""
-    is_asked: sa.ColumnElement[bool]
-    if dialect == "sqlite":
-        each = sa.func.json_each(sa.bindparam("seqs")).table_valued("value")
-        is_asked = _C.seq.in_(sa.select(each.c.value))
-    else:
-        is_asked = _C.seq == sa.any_(sa.bindparam("seqs", type_=ARRAY(sa.BigInteger)))
     return (
         sa.select(_C.seq, _C.lease_fence)
-        .where(is_asked, _C.lease_holder == sa.bindparam("holder"), _IS_LEASED)
+        .where(
+            is_among(_C.seq, "seqs", dialect), _C.lease_holder == sa.bindparam("holder"), _IS_LEASED
+        )
         .order_by(_C.seq)
         .with_for_update()
     )
