@@ -1,17 +1,13 @@
-"""Targets 10 and 11: from Emit to the webhook through all services, beside Alertmanager."""
+"""Target 10: from Emit to the webhook through all services, beside Alertmanager."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import shutil
-import socket
-import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -20,13 +16,13 @@ from ibs_notify.rpc.channel import open_channel
 from ibs_notify.settings import SERVICES, ServiceName
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
+from tests.bench.alertmanager import PEER, alert, running_alertmanager
 from tests.bench.lines import Line, Note, middle
 from tests.bench.load import failed_backup
 from tests.bench.processes import Server, cpu_seconds, started
 from tests.system.installation import Installation, running_installation
 
 EVENTS, BATCH = 10_000, 100
-PEER = "prometheus-alertmanager"
 
 
 def webhooks(rounds: int) -> list[Line | Note]:
@@ -106,58 +102,11 @@ def _received(sink: Server) -> int:
         return int(reply.read())
 
 
-_CONFIG = """
-route:
-  receiver: hook
-  group_by: ['...']
-  group_wait: 0s
-  group_interval: 1m
-receivers:
-  - name: hook
-    webhook_configs:
-      - url: http://127.0.0.1:{port}/hook
-"""
-
-
-@contextmanager
-def _running_alertmanager(home: Path, sink: Server) -> Iterator[int]:
-    (home / "am.yml").write_text(_CONFIG.format(port=sink.port))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            PEER,
-            f"--config.file={home / 'am.yml'}",
-            f"--storage.path={home / 'am'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--cluster.listen-address=",
-        ],
-        stderr=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        _until_ready(f"http://127.0.0.1:{port}/-/ready")
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _until_ready(url: str) -> None:
-    for _ in range(500):
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except OSError:
-            time.sleep(0.02)
-    raise TimeoutError(url)
-
-
 def _alertmanager() -> float:
     with (
         tempfile.TemporaryDirectory() as home,
         started("tests.bench.sinks", "webhook", core=None) as sink,
-        _running_alertmanager(Path(home), sink) as port,
+        running_alertmanager(home, sink.port) as port,
     ):
         began = time.perf_counter()
         asyncio.run(_post_alerts(port))
@@ -168,13 +117,7 @@ def _alertmanager() -> float:
 async def _post_alerts(port: int) -> None:
     async with aiohttp.ClientSession() as session:
         for start in range(0, EVENTS, BATCH):
-            alerts = [
-                {
-                    "labels": {"alertname": "BackupFailed", "vm": str(start + number)},
-                    "annotations": {"summary": "Task failed at chunk upload step. " * 6},
-                }
-                for number in range(BATCH)
-            ]
+            alerts = [alert(start + number) for number in range(BATCH)]
             async with session.post(
                 f"http://127.0.0.1:{port}/api/v2/alerts",
                 data=json.dumps(alerts),
