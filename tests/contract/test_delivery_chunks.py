@@ -118,7 +118,8 @@ async def test_a_sweep_queues_a_bounded_number_and_is_due_again_at_once(
     queue: DeliveryQueue, database: Database, clock: FakeClock, sizes: list[int]
 ) -> None:
     for work in (await queue.turn(Turn("t1", COUNT))).claimed:
-        await queue.turn(Turn("t1", 0, done=completion(work, LATER, clock.now())))
+        done = completion(work, LATER, clock.now())
+        await queue.turn(Turn("t1", 0, done=(done,)))
     clock.pass_time(hours=1)
     queued = sa.select(sa.func.count()).where(DELIVERIES.c.state == State.QUEUED.value)
     for expected in (3, 6, 9):

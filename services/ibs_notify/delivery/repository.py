@@ -59,7 +59,7 @@ class DeliveryQueue:
 
     async def turn(self, turn: Turn) -> Turned:
         turned = await self._turns.submit(turn)
-        if turn.done is not None and turn.done.settlement.state.is_undelivered:
+        if any(done.settlement.state.is_undelivered for done in turn.done):
             self._on_ended()
         return turned
 

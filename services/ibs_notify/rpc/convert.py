@@ -14,6 +14,7 @@ from ibs_notify.domain.severity import Severity
 from ironcore.notification.v1 import event_pb2
 
 _SEVERITIES = {severity.value: severity for severity in Severity}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = -62_135_596_800
 _LATEST = 253_402_300_799
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -28,6 +28,12 @@ class Bulk:
             with self._cursor(connection) as cursor:
                 cursor.executemany(self._sql(connection), rows)
 
+    def change(self, connection: sa.Connection, parameters: tuple[Any, ...]) -> int:
+        """Execute once; how many rows it changed."""
+        with self._cursor(connection) as cursor:
+            cursor.execute(self._sql(connection), parameters)
+            return cursor.rowcount
+
     def scalar(self, connection: sa.Connection, parameters: tuple[Any, ...]) -> Any:
         """Execute once; the first column of the row that it returns."""
         with self._cursor(connection) as cursor:
