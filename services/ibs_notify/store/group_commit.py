@@ -28,6 +28,17 @@ MAX_BATCH = 1000
 """The most weight that one transaction takes."""
 
 
+async def company(count: Callable[[], int], window: float = WINDOW_SECONDS) -> None:
+    """Wait until ``count`` is enough, or stands still for a while; for ``window`` at most."""
+    for _ in range(LOOKS):
+        seen = count()
+        if seen >= ENOUGH:
+            return
+        await asyncio.sleep(window / LOOKS)
+        if count() == seen:
+            return
+
+
 def _one(_item: object) -> int:
     return 1
 
@@ -75,21 +86,12 @@ class GroupCommit(Generic[Item, Result]):
             while self._waiting:
                 # The size of the last batch tells whether there is company to wait for.
                 if self._last_batch > 1:
-                    await self._gather_company()
+                    await company(lambda: len(self._waiting), self._window)
                 batch = self._next_batch()
                 self._last_batch = len(batch)
                 await self._flush(batch)
         finally:
             self._flusher = None
-
-    async def _gather_company(self) -> None:
-        for _ in range(LOOKS):
-            seen = len(self._waiting)
-            if seen >= ENOUGH:
-                return
-            await asyncio.sleep(self._window / LOOKS)
-            if len(self._waiting) == seen:
-                return
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         """As many as weigh ``MAX_BATCH`` together, at least one."""
