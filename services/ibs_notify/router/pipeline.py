@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from ibs_notify.domain.event import Event
 from ibs_notify.router.dedup import DedupReason, deduplicate
@@ -82,8 +83,7 @@ class Routing:
 NOTHING = Routing(())
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A matching route on its way through the stages; ``obligation`` is what it would become."""
 
     route: Route
@@ -144,19 +144,12 @@ def settle(
     The same call decides for an event that is only explained: its memory is then thrown away.
     """
     subject = memory.hear(arrival.event, seq)
-    obligations = tuple(
-        Routed(
-            route,
-            _decide(
-                arrival,
-                Candidate(route, key, obligation_id(arrival.event_id, position), seq, subject),
-                memory,
-                record,
-            ),
-        )
-        for position, (route, key) in enumerate(zip(arrival.routes, arrival.keys, strict=True))
-    )
-    return Routing(obligations, arrival.warnings)
+    obligations: list[Routed] = []
+    for route, key in zip(arrival.routes, arrival.keys, strict=True):
+        obligation = obligation_id(arrival.event_id, len(obligations))
+        candidate = Candidate(route, key, obligation, seq, subject)
+        obligations.append(Routed(route, _decide(arrival, candidate, memory, record)))
+    return Routing(tuple(obligations), arrival.warnings)
 
 
 def _decide(
@@ -175,9 +168,12 @@ def _decide(
             return verdict.decision
         if verdict.suppressed:
             suppressed, since = verdict.suppressed, verdict.suppressed_since
-    return Decision(State.READY, route.reason, "", suppressed, since)
+    if suppressed:
+        return Decision(State.READY, route.reason, "", suppressed, since)
+    return _READY[route.reason]
 
 
-_RECORDED = Decision(State.READY, Reason.RECORDED)
+_READY = {reason: Decision(State.READY, reason) for reason in Reason}
+_RECORDED = _READY[Reason.RECORDED]
 _NOT_SILENCED = Verdict(SilenceReason.NOT_SILENCED)
 _DEDUP_OFF = Verdict(DedupReason.OFF)
