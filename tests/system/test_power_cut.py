@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.system,
     pytest.mark.slow,
     pytest.mark.peer,
-    pytest.mark.timeout(60),
+    pytest.mark.timeout(180),
 ]
 
 CUTS = 120
