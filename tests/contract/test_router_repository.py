@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.util import await_only
+from tests.support.postgres import until_somebody_waits
 
 from ibs_notify.domain.clock import SystemClock, to_micros
 from ibs_notify.domain.errors import Reason as ErrorReason
@@ -242,16 +243,11 @@ async def test_the_same_id_at_two_replicas_at_once_is_stored_by_one_and_known_to
         stored.set()
         await_only(go_on.wait())
 
-    def wait_for_the_other(connection: sa.Connection) -> None:
-        query = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        while not connection.execute(query).scalar_one():
-            connection.exec_driver_sql("SELECT pg_sleep(0.01), pg_stat_clear_snapshot()")
-
     first = asyncio.create_task(one.write(slowly))
     async with asyncio.timeout(20):
         await stored.wait()
         second = asyncio.create_task(insert(other, event))
-        await one.read(wait_for_the_other)
+        await one.read(until_somebody_waits)
         go_on.set()
         await first
         (known,) = await second
