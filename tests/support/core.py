@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from ibs_notify.domain.clock import Clock, to_micros
+from ibs_notify.domain.errors import InvalidArgument
+from ibs_notify.domain.errors import Reason as ErrorReason
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import Group, InstallationSettings, Subscription
 from ibs_notify.domain.severity import Severity
@@ -15,8 +20,9 @@ from ibs_notify.domain.target import InfluxDbSpec, SmtpSpec, Target, TargetSpec,
 from ibs_notify.router.dispositions import Decision, Reason
 from ibs_notify.router.intake import arrival_of
 from ibs_notify.router.match import RoutingTable, build_table, numbered
+from ibs_notify.router.outbox import Outbox
 from ibs_notify.router.pipeline import Routing
-from ibs_notify.router.ports import End, Ended
+from ibs_notify.router.ports import DeliveryId, DeliveryPort, End, Ended, Handoff
 from ibs_notify.router.repository import NewEvent, accept
 from ibs_notify.router.routes import register
 from ibs_notify.router.silences import SilenceBook
@@ -24,6 +30,7 @@ from ibs_notify.router.tables import EVENTS, LANES, OBLIGATIONS, ROUTES
 from ibs_notify.rpc.convert import event_to_proto
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.store.database import Database
+from ibs_notify.store.leases import Lease
 
 NOW = datetime(2026, 5, 21, 2, 14, 35, tzinfo=UTC)
 _SPECS: dict[str, TargetSpec] = {
@@ -144,6 +151,67 @@ class Core:
         return list(await self.database.read(lambda c: c.execute(query).scalars().all()))
 
 
+class DeliveryDouble:
+    """Delivery in this process: keeps what it is handed, refuses and fails when told to."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+        self.taken: list[Handoff] = []
+        self.error: Exception | None = None
+        self.refused: set[str] = set()
+        self.called = asyncio.Event()
+
+    async def deliver(self, handoffs: Sequence[Handoff]) -> None:
+        self.calls.append([each.event_id for each in handoffs])
+        self.called.set()
+        if self.error is not None:
+            raise self.error
+        if self.refused.intersection(self.calls[-1]):
+            raise InvalidArgument(ErrorReason.FIELD_INVALID, "handoffs: refused on purpose")
+        self.taken += handoffs
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """Event and target of all that it took, in order."""
+        return [(each.event_id, each.route.target) for each in self.taken]
+
+    async def ids(self, _after: str, _limit: int) -> Sequence[DeliveryId]:
+        return []
+
+    async def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
+        yield cursor, []
+
+
+class ShiftedClock:
+    """Runs on from ``NOW``, and jumps when it is told to."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self.shift = 0.0
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.monotonic())
+
+    def monotonic(self) -> float:
+        return time.monotonic() - self._began + self.shift
+
+
+class TimedOutbox(Outbox):
+    """Goes by its clock on every database; ``drain`` works until there is nothing to do."""
+
+    def __init__(
+        self, core: Core, delivery: DeliveryPort, clock: Clock, holder: str = "one"
+    ) -> None:
+        super().__init__(core.database, delivery, lambda: core.table, clock, holder)
+
+    def _now(self, connection: sa.Connection, lease: Lease) -> int:
+        return to_micros(self._clock.now())
+
+    async def drain(self) -> None:
+        while await self.work_once():
+            pass
+
+
 def death(
     obligation: str, *, target: str = "chat", end: End = End.DEAD, at: datetime = NOW
 ) -> Ended:
@@ -161,8 +229,3 @@ def death(
         detail="410 Gone",
         closed_at=at,
     )
-
-
-def told(routings: Iterable[Routing]) -> list[list[bool]]:
-    """Of each event, for each route: whether it is told."""
-    return [[each.decision.state == "ready" for each in r.obligations] for r in routings]
