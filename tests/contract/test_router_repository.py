@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.util import await_only
+from tests.support.core import DeliveryDouble
+from tests.support.postgres import until_somebody_waits
 
 from ibs_notify.domain.clock import SystemClock, to_micros
 from ibs_notify.domain.errors import Reason as ErrorReason
@@ -25,7 +27,7 @@ from ibs_notify.router.lanes import waiting_lanes
 from ibs_notify.router.match import Numbers, Route, RoutedGroup, RoutingTable, numbered
 from ibs_notify.router.outbox import Outbox
 from ibs_notify.router.pipeline import Arrival, Routing
-from ibs_notify.router.ports import DeliveryId, DeliveryPort, Ended, Handoff
+from ibs_notify.router.ports import DeliveryPort, Handoff
 from ibs_notify.router.repository import Answer, Known, NewEvent, accept
 from ibs_notify.router.routes import register, routes_by_id
 from ibs_notify.router.silence import Silence
@@ -242,16 +244,11 @@ async def test_the_same_id_at_two_replicas_at_once_is_stored_by_one_and_known_to
         stored.set()
         await_only(go_on.wait())
 
-    def wait_for_the_other(connection: sa.Connection) -> None:
-        query = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        while not connection.execute(query).scalar_one():
-            connection.exec_driver_sql("SELECT pg_sleep(0.01), pg_stat_clear_snapshot()")
-
     first = asyncio.create_task(one.write(slowly))
     async with asyncio.timeout(20):
         await stored.wait()
         second = asyncio.create_task(insert(other, event))
-        await one.read(wait_for_the_other)
+        await one.read(until_somebody_waits)
         go_on.set()
         await first
         (known,) = await second
@@ -451,27 +448,6 @@ class WatchedOutbox(Outbox):
         if not busy:
             self.idle.set()
         return busy
-
-
-class DeliveryDouble:
-    """Delivery in this process: keeps ids, and fails when told to."""
-
-    def __init__(self) -> None:
-        self.calls: list[list[str]] = []
-        self.error: Exception | None = None
-        self.called = asyncio.Event()
-
-    async def deliver(self, handoffs: Sequence[Handoff]) -> None:
-        self.calls.append([each.event_id for each in handoffs])
-        self.called.set()
-        if self.error is not None:
-            raise self.error
-
-    async def ids(self, _after: str, _limit: int) -> Sequence[DeliveryId]:
-        return []
-
-    async def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
-        yield cursor, []
 
 
 async def test_of_two_outboxes_the_lease_lets_one_work(
