@@ -198,5 +198,5 @@ def _store_bare(source: Path, path: Path) -> float:
 
 def _rows(connection: sqlite3.Connection, table: sa.Table) -> Sequence[tuple[object, ...]]:
     names = ", ".join(column.name for column in table.columns)
-    order = "told" if table is WINDOWS else ", ".join(c.name for c in table.primary_key)
+    order = "told_seq" if table is WINDOWS else ", ".join(c.name for c in table.primary_key)
     return connection.execute(f"SELECT {names} FROM {table.name} ORDER BY {order}").fetchall()
