@@ -97,11 +97,15 @@ class InMemory:
         return Answer(obligation, closed is None, pointer, verdict.suppressed_before)
 
     def changed(self, window: Window, event: Event) -> bool:
-        """Whether the subject of ``event`` has changed since the window's was told."""
+        """Whether the subject of ``event``, or of what was told, has changed since.
+
+        They differ where a ``dedup_key`` makes events of two resources identical.
+        """
+        subjects = {subject_of(event), subject_of(self._accepted[window.told_seq - 1])}
         return any(
             changes_subject(window.type, window.severity, other)
             for other in self._accepted[window.told_seq : -1]
-            if subject_of(other) == subject_of(event)
+            if subject_of(other) in subjects
         )
 
     async def die(self, subscription: str, obligation: str) -> None:
@@ -214,11 +218,11 @@ class Judge:
     def _has_reason(self, former: Heard, heard: Heard) -> bool:
         """Whether a change calls for telling ``heard`` although ``former`` was told."""
         between = self._accepted[former.number : heard.number]
-        subject = subject_of(heard.event)
+        subjects = {subject_of(former.event), subject_of(heard.event)}
         return (
             heard.event.severity > former.event.severity
             or heard.event.type.endswith("status-change")
-            or any(is_change(former.event, e) for e in between if subject_of(e) == subject)
+            or any(is_change(former.event, e) for e in between if subject_of(e) in subjects)
         )
 
     def _stands_as_told(self, earlier: Sequence[Heard], event: Event) -> bool:

@@ -78,8 +78,9 @@ def deduplicate(
     """Whether ``obligation``, of ``event``, is told.
 
     ``length`` is the group's, 0 for off. A window lasts so long from the event that was told;
-    repeats do not prolong it. ``changed``: since it was told an event of the same source and
-    canonical resource was accepted that ``changes_subject``, told or not.
+    repeats do not prolong it. ``changed``: since it was told an event was accepted, told or not,
+    that ``changes_subject``; its source and canonical resource are those of ``event`` or of the one
+    that was told, which may differ where a ``dedup_key`` makes them identical.
 
     A window opened in the future means that the clock went back. It then begins anew with the next
     repeat, or is over if it is further ahead than its length: from the first repeat that is hidden

@@ -226,3 +226,21 @@ async def test_the_judge_finds_a_router_that_breaks_the_promise(
 
     with pytest.raises(fault):
         await play_until_found()
+
+
+@pytest.mark.parametrize("recovered", ["/datastore/a", "/datastore/b"])
+async def test_a_key_shared_by_two_resources_hides_no_change_of_either(recovered: str) -> None:
+    def of(resource: str, number: int, event_type: str, severity: Severity, key: str) -> Event:
+        return Event(
+            f"e-{number}", event_type, severity, START, canonical_resource=resource, dedup_key=key
+        )
+
+    failed = ("backup.failed", Severity.ERROR, "outage")
+    events = [
+        of("/datastore/a", 1, *failed),
+        of("/datastore/b", 2, *failed),
+        of(recovered, 3, "backup.completed", Severity.INFO, ""),
+        of("/datastore/b", 4, *failed),
+    ]
+    answers = await InMemory().emit(events, START)
+    assert [each["all"].told for each in answers] == [True, False, True, True]
