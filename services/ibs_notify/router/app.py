@@ -86,7 +86,7 @@ class RouterApp(App):
             ),
             on_stored=outbox.nudge,
         )
-        servicer = RouterServicer(intake, database, delivery, in_force, clock)
+        servicer = RouterServicer(intake, database, delivery, in_force, revisions, clock)
         add_RouterServiceServicer_to_server(servicer, self._server.grpc_server)
         await self._server.start()
         self.port = self._server.port

@@ -1,4 +1,4 @@
-"""What became of a matching event, in words: silence, deduplication, coalescing, rate limit. Pure."""
+"""What became of a matching event, in words: from silences to the rate limit. Pure."""
 
 from __future__ import annotations
 
@@ -62,6 +62,11 @@ class Queue:
     next_at: datetime | None
     limit: int
 
+    @property
+    def holds(self) -> bool:
+        """Whether it has to wait for the rate limit."""
+        return bool(self.limit) and (self.ahead > 0 or self.next_at is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -91,15 +96,14 @@ def _stages(route: Route, standing: Standing) -> list[Step]:
     if route.is_metric_server:
         sentence = "a metric server records every matching event: nothing keeps one from it"
         return [Step("record", Reason.RECORDED, sentence)]
-    return [
-        Step(
-            stage,
-            reason,
-            _stage_sentence(route, reason, standing),
-            standing.pointer if _ends_here(reason) else "",
-        )
-        for stage, reason in standing.verdicts.items()
-    ]
+    return [_stage(route, stage, reason, standing) for stage, reason in standing.verdicts.items()]
+
+
+def _stage(route: Route, stage: str, reason: str, standing: Standing) -> Step:
+    if reason == ToldReason.NOT_REPEATED and not route.dedup_window:
+        reason = DedupReason.OFF
+    pointer = standing.pointer if _ends_here(reason) else ""
+    return Step(stage, reason, _stage_sentence(route, reason, standing), pointer)
 
 
 def _ends_here(reason: str) -> bool:
@@ -184,7 +188,7 @@ def _rate(route: Route, standing: Standing) -> Step:
         return Step("rate", ToldReason.RELEASED, f"the rate limit of group {route.group} let it go")
     if not queue.limit:
         reason, sentence = LimitReason.UNLIMITED, f"group {route.group} has no rate limit"
-    elif queue.next_at is None and not queue.ahead:
+    elif not queue.holds:
         reason = LimitReason.WITHIN_LIMIT
         sentence = f"the rate limit of {queue.limit:,} a minute has room"
     else:
@@ -206,6 +210,9 @@ def sentence_of(standing: Standing) -> str:
     """The whole in one sentence: the last decision that matters."""
     told, pointer = standing.told, standing.pointer
     match standing.state:
+        case State.READY | State.HANDED_OFF if standing.reason == Reason.BACKLOG_COLLAPSED:
+            how = standing.delivery or "it waits for the rate limit"
+            return f"it is the summary of a backlog: {how}"
         case State.SILENCED:
             return _silence(standing)
         case State.SUPPRESSED:
@@ -218,7 +225,7 @@ def sentence_of(standing: Standing) -> str:
             return f"it is told as part of summary {pointer}"
         case State.READY:
             queue = standing.queue
-            if queue is not None and queue.limit and (queue.ahead or queue.next_at is not None):
+            if queue is not None and queue.holds:
                 return _waits(queue)
             return "the rule matches and nothing holds it back"
         case State.HANDED_OFF:
