@@ -9,7 +9,7 @@ import argparse
 import platform
 from collections.abc import Callable, Sequence
 
-from tests.bench import ingest, outbound, resources, through
+from tests.bench import idle, ingest, outbound, resources, through
 from tests.bench.lines import HEADING, Line, Note
 
 BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
@@ -18,6 +18,7 @@ BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
     "webhook": outbound.webhook,
     "mail": outbound.mail,
     "through": through.webhooks,
+    "idle": idle.webhook,
     "resources": resources.start_and_memory,
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import uvloop
@@ -17,22 +18,20 @@ from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
 
 
 def snapshot(rules: int) -> config_service_pb2.ConfigSnapshot:
-    """``rules`` subscriptions; two of them match a failed backup, on two targets."""
+    """``rules`` subscriptions; two match a failed backup, of two groups on two targets.
+
+    What the load emits again and again is told to ``chat``, whose group tells every event, and
+    suppressed for ``pager``: each event makes one open obligation and one that is closed at once.
+    """
     kept = config_service_pb2.ConfigSnapshot(revision=1)
     for name in ("chat", "pager"):
         target = kept.targets.add().target
         target.name, target.uid = name, f"uid-{name}"
         target.webhook.url = "http://127.0.0.1:1/"
-    kept.groups.append(
-        group_pb2.Group(
-            name="ops",
-            uid="ops",
-            subscriptions=[
-                group_pb2.Subscription(uid=f"ops-{name}", target=name, rule="severity >= error")
-                for name in ("chat", "pager")
-            ],
-        )
-    )
+        group = kept.groups.add(name=f"ops-{name}", uid=f"ops-{name}", rate_limit_per_minute=0)
+        group.subscriptions.add(uid=f"sub-{name}", target=name, rule="severity >= error")
+    kept.groups[0].dedup_window.FromTimedelta(timedelta(0))
+    kept.groups[1].dedup_window.FromTimedelta(timedelta(days=7))
     for number in range(rules - 2):
         kept.groups.append(
             group_pb2.Group(

@@ -59,7 +59,7 @@ class Desk:
 
     async def end(self, done: Work, outcome: Outcome) -> None:
         made = completion(done, outcome, self.clock.now())
-        await self.queue.turn(Turn("t1", 0, done=made))
+        await self.queue.turn(Turn("t1", 0, done=(made,)))
 
     async def die(self, *numbers: int) -> None:
         """In this order."""
@@ -150,7 +150,7 @@ async def test_what_was_in_hand_when_its_target_was_deleted_is_entered(desk: Des
     await desk.accept(1)
     (mine,) = await desk.claim()
     done = not_begun(mine, Admission.TARGET_DELETED, desk.clock.now())
-    await desk.queue.turn(Turn("t1", 0, done=done))
+    await desk.queue.turn(Turn("t1", 0, done=(done,)))
     assert await desk.told() == [("evt-1", "CANCELLED", "TARGET_DELETED")]
 
 

@@ -26,7 +26,7 @@ from ibs_notify.delivery.model import (
 )
 from ibs_notify.delivery.ports import Standing, Turn
 from ibs_notify.delivery.repository import DeliveryQueue
-from ibs_notify.delivery.tables import METADATA
+from ibs_notify.delivery.tables import ATTEMPTS, METADATA
 from ibs_notify.delivery.transports.base import (
     Outcome,
     OutcomeReason,
@@ -35,6 +35,7 @@ from ibs_notify.delivery.transports.base import (
 )
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, NotFound
 from ibs_notify.domain.severity import Severity
+from ibs_notify.store.bulk import bulk_insert
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
@@ -71,11 +72,14 @@ class Desk:
         await self.queue.accept(handoffs, sendable)
 
     async def claim(self, wanted: int = 1, uid: str = "t1", **changes: int) -> Sequence[Work]:
-        return (await self.queue.turn(Turn(uid, wanted, **changes))).claimed  # type: ignore[arg-type]  # only max_rate is given
+        return (await self.queue.turn(Turn(uid, wanted, **changes))).claimed  # type: ignore[arg-type]  # only numbers are given
 
     async def end(self, done: Work, outcome: Outcome, jitter: float = 0.5) -> bool:
         made = completion(done, outcome, self.clock.now(), jitter)
-        return (await self.queue.turn(Turn(done.target_uid, 0, done=made))).kept
+        return not (await self.queue.turn(Turn(done.target_uid, 0, done=(made,)))).lost
+
+    async def see_all(self, works: Sequence[Work]) -> Sequence[DeliveryRecord]:
+        return [await self.listing.find(each.delivery_id) for each in works]
 
     async def see(self, number: int) -> DeliveryRecord:
         return await self.listing.find(handoff(number).delivery_id)
@@ -182,7 +186,7 @@ async def test_a_turn_settles_one_and_claims_the_next_at_once(desk: Desk) -> Non
     await desk.accept(handoff(1), handoff(2))
     (first,) = await desk.claim()
     done = completion(first, OK, desk.clock.now())
-    turned = await desk.queue.turn(Turn("t1", 1, done=done))
+    turned = await desk.queue.turn(Turn("t1", 1, done=(done,)))
     assert [each.delivery_id for each in turned.claimed] == [handoff(2).delivery_id]
     assert (await desk.see(1)).state is State.DELIVERED
 
@@ -300,6 +304,42 @@ async def test_a_delivery_that_worker_after_worker_dies_of_is_given_up(
     assert (seen.reason, seen.attempt_count) == ("POISON", 3)
 
 
+async def test_what_two_workers_died_with_is_tried_alone_so_that_only_the_culprit_is_given_up(
+    doomed: Desk, desk: Desk
+) -> None:
+    numbers = (1, 2, 3)
+    await desk.accept(*(handoff(n) for n in numbers))
+    for _ in range(2):
+        assert len(await doomed.claim(5)) == 3
+        await desk.queue.sweep()
+    desk.clock.pass_time(seconds=60)
+    await desk.queue.sweep()
+    await desk.accept(handoff(4), handoff(5, severity=Severity.CRITICAL.value))
+    assert [each.event_id for each in await desk.see_all(await desk.claim(5))] == ["evt-5"]
+    assert await desk.claim(5, in_hand=1) == ()
+    assert len(await doomed.claim(5)) == 1
+    await desk.queue.sweep()
+    dead = [n for n in numbers if (await desk.see(n)).state is State.DEAD]
+    assert len(dead) == 1
+    for n in set(numbers) - set(dead):
+        (mine,) = await desk.claim(5)
+        assert mine.delivery_id == handoff(n).delivery_id
+        await desk.end(mine, OK)
+    assert [each.event_id for each in await desk.see_all(await desk.claim(5))] == ["evt-4"]
+
+
+async def test_an_attempt_that_a_former_release_noted_when_it_began_ends_as_unknown(
+    database: Database, doomed: Desk, desk: Desk
+) -> None:
+    await desk.accept(handoff(1))
+    (mine,) = await doomed.claim()
+    begun = (mine.seq, mine.attempt, 1_000_000, None, "started", "", 0, "", 0)
+    await database.write(lambda c: bulk_insert(ATTEMPTS).run(c, [begun]))
+    assert [each.outcome for each in (await desk.see(1)).attempts] == ["started"]
+    await desk.queue.sweep()
+    assert [each.outcome for each in (await desk.see(1)).attempts] == ["unknown"]
+
+
 async def test_a_worker_that_says_how_it_ended_is_no_sign_of_poison(
     doomed: Desk, desk: Desk
 ) -> None:
@@ -316,7 +356,7 @@ async def test_a_worker_that_says_how_it_ended_is_no_sign_of_poison(
 async def test_work_that_was_not_begun_is_given_back_without_a_trace(desk: Desk) -> None:
     await desk.accept(handoff(1))
     (mine,) = await desk.claim()
-    await desk.queue.turn(Turn("t1", 0, done=given_back(mine, desk.clock.now())))
+    await desk.queue.turn(Turn("t1", 0, done=(given_back(mine, desk.clock.now()),)))
     seen = await desk.see(1)
     assert (seen.state, seen.attempt_count, seen.attempts) == (State.QUEUED, 0, ())
     (again,) = await desk.claim()
@@ -446,6 +486,22 @@ async def test_a_target_without_a_transport_parks_its_queue_and_gets_it_back(des
     assert await desk.queue.unpark("t1", Admission.TARGET_PAUSED) == 0
     assert await desk.queue.unpark("t1", Admission.SECRET_UNREADABLE) == 1
     assert (await desk.see(1)).state is State.QUEUED
+
+
+async def test_what_waits_for_a_transport_is_found_by_every_replica(
+    desk: Desk, rival: Desk
+) -> None:
+    await desk.accept(handoff(1), handoff(2), handoff(3, target_uid="t2"), handoff(4))
+    await desk.queue.accept([handoff(5)], lambda *_: Admission.TARGET_DISABLED)
+    assert await rival.queue.blocked() == []
+    await desk.queue.park("t1", Admission.SECRET_UNREADABLE)
+    await desk.queue.park("t2", Admission.MISCONFIGURED)
+    assert await rival.queue.blocked() == [
+        ("t1", Admission.SECRET_UNREADABLE),
+        ("t2", Admission.MISCONFIGURED),
+    ]
+    await rival.queue.unpark("t1", Admission.SECRET_UNREADABLE)
+    assert await desk.queue.blocked() == [("t2", Admission.MISCONFIGURED)]
 
 
 async def test_max_rate_holds_for_all_workers_and_over_restarts(desk: Desk, rival: Desk) -> None:

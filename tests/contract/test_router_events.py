@@ -16,7 +16,8 @@ from ibs_notify.router.books import events_by_id
 from ibs_notify.router.intake import Accepted, Answer, Intake
 from ibs_notify.router.listing import EventPage
 from ibs_notify.router.match import RoutingTable
-from ibs_notify.router.repository import insert_events
+from ibs_notify.router.repository import accept
+from ibs_notify.router.silences import SilenceBook
 from ibs_notify.router.views import event_record
 from ibs_notify.rpc.convert import moment_to_proto
 from ibs_notify.store.database import Database
@@ -50,8 +51,9 @@ class Inbox:
 
     def __init__(self, database: Database, home: Path) -> None:
         self._database = database
+        silences = SilenceBook()
         self._intake = Intake(
-            GroupCommit(database, insert_events, weigh=len),
+            GroupCommit(database, lambda c, batches: accept(c, batches, silences), weigh=len),
             lambda: RoutingTable(3, "", (), (), frozenset()),
             SteppingClock(),
             FreeSpace(home, SteppingClock(), min_free_mib=0),
@@ -130,7 +132,10 @@ async def test_an_event_with_control_characters_is_found_by_them(inbox: Inbox) -
     await inbox.emit(everywhere(NASTY))
     assert await inbox.find(actor=NASTY) == ["nasty"]
     assert await inbox.find(task_id=NASTY) == ["nasty"]
-    assert await inbox.find(resource=NASTY) == ["nasty"]
+    assert await inbox.find(resource=NASTY, types=["backup.failed"]) == ["nasty"]
+    # So is the notice that it names a group that does not exist.
+    (notice,) = await inbox.find(resource=NASTY, types=["notification.unknown-group"])
+    assert notice.startswith("notice-unknown-group-")
     assert await inbox.find(actor="a\x00") == []
 
 

@@ -17,20 +17,17 @@ from ibs_notify.domain.errors import OutOfRange, Unavailable
 from ibs_notify.domain.errors import Reason as ErrorReason
 from ibs_notify.router import end_counts
 from ibs_notify.router import outcomes as outcomes_module
-from ibs_notify.router.end_counts import end_count_table
 from ibs_notify.router.notices import Hour
-from ibs_notify.router.outcomes import Outcomes, cursor_table, move_cursor, read_cursor
+from ibs_notify.router.outcomes import Outcomes, move_cursor, read_cursor
 from ibs_notify.router.ports import DeliveryPort, End, Ended
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
+from ibs_notify.store.migrate import upgrade
 
 AT = datetime(2026, 5, 21, 2, 14, 35, tzinfo=UTC)
-METADATA = sa.MetaData()
-CURSORS = cursor_table(METADATA, "router_cursors")
-COUNTS = end_count_table(METADATA, "router_end_counts")
 APPLIED = sa.Table(
     "router_applied",
-    METADATA,
+    sa.MetaData(),
     sa.Column("number", sa.Integer, primary_key=True),
     sa.Column("event_id", sa.String(128), nullable=False),
 )
@@ -97,7 +94,7 @@ class Follower:
         self.database = database
         self.fail = 0
         delivery = cast("DeliveryPort", journal)
-        self.outcomes = Outcomes(database, delivery, SystemClock(), CURSORS, self.apply)
+        self.outcomes = Outcomes(database, delivery, SystemClock(), self.apply)
 
     def apply(self, connection: sa.Connection, batch: Sequence[Ended]) -> None:
         rows = [{"event_id": each.event_id} for each in batch]
@@ -111,7 +108,7 @@ class Follower:
         return list(await self.database.read(lambda c: c.execute(query).scalars().all()))
 
     async def cursor(self) -> str:
-        return await self.database.read(lambda c: read_cursor(c, CURSORS))
+        return await self.database.read(read_cursor)
 
     async def until_told(self, count: int) -> list[str]:
         async def enough() -> bool:
@@ -136,7 +133,8 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     database = await open_database(database_url)
-    await database.write(METADATA.create_all)
+    await upgrade(database, "router")
+    await database.write(APPLIED.create)
     yield database
     await database.close()
 
@@ -234,7 +232,7 @@ async def test_of_several_replicas_one_applies_each(
 async def test_an_expired_cursor_starts_again_from_what_is_kept_and_says_so(
     database: Database, running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await database.write(lambda c: move_cursor(c, CURSORS, "", "7"))
+    await database.write(lambda c: move_cursor(c, "", "7"))
     journal = Journal("e1")
     journal.expired.add("7")
     follower = Follower(database, journal)
@@ -250,7 +248,7 @@ async def test_an_expired_cursor_starts_again_from_what_is_kept_and_says_so(
 async def test_an_expired_cursor_is_told_once_also_where_nothing_is_kept(
     database: Database,
 ) -> None:
-    await database.write(lambda c: move_cursor(c, CURSORS, "", "7"))
+    await database.write(lambda c: move_cursor(c, "", "7"))
     journal = Journal()
     journal.expired.add("7")
     follower = Follower(database, journal)
@@ -282,11 +280,12 @@ async def test_a_delivery_that_is_away_is_told_once_and_then_each_minute(
     sqlite_url: str, running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = await open_database(sqlite_url)
-    await database.write(METADATA.create_all)
+    await upgrade(database, "router")
+    await database.write(APPLIED.create)
     journal, clock = Journal(), TestClock()
     journal.away = True
     outcomes = Outcomes(
-        database, cast("DeliveryPort", journal), clock, CURSORS, lambda _connection, _ended: None
+        database, cast("DeliveryPort", journal), clock, lambda _connection, _ended: None
     )
     running.add(asyncio.create_task(outcomes.run()))
 
@@ -310,14 +309,14 @@ async def test_a_delivery_that_is_away_is_told_once_and_then_each_minute(
 
 async def test_a_cursor_moves_only_from_where_it_is(database: Database) -> None:
     async def move(before: str, after: str) -> bool:
-        return await database.write(lambda c: move_cursor(c, CURSORS, before, after))
+        return await database.write(lambda c: move_cursor(c, before, after))
 
-    assert await database.read(lambda c: read_cursor(c, CURSORS)) == ""
+    assert await database.read(read_cursor) == ""
     assert not await move("5", "6")
     assert await move("", "1")
     assert not await move("", "1")
     assert await move("1", "2")
-    assert await database.read(lambda c: read_cursor(c, CURSORS)) == "2"
+    assert await database.read(read_cursor) == "2"
 
 
 async def test_ends_are_counted_by_target_kind_and_hour_and_old_ones_are_forgotten(
@@ -330,7 +329,7 @@ async def test_ends_are_counted_by_target_kind_and_hour_and_old_ones_are_forgott
     async def add(**counts: int) -> dict[Hour, int]:
         hours = {"hour": hour, "other": other, "cancelled": cancelled, "later": later}
         given = {hours[name]: count for name, count in counts.items()}
-        return dict(await database.write(lambda c: end_counts.add(c, COUNTS, given)))
+        return dict(await database.write(lambda c: end_counts.add(c, given)))
 
     assert await add(hour=3, other=1) == {hour: 0, other: 0}
     assert await add(hour=4, cancelled=1) == {hour: 3, cancelled: 0}

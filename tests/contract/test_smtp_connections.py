@@ -182,6 +182,35 @@ async def test_a_test_goes_through_every_stage_and_delivers_one_mail() -> None:
 
 
 @pytest.mark.parametrize(
+    ("script", "detail"),
+    [
+        (
+            {"RCPT b@example.org": "550 no such user", "RCPT c@example.org": "450 greylisted"},
+            "b@example.org: 550 no such user; c@example.org: 450 greylisted;"
+            " accepted for a@example.org",
+        ),
+        (
+            {"RCPT": "550 not here"},
+            "a@example.org, b@example.org, c@example.org: 550 not here",
+        ),
+        (
+            {"RCPT b@example.org": "550 no such user", ".": "451 later"},
+            "b@example.org: 550 no such user; a@example.org, c@example.org: 451 later",
+        ),
+    ],
+)
+async def test_a_test_names_each_recipient_that_was_refused_with_the_words_of_the_server(
+    script: dict[str, str], detail: str
+) -> None:
+    async with SmtpServer(script) as server:
+        sender = transport(server)
+        stages = await sender.test(message("a@example.org", "b@example.org", "c@example.org"))
+        await sender.close()
+    assert not stages[-1].ok
+    assert (stages[-1].name, stages[-1].detail) == ("send", detail)
+
+
+@pytest.mark.parametrize(
     ("script", "extensions", "stage", "detail"),
     [
         ({"CONNECT": "554 go away"}, ["STARTTLS", "AUTH PLAIN"], "connect", "go away"),

@@ -14,7 +14,8 @@ from tests.support.http_server import HttpServer, RawServer
 from tests.support.transports import NOW, LoopbackCa, StillClock, message
 
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
-from ibs_notify.delivery.transports.webhook import MOST_REPLY_READ, WebhookTransport
+from ibs_notify.delivery.transports.http_peer import MOST_REPLY_READ
+from ibs_notify.delivery.transports.webhook import WebhookTransport
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.target import WebhookSpec
 

@@ -18,7 +18,14 @@ from tests.support.config import (
     webhook_target,
 )
 
-from ibs_notify.domain.errors import Aborted, AlreadyExists, InvalidArgument, NotFound, Reason
+from ibs_notify.domain.errors import (
+    Aborted,
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Reason,
+)
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1 import group_pb2
 from ironcore.notification.v1.group_pb2 import Digest, Group, Subscription
@@ -78,10 +85,44 @@ async def test_the_group_of_the_product_page_is_built_step_by_step(
         assert updated.group.digest.rule == "severity in (info, notice)"
         got = await config.stub.GetGroup(pb.GetGroupRequest(name="ops-team"))
         assert got.group == updated.group
-        deleted = await config.stub.DeleteGroup(pb.DeleteGroupRequest(name="ops-team"))
+        deleted = await config.stub.DeleteGroup(pb.DeleteGroupRequest(name="ops-team", force=True))
         assert deleted.revision == 7
         error = await refusal(config.stub.GetGroup(pb.GetGroupRequest(name="ops-team")))
         assert isinstance(error, NotFound)
+
+
+async def test_a_group_that_holds_something_is_deleted_by_force_only(
+    config: RunningConfig,
+) -> None:
+    subscription = Subscription(target="ops-smtp", rule="*")
+    await make(config, Group(name="ops-team", subscriptions=[subscription]))
+    await make(config, Group(name="on-call", attachments=["/datastore/ibs-primary"]))
+    for name, held in (
+        ("ops-team", "target 'ops-smtp'"),
+        ("on-call", "resource '/datastore/ibs-primary'"),
+    ):
+        error = await refusal(config.stub.DeleteGroup(pb.DeleteGroupRequest(name=name)))
+        assert isinstance(error, FailedPrecondition)
+        assert error.reason is Reason.GROUP_IN_USE
+        assert held in error.message
+        assert "force" in error.advice
+        await config.stub.DeleteGroup(pb.DeleteGroupRequest(name=name, force=True))
+
+
+async def test_a_group_that_holds_nothing_is_deleted_without_force(config: RunningConfig) -> None:
+    await make(config, Group(name="ops-team"))
+    await config.stub.DeleteGroup(pb.DeleteGroupRequest(name="ops-team"))
+    error = await refusal(config.stub.GetGroup(pb.GetGroupRequest(name="ops-team")))
+    assert error.reason is Reason.GROUP_NOT_FOUND
+
+
+async def test_a_refused_deletion_names_some_of_what_a_large_group_holds(
+    config: RunningConfig,
+) -> None:
+    places = [f"/datastore/d{number}" for number in range(7)]
+    await make(config, Group(name="ops-team", attachments=places))
+    error = await refusal(config.stub.DeleteGroup(pb.DeleteGroupRequest(name="ops-team")))
+    assert error.message.endswith("'/datastore/d4' and 2 more")
 
 
 async def test_a_group_can_be_made_whole(config: RunningConfig) -> None:

@@ -532,6 +532,10 @@ async def test_the_ledger_reads_every_id_in_order(delivery: Running) -> None:
     assert {each.delivery_id: each.create_time for each in ids} == {
         each.delivery_id: each.create_time for each in listed.deliveries
     }
+    behind = await delivery.stub.ListObligationIds(
+        pb.ListObligationIdsRequest(after=first.ids[0].delivery_id)
+    )
+    assert list(behind.ids) == ids[1:]
 
 
 async def test_a_bad_handoff_is_refused_with_every_fault_and_nothing_is_stored(

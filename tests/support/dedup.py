@@ -14,7 +14,7 @@ from typing import Protocol
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.dedup import Window, changes_subject, deduplicate
-from ibs_notify.router.fingerprint import fingerprint, window_key
+from ibs_notify.router.fingerprint import fingerprint
 from ibs_notify.router.identity import obligation_id
 
 SUBSCRIPTIONS: Mapping[str, Severity] = {"all": Severity.INFO, "errors": Severity.ERROR}
@@ -57,13 +57,21 @@ class Deduplicating(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A window, and how many events had been accepted when it was opened."""
+
+    window: Window
+    accepted: int
+
+
 class InMemory:
     """The decisions of the Router on dictionaries."""
 
     def __init__(self) -> None:
         self._length = STARTING_LENGTH
         self._accepted: list[Event] = []
-        self._windows: dict[bytes, Window] = {}
+        self._windows: dict[tuple[str, bytes], Known] = {}
 
     async def emit(self, events: Sequence[Event], now: datetime) -> Sequence[Mapping[str, Answer]]:
         return [self._accept(event, now) for event in events]
@@ -77,41 +85,42 @@ class InMemory:
         }
 
     def _decide(self, subscription: str, event: Event, obligation: str, now: datetime) -> Answer:
-        key = window_key(subscription, fingerprint(event))
-        window = self._windows.get(key)
+        if not self._length:
+            return Answer(obligation, told=True)
+        key = (subscription, fingerprint(event))
+        known = self._windows.get(key)
         verdict = deduplicate(
-            window,
+            known.window if known is not None else None,
             self._length,
             event,
             obligation,
-            len(self._accepted),
-            changed=window is not None and self.changed(window, event),
+            changed=known is not None and self.changed(known, event),
             now=now,
         )
-        if verdict.window is None:
-            self._windows.pop(key, None)
-        else:
-            self._windows[key] = verdict.window
+        if verdict.window is not None:
+            repeats = known is not None and verdict.window.told == known.window.told
+            accepted = known.accepted if known is not None and repeats else len(self._accepted)
+            self._windows[key] = Known(verdict.window, accepted)
         closed = verdict.decision
         pointer = closed.pointer if closed is not None else ""
         return Answer(obligation, closed is None, pointer, verdict.suppressed_before)
 
-    def changed(self, window: Window, event: Event) -> bool:
+    def changed(self, known: Known, event: Event) -> bool:
         """Whether the subject of ``event``, or of what was told, has changed since.
 
         They differ where a ``dedup_key`` makes events of two resources identical.
         """
-        subjects = {subject_of(event), subject_of(self._accepted[window.told_seq - 1])}
+        subjects = {subject_of(event), subject_of(self._accepted[known.accepted - 1])}
         return any(
-            changes_subject(window.type, window.severity, other)
-            for other in self._accepted[window.told_seq : -1]
+            changes_subject(known.window.type, known.window.severity, other)
+            for other in self._accepted[known.accepted : -1]
             if subject_of(other) in subjects
         )
 
     async def die(self, subscription: str, obligation: str) -> None:
-        for key, window in list(self._windows.items()):
-            if window.told == obligation:
-                del self._windows[key]
+        for key, known in self._windows.items():
+            if known.window.told == obligation:
+                self._windows[key] = replace(known, window=replace(known.window, told=""))
 
     async def set_length(self, length: timedelta) -> None:
         self._length = length
@@ -200,16 +209,18 @@ class Judge:
 
     def _check_told(self, earlier: Sequence[Heard], heard: Heard) -> None:
         same = [each for each in earlier if identity_of(each.event) == identity_of(heard.event)]
-        index = next((i for i in reversed(range(len(same))) if same[i].answer.told), None)
-        if index is None or not same[index].alive:
-            return
-        former, hidden = same[index], len(same) - index - 1
-        if heard.answer.suppressed_before != hidden:
+        # What is told while deduplication is off neither opens a window nor ends one.
+        opened = [i for i, each in enumerate(same) if each.answer.told and not each.while_off]
+        hidden = sum(not each.answer.told for each in same[opened[-1] :]) if opened else 0
+        expected = 0 if heard.while_off else hidden
+        if heard.answer.suppressed_before != expected:
             count = heard.answer.suppressed_before
-            raise Noise(f"{heard.event} was told with {count} suppressed before it, not {hidden}")
+            raise Noise(f"{heard.event} was told with {count} suppressed before it, not {expected}")
+        if heard.while_off or not opened:
+            return
+        former = same[opened[-1]]
         if (
-            not heard.while_off
-            and not former.while_off
+            former.alive
             and heard.at - former.at < self._length
             and not self._has_reason(former, heard)
         ):

@@ -41,7 +41,8 @@ class FakeService:
     """``answers`` maps a method to its response, its error, or a function of the request.
 
     What has no answer gets an empty response. Of a method that streams, the function returns an
-    iterator of responses, which an error may end.
+    iterator of responses, which an error may end; where requests stream too, it is called for each,
+    and returns a response or the error that ends the stream.
     """
 
     service: str
@@ -82,7 +83,9 @@ class FakeService:
     def _handler(self, method: MethodDescriptor) -> grpc.RpcMethodHandler[Any, Any]:
         make: Any = grpc.unary_unary_rpc_method_handler
         answer: Any = self._answer(method.name, GetMessageClass(method.output_type))
-        if method.server_streaming:
+        if method.client_streaming:
+            make, answer = grpc.stream_stream_rpc_method_handler, self._each(answer)
+        elif method.server_streaming:
             make, answer = grpc.unary_stream_rpc_method_handler, self._answers(method.name)
         handler: grpc.RpcMethodHandler[Any, Any] = make(
             answer,
@@ -90,6 +93,9 @@ class FakeService:
             response_serializer=lambda message: message.SerializeToString(),
         )
         return handler
+
+    def _each(self, answer: Callable[[Any, Any], Message]) -> Callable[[Any, Any], Any]:
+        return lambda requests, context: (answer(each, context) for each in requests)
 
     def _answers(self, name: str) -> Callable[[Any, Any], Iterator[Message]]:
         def answers(request: Any, context: grpc.ServicerContext) -> Iterator[Message]:

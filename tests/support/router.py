@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 
-from ibs_notify.domain.errors import NotFound, NotificationError, OutOfRange, Reason, Unavailable
+from ibs_notify.domain.errors import (
+    InvalidArgument,
+    NotFound,
+    NotificationError,
+    OutOfRange,
+    Reason,
+    Unavailable,
+)
 from ibs_notify.router.app import RouterApp
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.server import RpcServer
@@ -40,6 +47,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 NOWHERE = "127.0.0.1:1"
 """Nobody listens there."""
 PATIENCE_SECONDS = 20.0
+DEAD = delivery_pb2.DELIVERY_STATE_DEAD
 
 
 class Watched:
@@ -58,6 +66,25 @@ class Watched:
                 await self._move.wait()
 
 
+def _ended(
+    handoff: delivery_pb.Handoff, state: delivery_pb2.DeliveryState.ValueType
+) -> delivery_pb2.Delivery:
+    delivery = delivery_pb2.Delivery(
+        delivery_id=handoff.delivery_id,
+        obligation_id=handoff.obligation_id,
+        event_id=handoff.event.event_id,
+        event_type=handoff.event.type,
+        target=handoff.target,
+        target_uid=handoff.target_uid,
+        group=handoff.group,
+        state=state,
+        reason="REFUSED",
+        detail="410 Gone",
+    )
+    delivery.close_time.GetCurrentTime()
+    return delivery
+
+
 class FakeDelivery(Watched, DeliveryServiceServicer):
     """Keeps what it is given, as Delivery does; refuses or loses its answers when told to."""
 
@@ -71,6 +98,8 @@ class FakeDelivery(Watched, DeliveryServiceServicer):
         self.forgotten: set[str] = set()
         self.statuses: dict[str, delivery_pb.GetTargetStatusResponse] = {}
         self.page_size = 10_000
+        self.refused: set[str] = set()
+        self._ended: list[delivery_pb2.Delivery] = []
 
     async def Deliver(
         self, request: delivery_pb.DeliverRequest, context: Context
@@ -79,6 +108,8 @@ class FakeDelivery(Watched, DeliveryServiceServicer):
         self.moved()
         if self.error is not None:
             raise self.error
+        if self.refused & {each.event.event_id for each in request.handoffs}:
+            raise InvalidArgument(Reason.FIELD_INVALID, "handoffs: refused on purpose")
         new = [each for each in request.handoffs if each.delivery_id not in self.stored]
         self.stored.update({each.delivery_id: each for each in new})
         self.moved()
@@ -118,13 +149,13 @@ class FakeDelivery(Watched, DeliveryServiceServicer):
     ) -> delivery_pb.ListObligationIdsResponse:
         if self.error is not None:
             raise self.error
-        ids = sorted({*self.stored, *self.derived})
-        start = int(request.page_token or 0)
-        end = start + self.page_size
+        after = request.page_token or request.after
+        ids = [each for each in sorted({*self.stored, *self.derived}) if each > after]
+        size = min(self.page_size, request.page_size)
         page = delivery_pb.ListObligationIdsResponse(
-            next_page_token=str(end) if end < len(ids) else ""
+            next_page_token=ids[size - 1] if size < len(ids) else ""
         )
-        for each in ids[start:end]:
+        for each in ids[:size]:
             page.ids.add(
                 delivery_id=each,
                 state=delivery_pb2.DELIVERY_STATE_QUEUED,
@@ -133,6 +164,26 @@ class FakeDelivery(Watched, DeliveryServiceServicer):
                 else delivery_pb2.DELIVERY_KIND_EVENT,
             )
         return page
+
+    def end(self, event_id: str, state: delivery_pb2.DeliveryState.ValueType = DEAD) -> None:
+        """What was handed off of this event dies, or ends otherwise, and is reported."""
+        for each in self.stored.values():
+            if each.event.event_id == event_id:
+                self._ended.append(_ended(each, state))
+        self.moved()
+
+    async def WatchOutcomes(
+        self, request: delivery_pb.WatchOutcomesRequest, context: Context
+    ) -> AsyncIterator[delivery_pb.WatchOutcomesResponse]:
+        """The cursor is the number of ends before it."""
+        seen = int(request.cursor or 0)
+        while True:
+            for each in self._ended[seen:]:
+                seen += 1
+                yield delivery_pb.WatchOutcomesResponse(cursor=str(seen), delivery=each)
+            yield delivery_pb.WatchOutcomesResponse(cursor=str(seen), current=True)
+            while len(self._ended) == seen:
+                await self._move.wait()
 
     def told(self) -> list[tuple[str, str, tuple[str, ...]]]:
         """Event, target and recipients of everything stored, sorted."""

@@ -53,8 +53,9 @@ KILL_AGAIN = 0.2
 HIT_SECONDS = 45.0
 DRAIN_SECONDS = 600.0
 SHOWN = 10
-IN_FLIGHT = 16 + 4
-"""How many messages Delivery sends at a time to the webhook and to the mail server."""
+IN_FLIGHT = 2 * (16 + 4)
+"""How many messages Delivery sends at a time to the webhook and to the mail server, and as many
+outcomes that were not written down yet."""
 
 
 @dataclass(frozen=True, slots=True)

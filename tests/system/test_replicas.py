@@ -181,7 +181,8 @@ def test_what_a_killed_router_and_delivery_had_in_hand_is_taken_over_and_nothing
     assert ledger.balanced
     assert ledger.accepted_events == verdict.attempted
     taken_over = {each for each in in_hand if died_in_hand(replicas.second, each)}
-    assert 0 < len(taken_over) <= IN_FLIGHT
+    # As many outcomes may not have been written down yet.
+    assert 0 < len(taken_over) <= 2 * IN_FLIGHT
     assert took_over <= TAKE_OVER_SECONDS
     assert {each.rpartition(" ")[2] for each in verdict.duplicated} <= taken_over
     assert len(verdict.duplicated) <= len(taken_over)

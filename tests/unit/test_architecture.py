@@ -52,7 +52,7 @@ ROOMS = {
     "delivery": SERVICE,
     "cli": CALLER,
     "console": Room(CALLER.rooms, packages=None),
-    "client": CALLER,
+    "client": Room(CALLER.rooms, GRPC),
     "launcher": CALLER,
 }
 
@@ -79,6 +79,8 @@ PURE = (
     "delivery.redact",
     "delivery.retry",
     "delivery.settle",
+    "client.retry",
+    "client.segment",
 )
 """Files that decide: they see values and the moment, and nothing of where these come from."""
 

@@ -120,21 +120,40 @@ class Recorder(RouterServiceServicer):
         self.events.append(request.event)
         return router_service_pb2.EmitResponse(event_id=request.event.event_id)
 
+    def EmitBatch(  # the rpc's name
+        self, request: router_service_pb2.EmitBatchRequest, context: grpc.ServicerContext
+    ) -> router_service_pb2.EmitBatchResponse:
+        self.events.extend(request.events)
+        answers = [
+            router_service_pb2.EmitResponse(event_id=each.event_id) for each in request.events
+        ]
+        return router_service_pb2.EmitBatchResponse(
+            results=[router_service_pb2.EmitResult(accepted=each) for each in answers]
+        )
 
-def test_the_example_of_the_api_page_emits_an_event(capsys: pytest.CaptureFixture[str]) -> None:
+
+@pytest.mark.parametrize(("number", "printed"), [(0, "evt-2026-05-21-001 []\n"), (1, "False []\n")])
+def test_an_example_of_the_api_page_emits_an_event(
+    number: int,
+    printed: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
-    example = page.partition("```python\n")[2].partition("```")[0]
+    example = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[number]
     router = Recorder()  # type: ignore[abstract]  # the other rpcs answer UNIMPLEMENTED
     server = grpc.server(ThreadPoolExecutor(1))
     add_RouterServiceServicer_to_server(router, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    monkeypatch.chdir(tmp_path)
     try:
         exec(example.replace("127.0.0.1:50052", f"127.0.0.1:{port}"), {})
     finally:
         server.stop(None).wait()
     assert [each.type for each in router.events] == ["backup.failed"]
-    assert capsys.readouterr().out == "evt-2026-05-21-001 []\n"
+    assert capsys.readouterr().out == printed
 
 
 def test_every_error_reason_is_listed_with_the_words_of_the_api() -> None:

@@ -78,7 +78,11 @@ _TEXTS = (
     help="Follow its deliveries; exit code 1 where one is dead or waits for you.",
 )
 @click.option(
-    "--timeout", type=duration, default="60s", show_default=True, help="How long --wait waits."
+    "--timeout",
+    type=duration,
+    default="60s",
+    show_default=True,
+    help="How long --wait waits, and --stdin for a Router that went away.",
 )
 @output_option
 def emit(
@@ -87,7 +91,8 @@ def emit(
     """Say that something happened, and print its id and who will hear of it.
 
     The event is safely stored when this returns. With --stdin every line gets an answer, also a
-    wrong one, and the exit code is 4 where one was refused; -o json prints a document a line.
+    wrong one, and the exit code is 4 where one was refused; -o json prints a document a line. A
+    Router that goes away is waited for, and every event is stored once.
 
     \b
     Examples:
@@ -102,7 +107,7 @@ def emit(
         if file or wait or any(value not in (None, ()) for value in flags.values()):
             raise click.UsageError("--stdin takes whole events: no other flag but -o")
         with Session() as session:
-            refused = emit_lines(session, sys.stdin.buffer, output)
+            refused = emit_lines(session, sys.stdin.buffer, output, timeout)
         sys.exit(Exit.REFUSED if refused else Exit.OK)
     event = _event_of(file) if file else event_pb2.Event()
     _apply(event, flags)

@@ -153,16 +153,18 @@ def show(name: str, output: str) -> None:
 
 @group.command("delete")
 @names(_NAME)
+@click.option("--force", is_flag=True, help="Also when it holds targets or attached resources.")
 @no_wait_option
-def delete(name: str, no_wait: bool) -> None:
+def delete(name: str, force: bool, no_wait: bool) -> None:
     """Delete a group. What it sent already goes on.
 
     \b
     Example:
-      ironcore-backup notification group delete on-call
+      ironcore-backup notification group delete on-call --force
     """
     with Session() as session:
-        answer = session.call(session.config.DeleteGroup, pb.DeleteGroupRequest(name=name))
+        request = pb.DeleteGroupRequest(name=name, force=force)
+        answer = session.call(session.config.DeleteGroup, request)
         click.echo(f"deleted group {name}")
         if not no_wait:
             session.await_revision(answer.revision)

@@ -13,7 +13,7 @@ from grpc_status import rpc_status
 from ibs_notify import settings
 from ibs_notify.cli.output import warn
 from ibs_notify.domain.errors import NotificationError, Reason, Unavailable
-from ibs_notify.rpc.channel import USER_KEY, open_blocking_channel
+from ibs_notify.rpc.channel import calling_as, open_blocking_channel
 from ibs_notify.rpc.status import from_rpc_error
 from ironcore.notification.v1 import delivery_service_pb2, router_service_pb2
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
@@ -77,7 +77,7 @@ class Session:
     ) -> Response:
         """One call in the user's name; its failure is the error that the service raised."""
         try:
-            return method(request, timeout=timeout, metadata=self._metadata)
+            return method(request, timeout=timeout, metadata=self.metadata)
         except grpc.RpcError as error:
             raise self._failure(method, error) from None
 
@@ -88,7 +88,7 @@ class Session:
 
         A failure after that is as of ``call``.
         """
-        answers = method(request, metadata=self._metadata, wait_for_ready=True)
+        answers = method(request, metadata=self.metadata, wait_for_ready=True)
         try:
             yield from answers
         except grpc.RpcError as error:
@@ -116,10 +116,9 @@ class Session:
                 warn(f"the change is saved, but {service} {why}")
 
     @property
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
-        # Metadata is ASCII.
-        caller = self.settings.caller.encode("ascii", "backslashreplace").decode()
-        return ((USER_KEY, caller),)
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Who a call is from."""
+        return calling_as(self.settings.caller)
 
     def _service_of(self, method: Method) -> settings.ServiceName | None:
         for service in self._channels:
@@ -129,10 +128,14 @@ class Session:
         return None
 
     def _failure(self, method: Method, error: grpc.RpcError) -> NotificationError:
+        service = self._service_of(method)
+        return from_rpc_error(error) if service is None else self.failure(service, error)
+
+    def failure(self, service: settings.ServiceName, error: grpc.RpcError) -> NotificationError:
+        """What a call to ``service`` failed with, naming it where it was not reached at all."""
         code = error.code()
         by_transport = rpc_status.from_call(error) is None  # type: ignore[arg-type]  # it is a Call
-        service = self._service_of(method)
-        if not by_transport or service is None:
+        if not by_transport:
             return from_rpc_error(error)
         address = self.settings.address(service)
         if code is grpc.StatusCode.UNIMPLEMENTED:

@@ -13,7 +13,7 @@ from ibs_notify.config.faults import Faults
 from ibs_notify.config.masks import GROUP_PATHS, SUBSCRIPTION_PATHS, check_mask, merge
 from ibs_notify.config.ports import Change, Repository, Saved, View
 from ibs_notify.config.warn_group import group_warnings, subscription_warnings
-from ibs_notify.domain.errors import AlreadyExists, NotFound, Reason
+from ibs_notify.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
 from ibs_notify.domain.resource import canonical, is_under
 from ironcore.notification.v1.group_pb2 import (
     GROUP_SCOPE_ATTACHED,
@@ -21,6 +21,8 @@ from ironcore.notification.v1.group_pb2 import (
     Group,
     Subscription,
 )
+
+_MOST_NAMED = 5
 
 
 class Groups:
@@ -85,12 +87,14 @@ class Groups:
 
         return await self._repository.change(author, work)
 
-    async def delete(self, name: str, etag: str, author: str) -> int:
-        """Returns the revision without it."""
+    async def delete(self, name: str, etag: str, author: str, *, force: bool) -> int:
+        """Returns the revision without it. Unless forced it must hold nothing any more."""
 
         def work(change: Change) -> int:
             group = find_group(change, name)
             require_etag(etag, group, f"group {name!r}")
+            if not force:
+                _require_empty(group)
             change.delete_group(group)
             return change.revision
 
@@ -209,6 +213,18 @@ def _new_group(request: Group) -> Group:
         subscription.uid = uuid4().hex
     validate.fill_group_defaults(group)
     return group
+
+
+def _require_empty(group: Group) -> None:
+    held = [f"target {each.target!r}" for each in group.subscriptions]
+    held += [f"resource {each!r}" for each in group.attachments]
+    if held:
+        more = f" and {len(held) - _MOST_NAMED} more" if len(held) > _MOST_NAMED else ""
+        raise FailedPrecondition(
+            Reason.GROUP_IN_USE,
+            f"group {group.name!r} holds {', '.join(held[:_MOST_NAMED])}{more}",
+            advice="take them out of it first, or force the deletion, which lets go of them",
+        )
 
 
 def _find_subscription(group: Group, target: str) -> Subscription:

@@ -219,7 +219,7 @@ class SqlChange(SqlView):
         settings.update_time.FromDatetime(self._now)
         settings.updated_by = self._author
         statement = insert_or_replace(
-            tables.SETTINGS, self._connection.dialect.name, key="id", columns=("message",)
+            tables.SETTINGS, self._connection.dialect.name, key=("id",), columns=("message",)
         )
         message = settings.SerializeToString()
         self._connection.execute(statement, [{"id": 1, "message": message}])

@@ -130,7 +130,9 @@ class ConfigServicer(ConfigServiceServicer):
     async def DeleteGroup(
         self, request: pb.DeleteGroupRequest, context: Context
     ) -> pb.DeleteGroupResponse:
-        revision = await self._groups.delete(request.name, request.etag, caller_of(context))
+        revision = await self._groups.delete(
+            request.name, request.etag, caller_of(context), force=request.force
+        )
         return pb.DeleteGroupResponse(revision=revision)
 
     async def AddSubscription(

@@ -1,7 +1,8 @@
 """Leases: claiming deliveries, completing them, and taking up what a dead worker left.
 
-A claim counts before anything is sent: the row says leased and the attempt's row says started, so
-that a worker that dies leaves a trace (RFC 1047 shows why nobody else could tell).
+A claim counts before anything is sent: the row says leased and counts the attempt, so that a worker
+that dies leaves a trace (RFC 1047 shows why nobody else could tell). How the attempt ended gets a
+row of its own; while a delivery is leased, its attempt is "started".
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from ibs_notify.delivery import outcome_journal, target_state
 from ibs_notify.delivery.model import (
     MAX_UNFINISHED,
+    AttemptEnd,
     Completion,
     QueueReason,
     State,
@@ -26,7 +28,6 @@ from ibs_notify.delivery.ports import Sweep, Turn, Turned
 from ibs_notify.delivery.rows import (
     WORK_COLUMNS,
     Row,
-    addresses_to_json,
     moment,
     recipients_to_json,
     work_of,
@@ -35,11 +36,14 @@ from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES
 from ibs_notify.domain.clock import to_micros
 from ibs_notify.store.bulk import Bulk, bulk_insert
 from ibs_notify.store.leases import database_now
+from ibs_notify.store.value_list import is_among, listed
 
 log = logging.getLogger(__name__)
 
 SUSPECT_DELAY = timedelta(seconds=10)
 """A delivery that two workers died with waits a little, so that others get through before it."""
+_CHUNK = 1000
+"""Deliveries that one sweep queues; the next one is due at once where there are more."""
 _C = DELIVERIES.c
 # Written out, not bound: only then do the databases use the partial indexes.
 _IS_QUEUED = sa.text("state = 1")
@@ -59,8 +63,8 @@ def take_turns(
     connection: sa.Connection, turns: Sequence[Turn], terms: Terms, now: datetime
 ) -> list[Turned]:
     """Complete what the turns have done, then claim what they have room for."""
-    done = [turn.done for turn in turns if turn.done is not None]
-    kept = _complete(connection, done, terms.holder)
+    done = [each for turn in turns for each in turn.done]
+    lost = frozenset(_complete(connection, done, terms.holder))
     wanted: dict[str, int] = {}
     latest: dict[str, Turn] = {}
     for turn in turns:
@@ -75,10 +79,9 @@ def take_turns(
         available = claimed[turn.target_uid]
         mine = tuple(available[: turn.wanted])
         del available[: turn.wanted]
-        is_kept = turn.done is None or turn.done.work.seq in kept
-        answers.append(Turned(mine, is_kept, next_at[turn.target_uid]))
-    ended = [each.work.seq for each in done if each.settlement.state.is_undelivered]
-    outcome_journal.note_ended(connection, kept.intersection(ended))
+        answers.append(Turned(mine, lost, next_at[turn.target_uid]))
+    ended = {each.work.seq for each in done if each.settlement.state.is_undelivered}
+    outcome_journal.note_ended(connection, ended - lost)
     return answers
 
 
@@ -93,31 +96,23 @@ def _claim(
         )
     if most == 0:
         return [], next_at
-    rows = connection.execute(
-        _CLAIM[connection.dialect.name],
-        {
-            "uid": turn.target_uid,
-            "most": most,
-            "fallback": addresses_to_json(turn.fallback),
-            "holder": terms.holder,
-            "lease": terms.lease_micros,
-        },
-    ).all()
-    works = [work_of(row) for row in sorted(rows, key=_most_severe_first)]
-    started_at = to_micros(now)
-    _START_ATTEMPT.run(
+    found = _NEXT[connection.dialect.name].fetch(connection, (turn.target_uid, most))
+    works = _without_company([work_of(row, turn.fallback) for row in found], turn.in_hand)
+    lease_until = found[0][-1] + terms.lease_micros if found else 0
+    claimed_at = to_micros(now)
+    _LEASE.run(
         connection,
         [
             (
-                work.seq,
+                State.LEASED.value,
+                recipients_to_json(work.recipients),
                 work.attempt,
-                started_at,
-                None,
-                "started",
-                "",
-                0,
-                "",
-                int(work.maybe_duplicate),
+                work.unfinished,
+                terms.holder,
+                work.fence,
+                lease_until,
+                claimed_at,
+                work.seq,
             )
             for work in works
         ],
@@ -127,47 +122,39 @@ def _claim(
     return works, next_at
 
 
-def _most_severe_first(row: Row) -> tuple[int, int, int]:
-    return (-row.severity, row.due_at, row.seq)
+def _without_company(works: list[Work], in_hand: int) -> list[Work]:
+    """What two workers died with is alone in its lane: if a third dies, only it is to blame."""
+    for index, work in enumerate(works):
+        if work.is_suspect:
+            return works[: index or int(not in_hand)]
+    return works
 
 
 def _complete(connection: sa.Connection, done: Sequence[Completion], holder: str) -> set[int]:
-    """Write what was done where the lease is still held; the ``seq`` of those."""
+    """Write what was done where the lease is still held; the ``seq`` of the others."""
     if not done:
         return set()
     held = _held(connection, [each.work.seq for each in done], holder)
     kept = [each for each in done if held.get(each.work.seq) == each.work.fence]
-    for each in done:
-        if held.get(each.work.seq) != each.work.fence:
-            log.warning(
-                "delivery %s: the lease was lost before its outcome was known here",
-                each.work.delivery_id,
-            )
+    lost = {each.work.seq: each.work.delivery_id for each in done}
+    for each in kept:
+        del lost[each.work.seq]
+    for delivery_id in lost.values():
+        log.warning(
+            "delivery %s: the lease was lost before its outcome was known here", delivery_id
+        )
     _SETTLE.run(connection, [_settled_row(each) for each in kept])
-    _END_ATTEMPT.run(
+    _NOTE_ATTEMPT.run(
         connection,
-        [
-            (
-                each.end.duration // timedelta(microseconds=1),
-                each.end.outcome,
-                each.end.reason,
-                each.end.code,
-                each.end.reply,
-                each.work.seq,
-                each.work.attempt,
-            )
-            for each in kept
-            if each.end is not None
-        ],
+        [_attempt_row(each.work, each.end, each.ended_at) for each in kept if each.end],
     )
-    _forget_attempts(connection, [each.work for each in kept if each.end is None])
     target_state.note_ends(connection, kept)
-    return {each.work.seq for each in kept}
+    return set(lost)
 
 
 def _held(connection: sa.Connection, seqs: Sequence[int], holder: str) -> Mapping[int, int]:
-    rows = connection.execute(_HELD, {"seqs": sorted(seqs), "holder": holder})
-    return {row.seq: row.lease_fence for row in rows}
+    dialect = connection.dialect.name
+    return dict(_HELD[dialect].fetch(connection, (listed(seqs, dialect), holder)))
 
 
 def _settled_row(done: Completion) -> tuple[Any, ...]:
@@ -190,13 +177,20 @@ def _settled_row(done: Completion) -> tuple[Any, ...]:
     )
 
 
-def _forget_attempts(connection: sa.Connection, works: Sequence[Work]) -> None:
-    for work in works:
-        connection.execute(
-            sa.delete(ATTEMPTS).where(
-                ATTEMPTS.c.delivery_seq == work.seq, ATTEMPTS.c.number == work.attempt
-            )
-        )
+def _attempt_row(work: Work, end: AttemptEnd, ended_at: datetime) -> tuple[Any, ...]:
+    """In the order of the table's columns."""
+    duration = end.duration // timedelta(microseconds=1)
+    return (
+        work.seq,
+        work.attempt,
+        to_micros(ended_at) - duration,
+        duration,
+        end.outcome,
+        end.reason,
+        end.code,
+        end.reply,
+        int(work.maybe_duplicate),
+    )
 
 
 def prolong(connection: sa.Connection, seqs: Sequence[int], terms: Terms) -> int:
@@ -214,10 +208,12 @@ def sweep(connection: sa.Connection, now: datetime, *, every_lease: bool = False
 
     ``every_lease`` takes up also leases that last: right where no other process can hold one.
     """
+    due = sa.select(_C.seq).where(_IS_IN_RETRY, _C.due_at <= to_micros(now)).order_by(_C.due_at)
+    due = due.limit(_CHUNK).with_for_update(skip_locked=True)
     targets = set(
         connection.execute(
             sa.update(DELIVERIES)
-            .where(_IS_IN_RETRY, _C.due_at <= to_micros(now))
+            .where(_C.seq.in_(due))
             .values(state=State.QUEUED.value)
             .returning(_C.target_uid)
         ).scalars()
@@ -228,24 +224,45 @@ def sweep(connection: sa.Connection, now: datetime, *, every_lease: bool = False
 
 
 def _take_up(connection: sa.Connection, now: datetime, *, every_lease: bool) -> set[str]:
-    orphans = sa.select(_C.seq, _C.delivery_id, _C.target_uid, _C.attempt_count, _C.unfinished)
-    orphans = orphans.where(_IS_LEASED).order_by(_C.seq).with_for_update(skip_locked=True)
+    orphans = sa.select(
+        _C.seq,
+        _C.delivery_id,
+        _C.target_uid,
+        _C.attempt_count,
+        _C.unfinished,
+        _C.maybe_duplicate,
+        _C.due_at,
+    )
+    orphans = orphans.where(_IS_LEASED).order_by(_C.lease_until, _C.seq)
+    orphans = orphans.with_for_update(skip_locked=True)
     if not every_lease:
         orphans = orphans.where(_C.lease_until < database_now(connection.dialect.name))
     rows = connection.execute(orphans).all()
     _ABANDON.run(connection, [_abandoned_row(row, now) for row in rows])
-    _END_ATTEMPT.run(
-        connection,
-        [
-            (None, "unknown", QueueReason.WORKER_DIED, 0, "", row.seq, row.attempt_count)
-            for row in rows
-        ],
-    )
+    # A worker of the release before this one has written the row of its attempt already.
+    _FORGET_ATTEMPT.run(connection, [(row.seq, row.attempt_count) for row in rows])
+    _NOTE_ATTEMPT.run(connection, [_unknown_attempt_row(row) for row in rows])
     poisonous = [row.seq for row in rows if row.unfinished >= MAX_UNFINISHED]
     outcome_journal.note_ended(connection, poisonous)
     for row in rows:
         log.info("delivery %s: its worker died; it is taken up", row.delivery_id)
     return {row.target_uid for row in rows}
+
+
+def _unknown_attempt_row(row: Row) -> tuple[Any, ...]:
+    """In the order of the table's columns. Of what is leased, ``due_at`` is when it was claimed."""
+    reason = QueueReason.WORKER_DIED.value
+    return (
+        row.seq,
+        row.attempt_count,
+        row.due_at,
+        None,
+        "unknown",
+        reason,
+        0,
+        "",
+        row.maybe_duplicate,
+    )
 
 
 def _abandoned_row(row: Row, now: datetime) -> tuple[Any, ...]:
@@ -258,62 +275,64 @@ def _abandoned_row(row: Row, now: datetime) -> tuple[Any, ...]:
     return (state.value, reason.value, to_micros(due_at), closed_at, 1, "", row.seq)
 
 
-def _claim_statement(dialect: str) -> sa.Update:
-    picked = (
-        sa.select(_C.seq)
+def _next_statement(dialect: str) -> sa.Select[Any]:
+    """The next deliveries of a target and, last in each row, the database's clock."""
+    return (
+        sa.select(*WORK_COLUMNS, sa.select(database_now(dialect)).scalar_subquery())
         .where(_C.target_uid == sa.bindparam("uid"), _IS_QUEUED)
         .order_by(_C.severity.desc(), _C.due_at, _C.seq)
         .limit(sa.bindparam("most", type_=sa.Integer))
+        .offset(sa.literal_column("0"))  # SQLite has it bound otherwise
         .with_for_update(skip_locked=True)
-        .cte("picked")
     )
-    nobody = sa.literal_column("'[]'", sa.Text)
+
+
+def _held_statement(dialect: str) -> sa.Select[Any]:
     return (
-        sa.update(DELIVERIES)
-        .where(_C.seq.in_(sa.select(picked.c.seq)))
-        .values(
-            state=State.LEASED.value,
-            recipients=sa.case(
-                (_C.recipients == nobody, sa.bindparam("fallback", type_=sa.Text)),
-                else_=_C.recipients,
-            ),
-            lease_holder=sa.bindparam("holder"),
-            lease_fence=_C.lease_fence + 1,
-            lease_until=database_now(dialect) + sa.bindparam("lease", type_=sa.BigInteger),
-            attempt_count=_C.attempt_count + 1,
-            unfinished=_C.unfinished + 1,
+        sa.select(_C.seq, _C.lease_fence)
+        .where(
+            is_among(_C.seq, "seqs", dialect), _C.lease_holder == sa.bindparam("holder"), _IS_LEASED
         )
-        .returning(*WORK_COLUMNS)
+        .order_by(_C.seq)
+        .with_for_update()
     )
 
 
-_CLAIM = {dialect: _claim_statement(dialect) for dialect in ("sqlite", "postgresql")}
-_HELD = (
-    sa.select(_C.seq, _C.lease_fence)
-    .where(
-        _C.seq.in_(sa.bindparam("seqs", expanding=True)),
-        _C.lease_holder == sa.bindparam("holder"),
-        _IS_LEASED,
-    )
-    .order_by(_C.seq)
-    .with_for_update()
+_DIALECTS = ("sqlite", "postgresql")
+_NEXT = {each: Bulk(_next_statement(each), ("uid", "most")) for each in _DIALECTS}
+_HELD = {each: Bulk(_held_statement(each), ("seqs", "holder")) for each in _DIALECTS}
+_NOTE_ATTEMPT = bulk_insert(ATTEMPTS)
+_FORGET_ATTEMPT = Bulk(
+    sa.delete(ATTEMPTS).where(
+        ATTEMPTS.c.delivery_seq == sa.bindparam("key_seq", type_=sa.BigInteger),
+        ATTEMPTS.c.number == sa.bindparam("key_number", type_=sa.Integer),
+    ),
+    ("key_seq", "key_number"),
 )
-_START_ATTEMPT = bulk_insert(ATTEMPTS)
 
 
-def _bulk_update(table: sa.Table, columns: Sequence[str], keys: Mapping[str, str]) -> Bulk:
-    """Sets ``columns`` where each key column equals its parameter, in that order."""
-    statement = sa.update(table).ordered_values(
-        *((table.c[name], sa.bindparam(name, type_=table.c[name].type)) for name in columns)
+def _bulk_update(columns: Sequence[str]) -> Bulk:
+    """Sets ``columns`` of the delivery whose ``seq`` is the last parameter."""
+    statement = sa.update(DELIVERIES).ordered_values(
+        *((_C[name], sa.bindparam(name, type_=_C[name].type)) for name in columns)
     )
-    for parameter, column in keys.items():
-        key = table.c[column]
-        statement = statement.where(key == sa.bindparam(parameter, type_=key.type))
-    return Bulk(statement, [*columns, *keys])
+    key = sa.bindparam("key_seq", type_=_C.seq.type)
+    return Bulk(statement.where(_C.seq == key), (*columns, "key_seq"))
 
 
+_LEASE = _bulk_update(
+    (
+        "state",
+        "recipients",
+        "attempt_count",
+        "unfinished",
+        "lease_holder",
+        "lease_fence",
+        "lease_until",
+        "due_at",
+    )
+)
 _SETTLE = _bulk_update(
-    DELIVERIES,
     (
         "state",
         "reason",
@@ -326,16 +345,8 @@ _SETTLE = _bulk_update(
         "due_at",
         "closed_at",
         "lease_holder",
-    ),
-    {"key_seq": "seq"},
+    )
 )
 _ABANDON = _bulk_update(
-    DELIVERIES,
-    ("state", "reason", "due_at", "closed_at", "maybe_duplicate", "lease_holder"),
-    {"key_seq": "seq"},
-)
-_END_ATTEMPT = _bulk_update(
-    ATTEMPTS,
-    ("duration", "outcome", "reason", "code", "reply"),
-    {"key_seq": "delivery_seq", "key_number": "number"},
+    ("state", "reason", "due_at", "closed_at", "maybe_duplicate", "lease_holder")
 )

@@ -11,7 +11,7 @@ from ibs_notify.delivery.admission import Admission, admit_target
 from ibs_notify.delivery.lane import Lane
 from ibs_notify.delivery.model import Completion, State
 from ibs_notify.delivery.outlook import Outlook
-from ibs_notify.delivery.ports import Queue, Transports
+from ibs_notify.delivery.ports import CannotOpen, Queue, Transports
 from ibs_notify.delivery.sender import Sender
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import ResourceExhausted, Unavailable
@@ -25,7 +25,8 @@ HEARTBEAT_SECONDS = 8.0
 ROUND_SECONDS = 5.0
 """A wake-up that was lost, or is another replica's, costs so much at most."""
 SEARCH_SECONDS = 60.0
-"""What a replica that was behind has left, or an outcome that was late, costs so much at most."""
+"""What a replica left waiting that was behind or could not open a transport, or an outcome that was
+late, costs so much at most."""
 STOP_GRACE_SECONDS = 5.0
 
 
@@ -118,8 +119,7 @@ class Dispatcher:
 
         if now >= self._next_search:
             self._next_search = now + SEARCH_SECONDS
-            if await self._queue.is_astray(self._outlook.revision, self._outlook.standings()):
-                self.examine_soon()
+            await self._search()
 
     def begin_stop(self) -> None:
         """Claim nothing more."""
@@ -146,6 +146,28 @@ class Dispatcher:
         if works and (held := await self._queue.heartbeat(works)) < len(works):
             # Some were settled in between; the others are known when their outcome is refused.
             log.debug("%d of %d leases are still held", held, len(works))
+
+    async def _search(self) -> None:
+        """Take up what nothing else would bring back before the next change."""
+        if await self._queue.is_astray(self._outlook.revision, self._outlook.standings()):
+            self.examine_soon()
+        for uid, reason in await self._queue.blocked():
+            if self._opens(uid):
+                await self._queue.unpark(uid, reason)
+                self.noticed((uid,), self._changes)
+
+    def _opens(self, uid: str) -> bool:
+        """Whether something can be sent to a target from here."""
+        snapshot, target = self._outlook.snapshot, self._outlook.target(uid)
+        if snapshot is None or target is None:
+            return False
+        if admit_target(target, paused=self._outlook.is_paused(target)) is not Admission.SENDABLE:
+            return False
+        try:
+            self._transports.concurrency(target, snapshot)
+        except CannotOpen:
+            return False
+        return True
 
     async def _examine(self, snapshot: Snapshot) -> None:
         changes = self._changes

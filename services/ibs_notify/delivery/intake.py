@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,8 +19,10 @@ from ibs_notify.domain.clock import to_micros
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.store.bulk import Bulk
 from ibs_notify.store.upsert import insert_or_ignore
+from ibs_notify.store.value_list import is_among, listed
 
-_CHUNK = 500
+_DIALECTS = ("sqlite", "postgresql")
+_LIFETIME = LIFETIME // timedelta(microseconds=1)
 _COLUMNS = [column.name for column in DELIVERIES.columns if column.name != "seq"]
 # Ignoring is for replicas that store the same id at once; whoever waits sees the row of the other.
 _INSERT = {
@@ -30,7 +32,22 @@ _INSERT = {
         ),
         _COLUMNS,
     )
-    for dialect in ("sqlite", "postgresql")
+    for dialect in _DIALECTS
+}
+_IS_NAMED = {dialect: is_among(DELIVERIES.c.delivery_id, "ids", dialect) for dialect in _DIALECTS}
+_FIND = {
+    dialect: Bulk(sa.select(DELIVERIES.c.delivery_id).where(_IS_NAMED[dialect]), ("ids",))
+    for dialect in _DIALECTS
+}
+_CANCELLED = {
+    dialect: Bulk(
+        sa.select(DELIVERIES.c.seq).where(
+            _IS_NAMED[dialect],
+            DELIVERIES.c.closed_at == sa.bindparam("moment", type_=sa.BigInteger),
+        ),
+        ("ids", "moment"),
+    )
+    for dialect in _DIALECTS
 }
 
 
@@ -49,6 +66,7 @@ def accept_all(
     known = _known(connection, {each.delivery_id for b in batches for each in b.handoffs})
     rows: list[tuple[Any, ...]] = []
     cancelled: list[str] = []
+    moment = to_micros(now)
     answers: list[Accepted] = []
     for batch in batches:
         before = len(rows)
@@ -58,7 +76,7 @@ def accept_all(
                 continue
             known.add(handoff.delivery_id)
             admission = batch.admit(handoff.target_uid, handoff.revision, bool(handoff.recipients))
-            rows.append(_row(handoff, admission, now))
+            rows.append(_row(handoff, admission, moment))
             if admission is Admission.SENDABLE:
                 targets.add(handoff.target_uid)
             elif admission.cancels:
@@ -66,41 +84,31 @@ def accept_all(
         accepted = len(rows) - before
         answers.append(Accepted(accepted, len(batch.handoffs) - accepted, frozenset(targets)))
     _INSERT[connection.dialect.name].run(connection, rows)
-    outcome_journal.note_ended(connection, _cancelled_seqs(connection, cancelled, now))
+    outcome_journal.note_ended(connection, _cancelled_seqs(connection, cancelled, moment))
     hit("delivery.after_accept_insert")
     return answers
 
 
 def _known(connection: sa.Connection, ids: Iterable[str]) -> set[str]:
-    ordered = sorted(ids)
-    found: set[str] = set()
-    for start in range(0, len(ordered), _CHUNK):
-        chunk = ordered[start : start + _CHUNK]
-        statement = sa.select(DELIVERIES.c.delivery_id).where(DELIVERIES.c.delivery_id.in_(chunk))
-        found.update(connection.execute(statement).scalars())
-    return found
+    dialect = connection.dialect.name
+    return {row[0] for row in _FIND[dialect].fetch(connection, (listed(ids, dialect),))}
 
 
-def _cancelled_seqs(connection: sa.Connection, ids: Sequence[str], now: datetime) -> list[int]:
-    """Of the rows that were cancelled at ``now``, not of those that a replica stored first."""
-    seqs: list[int] = []
-    for start in range(0, len(ids), _CHUNK):
-        statement = sa.select(DELIVERIES.c.seq).where(
-            DELIVERIES.c.delivery_id.in_(ids[start : start + _CHUNK]),
-            DELIVERIES.c.closed_at == to_micros(now),
-        )
-        seqs += connection.execute(statement).scalars()
-    return seqs
+def _cancelled_seqs(connection: sa.Connection, ids: Sequence[str], moment: int) -> list[int]:
+    """Of the rows that were cancelled at ``moment``, not of those that a replica stored first."""
+    if not ids:
+        return []
+    dialect = connection.dialect.name
+    return [row[0] for row in _CANCELLED[dialect].fetch(connection, (listed(ids, dialect), moment))]
 
 
-def _row(handoff: Handoff, admission: Admission, now: datetime) -> tuple[Any, ...]:
+def _row(handoff: Handoff, admission: Admission, moment: int) -> tuple[Any, ...]:
     """In the order of ``_COLUMNS``."""
     if admission is Admission.SENDABLE:
         state, reason = State.QUEUED, ""
     else:
         state = State.CANCELLED if admission.cancels else State.WAITING
         reason = admission.value
-    moment = to_micros(now)
     since = handoff.suppressed_since
     return (
         handoff.delivery_id,
@@ -129,7 +137,7 @@ def _row(handoff: Handoff, admission: Admission, now: datetime) -> tuple[Any, ..
         0,  # lease_fence
         0,  # lease_until
         moment,  # due_at
-        to_micros(now + LIFETIME),
+        moment + _LIFETIME,
         moment,  # created_at
         moment if state is State.CANCELLED else None,
         handoff.body,

@@ -124,6 +124,11 @@ class Work:
     fence: int
     body: bytes
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether one more worker that dies with it makes it poison."""
+        return self.unfinished >= MAX_UNFINISHED
+
 
 @dataclass(frozen=True, slots=True)
 class Settlement:

@@ -1,11 +1,14 @@
-"""Letting the deliveries of a target wait, go on or end, all at once: a statement for each target.
+"""Letting the deliveries of a target wait, go on or end.
 
-Deliveries that are being sent are left alone: their worker decides when the attempt has ended.
+Deliveries that are being sent are left alone: their worker decides when the attempt has ended. Of
+the others there may be very many, and what is changed at a time is bounded: see ``repository``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -19,10 +22,7 @@ from ibs_notify.delivery.tables import DELIVERIES
 from ibs_notify.domain.clock import to_micros
 
 _C = DELIVERIES.c
-# One statement for each state: the partial indexes serve one state each.
-_IS_QUEUED = sa.text("state = 1")
-_IS_IN_RETRY = sa.text("state = 3")
-_IS_WAITING = sa.text("state = 4")
+Conditions = tuple[sa.ColumnElement[bool], ...]
 _BY_EXAMINATION = frozenset(
     each.value
     for each in (
@@ -33,37 +33,79 @@ _BY_EXAMINATION = frozenset(
     )
 )
 """Why a delivery may wait that nothing but an examination ends."""
-_SENDABLE = (_IS_QUEUED, _IS_IN_RETRY)
-_OPEN = (_IS_QUEUED, _IS_IN_RETRY, _IS_WAITING)
+_WHEN_SENT = tuple(
+    each.value
+    for each in (
+        Admission.SECRET_UNREADABLE,
+        Admission.SECRET_REQUIRED,
+        Admission.MISCONFIGURED,
+    )
+)
+"""Why a delivery may wait that only opening its target's transport finds out."""
+_SENDABLE = (State.QUEUED, State.RETRY_WAIT)
+_OPEN = (*_SENDABLE, State.WAITING)
+# One statement for each state: the partial indexes serve one state each, where it is written out.
+_IS = {state: sa.text(f"state = {state.value}") for state in _OPEN}
 
 
-def examine(
-    connection: sa.Connection, revision: int, standings: Mapping[str, Standing], now: datetime
-) -> frozenset[str]:
-    """See ``ports.Queue.examine``."""
-    freed: set[str] = set()
-    ended: list[int] = []
-    for uid in _targets_with_open(connection):
-        mine = (_C.target_uid == uid, _C.revision <= revision)
-        standing = standings.get(uid, Standing(Admission.TARGET_DELETED))
-        if standing.admission.cancels:
-            ended += _cancel(connection, mine, standing.admission, now)
-        elif standing.admission is not Admission.SENDABLE:
-            _wait(connection, mine, standing.admission)
-        elif _free(connection, mine, standing, now):
-            freed.add(uid)
-    outcome_journal.note_ended(connection, ended)
-    return frozenset(freed)
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of the deliveries in ``state`` for which ``conditions`` hold."""
+
+    state: State
+    conditions: Conditions
+    values: Mapping[str, object]
+    queues: bool = False
+    """Whether there is something new to send by it."""
+    ends: bool = False
+    """Whether it closes them undelivered."""
+
+
+def find(connection: sa.Connection, change: Change) -> array[int]:
+    """The ``seq`` of every delivery that it concerns."""
+    statement = sa.select(_C.seq).where(_IS[change.state], *change.conditions)
+    return array("q", connection.execute(statement).scalars())
+
+
+def make(connection: sa.Connection, change: Change, seqs: Sequence[int]) -> int:
+    """Change those of ``seqs`` that it still concerns; how many."""
+    # Of a sum no partial index knows: the numbers lead to the rows, and not all of a target's.
+    is_still = _C.state + 0 == change.state.value
+    statement = sa.update(DELIVERIES).where(_C.seq.in_(seqs), is_still, *change.conditions)
+    changed = connection.execute(statement.values(change.values).returning(_C.seq)).scalars().all()
+    if change.ends:
+        outcome_journal.note_ended(connection, changed)
+    return len(changed)
+
+
+def targets_with_open(connection: sa.Connection) -> list[str]:
+    """The targets of all open deliveries."""
+    uids: set[str] = set()
+    for state in _OPEN:
+        statement = sa.select(_C.target_uid).where(_IS[state]).distinct()
+        uids.update(connection.execute(statement).scalars())
+    # Replicas examine in the same order, so that they do not lock each other out.
+    return sorted(uids)
+
+
+def stand(uid: str, revision: int, standing: Standing, now: datetime) -> list[Change]:
+    """Let the open deliveries of a target, of revisions up to ``revision``, stand as it does."""
+    mine = (_C.target_uid == uid, _C.revision <= revision)
+    if standing.admission.cancels:
+        return _cancel(mine, standing.admission, now)
+    if standing.admission is not Admission.SENDABLE:
+        return _wait(mine, standing.admission)
+    return _free(mine, standing, now)
 
 
 def is_astray(connection: sa.Connection, revision: int, standings: Mapping[str, Standing]) -> bool:
     """See ``ports.Queue.is_astray``. Only for reasons that ``examine`` decides about."""
     for state in _OPEN:
         columns = (_C.target_uid, _C.reason)
-        statement = sa.select(*columns).where(state, _C.revision <= revision).distinct()
+        statement = sa.select(*columns).where(_IS[state], _C.revision <= revision).distinct()
         for row in connection.execute(statement):
             standing = standings.get(row.target_uid, Standing(Admission.TARGET_DELETED))
-            waits_for = row.reason if state is _IS_WAITING else ""
+            waits_for = row.reason if state is State.WAITING else ""
             if _is_astray(waits_for, standing):
                 return True
     return False
@@ -78,82 +120,57 @@ def _is_astray(waits_for: str, standing: Standing) -> bool:
     return waits_for in _BY_EXAMINATION
 
 
-def park(connection: sa.Connection, uid: str, reason: Admission) -> None:
+def blocked(connection: sa.Connection) -> list[tuple[str, Admission]]:
+    """See ``ports.Queue.blocked``."""
+    columns = (_C.target_uid, _C.reason)
+    statement = sa.select(*columns).where(_IS[State.WAITING], _C.reason.in_(_WHEN_SENT)).distinct()
+    return [
+        (row.target_uid, Admission(row.reason))
+        for row in connection.execute(statement.order_by(*columns))
+    ]
+
+
+def park(uid: str, reason: Admission) -> list[Change]:
     """Everything to be sent to a target waits."""
-    _wait(connection, (_C.target_uid == uid,), reason)
+    return _wait((_C.target_uid == uid,), reason)
 
 
-def unpark(connection: sa.Connection, uid: str, reason: Admission, now: datetime) -> int:
-    """What waits for ``reason`` is queued; how many."""
-    return _update(
-        connection,
-        _IS_WAITING,
-        (_C.target_uid == uid, _C.reason == reason.value),
-        _queued(now),
-    )
+def unpark(uid: str, reason: Admission, now: datetime) -> list[Change]:
+    """What waits for ``reason`` is queued."""
+    return [_queue((_C.target_uid == uid, _C.reason == reason.value), now)]
 
 
-def _targets_with_open(connection: sa.Connection) -> list[str]:
-    uids: set[str] = set()
-    for state in _OPEN:
-        statement = sa.select(_C.target_uid).where(state).distinct()
-        uids.update(connection.execute(statement).scalars())
-    # Replicas examine in the same order, so that they do not lock each other out.
-    return sorted(uids)
-
-
-def _cancel(
-    connection: sa.Connection,
-    mine: tuple[sa.ColumnElement[bool], ...],
-    reason: Admission,
-    now: datetime,
-) -> list[int]:
-    """Cancel all that is open; the ``seq`` of each."""
+def _cancel(mine: Conditions, reason: Admission, now: datetime) -> list[Change]:
     values = {
         "state": State.CANCELLED.value,
         "reason": reason.value,
         "closed_at": to_micros(now),
     }
-    ended: list[int] = []
-    for state in _OPEN:
-        statement = sa.update(DELIVERIES).where(state, *mine).values(values).returning(_C.seq)
-        ended += connection.execute(statement).scalars()
-    return ended
+    return [Change(state, mine, values, ends=True) for state in _OPEN]
 
 
-def _wait(
-    connection: sa.Connection, mine: tuple[sa.ColumnElement[bool], ...], reason: Admission
-) -> None:
+def _wait(mine: Conditions, reason: Admission) -> list[Change]:
     values = {"state": State.WAITING.value, "reason": reason.value}
-    for state in _SENDABLE:
-        _update(connection, state, mine, values)
-    _update(connection, _IS_WAITING, (*mine, _C.reason != reason.value), values)
+    otherwise = (*mine, _C.reason != reason.value)
+    return [
+        *(Change(state, mine, values) for state in _SENDABLE),
+        Change(State.WAITING, otherwise, values),
+    ]
 
 
-def _free(
-    connection: sa.Connection,
-    mine: tuple[sa.ColumnElement[bool], ...],
-    standing: Standing,
-    now: datetime,
-) -> int:
+def _free(mine: Conditions, standing: Standing, now: datetime) -> list[Change]:
     """Queue what waits. Mails that name nobody wait on where nobody is configured."""
     if not standing.lacks_recipients:
-        return _update(connection, _IS_WAITING, mine, _queued(now))
+        return [_queue(mine, now)]
     names_nobody = _C.recipients == NOBODY
-    no_recipients = {"reason": Admission.NO_RECIPIENTS.value}
-    _update(connection, _IS_WAITING, (*mine, names_nobody), no_recipients)
-    return _update(connection, _IS_WAITING, (*mine, sa.not_(names_nobody)), _queued(now))
+    no_recipients = Admission.NO_RECIPIENTS.value
+    otherwise = (*mine, names_nobody, _C.reason != no_recipients)
+    return [
+        Change(State.WAITING, otherwise, {"reason": no_recipients}),
+        _queue((*mine, sa.not_(names_nobody)), now),
+    ]
 
 
-def _queued(now: datetime) -> dict[str, object]:
-    return {"state": State.QUEUED.value, "reason": "", "due_at": to_micros(now)}
-
-
-def _update(
-    connection: sa.Connection,
-    state: sa.TextClause,
-    conditions: tuple[sa.ColumnElement[bool], ...],
-    values: Mapping[str, object],
-) -> int:
-    statement = sa.update(DELIVERIES).where(state, *conditions).values(values)
-    return connection.execute(statement).rowcount
+def _queue(which: Conditions, now: datetime) -> Change:
+    values = {"state": State.QUEUED.value, "reason": "", "due_at": to_micros(now)}
+    return Change(State.WAITING, which, values, queues=True)

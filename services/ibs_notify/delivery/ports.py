@@ -20,27 +20,28 @@ Admit = Callable[[str, int, bool], Admission]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a lane has done, and how many deliveries of its target it has room for.
+    """What a lane has done, and how many more deliveries of its target it has room for.
 
-    ``fallback`` are the recipients of mails that name none; ``max_rate`` is messages a minute, 0
-    for no bound.
+    ``in_hand`` is how many it has beside those that are done. ``fallback`` are the recipients of
+    mails that name none; ``max_rate`` is messages a minute, 0 for no bound.
     """
 
     target_uid: str
     wanted: int
     fallback: tuple[str, ...] = ()
     max_rate: int = 0
-    done: Completion | None = None
+    in_hand: int = 0
+    done: tuple[Completion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """``claimed`` are leased to the caller, most severe first. ``kept`` is false where the lease of
-    ``done`` was lost: somebody else has it by now, nothing was changed. ``next_at`` says when the
-    rate allows more, where it held something back."""
+    """``claimed`` are leased to the caller, most severe first. ``lost`` are the ``seq`` of those
+    done whose lease was lost: somebody else has them by now, nothing was changed. ``next_at`` says
+    when the rate allows more, where it held something back."""
 
     claimed: tuple[Work, ...]
-    kept: bool = True
+    lost: frozenset[int] = frozenset()
     next_at: datetime | None = None
 
 
@@ -72,11 +73,12 @@ class Queue(Protocol):
         ...
 
     async def turn(self, turn: Turn) -> Turned:
-        """Complete one delivery and claim others, in one transaction with whoever else asks.
+        """Complete deliveries and claim others, in one transaction with whoever else asks.
 
-        A claim is a lease by the database's clock with a fencing number, and the row of the attempt
-        that begins; no two callers, in whatever process, get the same delivery while a lease lasts.
-        A completion counts only while its lease does.
+        A claim is a lease by the database's clock with a fencing number, and counts as an attempt;
+        no two callers, in whatever process, get the same delivery while a lease lasts. What two
+        workers died with is claimed only by a lane with empty hands, and without anything else. A
+        completion counts only while its lease does.
         """
         ...
 
@@ -89,7 +91,10 @@ class Queue(Protocol):
         ...
 
     async def sweep(self) -> Sweep:
-        """Queue what became due, and what a worker that died had in hand."""
+        """Queue what became due, and what a worker that died had in hand.
+
+        Of very many only the first: then ``next_due_at`` has passed already.
+        """
         ...
 
     async def examine(self, revision: int, standings: Mapping[str, Standing]) -> frozenset[str]:
@@ -102,6 +107,11 @@ class Queue(Protocol):
 
     async def is_astray(self, revision: int, standings: Mapping[str, Standing]) -> bool:
         """Whether ``examine`` has something to do: a delivery stands otherwise than its target."""
+        ...
+
+    async def blocked(self) -> Sequence[tuple[str, Admission]]:
+        """The targets of deliveries that wait because some replica could not open a transport, each
+        with the reason. Another replica may well be able to, by a key file that it has."""
         ...
 
     async def park(self, target_uid: str, reason: Admission) -> None:

@@ -6,7 +6,9 @@ connection; here is who commits them, and together with whom.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -20,6 +22,8 @@ from ibs_notify.store.group_commit import GroupCommit
 
 TURN_WINDOW_SECONDS = 0.001
 """Shorter than an Emit's: a lane's few slots stand still meanwhile."""
+CHUNK = 1000
+"""Deliveries that are changed in one transaction: some milliseconds, in which nothing else runs."""
 LEASE_SECONDS = 25.0
 """With a sweep each second, the work of a crashed worker is taken up within 30 s."""
 
@@ -55,7 +59,7 @@ class DeliveryQueue:
 
     async def turn(self, turn: Turn) -> Turned:
         turned = await self._turns.submit(turn)
-        if turn.done is not None and turn.done.settlement.state.is_undelivered:
+        if any(done.settlement.state.is_undelivered for done in turn.done):
             self._on_ended()
         return turned
 
@@ -75,36 +79,54 @@ class DeliveryQueue:
 
     async def examine(self, revision: int, standings: Mapping[str, Standing]) -> frozenset[str]:
         now = self._clock.now()
-        freed = await self._database.write(lambda c: parking.examine(c, revision, standings, now))
+        freed: set[str] = set()
+        for uid in await self._database.read(parking.targets_with_open):
+            standing = standings.get(uid, Standing(Admission.TARGET_DELETED))
+            if await self._make(parking.stand(uid, revision, standing, now)):
+                freed.add(uid)
         self._on_ended()
-        return freed
+        return frozenset(freed)
 
     async def is_astray(self, revision: int, standings: Mapping[str, Standing]) -> bool:
         return await self._database.read(lambda c: parking.is_astray(c, revision, standings))
 
+    async def blocked(self) -> Sequence[tuple[str, Admission]]:
+        return await self._database.read(parking.blocked)
+
     async def park(self, target_uid: str, reason: Admission) -> None:
-        await self._database.write(lambda c: parking.park(c, target_uid, reason))
+        await self._make(parking.park(target_uid, reason))
 
     async def unpark(self, target_uid: str, reason: Admission) -> int:
-        now = self._clock.now()
-        return await self._database.write(lambda c: parking.unpark(c, target_uid, reason, now))
+        return await self._make(parking.unpark(target_uid, reason, self._clock.now()))
 
     async def pauses(self) -> Mapping[str, int]:
         return await self._database.read(target_state.pauses)
 
     async def lift_pause(self, target_uid: str) -> int:
-        now = self._clock.now()
-
-        def work(connection: sa.Connection) -> int:
-            target_state.lift_pause(connection, target_uid)
-            return parking.unpark(connection, target_uid, Admission.TARGET_PAUSED, now)
-
-        return await self._database.write(work)
+        await self._database.write(lambda c: target_state.lift_pause(c, target_uid))
+        return await self.unpark(target_uid, Admission.TARGET_PAUSED)
 
     async def close(self) -> None:
         """Wait for what is being committed."""
         await self._intake.close()
         await self._turns.close()
+
+    async def _make(self, changes: Sequence[parking.Change]) -> int:
+        """Change so many deliveries at a time that nobody has to wait long; how many were queued.
+
+        What stops it in the middle leaves the rest as it was, to be found again.
+        """
+        queued = 0
+        for change in changes:
+            # A read stands in nobody's way, however long it looks.
+            seqs = await self._database.read(partial(parking.find, change=change))
+            for start in range(0, len(seqs), CHUNK):
+                part = seqs[start : start + CHUNK]
+                work = partial(parking.make, change=change, seqs=part)
+                queued += await self._database.write(work) * change.queues
+                # A database in this process does not give way by itself.
+                await asyncio.sleep(0)
+        return queued
 
     def _accept_all(
         self, connection: sa.Connection, batches: Sequence[intake.Batch]

@@ -38,8 +38,6 @@ WORK_COLUMNS = (
     _C.maybe_duplicate,
     _C.lease_fence,
     _C.body,
-    _C.severity,
-    _C.due_at,
 )
 RECORD_COLUMNS = (
     _C.seq,
@@ -62,6 +60,7 @@ RECORD_COLUMNS = (
     _C.due_at,
     _C.closed_at,
     _C.revision,
+    _C.maybe_duplicate,
 )
 NOBODY = "[]"
 
@@ -91,29 +90,32 @@ def recipients_from_json(text: str) -> tuple[Recipient, ...]:
     )
 
 
-def work_of(row: Row) -> Work:
-    """The work of ``WORK_COLUMNS``."""
+def work_of(row: Sequence[Any], fallback: Sequence[str]) -> Work:
+    """The work of ``WORK_COLUMNS``, which is claimed: one more attempt, which nobody else makes.
+
+    A mail that names nobody goes to ``fallback``.
+    """
     return Work(
         seq=row[0],
         delivery_id=row[1],
         target_uid=row[2],
         kind=Kind(row[3]),
-        recipients=recipients_from_json(row[4]),
+        recipients=recipients_from_json(row[4]) or tuple(map(Recipient, fallback)),
         suppressed_count=row[5],
         revision=row[6],
         created_at=from_micros(row[7]),
         expires_at=from_micros(row[8]),
-        attempt=row[9],
+        attempt=row[9] + 1,
         failures=row[10],
-        unfinished=row[11],
+        unfinished=row[11] + 1,
         maybe_duplicate=bool(row[12]),
-        fence=row[13],
+        fence=row[13] + 1,
         body=row[14],
     )
 
 
-def record_of(row: Row, attempts: Sequence[Row] = ()) -> DeliveryRecord:
-    """The record of ``RECORD_COLUMNS``, with rows of its attempts."""
+def record_of(row: Row, attempts: Sequence[Row] | None = None) -> DeliveryRecord:
+    """The record of ``RECORD_COLUMNS``, with its attempts where the rows of them are given."""
     state = State(row.state)
     return DeliveryRecord(
         seq=row.seq,
@@ -136,8 +138,18 @@ def record_of(row: Row, attempts: Sequence[Row] = ()) -> DeliveryRecord:
         due_at=from_micros(row.due_at) if state.is_open else None,
         closed_at=moment(row.closed_at),
         revision=row.revision,
-        attempts=tuple(_attempt_of(each) for each in attempts),
+        attempts=() if attempts is None else _attempts(row, attempts),
     )
+
+
+def _attempts(row: Row, attempts: Sequence[Row]) -> tuple[AttemptRecord, ...]:
+    """One that is being made has no row yet."""
+    made = tuple(_attempt_of(each) for each in attempts)
+    if row.state != State.LEASED or any(each.number == row.attempt_count for each in made):
+        return made
+    started_at, is_flagged = from_micros(row.due_at), bool(row.maybe_duplicate)
+    started = AttemptRecord(row.attempt_count, started_at, None, "started", "", 0, "", is_flagged)
+    return (*made, started)
 
 
 def moment(micros: int | None) -> datetime | None:

@@ -84,10 +84,15 @@ class Sender:
 
 
 def not_begun(work: Work, admission: Admission, now: datetime, detail: str = "") -> Completion:
-    """The attempt was not made: the delivery stands as ``admission`` says, SENDABLE as queued."""
+    """The attempt was not made: the delivery stands as ``admission`` says, SENDABLE as queued.
+
+    Then it is due since it was accepted, so that it does not fall behind those that came later.
+    """
+    due_at: datetime | None
     if admission is Admission.SENDABLE:
-        state, reason = State.QUEUED, ""
+        state, reason, due_at = State.QUEUED, "", work.created_at
     else:
+        due_at = None
         state = State.CANCELLED if admission.cancels else State.WAITING
         reason = admission.value
     settlement = Settlement(
@@ -96,6 +101,7 @@ def not_begun(work: Work, admission: Admission, now: datetime, detail: str = "")
         detail,
         work.recipients,
         work.failures,
+        due_at,
         maybe_duplicate=work.maybe_duplicate,
     )
     return Completion(work, settlement, None, now)

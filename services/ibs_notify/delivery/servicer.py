@@ -146,9 +146,8 @@ class DeliveryServicer(DeliveryServiceServicer):
     ) -> pb.ListObligationIdsResponse:
         size = page_size(request.page_size, MAX_IDS, MAX_IDS)
         position = read_page_token("obligation_ids", request.page_token)
-        ids = await self._use.listing.ids(
-            size=size + 1, after=messages.line(str(position[0])) if position else ""
-        )
+        after = str(position[0]) if position else request.after
+        ids = await self._use.listing.ids(size=size + 1, after=messages.line(after))
         page, more = ids[:size], len(ids) > size
         return pb.ListObligationIdsResponse(
             ids=[

@@ -46,6 +46,7 @@ DELIVERIES = sa.Table(
     sa.Column("lease_fence", sa.BigInteger, nullable=False),
     # By the database's clock; all other moments are by the service's.
     sa.Column("lease_until", sa.BigInteger, nullable=False),
+    # Of what is leased: when it was claimed.
     sa.Column("due_at", sa.BigInteger, nullable=False),
     sa.Column("expires_at", sa.BigInteger, nullable=False),
     sa.Column("created_at", sa.BigInteger, nullable=False),
@@ -75,7 +76,7 @@ ATTEMPTS = sa.Table(
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("started_at", sa.BigInteger, nullable=False),
     sa.Column("duration", sa.BigInteger, nullable=True),
-    # started, delivered, retry, refused or unknown.
+    # delivered, retry, refused or unknown; started only in rows of former releases.
     sa.Column("outcome", sa.String(16), nullable=False),
     sa.Column("reason", sa.String(32), nullable=False),
     sa.Column("code", sa.Integer, nullable=False),
@@ -83,7 +84,8 @@ ATTEMPTS = sa.Table(
     sa.Column("maybe_duplicate", sa.SmallInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Written, as started, in the transaction of the claim: before anything is sent."""
+"""Written with the outcome. That an attempt has begun is in the delivery's row, before anything is
+sent: it is leased, and ``attempt_count`` is the attempt's number."""
 
 TARGETS = sa.Table(
     "delivery_target_state",

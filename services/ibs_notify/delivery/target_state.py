@@ -17,12 +17,13 @@ from ibs_notify.delivery.max_rate import Passed
 from ibs_notify.delivery.model import Completion, State
 from ibs_notify.delivery.tables import DELIVERIES, TARGETS
 from ibs_notify.domain.clock import from_micros, to_micros
+from ibs_notify.store.bulk import Bulk
 from ibs_notify.store.upsert import insert_or_ignore
 
 log = logging.getLogger(__name__)
 
 _T = TARGETS.c
-_IS_THIS = _T.target_uid == sa.bindparam("uid")
+_IS_THIS = _T.target_uid == sa.bindparam("uid", type_=sa.String)
 _UNKNOWN: Mapping[str, Any] = {
     "paused_reason": "",
     "paused_at": None,
@@ -73,17 +74,17 @@ def note_ends(connection: sa.Connection, done: Iterable[Completion]) -> None:
     )
     for uid, group in groupby(attempts, key=lambda each: each.work.target_uid):
         ends = list(group)
-        parameters = {"uid": uid, **_summary(ends)}
-        if connection.execute(_NOTE_ENDS, parameters).rowcount == 0:
+        parameters = (*_summary(ends), uid)
+        if _NOTE_ENDS.change(connection, parameters) == 0:
             _ensure(connection, uid)
-            connection.execute(_NOTE_ENDS, parameters)
+            _NOTE_ENDS.change(connection, parameters)
         for each in ends:
             if each.settlement.pause and each.end is not None:
                 _pause(connection, each, each.end.reason)
 
 
-def _summary(ends: Sequence[Completion]) -> dict[str, Any]:
-    """Values for ``_NOTE_ENDS`` from attempts in the order of their end."""
+def _summary(ends: Sequence[Completion]) -> tuple[Any, ...]:
+    """Values of ``_NOTE_ENDS`` from attempts in the order of their end."""
     success: int | None = None
     failure: int | None = None
     text: str | None = None
@@ -100,14 +101,7 @@ def _summary(ends: Sequence[Completion]) -> dict[str, Any]:
         else:
             failure, text = at, each.end.reply
             failing_since = failing_since or at
-    return {
-        "success": success,
-        "failure": failure,
-        "failure_text": text,
-        "since": failing_since,
-        "delivered": delivered,
-        "code": code,
-    }
+    return (delivered, success, failure, text, success, failing_since, failing_since, code)
 
 
 def _pause(connection: sa.Connection, done: Completion, reason: str) -> None:
@@ -150,22 +144,36 @@ def _kept_unless_given(parameter: str, column: sa.Column[Any]) -> sa.ColumnEleme
     return sa.func.coalesce(sa.bindparam(parameter, type_=column.type), column)
 
 
-_SINCE = sa.bindparam("since", type_=sa.BigInteger)
-_NOTE_ENDS = (
+def _at(parameter: str) -> sa.BindParameter[int]:
+    return sa.bindparam(parameter, type_=sa.BigInteger)
+
+
+_NOTE_ENDS = Bulk(
     sa.update(TARGETS)
-    .where(_IS_THIS)
-    .values(
-        delivered_count=_T.delivered_count + sa.bindparam("delivered", type_=sa.BigInteger),
-        last_success_at=_kept_unless_given("success", _T.last_success_at),
-        last_failure_at=_kept_unless_given("failure", _T.last_failure_at),
-        last_failure=_kept_unless_given("failure_text", _T.last_failure),
-        failing_since=sa.case(
-            (
-                sa.bindparam("success", type_=sa.BigInteger).is_(None),
-                sa.func.coalesce(_T.failing_since, _SINCE),
+    .ordered_values(
+        (_T.delivered_count, _T.delivered_count + _at("delivered")),
+        (_T.last_success_at, _kept_unless_given("success", _T.last_success_at)),
+        (_T.last_failure_at, _kept_unless_given("failure", _T.last_failure_at)),
+        (_T.last_failure, _kept_unless_given("failure_text", _T.last_failure)),
+        (
+            _T.failing_since,
+            sa.case(
+                (_at("any_success").is_(None), sa.func.coalesce(_T.failing_since, _at("since"))),
+                else_=_at("since_success"),
             ),
-            else_=_SINCE,
         ),
-        last_code=sa.bindparam("code", type_=sa.Integer),
+        (_T.last_code, sa.bindparam("code", type_=sa.Integer)),
     )
+    .where(_IS_THIS),
+    (
+        "delivered",
+        "success",
+        "failure",
+        "failure_text",
+        "any_success",
+        "since",
+        "since_success",
+        "code",
+        "uid",
+    ),
 )

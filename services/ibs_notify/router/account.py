@@ -19,13 +19,12 @@ from ibs_notify.router.explain_reads import (
 )
 from ibs_notify.router.identity import kind_of
 from ibs_notify.router.match import Route
-from ibs_notify.router.memory import Memory
 from ibs_notify.router.pipeline import Arrival, Routing, SilenceReason, Verdict, settle
 from ibs_notify.router.release import Waiting, release
 from ibs_notify.router.silence import Armed
 from ibs_notify.router.standing import Queue, Standing, Told, ToldReason
 from ibs_notify.router.views import fill_disposition, state_of
-from ibs_notify.router.windows import read_windows
+from ibs_notify.router.windows import read_memory
 from ironcore.notification.v1 import disposition_pb2
 
 Key = tuple[str, str]
@@ -64,8 +63,8 @@ def look_ahead(
     def record(route: Route, stage: str, verdict: Verdict) -> None:
         verdicts.setdefault((route.group, route.target), {})[stage] = verdict.reason
 
-    keys = {key for key in arrival.keys if key is not None}
-    routing = settle(arrival, Memory(read_windows(connection, keys), silences), record)
+    memory = read_memory(connection, [arrival], silences)
+    routing = settle(arrival, memory, record=record)
     obliged = []
     for position, routed in enumerate(routing.obligations):
         disposition = disposition_pb2.Disposition()

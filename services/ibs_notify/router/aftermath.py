@@ -15,6 +15,8 @@ from ibs_notify.router.repository import insert_own
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS
 from ibs_notify.router.windows import forget_told
 
+_C = OBLIGATIONS.c
+
 
 def take_ends(connection: sa.Connection, ended: Sequence[Ended], now: datetime) -> None:
     """Close the windows of what was told in vain, and write notices of it. Bears repeats."""
@@ -25,22 +27,23 @@ def take_ends(connection: sa.Connection, ended: Sequence[Ended], now: datetime) 
         insert_own(connection, notice, now)
 
 
-def _in_vain(connection: sa.Connection, ended: Sequence[Ended]) -> list[str]:
+def _in_vain(connection: sa.Connection, ended: Sequence[Ended]) -> list[tuple[int, int]]:
     """The obligations that ended, and those that share their fate: coalesced into, collapsed."""
-    pointers = [each.obligation_id for each in ended] + [each.event_id for each in ended]
-    shared = (
-        sa.select(EVENTS.c.event_id, OBLIGATIONS.c.position)
-        .join(OBLIGATIONS, OBLIGATIONS.c.event_seq == EVENTS.c.seq)
-        .where(
-            sa.or_(
-                sa.and_(
-                    EVENTS.c.event_id.in_([each.event_id for each in ended]),
-                    OBLIGATIONS.c.pointer.in_(pointers),
-                ),
-                sa.and_(sa.text("state = 'collapsed'"), OBLIGATIONS.c.pointer.in_(pointers)),
-            )
+    ids = {each.obligation_id for each in ended}
+    events = [each.event_id for each in ended]
+    of_events = connection.execute(
+        sa.select(EVENTS.c.event_id, _C.event_seq, _C.position, _C.pointer)
+        .join(EVENTS, EVENTS.c.seq == _C.event_seq)
+        .where(EVENTS.c.event_id.in_(events))
+    )
+    in_vain = [
+        (row.event_seq, row.position)
+        for row in of_events
+        if obligation_id(row.event_id, row.position) in ids or row.pointer in ids
+    ]
+    collapsed = connection.execute(
+        sa.select(_C.event_seq, _C.position).where(
+            sa.text("state = 'collapsed'"), _C.pointer.in_(events)
         )
     )
-    return [each.obligation_id for each in ended] + [
-        obligation_id(event_id, position) for event_id, position in connection.execute(shared)
-    ]
+    return in_vain + [(row.event_seq, row.position) for row in collapsed]

@@ -194,15 +194,10 @@ def read_books(connection: sa.Connection) -> Books:
     ).one()
     counts = sa.select(OBLIGATIONS.c.state, sa.func.count()).group_by(OBLIGATIONS.c.state)
     states: dict[str, int] = {row[0]: row[1] for row in connection.execute(counts)}
-    handed_off = frozenset(
-        connection.execute(
-            sa.select(OBLIGATIONS.c.delivery_id).where(OBLIGATIONS.c.state == "handed_off")
-        ).scalars()
-    )
     astray = [] if sum(states.values()) == opened else _events_astray(connection)
     if closed:
         states["closed at once"] = int(closed)
-    return Books(accepted, unmatched, states, handed_off, astray)
+    return Books(accepted, unmatched, states, astray)
 
 
 def _events_astray(connection: sa.Connection) -> list[str]:
@@ -221,10 +216,25 @@ def _events_astray(connection: sa.Connection) -> list[str]:
     )
 
 
-def released_ids(connection: sa.Connection) -> frozenset[str]:
-    """Every delivery id that the Router has ever made."""
-    return frozenset(
-        connection.execute(
-            sa.select(OBLIGATIONS.c.delivery_id).where(OBLIGATIONS.c.delivery_id.is_not(None))
-        ).scalars()
+def handed_off_ids(connection: sa.Connection, after: str, limit: int) -> Sequence[str]:
+    """Up to ``limit`` ids that Delivery must answer for, behind ``after``, in bytewise order."""
+    column = _bytewise(connection)
+    statement = sa.select(OBLIGATIONS.c.delivery_id).where(
+        OBLIGATIONS.c.state == State.HANDED_OFF.value, column > after
     )
+    return list(connection.execute(statement.order_by(column).limit(limit)).scalars())
+
+
+def released_ids(connection: sa.Connection, after: str, end: str | None) -> frozenset[str]:
+    """Every delivery id behind ``after``, up to ``end``, that the Router has ever made."""
+    column = _bytewise(connection)
+    statement = sa.select(OBLIGATIONS.c.delivery_id).where(column > after)
+    if end is not None:
+        statement = statement.where(column <= end)
+    return frozenset(connection.execute(statement).scalars())
+
+
+def _bytewise(connection: sa.Connection) -> sa.ColumnElement[str]:
+    """The id in the order that SQLite, Python and Delivery have."""
+    column = OBLIGATIONS.c.delivery_id
+    return column.collate("C") if connection.dialect.name == "postgresql" else column

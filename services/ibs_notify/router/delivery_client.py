@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from sys import intern
 
 import grpc
 
@@ -68,21 +69,17 @@ class DeliveryClient:
             raise failure from error
         return answer.delivery
 
-    async def all_ids(self) -> Sequence[DeliveryId]:
+    async def ids(self, after: str, limit: int) -> Sequence[DeliveryId]:
         ids: list[DeliveryId] = []
-        token = ""
+        request = delivery_service_pb2.ListObligationIdsRequest(after=after)
         try:
             while True:
-                page = await self._stub.ListObligationIds(
-                    delivery_service_pb2.ListObligationIdsRequest(
-                        page_size=_PAGE, page_token=token
-                    ),
-                    timeout=DELIVER_SECONDS,
-                )
+                request.page_size = min(limit - len(ids), _PAGE)
+                page = await self._stub.ListObligationIds(request, timeout=DELIVER_SECONDS)
                 ids.extend(_delivery_id(each) for each in page.ids)
-                token = page.next_page_token
-                if not token:
+                if len(ids) >= limit or not page.next_page_token:
                     return ids
+                request.page_token = page.next_page_token
         except grpc.aio.AioRpcError as error:
             raise naming_service(from_rpc_error(error), "delivery") from error
 
@@ -134,7 +131,8 @@ def _delivery_id(message: delivery_service_pb2.ObligationId) -> DeliveryId:
     name = delivery_pb2.DeliveryState.Name(message.state)
     return DeliveryId(
         message.delivery_id,
-        name.removeprefix("DELIVERY_STATE_").lower(),
+        # One text for all that have it: there are many ids.
+        intern(name.removeprefix("DELIVERY_STATE_").lower()),
         message.kind in _DERIVED,
     )
 

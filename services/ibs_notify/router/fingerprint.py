@@ -85,11 +85,6 @@ def normalised(text: str) -> str:
     return (_TIMES_AND_IDS if has_ids else _TIMES).sub(PLACEHOLDER, text)
 
 
-def window_key(subscription_uid: str, fingerprint: bytes) -> bytes:
-    """Names the deduplication window of a subscription and a fingerprint: 16 bytes."""
-    return _hash(f"{fingerprint.hex()}{subscription_uid}")
-
-
 def _hash(content: str) -> bytes:
     encoded = content.encode("utf-8", "surrogatepass")
     return hashlib.blake2b(encoded, digest_size=FINGERPRINT_BYTES).digest()

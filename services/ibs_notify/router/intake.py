@@ -20,10 +20,10 @@ from ibs_notify.domain.errors import (
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.router.books import StoredEvent
-from ibs_notify.router.fingerprint import fingerprint, window_key
 from ibs_notify.router.identity import EventIds
 from ibs_notify.router.in_force import required
 from ibs_notify.router.match import Route, RoutingTable
+from ibs_notify.router.memory import Key, keys_of
 from ibs_notify.router.notices import notice_of_no_recipients, notice_of_unknown_groups
 from ibs_notify.router.pipeline import Arrival, Routing
 from ibs_notify.router.repository import Answer as Stored
@@ -131,18 +131,15 @@ def _notices(
     return [each for each in found if each is not None]
 
 
-def _keys(routes: Sequence[Route], event: Event) -> Sequence[bytes | None]:
+def _keys(routes: Sequence[Route], event: Event) -> Sequence[Key | None]:
     """The window of each route; the fingerprint is made once, and only where it is needed."""
-    mark: bytes | None = None
-    keys: list[bytes | None] = []
-    for each in routes:
-        if each.is_metric_server or not each.dedup_window:
-            keys.append(None)
-            continue
-        if mark is None:
-            mark = fingerprint(event)
-        keys.append(window_key(each.subscription_uid, mark))
-    return keys
+    uids = [each.subscription_uid for each in routes if _is_deduplicated(each)]
+    keys = iter(keys_of(event, uids) if uids else ())
+    return [next(keys) if _is_deduplicated(each) else None for each in routes]
+
+
+def _is_deduplicated(route: Route) -> bool:
+    return bool(route.dedup_window) and not route.is_metric_server
 
 
 def _answer(new: NewEvent, stored: Stored) -> Answer:

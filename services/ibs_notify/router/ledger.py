@@ -11,12 +11,11 @@ from ibs_notify.router.ports import DeliveryId
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What the Router has written. ``handed_off`` are the ids that Delivery must answer for."""
+    """What the Router has written, in sums."""
 
     accepted: int
     unmatched: int
     states: Mapping[str, int]
-    handed_off: frozenset[str]
     events_astray: Sequence[str] = ()
     """Events that do not have as many obligations as were opened."""
 
@@ -37,26 +36,83 @@ class Balance:
         return not self.unaccounted
 
 
-def balance(
-    books: Books, deliveries: Collection[DeliveryId], released_since: frozenset[str]
-) -> Balance:
-    """Compare. ``books`` were read first, then ``deliveries``, then ``released_since``.
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of ids in bytewise order, with what each side has of it.
 
-    Delivery stores before the Router marks, so what was marked when ``books`` were read must be
-    among ``deliveries``; what Delivery has beyond that must be released here by now.
-    ``released_since`` are the Router's ids, marked or not, read last.
+    It lies behind ``after`` and ends with ``end``, which is ``None`` for the last one.
+    ``handed_off`` are the ids that Delivery must answer for.
     """
-    theirs = {each.delivery_id for each in deliveries if not each.is_derived}
-    missing = sorted(books.handed_off - theirs)
-    unexpected = sorted(theirs - books.handed_off - released_since)
-    delivery_states: Counter[str] = Counter(
-        f"derived {each.state}" if each.is_derived else each.state for each in deliveries
+
+    after: str
+    end: str | None
+    handed_off: frozenset[str]
+    deliveries: Sequence[DeliveryId]
+
+    @property
+    def missing(self) -> list[str]:
+        """What Delivery should have and has not."""
+        return sorted(self.handed_off - self._theirs())
+
+    @property
+    def surplus(self) -> list[str]:
+        """What Delivery has beyond what the Router has marked: it must have been released."""
+        return sorted(self._theirs() - self.handed_off)
+
+    def _theirs(self) -> set[str]:
+        return {each.delivery_id for each in self.deliveries if not each.is_derived}
+
+
+def span_after(
+    after: str, handed_off: Sequence[str], deliveries: Sequence[DeliveryId], limit: int
+) -> Span:
+    """The longest stretch of which both sides are known whole.
+
+    Each was asked for up to ``limit`` ids behind ``after``, in order.
+    """
+    ends = [handed_off[-1]] if len(handed_off) >= limit else []
+    if len(deliveries) >= limit:
+        ends.append(deliveries[-1].delivery_id)
+    end = min(ends, default=None)
+    return Span(
+        after,
+        end,
+        frozenset(each for each in handed_off if end is None or each <= end),
+        [each for each in deliveries if end is None or each.delivery_id <= end],
     )
-    return Balance(
-        accepted=books.accepted,
-        routed=books.accepted - books.unmatched,
-        unmatched=books.unmatched,
-        router_states=books.states,
-        delivery_states=delivery_states,
-        unaccounted=(*books.events_astray, *missing, *unexpected),
-    )
+
+
+class Comparison:
+    """Compares span by span, so that it holds no more than one of them.
+
+    Of each span the Router's marked ids are read first, then Delivery's, then those that the Router
+    has released. Delivery stores before the Router marks, so what was marked at the first read must
+    be among Delivery's; what Delivery has beyond that must be released here by the last.
+    """
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._delivery_states: Counter[str] = Counter()
+        self._unaccounted = list(books.events_astray)
+
+    def add(self, span: Span, released: Collection[str]) -> None:
+        """``released`` are the Router's ids of the span, marked or not, read last.
+
+        Only a span with a ``surplus`` needs them.
+        """
+        self._unaccounted += span.missing
+        self._unaccounted += [each for each in span.surplus if each not in released]
+        self._delivery_states.update(
+            f"derived {each.state}" if each.is_derived else each.state for each in span.deliveries
+        )
+
+    def balance(self) -> Balance:
+        """The result, once every span was added."""
+        return Balance(
+            accepted=self._books.accepted,
+            routed=self._books.accepted - self._books.unmatched,
+            unmatched=self._books.unmatched,
+            router_states=self._books.states,
+            delivery_states=self._delivery_states,
+            unaccounted=tuple(self._unaccounted),
+        )

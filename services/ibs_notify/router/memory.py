@@ -7,110 +7,177 @@ restart or a second replica changes no answer.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
 
 from ibs_notify.domain.catalogue import Outcome, outcome_of
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.dedup import Window, changes_subject
+from ibs_notify.router.fingerprint import fingerprint
 from ibs_notify.router.silence import Armed
 
-NEUTRAL, STATEFUL, BEYOND = "0", "1", "2"
-"""How standings begin, and what sorts after all of them."""
+STATEFUL = 1 << 62
+"""Standings of neutral types are below it, all others are not."""
+BEYOND = (1 << 63) - 1
+NO_STANDING = 0
+NEVER = BEYOND
+"""The number of an event that is only looked at: after all others."""
+
+
+class Key(NamedTuple):
+    """Names a window: numbers of 62 bits and more that are hashes.
+
+    ``subject`` and ``standing`` are the event's, or stand for its ``dedup_key``, which takes their
+    place; ``kind`` is of subscription and fingerprint.
+    """
+
+    subject: int
+    standing: int
+    kind: int
+
+
+class Change(NamedTuple):
+    """An event says how its subject stands. Windows of it that stand otherwise are over.
+
+    Of a neutral event, such as a start, only other neutral ones: it says nothing against a failure
+    or an all-clear (``dedup.changes_subject``). So it ends standings below ``standing``, and those
+    above it up to ``limit``.
+    """
+
+    subject: int
+    standing: int
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A window, what it is about, and whether that has changed since."""
+    """A window in the database. ``subject`` and ``standing`` are of the event that was told."""
 
     window: Window
+    told_seq: int
     subject: int
+    standing: int
     changed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An event says how its subject stands: windows of other standings are over.
-
-    Of a neutral one, such as a start, only those of other neutral ones: it says nothing against a
-    failure or an all-clear (``dedup.changes_subject``).
-    """
-
-    subject: int
-    standing: str
-    is_neutral: bool
+Standings = Mapping[tuple[str, Severity], int]
+"""How a subject stood: by type and severity, the number of the last event that said so."""
 
 
 class Memory:
     """Of one batch of events, heard and decided on one after the other.
 
-    ``windows`` are those of the batch's fingerprints, by key; ``silences`` those that are not over.
+    ``windows`` are those of the batch's keys; ``silences`` those that are not over. ``stood`` has
+    the subjects of events that a ``dedup_key`` makes identical to one about something else.
     """
 
-    def __init__(self, windows: Mapping[bytes, Remembered], silences: Sequence[Armed]) -> None:
+    def __init__(
+        self,
+        windows: Mapping[Key, Remembered],
+        silences: Sequence[Armed],
+        stood: Mapping[int, Standings] | None = None,
+    ) -> None:
         self.silences = silences
         self._windows = dict(windows)
-        self._by_subject: dict[int, set[bytes]] = {}
+        self._stood = {subject: dict(each) for subject, each in (stood or {}).items()}
+        self._by_subject: dict[int, set[Key]] = {}
         for key, each in windows.items():
             self._by_subject.setdefault(each.subject, set()).add(key)
-        self._written: set[bytes] = set()
-        self._changes: dict[Change, None] = {}
+        self._written: set[Key] = set()
+        self._changes: set[Change] = set()
 
-    def hear(self, event: Event) -> int:
-        """Note what ``event`` says of its subject, before it is decided on; the subject."""
-        subject = subject_of(event)
-        is_neutral = outcome_of(event.type) is Outcome.NEUTRAL
-        change = Change(subject, standing_of(event.type, event.severity), is_neutral)
-        self._changes[change] = None
+    def hear(self, event: Event, seq: int) -> int:
+        """Note what the event of this number says of its subject; before it is decided on."""
+        subject, standing = subject_of(event), standing_of(event.type, event.severity)
+        self._changes.add(Change(subject, standing, BEYOND if standing >= STATEFUL else STATEFUL))
         for key in self._by_subject.get(subject, ()):
             each = self._windows[key]
             if changes_subject(each.window.type, each.window.severity, event):
                 self._windows[key] = replace(each, changed=True)
+        if subject in self._stood:
+            self._stood[subject][event.type, event.severity] = seq
         return subject
 
-    def recall(self, key: bytes) -> Remembered | None:
-        """What was told last under ``key``."""
-        return self._windows.get(key)
+    def recall(self, key: Key, subject: int) -> Remembered | None:
+        """What was told last under ``key``, as an event about ``subject`` is to see it."""
+        known = self._windows.get(key)
+        if known is None or known.changed or known.subject == subject:
+            return known
+        stood = self._stood.get(subject, {})
+        window = known.window
+        changed = any(
+            seq > known.told_seq and changes_standing(window, event_type, severity)
+            for (event_type, severity), seq in stood.items()
+        )
+        return replace(known, changed=changed)
 
-    def remember(self, key: bytes, subject: int, window: Window) -> None:
-        """Keep ``window`` from now on. It stays with the subject of the event that was told."""
+    def remember(self, key: Key, window: Window, event: Event, seq: int, subject: int) -> None:
+        """Keep ``window`` from now on, after the event of this number and subject."""
         before = self._windows.get(key)
-        if before is not None:
-            if before.window.told == window.told:
-                subject = before.subject
-            self._by_subject[before.subject].discard(key)
-        self._windows[key] = Remembered(window, subject)
-        self._by_subject.setdefault(subject, set()).add(key)
+        if before is not None and before.window.told == window.told:
+            self._windows[key] = Remembered(
+                window, before.told_seq, before.subject, before.standing
+            )
+        else:
+            if before is not None:
+                self._by_subject[before.subject].discard(key)
+            standing = standing_of(event.type, event.severity)
+            self._windows[key] = Remembered(window, seq, subject, standing)
+            self._by_subject.setdefault(subject, set()).add(key)
         self._written.add(key)
 
     @property
-    def changes(self) -> Iterable[Change]:
+    def changes(self) -> Collection[Change]:
         """What the events said of their subjects."""
         return self._changes
 
     @property
-    def written(self) -> Mapping[bytes, Remembered]:
-        """The windows that differ from those in the database, apart from what ``changes`` close."""
+    def written(self) -> Mapping[Key, Remembered]:
+        """The windows that differ from those in the database, apart from what ``changes`` end."""
         return {key: self._windows[key] for key in self._written}
 
 
+def keys_of(event: Event, subscription_uids: Sequence[str]) -> list[Key]:
+    """The window of ``event`` for each subscription."""
+    print_ = fingerprint(event)
+    if event.dedup_key:
+        subject, standing = _number(f"key\0{event.dedup_key}"), NO_STANDING
+    else:
+        subject, standing = subject_of(event), standing_of(event.type, event.severity)
+    return [Key(subject, standing, _kind(each, print_)) for each in subscription_uids]
+
+
 def subject_of(event: Event) -> int:
-    """A number for what the event is about, its source and resource: 63 bits of a hash.
+    """A number for what the event is about, its source and its resource.
 
-    Two subjects of one number would close each other's windows: an extra message, never a lost one.
+    Two subjects of one number would end each other's windows: an extra message, never a lost one.
     """
-    text = f"{event.source}\0{event.canonical_resource}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()) >> 1
+    return _number(f"{event.source}\0{event.canonical_resource}")
 
 
-def standing_of(event_type: str, severity: int) -> str:
-    """How a subject stands by an event. Neutral standings sort before all others."""
-    side = NEUTRAL if outcome_of(event_type) is Outcome.NEUTRAL else STATEFUL
-    return f"{side}{event_type}/{severity:d}"
+@lru_cache(maxsize=4096)
+def standing_of(event_type: str, severity: Severity) -> int:
+    """A number for how a subject stands by an event."""
+    number = _number(f"{event_type}\0{severity:d}") >> 1
+    return number if outcome_of(event_type) is Outcome.NEUTRAL else number | STATEFUL
 
 
-def parse_standing(standing: str) -> tuple[str, Severity]:
-    """The type and the severity in it."""
-    event_type, _, severity = standing[1:].rpartition("/")
-    return event_type, Severity(int(severity))
+def changes_standing(window: Window, event_type: str, severity: Severity) -> bool:
+    """Whether an event of this type and severity says otherwise than the one that was told."""
+    standing = standing_of(event_type, severity)
+    told = standing_of(window.type, window.severity)
+    return standing != told and (told < STATEFUL or standing >= STATEFUL)
+
+
+def _kind(subscription_uid: str, print_: bytes) -> int:
+    digest = hashlib.blake2b(print_ + subscription_uid.encode(), digest_size=8).digest()
+    return int.from_bytes(digest) >> 1
+
+
+def _number(text: str) -> int:
+    """63 bits of a hash."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest()) >> 1

@@ -15,13 +15,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from ibs_notify.domain.event import Event
 from ibs_notify.router.dedup import DedupReason, deduplicate
 from ibs_notify.router.dispositions import Decision, Reason, State
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.match import Route
-from ibs_notify.router.memory import Memory
+from ibs_notify.router.memory import NEVER, Key, Memory
 from ibs_notify.router.silence import silenced_by
 
 
@@ -45,7 +46,7 @@ class Arrival:
     event: Event
     now: datetime
     routes: Sequence[Route]
-    keys: Sequence[bytes | None]
+    keys: Sequence[Key | None]
     warnings: tuple[str, ...] = ()
     notices: Sequence[Event] = ()
 
@@ -82,13 +83,13 @@ class Routing:
 NOTHING = Routing(())
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A matching route on its way through the stages; ``obligation`` is what it would become."""
 
     route: Route
-    key: bytes | None
+    key: Key | None
     obligation: str
+    seq: int
     subject: int
 
 
@@ -108,7 +109,7 @@ def repeated(arrival: Arrival, candidate: Candidate, memory: Memory) -> Verdict:
     key = candidate.key
     if key is None:
         return _DEDUP_OFF
-    known = memory.recall(key)
+    known = memory.recall(key, candidate.subject)
     verdict = deduplicate(
         known.window if known is not None else None,
         candidate.route.dedup_window,
@@ -118,7 +119,7 @@ def repeated(arrival: Arrival, candidate: Candidate, memory: Memory) -> Verdict:
         now=arrival.now,
     )
     if verdict.window is not None:
-        memory.remember(key, candidate.subject, verdict.window)
+        memory.remember(key, verdict.window, arrival.event, candidate.seq, candidate.subject)
     return Verdict(
         verdict.reason, verdict.decision, verdict.suppressed_before, verdict.suppressed_since
     )
@@ -135,25 +136,20 @@ Record = Callable[[Route, str, Verdict], None]
 """Hears each stage's verdict on a route, for explanations."""
 
 
-def settle(arrival: Arrival, memory: Memory, record: Record | None = None) -> Routing:
-    """Decide what becomes of an event on each route that matches it, and remember it.
+def settle(
+    arrival: Arrival, memory: Memory, seq: int = NEVER, record: Record | None = None
+) -> Routing:
+    """Decide what becomes of the event of this number on each route that matches it.
 
     The same call decides for an event that is only explained: its memory is then thrown away.
     """
-    subject = memory.hear(arrival.event)
-    obligations = tuple(
-        Routed(
-            route,
-            _decide(
-                arrival,
-                Candidate(route, key, obligation_id(arrival.event_id, position), subject),
-                memory,
-                record,
-            ),
-        )
-        for position, (route, key) in enumerate(zip(arrival.routes, arrival.keys, strict=True))
-    )
-    return Routing(obligations, arrival.warnings)
+    subject = memory.hear(arrival.event, seq)
+    obligations: list[Routed] = []
+    for route, key in zip(arrival.routes, arrival.keys, strict=True):
+        obligation = obligation_id(arrival.event_id, len(obligations))
+        candidate = Candidate(route, key, obligation, seq, subject)
+        obligations.append(Routed(route, _decide(arrival, candidate, memory, record)))
+    return Routing(tuple(obligations), arrival.warnings)
 
 
 def _decide(
@@ -172,9 +168,12 @@ def _decide(
             return verdict.decision
         if verdict.suppressed:
             suppressed, since = verdict.suppressed, verdict.suppressed_since
-    return Decision(State.READY, route.reason, "", suppressed, since)
+    if suppressed:
+        return Decision(State.READY, route.reason, "", suppressed, since)
+    return _READY[route.reason]
 
 
-_RECORDED = Decision(State.READY, Reason.RECORDED)
+_READY = {reason: Decision(State.READY, reason) for reason in Reason}
+_RECORDED = _READY[Reason.RECORDED]
 _NOT_SILENCED = Verdict(SilenceReason.NOT_SILENCED)
 _DEDUP_OFF = Verdict(DedupReason.OFF)

@@ -76,7 +76,15 @@ class Ended:
     closed_at: datetime
 
 
-class DeliveryPort(Protocol):
+class DeliveryIds(Protocol):
+    """What Delivery answers for, as the ledger asks for it."""
+
+    async def ids(self, after: str, limit: int) -> Sequence[DeliveryId]:
+        """Up to ``limit`` ids that Delivery has, those behind ``after``, in bytewise order."""
+        ...
+
+
+class DeliveryPort(DeliveryIds, Protocol):
     """The Delivery service, as the Router uses it."""
 
     async def deliver(self, handoffs: Sequence[Handoff]) -> None:
@@ -91,10 +99,6 @@ class DeliveryPort(Protocol):
 
         as protobuf. ``Unavailable`` where it cannot be reached.
         """
-        ...
-
-    async def all_ids(self) -> Sequence[DeliveryId]:
-        """Every id that Delivery has, in order of id."""
         ...
 
     def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:

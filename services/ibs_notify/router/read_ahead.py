@@ -1,4 +1,4 @@
-"""Reads a stream ahead while what came before is committed: load makes its own batches. Pure."""
+"""Reads a stream ahead while what came before is committed: load makes its own batches."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import Generic, TypeVar
+
+from ibs_notify.store.group_commit import company
 
 Message = TypeVar("Message")
 Item = TypeVar("Item")
@@ -15,8 +17,8 @@ class ReadAhead(Generic[Message, Item]):
     """``async with ReadAhead(messages, items_of, most)``: iterate over batches of items, in order.
 
     A batch is all that arrived while the one before was worked on: one item of a lone message, and
-    about ``most`` under load. Reading stops while so many wait, which the sender feels. What the
-    stream raises is raised after the last batch before it.
+    up to ``most`` under load, when it waits a little for company. Reading stops while so many wait,
+    which the sender feels. What the stream raises is raised after the last batch before it.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class ReadAhead(Generic[Message, Item]):
         reader = self._reader
         if reader is None:
             raise RuntimeError("iterate within the block")
+        last = 0
         while True:
             while not self._waiting and not reader.done():
                 self._moved.clear()
@@ -53,7 +56,10 @@ class ReadAhead(Generic[Message, Item]):
             if not self._waiting:
                 reader.result()
                 return
+            if last > 1:
+                await company(lambda: len(self._waiting))
             batch = self._waiting[: self._most]
+            last = len(batch)
             del self._waiting[: self._most]
             self._moved.set()
             yield batch

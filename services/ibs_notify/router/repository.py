@@ -17,13 +17,12 @@ from ibs_notify.domain.event import Event
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.router.books import StoredEvent, events_by_id, index_text
 from ibs_notify.router.dispositions import Decision, Reason, State, bit
-from ibs_notify.router.memory import Memory
 from ibs_notify.router.pipeline import NOTHING, Arrival, Routed, Routing, settle
 from ibs_notify.router.retention import retired_ids
 from ibs_notify.router.silences import SilenceBook
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS, SEQUENCE
 from ibs_notify.router.views import pack
-from ibs_notify.router.windows import read_windows, write_windows
+from ibs_notify.router.windows import read_memory, write_windows
 from ibs_notify.rpc.convert import event_to_proto
 from ibs_notify.store.bulk import Bulk, bulk_insert
 
@@ -121,21 +120,19 @@ def _store(
 ) -> dict[str, Routing]:
     """Number, decide on and store new events, one after the other; their routings by id."""
     last = next_numbers(connection, len(events))
-    keys = {key for each in events for key in each.arrival.keys if key is not None}
-    memory = Memory(
-        read_windows(connection, keys), silences.not_over(connection, events[0].arrival.now)
-    )
+    arrivals = [each.arrival for each in events]
+    memory = read_memory(connection, arrivals, silences.not_over(connection, arrivals[0].now))
     routings: dict[str, Routing] = {}
     event_rows: list[tuple[Any, ...]] = []
     obligation_rows: list[tuple[Any, ...]] = []
     for seq, each in enumerate(events, start=last - len(events) + 1):
-        routing = settle(each.arrival, memory)
+        routing = settle(each.arrival, memory, seq)
         routings[each.arrival.event_id] = routing
         opened, packed = pack(each.arrival.event_id, routing)
         closed = len(routing.obligations) - len(opened)
         states = {routed.decision.state for routed in routing.obligations}
         event_rows.append(_event_row(seq, each, states, len(opened), closed, packed))
-        severity = each.arrival.event.severity.value
+        severity = each.arrival.event.severity
         obligation_rows += [
             _obligation_row(seq, position, severity, routed) for position, routed in opened
         ]
@@ -165,7 +162,7 @@ def _event_row(
         each.revision,
         opened,
         closed,
-        event.severity.value,
+        event.severity,
         event.type,
         index_text(event.canonical_resource),
         index_text(event.actor),
@@ -185,8 +182,8 @@ def _obligation_row(seq: int, position: int, severity: int, routed: Routed) -> t
 def _decision_row(decision: Decision, lane: int) -> tuple[Any, ...]:
     since = decision.suppressed_since
     return (
-        decision.state.value,
-        decision.reason.value,
+        decision.state,
+        decision.reason,
         decision.pointer,
         "",  # taken
         None,  # released_at
@@ -223,6 +220,6 @@ def insert_own(
     _INSERT_EVENTS.run(connection, [_event_row(seq, new, states, len(states), 0, b"")])
     if route_id:
         decision = Decision(State.READY, Reason.BACKLOG_COLLAPSED)
-        row = (seq, 0, event.severity.value, route_id, *_decision_row(decision, lane))
+        row = (seq, 0, event.severity, route_id, *_decision_row(decision, lane))
         _INSERT_OBLIGATIONS.run(connection, [row])
     return seq

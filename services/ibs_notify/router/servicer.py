@@ -17,11 +17,11 @@ from ibs_notify.domain.errors import (
     Unimplemented,
 )
 from ibs_notify.router import books, views
+from ibs_notify.router.audit import audit
 from ibs_notify.router.explain import Explainer
 from ibs_notify.router.group_status import read_status
 from ibs_notify.router.in_force import InForce
 from ibs_notify.router.intake import Accepted, Intake
-from ibs_notify.router.ledger import balance
 from ibs_notify.router.listing import EventPage
 from ibs_notify.router.ports import DeliveryPort
 from ibs_notify.router.read_ahead import ReadAhead
@@ -110,11 +110,7 @@ class RouterServicer(RouterServiceServicer):
     async def VerifyLedger(
         self, request: pb.VerifyLedgerRequest, context: Context
     ) -> pb.VerifyLedgerResponse:
-        # The order of these three reads is what makes the comparison sound: see ``balance``.
-        written = await self._database.read(books.read_books)
-        deliveries = await self._delivery.all_ids()
-        released = await self._database.read(books.released_ids)
-        return views.ledger_response(balance(written, deliveries, released))
+        return views.ledger_response(await audit(self._database, self._delivery))
 
     async def AwaitConfig(
         self, request: pb.RouterServiceAwaitConfigRequest, context: Context

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ibs_notify.domain.clock import from_micros, to_micros
 from ibs_notify.router.silence import Armed, Silence, armed
 from ibs_notify.router.tables import SEQUENCE, SILENCES
+from ibs_notify.store.bulk import Bulk
 
 _VERSION = "silences"
 _C = SILENCES.c
@@ -28,7 +29,7 @@ class SilenceBook:
 
     def not_over(self, connection: sa.Connection, now: datetime) -> Sequence[Armed]:
         """Those that hold at ``now`` or may later, ready to be asked."""
-        version = connection.execute(_READ_VERSION).scalar_one()
+        version = _READ_VERSION.scalar(connection, (_VERSION,))
         known, silences = self._known
         if version != known:
             rows = connection.execute(sa.select(SILENCES).where(_not_over(now)))
@@ -37,7 +38,9 @@ class SilenceBook:
         return silences
 
 
-_READ_VERSION = sa.select(SEQUENCE.c.value).where(SEQUENCE.c.name == _VERSION)
+_READ_VERSION = Bulk(
+    sa.select(SEQUENCE.c.value).where(SEQUENCE.c.name == sa.bindparam("sequence")), ("sequence",)
+)
 
 
 def _not_over(now: datetime) -> sa.ColumnElement[bool]:

@@ -125,30 +125,35 @@ LANES = sa.Table(
 )
 """A queue for each group that ever was in force: what its rate limit counts."""
 
+# All numbers, and in the order in which they are looked for: a storm writes as few pages as it can.
 WINDOWS = sa.Table(
     "router_windows",
     METADATA,
-    # Of subscription and fingerprint.
-    sa.Column("window_key", sa.LargeBinary(16), primary_key=True),
-    # What it is about, a hash of source and resource; and how that stood, as "type/severity".
-    sa.Column("subject", sa.BigInteger, nullable=False),
-    sa.Column("standing", sa.String(80), nullable=False),
-    sa.Column("opened_at", sa.BigInteger, nullable=False),
+    # Hashes: of what it is about, of how that stood, and of subscription and fingerprint.
+    sa.Column("subject", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("standing", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.BigInteger, primary_key=True, autoincrement=False),
     # The obligation that was told.
-    sa.Column("told", sa.String(160), nullable=False),
+    sa.Column("told_seq", sa.BigInteger, nullable=False),
+    sa.Column("told_position", sa.SmallInteger, nullable=False),
+    sa.Column("opened_at", sa.BigInteger, nullable=False),
+    # See ``memory.End``.
     sa.Column("closed", sa.SmallInteger, nullable=False),
     sa.Column("suppressed", sa.Integer, nullable=False),
     sa.Column("suppressed_since", sa.BigInteger, nullable=True),
+    # Where a ``dedup_key`` takes the place of subject and standing: those of the one that was told.
+    sa.Column("keyed_subject", sa.BigInteger, nullable=True),
+    sa.Column("keyed_standing", sa.BigInteger, nullable=True),
     sqlite_with_rowid=False,
 )
 """What was told last of each kind: deduplication's memory."""
 
 sa.Index(
-    "router_windows_open",
-    WINDOWS.c.subject,
-    WINDOWS.c.standing,
-    sqlite_where=sa.text("closed = 0"),
-    postgresql_where=sa.text("closed = 0"),
+    "router_windows_keyed",
+    WINDOWS.c.keyed_subject,
+    WINDOWS.c.keyed_standing,
+    sqlite_where=sa.text("keyed_subject IS NOT NULL"),
+    postgresql_where=sa.text("keyed_subject IS NOT NULL"),
 )
 
 SILENCES = sa.Table(

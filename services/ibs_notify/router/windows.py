@@ -2,112 +2,187 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from ibs_notify.domain.clock import from_micros, to_micros
+from ibs_notify.domain.event import Event
+from ibs_notify.domain.severity import Severity
+from ibs_notify.router.books import index_text
 from ibs_notify.router.dedup import Window
-from ibs_notify.router.memory import (
-    BEYOND,
-    STATEFUL,
-    Memory,
-    Remembered,
-    parse_standing,
-    standing_of,
-)
-from ibs_notify.router.tables import WINDOWS
+from ibs_notify.router.identity import obligation_id
+from ibs_notify.router.memory import NO_STANDING, Key, Memory, Remembered, Standings, subject_of
+from ibs_notify.router.pipeline import Arrival
+from ibs_notify.router.silence import Armed
+from ibs_notify.router.tables import EVENTS, WINDOWS
 from ibs_notify.store.bulk import Bulk
 from ibs_notify.store.upsert import insert_or_replace
 
-_CHUNK = 500
+Row = sa.Row[*tuple[Any, ...]]
+OPEN, CHANGED, IN_VAIN = 0, 1, 2
+"""How a window stands: open, over by a change of its subject, or told to nobody."""
+_CHUNK = 300
 _C = WINDOWS.c
+_KEY = ("subject", "standing", "kind")
+_BOUND = tuple(f"key_{name}" for name in _KEY)
 _COLUMNS = tuple(column.name for column in WINDOWS.columns)
 _PUT = {
     dialect: Bulk(
-        insert_or_replace(WINDOWS, dialect, key="window_key", columns=_COLUMNS[1:]).values(
+        insert_or_replace(WINDOWS, dialect, key=_KEY, columns=_COLUMNS[len(_KEY) :]).values(
             {name: sa.bindparam(name) for name in _COLUMNS}
         ),
         _COLUMNS,
     )
     for dialect in ("sqlite", "postgresql")
 }
-# Two ranges instead of an inequality: only then do the databases seek instead of looking through
-# all windows of a subject, of which a storm may make thousands.
-_CLOSE = Bulk(
-    sa.update(WINDOWS)
-    .where(
-        sa.text("closed = 0"),
-        _C.subject == sa.bindparam("of_subject"),
-        sa.or_(
-            _C.standing < sa.bindparam("below"),
-            sa.and_(_C.standing > sa.bindparam("above"), _C.standing < sa.bindparam("beyond")),
-        ),
+
+
+def _end_windows(subject: sa.Column[int], *standing: sa.ColumnElement[bool]) -> sa.Update:
+    return (
+        sa.update(WINDOWS)
+        .where(subject == sa.bindparam("of_subject"), *standing)
+        .where(_C.closed == sa.literal_column(str(OPEN)))
+        .values(closed=sa.literal_column(str(CHANGED)))
     )
-    .values(closed=sa.literal_column("1")),
-    ("of_subject", "below", "above", "beyond"),
+
+
+def _below_and_above(subject: sa.Column[int], standing: sa.Column[int]) -> tuple[Bulk, Bulk]:
+    """Two ranges instead of an inequality: only then do the databases seek.
+
+    Otherwise they look through all windows of a subject, of which a storm may make thousands.
+    """
+    below = _end_windows(subject, standing < sa.bindparam("below"))
+    above = _end_windows(
+        subject, standing > sa.bindparam("above"), standing < sa.bindparam("limit")
+    )
+    return Bulk(below, ("of_subject", "below")), Bulk(above, ("of_subject", "above", "limit"))
+
+
+_END = _below_and_above(_C.subject, _C.standing)
+_END_KEYED = _below_and_above(_C.keyed_subject, _C.keyed_standing)
+_ANY_KEYED = Bulk(
+    sa.text("SELECT kind FROM router_windows WHERE keyed_subject IS NOT NULL LIMIT 1"), ()
 )
+_READ = sa.select(
+    *(_C[name] for name in _COLUMNS), EVENTS.c.event_id, EVENTS.c.type, EVENTS.c.severity
+).outerjoin(EVENTS, EVENTS.c.seq == _C.told_seq)
+_READ_ONE = Bulk(_READ.where(*(_C[name] == sa.bindparam(f"key_{name}") for name in _KEY)), _BOUND)
 
 
-def read_windows(connection: sa.Connection, keys: Iterable[bytes]) -> dict[bytes, Remembered]:
+def read_memory(
+    connection: sa.Connection, arrivals: Sequence[Arrival], silences: Sequence[Armed]
+) -> Memory:
+    """What the decisions on ``arrivals`` need to know, for those that are stored and for others."""
+    keys = {key for each in arrivals for key in each.keys if key is not None}
+    windows = read_windows(connection, keys) if keys else {}
+    standings = read_standings(connection, (each.event for each in arrivals), windows)
+    return Memory(windows, silences, standings)
+
+
+def read_windows(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, Remembered]:
     """Those of ``keys`` that there are."""
-    ordered = sorted(keys)
-    found: dict[bytes, Remembered] = {}
-    for start in range(0, len(ordered), _CHUNK):
-        chunk = ordered[start : start + _CHUNK]
-        for row in connection.execute(sa.select(WINDOWS).where(_C.window_key.in_(chunk))):
-            found[bytes(row.window_key)] = _remembered(row)
+    if connection.dialect.name == "sqlite":
+        # One by one: for a list of keys SQLite would look through all windows.
+        rows = [row for key in keys for row in _READ_ONE.fetch(connection, key)]
+    else:
+        rows = [tuple(row) for row in _read_many(connection, sorted(keys))]
+    return {Key(*row[:3]): _remembered(row) for row in rows}
+
+
+def _read_many(connection: sa.Connection, keys: Sequence[Key]) -> Iterator[Row]:
+    key = sa.tuple_(*(_C[name] for name in _KEY))
+    for start in range(0, len(keys), _CHUNK):
+        yield from connection.execute(_READ.where(key.in_(keys[start : start + _CHUNK])))
+
+
+def _remembered(row: Sequence[Any]) -> Remembered:
+    """Of a row of ``_READ``."""
+    subject, standing, _, told_seq, position, opened_at, closed = row[:7]
+    suppressed, since, keyed_subject, keyed_standing, event_id, event_type, severity = row[7:]
+    # The event is gone where retention is shorter than a window; then it can be told again.
+    in_vain = closed == IN_VAIN or event_id is None
+    window = Window(
+        opened_at=from_micros(opened_at),
+        told="" if in_vain else obligation_id(event_id, position),
+        type=event_type or "",
+        severity=Severity(severity or Severity.INFO),
+        suppressed=suppressed,
+        suppressed_since=None if since is None else from_micros(since),
+    )
+    return Remembered(
+        window,
+        told_seq,
+        subject if keyed_subject is None else keyed_subject,
+        standing if keyed_standing is None else keyed_standing,
+        closed == CHANGED,
+    )
+
+
+def read_standings(
+    connection: sa.Connection, events: Iterable[Event], windows: Mapping[Key, Remembered]
+) -> dict[int, Standings]:
+    """How the subjects of events with a ``dedup_key`` stood since something of theirs was told."""
+    keyed = {subject_of(event): event for event in events if event.dedup_key}
+    if not keyed or not windows:
+        return {}
+    since = min(each.told_seq for each in windows.values())
+    found: dict[int, Standings] = {}
+    for subject, event in sorted(keyed.items()):
+        rows = connection.execute(
+            sa.select(EVENTS.c.type, EVENTS.c.severity, sa.func.max(EVENTS.c.seq))
+            .where(EVENTS.c.resource == index_text(event.canonical_resource), EVENTS.c.seq > since)
+            .group_by(EVENTS.c.type, EVENTS.c.severity)
+        )
+        found[subject] = {
+            (event_type, Severity(severity)): seq
+            for event_type, severity, seq in rows
+            if event_type.startswith(f"{event.source}.")
+        }
     return found
 
 
-def _remembered(row: sa.Row[tuple[Any, ...]]) -> Remembered:
-    event_type, severity = parse_standing(row.standing)
-    window = Window(
-        opened_at=from_micros(row.opened_at),
-        told=row.told,
-        type=event_type,
-        severity=severity,
-        suppressed=row.suppressed,
-        suppressed_since=None
-        if row.suppressed_since is None
-        else from_micros(row.suppressed_since),
-    )
-    return Remembered(window, row.subject, bool(row.closed))
-
-
 def write_windows(connection: sa.Connection, memory: Memory) -> None:
-    """Close what the events changed, then write what they opened or added to."""
-    changes = [
-        (each.subject, each.standing, each.standing, STATEFUL if each.is_neutral else BEYOND)
-        for each in memory.changes
-    ]
-    _CLOSE.run(connection, sorted(changes))
+    """End what the events changed, then write what they opened or added to."""
+    changes = sorted(memory.changes)
+    any_keyed = _ANY_KEYED.fetch(connection, ())
+    for below, above in (_END, _END_KEYED) if any_keyed else (_END,):
+        below.run(connection, [each[:2] for each in changes])
+        above.run(connection, changes)
     rows = [_row(key, each) for key, each in sorted(memory.written.items())]
     _PUT[connection.dialect.name].run(connection, rows)
 
 
-def _row(key: bytes, each: Remembered) -> tuple[Any, ...]:
+def _row(key: Key, each: Remembered) -> tuple[Any, ...]:
     window = each.window
     since = window.suppressed_since
+    keyed = key.standing == NO_STANDING
     return (
-        key,
-        each.subject,
-        standing_of(window.type, window.severity),
+        *key,
+        each.told_seq,
+        int(window.told.rpartition("/")[2]),
         to_micros(window.opened_at),
-        window.told,
-        int(each.changed),
+        CHANGED if each.changed else OPEN,
         window.suppressed,
         None if since is None else to_micros(since),
+        each.subject if keyed else None,
+        each.standing if keyed else None,
     )
 
 
-def forget_told(connection: sa.Connection, told: Sequence[str]) -> None:
-    """What these obligations told did not arrive: the next of its kind is told again."""
-    for start in range(0, len(told), _CHUNK):
+def forget_told(connection: sa.Connection, told: Collection[tuple[int, int]]) -> None:
+    """What these obligations told, by event and position, did not arrive.
+
+    The next event of its kind is told again.
+    """
+    ordered = sorted(told)
+    for start in range(0, len(ordered), _CHUNK):
         connection.execute(
-            sa.update(WINDOWS).where(_C.told.in_(told[start : start + _CHUNK])).values(told="")
+            sa.update(WINDOWS)
+            .where(sa.tuple_(_C.told_seq, _C.told_position).in_(ordered[start : start + _CHUNK]))
+            .values(closed=sa.literal_column(str(IN_VAIN)))
         )
 
 

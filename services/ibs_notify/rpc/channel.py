@@ -27,8 +27,13 @@ def open_channel(address: str) -> grpc.aio.Channel:
 
 
 def open_blocking_channel(address: str) -> grpc.Channel:
-    """A synchronous channel, for the CLI."""
+    """A synchronous channel, for the CLI and the client."""
     return grpc.insecure_channel(address, options=list(_OPTIONS))
+
+
+def calling_as(caller: str) -> tuple[tuple[str, str], ...]:
+    """The metadata of a call that says so; it is ASCII, and what is not is written out."""
+    return ((USER_KEY, caller.encode("ascii", "backslashreplace").decode()),)
 
 
 def caller_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:

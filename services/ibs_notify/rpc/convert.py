@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -14,8 +14,10 @@ from ibs_notify.domain.severity import Severity
 from ironcore.notification.v1 import event_pb2
 
 _SEVERITIES = {severity.value: severity for severity in Severity}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = -62_135_596_800
 _LATEST = 253_402_300_799
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def event_from_proto(message: event_pb2.Event, now: datetime) -> tuple[Event, list[FieldViolation]]:
@@ -88,7 +90,7 @@ def is_moment(stamp: Timestamp) -> bool:
 
 def moment_from_proto(stamp: Timestamp) -> datetime:
     """The aware UTC moment of a timestamp, to the microsecond."""
-    return datetime.fromtimestamp(stamp.seconds, UTC).replace(microsecond=stamp.nanos // 1000)
+    return _EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)
 
 
 def moment_to_proto(moment: datetime | None) -> Timestamp | None:

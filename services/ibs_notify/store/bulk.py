@@ -17,7 +17,7 @@ class Bulk:
     The tuples are in the order of the statement's parameters; ``parameters`` names that order.
     """
 
-    def __init__(self, statement: sa.Insert | sa.Update, parameters: Sequence[str]) -> None:
+    def __init__(self, statement: sa.ClauseElement, parameters: Sequence[str]) -> None:
         self._statement = statement
         self._parameters = tuple(parameters)
         self._compiled: dict[str, str] = {}
@@ -28,12 +28,27 @@ class Bulk:
             with self._cursor(connection) as cursor:
                 cursor.executemany(self._sql(connection), rows)
 
+    def change(self, connection: sa.Connection, parameters: tuple[Any, ...]) -> int:
+        """Execute once; how many rows it changed."""
+        with self._cursor(connection) as cursor:
+            cursor.execute(self._sql(connection), parameters)
+            return cursor.rowcount
+
     def scalar(self, connection: sa.Connection, parameters: tuple[Any, ...]) -> Any:
         """Execute once; the first column of the row that it returns."""
         with self._cursor(connection) as cursor:
             cursor.execute(self._sql(connection), parameters)
             row: Any = cursor.fetchone()
         return row[0]
+
+    def fetch(
+        self, connection: sa.Connection, parameters: tuple[Any, ...]
+    ) -> Sequence[tuple[Any, ...]]:
+        """Execute once; all rows that it returns."""
+        with self._cursor(connection) as cursor:
+            cursor.execute(self._sql(connection), parameters)
+            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
     @contextmanager
     def _cursor(self, connection: sa.Connection) -> Iterator[DBAPICursor]:

@@ -1,9 +1,9 @@
 """Group commit: many callers, one durable transaction.
 
-A lone caller is committed at once. Under load a batch waits until as many are there as came last
-time, up to ``ENOUGH``, and for ``WINDOW_SECONDS`` at most: answers sent in bursts save more than
-the sync costs, and bursts of that size keep both sides of the wire at work. A batch that fails
-because of one of its items is bisected, so that the bad one fails alone.
+A lone caller is committed at once. Under load a batch waits for company: until ``ENOUGH`` are
+there, or none came for a while, and for ``WINDOW_SECONDS`` at most. Answers sent in bursts save
+more than the sync costs, and bursts of that size keep both sides of the wire at work. A batch that
+fails because of one of its items is bisected, so that the bad one fails alone.
 """
 
 from __future__ import annotations
@@ -21,9 +21,22 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 WINDOW_SECONDS = 0.005
+LOOKS = 5
+"""How often a batch looks around within the window; it goes when none came since the last look."""
 ENOUGH = 64
 MAX_BATCH = 1000
 """The most weight that one transaction takes."""
+
+
+async def company(count: Callable[[], int], window: float = WINDOW_SECONDS) -> None:
+    """Wait until ``count`` is enough, or stands still for a while; for ``window`` at most."""
+    for _ in range(LOOKS):
+        seen = count()
+        if seen >= ENOUGH:
+            return
+        await asyncio.sleep(window / LOOKS)
+        if count() == seen:
+            return
 
 
 def _one(_item: object) -> int:
@@ -52,8 +65,7 @@ class GroupCommit(Generic[Item, Result]):
         self._weigh = weigh
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._flusher: asyncio.Task[None] | None = None
-        self._expected = 1
-        self._company = asyncio.Event()
+        self._last_batch = 0
 
     async def submit(self, item: Item) -> Result:
         """Commit ``item`` with whoever else is waiting."""
@@ -62,8 +74,6 @@ class GroupCommit(Generic[Item, Result]):
         self._waiting.append((item, future))
         if self._flusher is None:
             self._flusher = loop.create_task(self._flush_all())
-        elif len(self._waiting) >= self._expected:
-            self._company.set()
         return await future
 
     async def close(self) -> None:
@@ -74,22 +84,14 @@ class GroupCommit(Generic[Item, Result]):
     async def _flush_all(self) -> None:
         try:
             while self._waiting:
-                if len(self._waiting) < self._expected:
-                    await self._gather_company()
+                # The size of the last batch tells whether there is company to wait for.
+                if self._last_batch > 1:
+                    await company(lambda: len(self._waiting), self._window)
                 batch = self._next_batch()
-                # The size of the last batch tells how much company to wait for.
-                self._expected = min(len(batch), ENOUGH)
+                self._last_batch = len(batch)
                 await self._flush(batch)
         finally:
             self._flusher = None
-
-    async def _gather_company(self) -> None:
-        self._company.clear()
-        timer = asyncio.get_running_loop().call_later(self._window, self._company.set)
-        try:
-            await self._company.wait()
-        finally:
-            timer.cancel()
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         """As many as weigh ``MAX_BATCH`` together, at least one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -14,15 +16,15 @@ def insert_or_ignore(table: sa.Table, dialect: str) -> sqlite.Insert | postgresq
 
 
 def insert_or_replace(
-    table: sa.Table, dialect: str, *, key: str, columns: tuple[str, ...]
+    table: sa.Table, dialect: str, *, key: Sequence[str], columns: Sequence[str]
 ) -> sqlite.Insert | postgresql.Insert:
     """``INSERT … ON CONFLICT (key) DO UPDATE`` of ``columns`` with the new values."""
     if dialect == "sqlite":
         lite = sqlite.insert(table)
         return lite.on_conflict_do_update(
-            index_elements=[key], set_={name: lite.excluded[name] for name in columns}
+            index_elements=list(key), set_={name: lite.excluded[name] for name in columns}
         )
     big = postgresql.insert(table)
     return big.on_conflict_do_update(
-        index_elements=[key], set_={name: big.excluded[name] for name in columns}
+        index_elements=list(key), set_={name: big.excluded[name] for name in columns}
     )

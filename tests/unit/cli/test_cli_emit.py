@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 import yaml
 from tests.support.command_line import Cli
 
-from ibs_notify.cli.emit_stream import chunks
+from ibs_notify.cli.emit_input import chunks
 from ibs_notify.domain.errors import Reason, Unavailable
 from ironcore.notification.v1 import delivery_pb2, delivery_service_pb2, disposition_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -27,8 +36,8 @@ HANDED_OFF = disposition_pb2.Disposition(
 )
 
 
-def _answer_each(request: Any) -> pb.EmitBatchResponse:
-    return pb.EmitBatchResponse(
+def _answer_each(request: Any) -> pb.EmitStreamResponse:
+    return pb.EmitStreamResponse(
         results=[
             pb.EmitResult(accepted=pb.EmitResponse(event_id=each.event_id))
             if each.type
@@ -127,7 +136,7 @@ def test_an_event_without_a_type_is_a_usage_error(cli: Cli) -> None:
 
 
 def test_every_line_of_standard_input_gets_an_answer_in_order(cli: Cli) -> None:
-    cli.router.answers["EmitBatch"] = _answer_each
+    cli.router.answers["EmitStream"] = _answer_each
     lines = '{"type": "a.b", "event_id": "e1"}\n\nnot json\n{"severity": "info"}\n'
 
     result = cli("emit", "--stdin", input=lines)
@@ -141,7 +150,7 @@ def test_every_line_of_standard_input_gets_an_answer_in_order(cli: Cli) -> None:
 
 
 def test_answers_for_programs_are_a_document_a_line(cli: Cli) -> None:
-    cli.router.answers["EmitBatch"] = _answer_each
+    cli.router.answers["EmitStream"] = _answer_each
     lines = '{"type": "a.b", "event_id": "e1"}\n{"type": "a.b", "event_id": "e2"}\n'
 
     as_json = cli("emit", "--stdin", "-o", "json", input=lines).stdout.splitlines()
@@ -151,20 +160,133 @@ def test_answers_for_programs_are_a_document_a_line(cli: Cli) -> None:
     assert [json.loads(each) for each in as_json] == as_yaml
 
 
-def test_events_go_in_batches_of_at_most_a_thousand(cli: Cli) -> None:
-    cli.router.answers["EmitBatch"] = _answer_each
+def test_events_go_in_messages_of_at_most_a_thousand(cli: Cli) -> None:
+    cli.router.answers["EmitStream"] = _answer_each
     lines = '{"type": "a.b"}\n' * 2500
 
     assert cli("emit", "--stdin", input=lines).exit_code == 0
 
-    sizes = [len(each.events) for each in cli.router.received("EmitBatch")]
-    assert sizes == [1000, 1000, 500]
+    messages = cli.router.received("EmitStream")
+    assert sum(len(each.events) for each in messages) == 2500
+    assert max(len(each.events) for each in messages) == 1000
 
 
-def test_a_batch_stays_under_the_size_of_a_message() -> None:
+def test_every_event_has_an_id_of_its_own_before_it_is_sent(cli: Cli) -> None:
+    cli.router.answers["EmitStream"] = _answer_each
+
+    cli("emit", "--stdin", input='{"type": "a.b"}\n' * 100 + '{"type": "a.b", "event_id": "e1"}\n')
+
+    ids = [
+        each.event_id for message in cli.router.received("EmitStream") for each in message.events
+    ]
+    assert len(set(ids)) == 101
+    assert ids[-1] == "e1"
+
+
+def test_a_service_that_cannot_be_reached_at_the_start_is_an_error_at_once(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IBS_NOTIFY_ROUTER_ADDRESS", "127.0.0.1:1")
+
+    result = cli("emit", "--stdin", input='{"type": "a.b"}\n')
+
+    assert result.exit_code == 5
+    assert "line 1 and what comes after it have no answer\n" in result.stderr
+    assert "error: Router at 127.0.0.1:1 cannot be reached" in result.stderr
+
+
+def _fail_after(cli: Cli, answered: int, times: int) -> None:
+    """``answered`` messages get an answer, ``times`` more break the stream, and so on."""
+    turns = cycle([True] * answered + [False] * times)
+
+    def answer(request: Any) -> pb.EmitStreamResponse | Unavailable:
+        if next(turns):
+            return _answer_each(request)
+        return Unavailable(Reason.STORAGE_UNAVAILABLE, "locked", retry_after=timedelta(0))
+
+    cli.router.answers["EmitStream"] = answer
+
+
+def test_a_service_that_stays_away_midway_ends_with_what_is_stored(cli: Cli) -> None:
+    _fail_after(cli, 1, 1000)
+
+    result = cli("emit", "--stdin", "--timeout", "0", input='{"type": "a.b"}\n' * 1001)
+
+    assert result.exit_code == 5
+    assert (
+        "1,000 accepted, 0 accepted before, 0 refused; line 1001 and what comes after it have no "
+        "answer\nerror: locked" in result.stderr
+    )
+
+
+def test_a_stream_that_breaks_is_begun_again_with_the_same_ids(cli: Cli) -> None:
+    _fail_after(cli, 2, 3)
+    lines = [json.dumps({"type": "a.b", "subject": str(n)}) for n in range(7000)]
+
+    result = cli("emit", "--stdin", "-o", "json", input="\n".join(lines))
+
+    assert result.exit_code == 0
+    answers = [json.loads(each) for each in result.stdout.splitlines()]
+    assert [each["line"] for each in answers] == list(range(1, 7001))
+    sent: dict[str, str] = {}
+    for message in cli.router.received("EmitStream"):
+        for event in message.events:
+            assert sent.setdefault(event.subject, event.event_id) == event.event_id
+    assert [each["accepted"]["event_id"] for each in answers] == list(sent.values())
+    assert "note: locked; trying again\nnote: the Router answers again\n" in result.stderr
+
+
+def test_answers_may_come_many_or_few_to_a_message(cli: Cli) -> None:
+    kept: list[pb.EmitResult] = []
+
+    def answer(request: Any) -> pb.EmitStreamResponse:
+        kept.extend(_answer_each(request).results)
+        # The last message has one event.
+        give = len(kept) if len(request.events) == 1 else len(kept) // 2
+        given, kept[:give] = kept[:give], []
+        return pb.EmitStreamResponse(results=given)
+
+    cli.router.answers["EmitStream"] = answer
+
+    result = cli("emit", "--stdin", "-o", "json", input='{"type": "a.b"}\n' * 3001)
+
+    assert result.exit_code == 0
+    assert [json.loads(each)["line"] for each in result.stdout.splitlines()] == list(range(1, 3002))
+
+
+def test_a_wrong_line_between_two_events_keeps_its_place(cli: Cli) -> None:
+    cli.router.answers["EmitStream"] = _answer_each
+    good = '{"type": "a.b"}\n'
+
+    result = cli("emit", "--stdin", "-o", "json", input=f"x\n{good}y\n{good}{good}z\n")
+
+    answers = [json.loads(each) for each in result.stdout.splitlines()]
+    assert [(each["line"], "error" in each) for each in answers] == [
+        (1, True),
+        (2, False),
+        (3, True),
+        (4, False),
+        (5, False),
+        (6, True),
+    ]
+    assert result.exit_code == 4
+
+
+def test_a_line_without_an_end_is_refused_in_bounded_memory(cli: Cli) -> None:
+    cli.router.answers["EmitStream"] = _answer_each
+
+    result = cli("emit", "--stdin", input=b"x" * 9_000_000 + b'\n{"type": "a.b"}\n')
+
+    first, second = result.stdout.splitlines()
+    assert first == "line 1 refused: the line is over 4194304 bytes"
+    assert "accepted" in second
+    assert result.exit_code == 4
+
+
+def test_a_message_stays_under_the_size_that_the_router_takes() -> None:
     line = json.dumps({"type": "a.b", "summary": "x" * 32_000}).encode() + b"\n"
 
-    found = list(chunks(io.BytesIO(line * 300)))
+    found = list(chunks(io.BytesIO(line * 300), lambda: "id"))
 
     assert sum(len(each) for each in found) == 300
     for chunk in found:
@@ -178,23 +300,54 @@ def test_lines_that_arrived_are_sent_without_waiting_for_more() -> None:
         def read1(self, _size: int | None = -1) -> bytes:
             return self.readline()
 
-    found = chunks(Trickle(b'{"type": "a.b"}\n{"type": "c.d"}'))
+    found = chunks(Trickle(b'{"type": "a.b"}\n{"type": "c.d"}'), lambda: "id")
 
     assert [len(each) for each in found] == [1, 1]
 
 
-def test_a_service_that_goes_away_midway_ends_with_what_is_stored(cli: Cli) -> None:
-    def fail_after_the_first(request: Any) -> pb.EmitBatchResponse | Unavailable:
-        if len(cli.router.received("EmitBatch")) > 1:
-            return Unavailable(Reason.STORAGE_UNAVAILABLE, "locked")
-        return _answer_each(request)
+def _on_a_terminal(cli: Cli, *, answers_too: bool) -> tuple[str, bytes]:
+    """What a terminal saw of emitting two thousand events, and what standard output got."""
+    cli.router.answers["EmitStream"] = _answer_each
+    ours, theirs = pty.openpty()
+    seen = bytearray()
 
-    cli.router.answers["EmitBatch"] = fail_after_the_first
+    def watch() -> None:
+        # Linux says EIO once the other end is closed.
+        with suppress(OSError):
+            while data := os.read(ours, 4096):
+                seen.extend(data)
 
-    result = cli("emit", "--stdin", input='{"type": "a.b"}\n' * 1001)
+    watching = Thread(target=watch)
+    watching.start()
+    done = subprocess.run(
+        [sys.executable, "-m", "ibs_notify.cli", "notification", "emit", "--stdin"],
+        input=b'{"type": "a.b"}\n' * 2000 + b"x\n",
+        stdout=theirs if answers_too else subprocess.PIPE,
+        stderr=theirs,
+        check=False,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
+    )
+    os.close(theirs)
+    watching.join()
+    os.close(ours)
+    assert done.returncode == 4
+    return seen.decode(), done.stdout or b""
 
-    assert result.exit_code == 5
-    assert "1,000 accepted, 0 accepted before, 0 refused; then:\nerror: locked" in result.stderr
+
+def test_a_terminal_sees_how_it_goes(cli: Cli) -> None:
+    seen, printed = _on_a_terminal(cli, answers_too=False)
+
+    assert re.search(r"[\d,]+ answered.*/s", seen)
+    assert "2,000 accepted, 0 accepted before, 1 refused" in seen
+    assert len(printed.splitlines()) == 2001
+    assert b"\x1b" not in printed
+
+
+def test_a_terminal_may_have_the_answers_too(cli: Cli) -> None:
+    seen, _ = _on_a_terminal(cli, answers_too=True)
+
+    assert len(re.findall(r" accepted: only the inbox has it", seen)) == 2000
+    assert "line 2001 refused: not JSON" in seen
 
 
 def test_standard_input_takes_no_flags_of_an_event(cli: Cli) -> None:

@@ -221,3 +221,16 @@ def test_a_rule_is_held_against_an_event(
     assert cli.config.received("CheckRule")[0].event == event_pb2.Event(
         type="backup.failed", severity=event_pb2.SEVERITY_ERROR
     )
+
+
+@pytest.mark.parametrize(("flags", "force"), [((), False), (("--force",), True)])
+def test_a_group_is_deleted_by_force_where_so_asked(
+    cli: Cli, flags: tuple[str, ...], force: bool
+) -> None:
+    result = cli("group", "delete", "on-call", *flags)
+
+    assert result.exit_code == 0
+    assert result.stdout == "deleted group on-call\n"
+    assert cli.config.received("DeleteGroup") == [
+        pb.DeleteGroupRequest(name="on-call", force=force)
+    ]

@@ -8,12 +8,15 @@ from typing import Any, cast
 import pytest
 from tests.support.delivery import FakeClock, work
 
+from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.dispatcher import HEARTBEAT_SECONDS, SEARCH_SECONDS, Dispatcher
 from ibs_notify.delivery.lane import Lane
 from ibs_notify.delivery.model import Work
 from ibs_notify.delivery.outlook import Outlook
-from ibs_notify.delivery.ports import Queue, Standing, Sweep
+from ibs_notify.delivery.ports import CannotOpen, Queue, Standing, Sweep
 from ibs_notify.domain.errors import Reason, Unavailable
+from ibs_notify.domain.target import Target, WebhookSpec
+from ibs_notify.snapshot.model import Snapshot
 
 
 class FakeQueue:
@@ -23,6 +26,7 @@ class FakeQueue:
         self.calls: list[str] = []
         self.is_away = False
         self.astray = False
+        self.waiting: list[tuple[str, Admission]] = []
 
     async def heartbeat(self, works: Sequence[Work]) -> int:
         self.calls.append("heartbeat")
@@ -41,14 +45,40 @@ class FakeQueue:
         self.calls.append("search")
         return self.astray
 
+    async def examine(self, _revision: int, _standings: Mapping[str, Standing]) -> frozenset[str]:
+        self.calls.append("examine")
+        return frozenset()
+
+    async def blocked(self) -> Sequence[tuple[str, Admission]]:
+        return self.waiting
+
+    async def unpark(self, uid: str, reason: Admission) -> int:
+        self.waiting.remove((uid, reason))
+        return 1
+
 
 class BusyLane:
     """Has one delivery in hand."""
 
     works = (work(),)
 
+    def __init__(self) -> None:
+        self.woken = 0
+
     def wake(self) -> None:
-        pass
+        self.woken += 1
+
+
+class Transports:
+    """Those of a replica; ``cannot`` are the targets that it has no key for."""
+
+    def __init__(self) -> None:
+        self.cannot: set[str] = set()
+
+    def concurrency(self, target: Target, _snapshot: Snapshot) -> int:
+        if target.uid in self.cannot:
+            raise CannotOpen(Admission.SECRET_UNREADABLE, "no key")
+        return 1
 
 
 @pytest.fixture
@@ -93,3 +123,27 @@ async def test_what_stands_otherwise_than_its_target_is_looked_for_and_examined_
     await dispatcher.tick()
     assert queue.calls.count("search") == 1
     assert dispatcher.changes == before + 1
+
+
+async def test_what_another_replica_had_no_key_for_is_sent_by_one_that_has(
+    clock: FakeClock, queue: FakeQueue
+) -> None:
+    outlook, transports, lane = Outlook(), Transports(), BusyLane()
+    targets = {uid: Target(uid, uid, WebhookSpec("http://127.0.0.1/")) for uid in ("t1", "t2")}
+    outlook.snapshot = Snapshot(revision=1, targets=targets)
+    transports.cannot = {"t2"}
+    made = Dispatcher(
+        outlook, cast("Queue", queue), cast("Any", transports), cast("Any", None), clock
+    )
+    made._lanes |= {"t1": cast("Lane", lane), "t2": cast("Lane", BusyLane())}
+    await made.tick()
+    # All of it was left by a replica that is gone: nothing here has ever been blocked.
+    queue.waiting = [(uid, Admission.SECRET_UNREADABLE) for uid in ("gone", "t1", "t2")]
+    clock.pass_time(seconds=SEARCH_SECONDS - 1)
+    await made.tick()
+    woken = lane.woken
+    assert len(queue.waiting) == 3
+    clock.pass_time(seconds=1)
+    await made.tick()
+    assert queue.waiting == [(uid, Admission.SECRET_UNREADABLE) for uid in ("gone", "t2")]
+    assert lane.woken == woken + 1

@@ -15,9 +15,10 @@ from tests.support.delivery import START, FakeClock, work
 
 from ibs_notify.delivery import lane as lanes
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.lane import Lane
-from ibs_notify.delivery.model import Completion, State, Work
+from ibs_notify.delivery.lane import LONGEST_AHEAD_SECONDS, Lane
+from ibs_notify.delivery.model import MAX_UNFINISHED, Completion, State, Work
 from ibs_notify.delivery.outlook import Outlook
+from ibs_notify.delivery.pace import MOST_AHEAD
 from ibs_notify.delivery.ports import CannotOpen, Turn, Turned
 from ibs_notify.delivery.sender import Sender
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Verdict
@@ -36,6 +37,7 @@ class FakeQueue:
         self.waiting: deque[Work] = deque()
         self.done: list[Completion] = []
         self.failures = 0
+        self.unwritable: set[int] = set()
         self.parked: list[Admission] = []
         self.unparked: list[Admission] = []
         self.turns: list[Turn] = []
@@ -47,11 +49,15 @@ class FakeQueue:
         if self.failures:
             self.failures -= 1
             raise Unavailable(Reason.STORAGE_UNAVAILABLE, "locked")
-        if turn.done is not None:
-            self.done.append(turn.done)
+        if self.unwritable & {each.work.seq for each in turn.done}:
+            raise ValueError("a text that the database does not take")
+        if turn.done:
+            self.done += turn.done
             self.moved.set()
         count = min(turn.wanted, len(self.waiting))
-        return Turned(tuple(self.waiting.popleft() for _ in range(count)), self.kept)
+        claimed = tuple(self.waiting.popleft() for _ in range(count))
+        lost = frozenset[int]() if self.kept else frozenset(each.work.seq for each in turn.done)
+        return Turned(claimed, lost)
 
     async def park(self, _uid: str, reason: Admission) -> None:
         self.parked.append(reason)
@@ -101,7 +107,7 @@ class Rig:
         self.queue = FakeQueue()
         self.transports = FakeTransports()
         self.settled: list[Completion] = []
-        clock = FakeClock()
+        clock = self.clock = FakeClock()
         self.lane = Lane(
             "t1",
             outlook=self.outlook,
@@ -121,6 +127,26 @@ class Rig:
         async with asyncio.timeout(10):
             while not self.lane.is_idle:  # noqa: ASYNC110  # turns of the loop, no time
                 await asyncio.sleep(0)
+
+    async def until_in_hand(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.lane.works) != count:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0)
+
+    async def turns_of_the_loop(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    async def fill_ahead(self) -> None:
+        """Two attempts that do not end, after others that took no time."""
+        self.enqueue(200)
+        self.lane.wake()
+        async with asyncio.timeout(10):
+            while len(self.queue.done) < 10:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(0)
+        self.transports.open.clear()
+        await self.until_running(2)
+        await self.turns_of_the_loop()
 
     async def until_running(self, count: int) -> None:
         async with asyncio.timeout(10):
@@ -149,6 +175,75 @@ async def test_a_lane_sends_all_there_is_and_never_more_at_a_time_than_its_trans
     assert rig.transports.most == 2
     assert rig.lane.works == []
     assert len(rig.settled) == 9
+
+
+async def test_a_fast_target_has_a_few_ahead_in_hand_and_settles_many_at_once(rig: Rig) -> None:
+    rig.enqueue(500)
+    rig.lane.wake()
+    await rig.until_idle()
+    assert len(rig.queue.done) == 500
+    assert rig.transports.most <= 2
+    assert max(turn.wanted + turn.in_hand for turn in rig.queue.turns) == 2 + MOST_AHEAD
+    assert len(rig.queue.turns) < 500 / 10
+
+
+async def test_a_target_with_a_rate_has_nothing_ahead(rig: Rig) -> None:
+    limited = replace(TARGET, max_rate=600)
+    rig.outlook.snapshot = Snapshot(revision=2, targets={"t1": limited})
+    rig.enqueue(20)
+    rig.lane.wake()
+    await rig.until_idle()
+    assert len(rig.queue.done) == 20
+    assert max(turn.wanted + turn.in_hand for turn in rig.queue.turns) == 2
+
+
+async def test_what_is_ahead_of_a_target_that_became_slow_goes_back_to_the_queue(rig: Rig) -> None:
+    await rig.fill_ahead()
+    ahead = len(rig.lane.works) - 2
+    assert ahead == MOST_AHEAD
+    rig.clock.pass_time(seconds=LONGEST_AHEAD_SECONDS + 1)
+    rig.lane.wake()
+    await rig.until_in_hand(2)
+    back = rig.queue.done[-ahead:]
+    assert {each.settlement.state for each in back} == {State.QUEUED}
+    assert {each.end for each in back} == {None}
+    assert {each.settlement.due_at for each in back} == {START}
+
+
+async def test_a_stop_gives_back_at_once_what_is_ahead(rig: Rig) -> None:
+    await rig.fill_ahead()
+    waiting = len(rig.queue.waiting)
+    rig.lane.begin_stop()
+    await rig.until_in_hand(2)
+    rig.transports.open.set()
+    await rig.lane.stop(10.0)
+    assert rig.lane.works == []
+    assert len(rig.queue.waiting) == waiting
+    not_begun = [each for each in rig.queue.done if each.end is None]
+    assert len(not_begun) == MOST_AHEAD
+
+
+async def test_an_outcome_that_cannot_be_written_costs_no_other(rig: Rig) -> None:
+    rig.enqueue(30)
+    rig.queue.unwritable = {7}
+    rig.lane.wake()
+    await rig.until_idle()
+    assert sorted(each.work.seq for each in rig.queue.done) == [n for n in range(30) if n != 7]
+    assert 7 not in {each.work.seq for each in rig.settled}
+
+
+async def test_nothing_is_claimed_beside_what_two_workers_died_with(rig: Rig) -> None:
+    rig.transports.open.clear()
+    rig.queue.waiting.append(replace(work(), seq=100, unfinished=MAX_UNFINISHED))
+    rig.lane.wake()
+    await rig.until_running(1)
+    rig.enqueue(3)
+    rig.lane.wake()
+    await rig.turns_of_the_loop()
+    assert [work.seq for work in rig.lane.works] == [100]
+    rig.transports.open.set()
+    await rig.until_idle()
+    assert len(rig.queue.done) == 4
 
 
 async def test_an_outcome_is_written_down_however_often_the_storage_is_busy(rig: Rig) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.dedup import Deduplicating, HiddenChange, InMemory, Noise
+from tests.support.dedup import Deduplicating, HiddenChange, InMemory, Known, Noise
 from tests.system.dedup_sequences import Tally, play, run, sequence
 
 from ibs_notify.domain.event import Event
@@ -28,7 +28,7 @@ START = datetime(2026, 5, 21, 2, 14, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
 SECOND = timedelta(seconds=1)
 FAILED = Event("evt-1", "backup.failed", Severity.ERROR, START)
-TOLD = Window(START, "evt-1/0", 7, "backup.failed", Severity.ERROR)
+TOLD = Window(START, "evt-1/0", "backup.failed", Severity.ERROR)
 
 
 def ask(
@@ -39,7 +39,7 @@ def ask(
     length: timedelta = FIVE,
     changed: bool = False,
 ) -> Verdict:
-    return deduplicate(window, length, event, "evt-2/0", 8, changed=changed, now=START + after)
+    return deduplicate(window, length, event, "evt-2/0", changed=changed, now=START + after)
 
 
 def event(event_type: str, severity: Severity = Severity.ERROR) -> Event:
@@ -49,7 +49,7 @@ def event(event_type: str, severity: Severity = Severity.ERROR) -> Event:
 def test_the_first_is_told_and_opens_a_window() -> None:
     verdict = ask(None, timedelta(0))
     assert verdict == Verdict(
-        DedupReason.FIRST, Window(START, "evt-2/0", 8, "backup.failed", Severity.ERROR)
+        DedupReason.FIRST, Window(START, "evt-2/0", "backup.failed", Severity.ERROR)
     )
     assert verdict.decision is None
 
@@ -134,7 +134,7 @@ def test_an_event_that_only_a_dedup_key_makes_identical_may_itself_be_the_change
 
 
 def test_a_change_of_status_is_told_each_time_since_only_its_words_say_which() -> None:
-    window = Window(START, "evt-1/0", 7, "datastore.status-change", Severity.WARNING)
+    window = Window(START, "evt-1/0", "datastore.status-change", Severity.WARNING)
     again = event("datastore.status-change", Severity.WARNING)
     assert ask(window, event=again).reason is DedupReason.STATE_CHANGED
 
@@ -183,14 +183,14 @@ async def test_no_random_sequence_hides_a_change_or_makes_noise() -> None:
 class Forgetful(InMemory):
     """Does not look at what came since."""
 
-    def changed(self, window: Window, event: Event) -> bool:
+    def changed(self, known: Known, event: Event) -> bool:
         return False
 
 
 class Nervous(InMemory):
     """Takes everything for a change."""
 
-    def changed(self, window: Window, event: Event) -> bool:
+    def changed(self, known: Known, event: Event) -> bool:
         return True
 
 

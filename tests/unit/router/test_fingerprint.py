@@ -18,7 +18,6 @@ from ibs_notify.router.fingerprint import (
     PLACEHOLDER,
     fingerprint,
     normalised,
-    window_key,
 )
 
 FAILED = Event(
@@ -221,13 +220,6 @@ def test_texts_are_normalised_side_by_side_as_each_alone(first: str, second: str
 
 def test_a_broken_surrogate_is_no_reason_to_fail() -> None:
     assert fingerprint(replace(FAILED, summary="\ud800 at 02:14:35"))
-
-
-def test_each_subscription_has_a_window_of_its_own() -> None:
-    one, two = fingerprint(FAILED), fingerprint(replace(FAILED, actor="bob"))
-    keys = {window_key(uid, each) for uid in ("sub-1", "sub-2") for each in (one, two)}
-    assert len(keys) == 4
-    assert {len(key) for key in keys} == {FINGERPRINT_BYTES}
 
 
 @pytest.mark.parametrize(

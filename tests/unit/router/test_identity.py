@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibs_notify.domain.bounds import MAX_EVENT_ID
-from ibs_notify.router.identity import EventIds, delivery_id, obligation_id
+from ibs_notify.router.identity import EventIds, Kind, delivery_id, obligation_id
 
 START = datetime(2026, 5, 21, 23, 59, 59, 999_000, tzinfo=UTC)
 people = st.lists(st.emails(), max_size=4, unique=True)
@@ -49,19 +49,17 @@ def test_an_obligation_is_named_by_its_event_and_position() -> None:
 
 @given(people)
 def test_a_delivery_id_does_not_depend_on_the_order_of_recipients(recipients: list[str]) -> None:
-    one = delivery_id("evt-1", "u", "event", recipients)
-    assert one == delivery_id("evt-1", "u", "event", list(reversed(recipients)))
+    one = delivery_id("evt-1", "u", Kind.EVENT, recipients)
+    assert one == delivery_id("evt-1", "u", Kind.EVENT, list(reversed(recipients)))
     assert re.fullmatch(r"[0-9a-f]{32}", one)
 
 
-keys = st.tuples(
-    st.sampled_from(["e", "e1"]), st.sampled_from(["u", "1u"]), st.sampled_from(["event", "test"])
-)
+keys = st.tuples(st.sampled_from(["e", "e1"]), st.sampled_from(["u", "1u"]), st.sampled_from(Kind))
 
 
 @given(st.tuples(keys, people), st.tuples(keys, people))
 def test_different_deliveries_have_different_ids(
-    one: tuple[tuple[str, str, str], list[str]], other: tuple[tuple[str, str, str], list[str]]
+    one: tuple[tuple[str, str, Kind], list[str]], other: tuple[tuple[str, str, Kind], list[str]]
 ) -> None:
     same = one[0] == other[0] and sorted(one[1]) == sorted(other[1])
     assert (delivery_id(*one[0], one[1]) == delivery_id(*other[0], other[1])) is same

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -20,7 +20,7 @@ from ibs_notify.domain.target import (
     WebhookSpec,
 )
 from ibs_notify.router.dispositions import Reason
-from ibs_notify.router.match import Route, build_table, numbered
+from ibs_notify.router.match import Numbers, Route, build_table, numbered
 from ibs_notify.snapshot.model import Snapshot
 
 MAIL = Target("mail", "u-mail", SmtpSpec("smtp.example.com", 587, recipients=("team@x",)))
@@ -29,6 +29,7 @@ INFLUX = Target("influx", "u-influx", InfluxDbSpec("http://127.0.0.1/", "o", "b"
 GATEWAY = Target("gateway", "u-gateway", PushgatewaySpec("http://127.0.0.1/"))
 ERROR = Event("e", "backup.failed", Severity.ERROR, datetime(2026, 5, 21, tzinfo=UTC))
 INFO = replace(ERROR, severity=Severity.INFO)
+NEVER = timedelta(0)
 
 
 def snapshot(
@@ -125,15 +126,44 @@ def test_routes_are_numbered_by_what_they_are_about_not_by_their_rule() -> None:
     assert len({old.digest, new_people.digest, joined.digest}) == 3
 
 
-def test_the_numbers_reach_every_route_of_the_table() -> None:
-    table = build_table(
-        snapshot(
-            Group(
-                "a", "ua", scope=Scope.ATTACHED, subscriptions=(Subscription("s1", "chat", "*"),)
-            ),
-            Group("e", "ue", subscriptions=(Subscription("s2", "chat", "*"),)),
-        )
+def test_the_numbers_reach_every_route_and_every_group_of_the_table() -> None:
+    attached = Group(
+        "a",
+        "ua",
+        scope=Scope.ATTACHED,
+        subscriptions=(Subscription("s1", "chat", "*"), Subscription("s3", "influx", "*")),
+        rate_limit=7,
     )
+    everything = Group("e", "ue", subscriptions=(Subscription("s2", "chat", "*"),), rate_limit=0)
+    table = build_table(snapshot(attached, everything))
     ids = {route.digest: number for number, route in enumerate(table.routes, start=1)}
-    assert [route.route_id for route in table.routes] == [0, 0]
-    assert [route.route_id for route in numbered(table, ids).routes] == [1, 2]
+    assert [route.route_id for route in table.routes] == [0, 0, 0]
+    table = numbered(table, Numbers(ids, {"ua": 11, "ue": 12}))
+    assert [route.route_id for route in table.routes] == [1, 2, 3]
+    assert [group.lane_id for group in table.groups] == [12, 11]
+    assert table.limits == {12: 0, 11: 7}
+
+
+def test_the_lane_of_a_route_is_its_groups_and_a_metric_server_has_none() -> None:
+    subscriptions = tuple(Subscription(each, each, "*") for each in ("chat", "influx", "mail"))
+    table = build_table(snapshot(Group("e", "ue", subscriptions=subscriptions)))
+    ids = {route.digest: 1 for route in table.routes}
+    table = numbered(table, Numbers(ids, {"ue": 5}))
+    assert [route.lane_id for route in table.routes] == [5, 0, 5]
+
+
+def test_a_route_has_the_window_of_its_group() -> None:
+    (default,) = routes(Subscription("s", "chat", "*"))
+    assert default.dedup_window == timedelta(minutes=5)
+    off = Group("e", "ue", subscriptions=(Subscription("s", "chat", "*"),), dedup_window=NEVER)
+    assert [route.dedup_window for route in build_table(snapshot(off)).routes] == [NEVER]
+
+
+def test_a_mail_target_that_nobody_is_told_of_is_known_as_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (reached,) = routes(Subscription("s", "mail", "*"))
+    monkeypatch.setitem(globals(), "MAIL", Target("mail", "u", SmtpSpec("smtp", 25)))
+    (lost,) = routes(Subscription("s", "mail", "*"))
+    (chat,) = routes(Subscription("s", "chat", "*"))
+    assert [each.lacks_recipients for each in (reached, lost, chat)] == [False, True, False]

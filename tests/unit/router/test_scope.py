@@ -12,8 +12,8 @@ from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import Scope
 from ibs_notify.domain.resource import canonical
 from ibs_notify.domain.severity import Severity
-from ibs_notify.router.match import RoutedGroup, RoutingTable
-from ibs_notify.router.scope import IN_SCOPE, ScopeReason, in_scope, scope_reason
+from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
+from ibs_notify.router.scope import IN_SCOPE, Heard, ScopeReason, scope_reason, who_hears
 
 EVERYTHING, ATTACHED, SELECTED = Scope.EVERYTHING, Scope.ATTACHED, Scope.SELECTED
 
@@ -40,8 +40,18 @@ def table(*groups: RoutedGroup) -> RoutingTable:
     )
 
 
+def group(name: str, scope: Scope, *attachments: str) -> RoutedGroup:
+    """With one route, which matches every event."""
+    route = Route(name, "chat", "u-chat", f"s-{name}", lambda _: True)
+    return RoutedGroup(name, scope, attachments, (route,))
+
+
+def names_in(heard: Heard) -> list[str]:
+    return [route.group for route in heard.routes]
+
+
 def heard(groups: RoutingTable, of: Event) -> list[str]:
-    return [group.name for group in in_scope(groups, of).groups]
+    return names_in(who_hears(groups, of))
 
 
 TRUTH = [
@@ -69,10 +79,10 @@ TRUTH = [
 def test_the_truth_table_of_scopes(
     scope: Scope, named: bool, attached: bool, names_decide: bool, reason: ScopeReason
 ) -> None:
-    group = RoutedGroup("ops", scope, ("/datastore/a",) if attached else ("/datastore/z",), ())
+    ops = group("ops", scope, "/datastore/a" if attached else "/datastore/z")
     names = ("ops",) if named else ("other",) if names_decide else ()
     about = event("a:vm/1", names)
-    assert scope_reason(group, about, names_decide=names_decide) is reason
+    assert scope_reason(ops, about, names_decide=names_decide) is reason
 
 
 def test_every_reason_of_the_truth_table_is_in_scope_or_not_by_its_name() -> None:
@@ -81,10 +91,10 @@ def test_every_reason_of_the_truth_table_is_in_scope_or_not_by_its_name() -> Non
     assert set(ScopeReason) - refused == IN_SCOPE
 
 
-STORE_A = RoutedGroup("attached-a", ATTACHED, ("/datastore/a",), ())
-STORE_B = RoutedGroup("attached-b", ATTACHED, ("/datastore/b/vm", "/datastore/c"), ())
-PICKED = RoutedGroup("selected", SELECTED, (), ())
-ALL = RoutedGroup("everything", EVERYTHING, (), ())
+STORE_A = group("attached-a", ATTACHED, "/datastore/a")
+STORE_B = group("attached-b", ATTACHED, "/datastore/b/vm", "/datastore/c")
+PICKED = group("selected", SELECTED)
+ALL = group("everything", EVERYTHING)
 GROUPS = table(STORE_A, STORE_B, PICKED, ALL)
 
 
@@ -106,18 +116,18 @@ GROUPS = table(STORE_A, STORE_B, PICKED, ALL)
 )
 def test_who_hears_of_what(resource: str, names: tuple[str, ...], who: list[str]) -> None:
     assert heard(GROUPS, event(resource, names)) == who
-    assert in_scope(GROUPS, event(resource, names)).warnings == ()
+    assert who_hears(GROUPS, event(resource, names)).warnings == ()
 
 
 def test_an_unknown_name_falls_back_to_the_attachments_with_a_warning() -> None:
-    answer = in_scope(GROUPS, event("a:vm/1", ("nobody",)))
-    assert [group.name for group in answer.groups] == ["everything", "attached-a"]
+    answer = who_hears(GROUPS, event("a:vm/1", ("nobody",)))
+    assert names_in(answer) == ["everything", "attached-a"]
     assert answer.warnings == ("there is no group 'nobody'; attachments decided instead",)
 
 
 def test_a_known_name_beside_an_unknown_one_still_counts() -> None:
-    answer = in_scope(GROUPS, event("a:vm/1", ("nobody", "selected")))
-    assert [group.name for group in answer.groups] == ["everything", "attached-a", "selected"]
+    answer = who_hears(GROUPS, event("a:vm/1", ("nobody", "selected")))
+    assert names_in(answer) == ["everything", "attached-a", "selected"]
     assert len(answer.warnings) == 1
 
 
@@ -132,3 +142,31 @@ def test_naming_never_silences_a_group_that_hears_everything(
     assert who[0] == "everything"
     assert set(chosen) & {each.name for each in (STORE_A, STORE_B, PICKED)} <= set(who)
     assert len(who) == len(set(who))
+
+
+def test_the_rules_of_a_group_out_of_scope_are_not_asked() -> None:
+    def never(_event: Event) -> bool:
+        raise AssertionError("a rule out of scope was asked")
+
+    asked = Route("picked", "chat", "u", "s", never)
+    picked = RoutedGroup("picked", SELECTED, (), (asked,))
+    assert who_hears(table(picked), event()).routes == ()
+
+
+def test_of_a_group_in_scope_those_routes_hear_whose_rule_matches() -> None:
+    def route(target: str, *, matches: bool) -> Route:
+        return Route("ops", target, f"u-{target}", f"s-{target}", lambda _: matches)
+
+    routes = (
+        route("mail", matches=True),
+        route("chat", matches=False),
+        route("pager", matches=True),
+    )
+    answer = who_hears(table(RoutedGroup("ops", EVERYTHING, (), routes)), event())
+    assert [each.target for each in answer.routes] == ["mail", "pager"]
+
+
+def test_an_event_that_nobody_hears_of_keeps_its_warnings() -> None:
+    answer = who_hears(table(), event(groups=("nobody",)))
+    assert answer.routes == ()
+    assert answer.warnings == ("there is no group 'nobody'; attachments decided instead",)

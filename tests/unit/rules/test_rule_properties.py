@@ -123,7 +123,7 @@ def oracle_atom(atom: Atom, event: Event) -> bool:
         "ends-with": text.endswith(value),
         "contains": text.find(value) >= 0,
         "matches": re.match(fnmatch.translate(value), text) is not None,
-        "under": (text + "/").startswith(value.rstrip("/") + "/"),
+        "under": bool(text) and (text + "/").startswith(value.rstrip("/") + "/"),
     }
     return answers[atom.operator.value]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
+import math
 import time
 
 import pytest
@@ -48,50 +49,55 @@ LOOPS = {
 
 
 COUNT, COUNT_SECONDS = 200_000, 0.005
+MOST_SECONDS = 0.05
+MOST_ATTEMPTS = 20
 
 
 def attempt(template: BodyTemplate | MailTemplates, event: Event) -> float:
-    """Render, or be refused for a bound; the CPU seconds that took, at best of five.
+    """Render, or be refused for a bound; the CPU seconds that took, at best of several attempts.
 
     In seconds of a machine that counts to ``COUNT`` in ``COUNT_SECONDS``: each time is held against
-    a count made beside it, for a busy neighbour slows both.
+    a count made beside it, for a busy neighbour slows both. Not always alike, so one attempt that
+    is fast enough settles it: nothing but the template's own work is in all of them.
     """
     context = event_context(event, rows=[event] * 200)
-    taken = []
+    best = math.inf
     gc.collect()
     gc.freeze()  # what other tests left behind is not the template's
-    for _ in range(5):
-        start = time.process_time()
+    for _ in range(MOST_ATTEMPTS):
+        start = time.thread_time()
         with contextlib.suppress(InvalidArgument):
             template.render(context)
-        rendered = time.process_time()
+        rendered = time.thread_time()
         for _ in range(COUNT):
             pass
-        counted = time.process_time()
-        taken.append((rendered - start) * COUNT_SECONDS / (counted - rendered))
+        counted = time.thread_time()
+        best = min(best, (rendered - start) * COUNT_SECONDS / (counted - rendered))
+        if best < MOST_SECONDS:
+            break
     gc.unfreeze()
-    return min(taken)
+    return best
 
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_body_bomb_is_over_in_50_ms(worst_event: Event, name: str) -> None:
-    assert attempt(compile_body(BOMBS[name], "text/plain"), worst_event) < 0.05
+    assert attempt(compile_body(BOMBS[name], "text/plain"), worst_event) < MOST_SECONDS
 
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_form_bomb_is_over_in_50_ms(worst_event: Event, name: str) -> None:
     template = compile_body(BOMBS[name], "application/x-www-form-urlencoded")
-    assert attempt(template, worst_event) < 0.05
+    assert attempt(template, worst_event) < MOST_SECONDS
 
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_a_mail_bomb_is_over_in_50_ms(worst_event: Event, name: str) -> None:
-    assert attempt(MailTemplates.compile(text=LOOPS[name]), worst_event) < 0.05
+    assert attempt(MailTemplates.compile(text=LOOPS[name]), worst_event) < MOST_SECONDS
 
 
 def test_a_json_bomb_is_over_in_50_ms(worst_event: Event) -> None:
     body = "[" + ",".join(['"{{event.labels}}"'] * 3000) + "]"
-    assert attempt(compile_body(body), worst_event) < 0.05
+    assert attempt(compile_body(body), worst_event) < MOST_SECONDS
 
 
 def test_a_result_of_the_largest_size_is_sent_and_one_more_byte_is_not(

@@ -23,8 +23,11 @@ async def outcome_of(attempt: Awaitable[Outcome], redact: Redactor) -> Outcome:
         outcome = failure.outcome
     except Exception as error:  # noqa: BLE001 # the contract: every failure is an Outcome
         outcome = _unexpected(error, redact)
+    reply = redact(outcome.reply)
+    if reply == outcome.reply and not outcome.recipients:
+        return outcome
     recipients = tuple(replace(each, reply=redact(each.reply)) for each in outcome.recipients)
-    return replace(outcome, reply=redact(outcome.reply), recipients=recipients)
+    return replace(outcome, reply=reply, recipients=recipients)
 
 
 async def stages_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from typing import Final
 
 from ibs_notify.delivery.redact import Redactor
@@ -63,7 +64,7 @@ class SmtpTransport:
             with log.stage("send") as note:
                 outcome = await self._send(connection, self._envelope(message), message)
                 if outcome.verdict is not Verdict.DELIVERED:
-                    raise AttemptFailed(outcome)
+                    raise AttemptFailed(replace(outcome, reply=_whom_it_missed(outcome)))
                 note(f"{outcome.code} {outcome.reply}")
 
         return await stages_of(run, StageLog(self._clock), self._redact)
@@ -108,6 +109,22 @@ class SmtpTransport:
                 unusable.append(RecipientOutcome(each, Verdict.REFUSED, 0, str(error)))
         sender = self._composer.sender(message.settings).addr_spec
         return Envelope(sender, mailboxes, tuple(unusable))
+
+
+def _whom_it_missed(outcome: Outcome) -> str:
+    """Each recipient that the mail was not taken for, with what was said of it."""
+    accepted: list[str] = []
+    missed: dict[str, list[str]] = {}
+    for each in outcome.recipients:
+        if each.verdict is Verdict.DELIVERED:
+            accepted.append(each.address)
+        else:
+            words = f"{each.code} {each.reply}" if each.code else each.reply
+            missed.setdefault(words, []).append(each.address)
+    parts = [f"{', '.join(addresses)}: {words}" for words, addresses in missed.items()]
+    if accepted:
+        parts.append(f"accepted for {', '.join(accepted)}")
+    return "; ".join(parts) or outcome.reply
 
 
 def _nobody(envelope: Envelope) -> Outcome:

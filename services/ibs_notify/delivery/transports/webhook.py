@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
@@ -10,12 +9,14 @@ from typing import Final
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict
 from yarl import URL
 
 from ibs_notify.delivery.redact import Redactor, shown_url
 from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.http_peer import FAILURES, HttpPeer
 from ibs_notify.delivery.transports.safely import outcome_of, stages_of
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog, refused, retry
 from ibs_notify.delivery.transports.webhook_verdict import phrase_of, verdict_on
@@ -27,9 +28,8 @@ from ibs_notify.templates.context import event_context
 
 CONCURRENCY: Final = 16
 TOTAL_SECONDS: Final = 30.0
-MOST_REPLY_READ: Final = 64 * 1024
-KEEP_ALIVE_SECONDS: Final = 4.0
-"""Less than the 5 s and more of common servers: who closes first sees no broken request."""
+_ID: Final = "webhook-id"
+_TIMESTAMP: Final = "webhook-timestamp"
 
 
 class WebhookTransport:
@@ -51,17 +51,21 @@ class WebhookTransport:
         """
         self._clock = clock
         self._url = _url(spec.url)
-        self._method = spec.method or hdrs.METH_POST
-        self._headers = _headers(spec, header_values, self._url)
-        self._url = self._url.with_user(None)
         self._body = compile_body(spec.body_template, spec.content_type)
         secure = self._url.scheme == "https"
         self._context = dial.tls_context(spec.ca_pem) if secure else None
         self._redact = Redactor(header_values.values(), url=spec.url)
         self._shown = shown_url(spec.url)
-        self._timeout = aiohttp.ClientTimeout(total=total_seconds, connect=dial.CONNECT_SECONDS)
-        self._session: aiohttp.ClientSession | None = None
         self._closed = False
+        self._peer = HttpPeer(
+            spec.method or hdrs.METH_POST,
+            self._url.with_user(None),
+            _headers(spec, header_values, self._url),
+            own_headers=(_ID, _TIMESTAMP),
+            context=self._context,
+            connections=CONCURRENCY,
+            total_seconds=total_seconds,
+        )
 
     async def attempt(self, message: Message) -> Outcome:
         return await outcome_of(self._attempt(message), self._redact)
@@ -80,27 +84,20 @@ class WebhookTransport:
 
     async def close(self) -> None:
         self._closed = True
-        if self._session is not None:
-            await self._session.close()
-            await asyncio.sleep(0)  # the loop closes the sockets in its next turn
+        await self._peer.close()
 
     async def _attempt(self, message: Message) -> Outcome:
         body = self._render(message)
+        if self._closed:
+            raise retry(OutcomeReason.DISCONNECTED, "this service is closing its connections")
         now = self._clock.now()
-        headers = {
-            "webhook-id": message.delivery_id,
-            "webhook-timestamp": str(int(now.timestamp())),
-        }
+        headers = f"{_ID}: {message.delivery_id}\r\n{_TIMESTAMP}: {int(now.timestamp())}\r\n"
         try:
-            async with self._open_session().request(
-                self._method, self._url, data=body, headers=headers, allow_redirects=False
-            ) as response:
-                reply = await _read(response)
-                retry_after = response.headers.get(hdrs.RETRY_AFTER, "")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            answer = await self._peer.send(headers, body)
+        except FAILURES as error:
             raise _failure(error, self._shown) from None
-        reply = reply or response.reason or phrase_of(response.status)
-        return verdict_on(response.status, retry_after, self._redact(reply), now)
+        reply = answer.text or answer.phrase or phrase_of(answer.status)
+        return verdict_on(answer.status, answer.retry_after, self._redact(reply), now)
 
     def _render(self, message: Message) -> bytes:
         context = event_context(
@@ -110,27 +107,6 @@ class WebhookTransport:
             return self._body.render(context)
         except InvalidArgument as error:
             raise refused(OutcomeReason.TEMPLATE_FAILED, str(error)) from error
-
-    def _open_session(self) -> aiohttp.ClientSession:
-        """The session, made at the first use since it belongs to the running loop."""
-        if self._closed:
-            raise retry(OutcomeReason.DISCONNECTED, "this service is closing its connections")
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=CONCURRENCY,
-                    keepalive_timeout=KEEP_ALIVE_SECONDS,
-                    ssl=self._context if self._context is not None else True,
-                ),
-                headers=self._headers,
-                timeout=self._timeout,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,  # a reply of a few bytes may unpack to gigabytes
-                trust_env=False,
-            )
-            # aiohttp would send PUT again by itself; one attempt is one request.
-            self._session._retry_connection = False
-        return self._session
 
 
 def _url(text: str) -> URL:
@@ -168,19 +144,6 @@ def _unusable(field: str, why: str) -> InvalidArgument:
     )
 
 
-async def _read(response: aiohttp.ClientResponse) -> str:
-    """The beginning of the reply. The status counts even if the rest of the reply never comes."""
-    pieces: list[bytes] = []
-    room = MOST_REPLY_READ
-    try:
-        while room > 0 and (piece := await response.content.read(room)):
-            pieces.append(piece)
-            room -= len(piece)
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        response.close()
-    return b"".join(pieces).decode("utf-8", errors="replace")
-
-
 def _failure(error: Exception, peer: str) -> AttemptFailed:
     """The end of an attempt without an answer. Texts of aiohttp are not used: they quote URLs."""
     match error:
@@ -197,7 +160,7 @@ def _failure(error: Exception, peer: str) -> AttemptFailed:
             return retry(OutcomeReason.TIMEOUT, f"no connection to {peer} in time")
         case TimeoutError():
             return _maybe(OutcomeReason.TIMEOUT, f"{peer} did not answer in time")
-        case aiohttp.ClientResponseError():
+        case HttpProcessingError():
             return _maybe(OutcomeReason.PROTOCOL_ERROR, f"{peer} answered something else than HTTP")
         case _:
             return _maybe(OutcomeReason.DISCONNECTED, f"{peer} broke the connection")

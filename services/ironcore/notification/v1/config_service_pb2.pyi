@@ -570,17 +570,21 @@ class DeleteGroupRequest(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    FORCE_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Its name."""
     etag: builtins.str
     """Where given, it must be the current one, else ABORTED."""
+    force: builtins.bool
+    """Also when it holds targets or attached resources."""
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         etag: builtins.str = ...,
+        force: builtins.bool = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["etag", b"etag", "name", b"name"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["etag", b"etag", "force", b"force", "name", b"name"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___DeleteGroupRequest: typing_extensions.TypeAlias = DeleteGroupRequest

@@ -215,7 +215,8 @@ class ConfigServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteGroup(self, request, context):
-        """Deletes a group. What it sent already goes on.
+        """Deletes a group. What it sent already goes on. FAILED_PRECONDITION where it holds targets or
+        attached resources, unless forced.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

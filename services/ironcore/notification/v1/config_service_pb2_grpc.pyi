@@ -52,7 +52,9 @@ class ConfigServiceStub:
     UpdateGroup: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.UpdateGroupRequest, ironcore.notification.v1.config_service_pb2.UpdateGroupResponse]
     """Changes the fields of a group that the mask names."""
     DeleteGroup: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.DeleteGroupRequest, ironcore.notification.v1.config_service_pb2.DeleteGroupResponse]
-    """Deletes a group. What it sent already goes on."""
+    """Deletes a group. What it sent already goes on. FAILED_PRECONDITION where it holds targets or
+    attached resources, unless forced.
+    """
     AddSubscription: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.AddSubscriptionRequest, ironcore.notification.v1.config_service_pb2.AddSubscriptionResponse]
     """Adds a target to a group. ALREADY_EXISTS where the group holds it."""
     UpdateSubscription: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.UpdateSubscriptionRequest, ironcore.notification.v1.config_service_pb2.UpdateSubscriptionResponse]
@@ -104,7 +106,9 @@ class ConfigServiceAsyncStub(ConfigServiceStub):
     UpdateGroup: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.UpdateGroupRequest, ironcore.notification.v1.config_service_pb2.UpdateGroupResponse]  # type: ignore[assignment]
     """Changes the fields of a group that the mask names."""
     DeleteGroup: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.DeleteGroupRequest, ironcore.notification.v1.config_service_pb2.DeleteGroupResponse]  # type: ignore[assignment]
-    """Deletes a group. What it sent already goes on."""
+    """Deletes a group. What it sent already goes on. FAILED_PRECONDITION where it holds targets or
+    attached resources, unless forced.
+    """
     AddSubscription: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.AddSubscriptionRequest, ironcore.notification.v1.config_service_pb2.AddSubscriptionResponse]  # type: ignore[assignment]
     """Adds a target to a group. ALREADY_EXISTS where the group holds it."""
     UpdateSubscription: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.UpdateSubscriptionRequest, ironcore.notification.v1.config_service_pb2.UpdateSubscriptionResponse]  # type: ignore[assignment]
@@ -219,7 +223,9 @@ class ConfigServiceServicer(metaclass=abc.ABCMeta):
         request: ironcore.notification.v1.config_service_pb2.DeleteGroupRequest,
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.config_service_pb2.DeleteGroupResponse, collections.abc.Awaitable[ironcore.notification.v1.config_service_pb2.DeleteGroupResponse]]:
-        """Deletes a group. What it sent already goes on."""
+        """Deletes a group. What it sent already goes on. FAILED_PRECONDITION where it holds targets or
+        attached resources, unless forced.
+        """
 
     @abc.abstractmethod
     def AddSubscription(

@@ -579,17 +579,21 @@ class ListObligationIdsRequest(google.protobuf.message.Message):
 
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    AFTER_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many. Default and at most 10,000."""
     page_token: builtins.str
     """The next_page_token of the page before."""
+    after: builtins.str
+    """Where no page_token is given: only ids behind this one, in bytewise order."""
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        after: builtins.str = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["after", b"after", "page_size", b"page_size", "page_token", b"page_token"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListObligationIdsRequest: typing_extensions.TypeAlias = ListObligationIdsRequest

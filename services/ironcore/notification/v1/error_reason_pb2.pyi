@@ -88,6 +88,8 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """The caller may not do this."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 32
     """A fault of the service; its log has the details."""
+    ERROR_REASON_GROUP_IN_USE: _ErrorReason.ValueType  # 33
+    """The group holds targets or resources; force lets go of them."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the reason of the google.rpc.ErrorInfo that every failure carries, without the
@@ -160,4 +162,6 @@ ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 31
 """The caller may not do this."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 32
 """A fault of the service; its log has the details."""
+ERROR_REASON_GROUP_IN_USE: ErrorReason.ValueType  # 33
+"""The group holds targets or resources; force lets go of them."""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason

@@ -1262,7 +1262,7 @@ class GetGroupStatusResponse(google.protobuf.message.Message):
     rate_limit_per_minute: builtins.int
     """The most events a minute that it lets go; 0: no limit."""
     released_count: builtins.int
-    """Events that it let go in the last 60 seconds."""
+    """Events that it let go in the last 60 seconds. Without a limit they are not counted."""
     backlog_bound: builtins.int
     """From how many waiting events on the lowest severities are collapsed into a summary; 0: never."""
     @property

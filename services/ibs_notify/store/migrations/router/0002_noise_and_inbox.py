@@ -93,22 +93,25 @@ def _create_noise() -> None:
     )
     op.create_table(
         "router_windows",
-        sa.Column("window_key", sa.LargeBinary(16), primary_key=True),
-        sa.Column("subject", sa.BigInteger, nullable=False),
-        sa.Column("standing", sa.String(80), nullable=False),
+        sa.Column("subject", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("standing", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("kind", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("told_seq", sa.BigInteger, nullable=False),
+        sa.Column("told_position", sa.SmallInteger, nullable=False),
         sa.Column("opened_at", sa.BigInteger, nullable=False),
-        sa.Column("told", sa.String(160), nullable=False),
         sa.Column("closed", sa.SmallInteger, nullable=False),
         sa.Column("suppressed", sa.Integer, nullable=False),
         sa.Column("suppressed_since", sa.BigInteger, nullable=True),
+        sa.Column("keyed_subject", sa.BigInteger, nullable=True),
+        sa.Column("keyed_standing", sa.BigInteger, nullable=True),
         sqlite_with_rowid=False,
     )
     op.create_index(
-        "router_windows_open",
+        "router_windows_keyed",
         "router_windows",
-        ["subject", "standing"],
-        sqlite_where=sa.text("closed = 0"),
-        postgresql_where=sa.text("closed = 0"),
+        ["keyed_subject", "keyed_standing"],
+        sqlite_where=sa.text("keyed_subject IS NOT NULL"),
+        postgresql_where=sa.text("keyed_subject IS NOT NULL"),
     )
     op.create_table(
         "router_silences",

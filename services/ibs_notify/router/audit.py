@@ -1,0 +1,35 @@
+"""Reads both sides of the ledger, a span of ids at a time, and has them compared."""
+
+from __future__ import annotations
+
+from ibs_notify.router.books import handed_off_ids, read_books, released_ids
+from ibs_notify.router.ledger import Balance, Comparison, span_after
+from ibs_notify.router.ports import DeliveryIds
+from ibs_notify.store.database import Database
+
+SPAN = 50_000
+"""The most ids of each side at a time. The Router reads all its obligations for each span: an index
+of them by id would cost each release more than it saves here."""
+
+
+async def audit(database: Database, delivery: DeliveryIds, limit: int = SPAN) -> Balance:
+    """Compare everything. ``Unavailable`` where Delivery or the database cannot answer."""
+    comparison = Comparison(await database.read(read_books))
+    after: str | None = ""
+    while after is not None:
+        after = await _compare(database, delivery, comparison, after, limit)
+    return comparison.balance()
+
+
+async def _compare(
+    database: Database, delivery: DeliveryIds, comparison: Comparison, after: str, limit: int
+) -> str | None:
+    """Compare the span behind ``after``; where it ends. ``Comparison`` tells why in this order."""
+    handed_off = await database.read(lambda c: handed_off_ids(c, after, limit))
+    deliveries = await delivery.ids(after, limit)
+    span = span_after(after, handed_off, deliveries, limit)
+    released = frozenset[str]()
+    if span.surplus:
+        released = await database.read(lambda c: released_ids(c, after, span.end))
+    comparison.add(span, released)
+    return span.end
