@@ -14,6 +14,7 @@ import pytest
 
 from ibs_notify.domain.errors import (
     InvalidArgument,
+    NotFound,
     NotificationError,
     OutOfRange,
     Reason,
@@ -94,6 +95,8 @@ class FakeDelivery(Watched, DeliveryServiceServicer):
         self.error: NotificationError | None = None
         self.replies_to_lose = 0
         self.derived: set[str] = set()
+        self.forgotten: set[str] = set()
+        self.statuses: dict[str, delivery_pb.GetTargetStatusResponse] = {}
         self.page_size = 10_000
         self.refused: set[str] = set()
         self._ended: list[delivery_pb2.Delivery] = []
@@ -116,6 +119,30 @@ class FakeDelivery(Watched, DeliveryServiceServicer):
         return delivery_pb.DeliverResponse(
             accepted=len(new), known=len(request.handoffs) - len(new)
         )
+
+    async def GetDelivery(
+        self, request: delivery_pb.GetDeliveryRequest, context: Context
+    ) -> delivery_pb.GetDeliveryResponse:
+        if self.error is not None:
+            raise self.error
+        handoff = self.stored.get(request.delivery_id)
+        if handoff is None or request.delivery_id in self.forgotten:
+            raise NotFound(Reason.DELIVERY_NOT_FOUND, "not here")
+        found = delivery_pb2.Delivery(
+            delivery_id=request.delivery_id,
+            event_id=handoff.event.event_id,
+            target=handoff.target,
+            state=delivery_pb2.DELIVERY_STATE_DELIVERED,
+            attempts=[delivery_pb2.Attempt(number=1, outcome="delivered")],
+        )
+        return delivery_pb.GetDeliveryResponse(delivery=found)
+
+    async def GetTargetStatus(
+        self, request: delivery_pb.GetTargetStatusRequest, context: Context
+    ) -> delivery_pb.GetTargetStatusResponse:
+        if self.error is not None:
+            raise self.error
+        return self.statuses.get(request.target_uid, delivery_pb.GetTargetStatusResponse())
 
     async def ListObligationIds(
         self, request: delivery_pb.ListObligationIdsRequest, context: Context

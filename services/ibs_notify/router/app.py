@@ -13,6 +13,7 @@ from ibs_notify.router.intake import Commit, Intake
 from ibs_notify.router.outbox import Outbox
 from ibs_notify.router.outcomes import Outcomes
 from ibs_notify.router.repository import accept
+from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.servicer import RouterServicer
 from ibs_notify.router.silences import SilenceBook
 from ibs_notify.rpc.channel import open_channel
@@ -56,8 +57,9 @@ class RouterApp(App):
         watcher = ConfigWatcher(
             config_channel, settings.home / "router-snapshot.pb", include_secrets=False
         )
-        in_force = InForce(database)
-        watcher.on_change(in_force.offer)
+        revisions = Revisions(database, clock)
+        in_force = InForce(database, revisions)
+        watcher.on_change(lambda snapshot: in_force.offer(snapshot, watcher.kept))
         outbox = Outbox(database, delivery, lambda: in_force.table, clock, holder=holder)
         silences = SilenceBook()
         commit: Commit = GroupCommit(
@@ -84,7 +86,7 @@ class RouterApp(App):
             ),
             on_stored=outbox.nudge,
         )
-        servicer = RouterServicer(intake, database, delivery, in_force, clock)
+        servicer = RouterServicer(intake, database, delivery, in_force, revisions, clock)
         add_RouterServiceServicer_to_server(servicer, self._server.grpc_server)
         await self._server.start()
         self.port = self._server.port

@@ -106,9 +106,17 @@ class Backlog:
         return event.event_id
 
     def finish(self, connection: sa.Connection, handoffs: Sequence[Handoff]) -> list[Handoff]:
-        """Write out the summaries among ``handoffs``: they gather no more."""
+        """Write out the summaries among ``handoffs``: they gather no more.
+
+        An event of their type that somebody emitted stands for nothing, and stays as it is.
+        """
+        seqs = [each.event_seq for each in handoffs if each.kind is Kind.SUMMARY]
+        if not seqs:
+            return list(handoffs)
+        query = sa.select(SUMMARIES.c.event_seq).where(SUMMARIES.c.event_seq.in_(seqs))
+        gathered = set(connection.execute(query).scalars())
         return [
-            replace(each, body=_write_out(connection, each)) if each.kind is Kind.SUMMARY else each
+            replace(each, body=_write_out(connection, each)) if each.event_seq in gathered else each
             for each in handoffs
         ]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from sys import intern
 
 import grpc
 
 from ibs_notify.domain.clock import from_micros
+from ibs_notify.domain.errors import NotFound
 from ibs_notify.router.identity import Kind, obligation_id
 from ibs_notify.router.ports import DeliveryId, End, Ended, Handoff
 from ibs_notify.rpc.convert import moment_from_proto
@@ -16,6 +18,9 @@ from ironcore.notification.v1 import delivery_pb2, delivery_service_pb2
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
 
 DELIVER_SECONDS = 20.0
+ASK_SECONDS = 5.0
+"""Somebody waits for what is asked here."""
+_AT_ONCE = 20
 MOST_OUTCOMES = 500
 """The most that are handled in one transaction."""
 _PAGE = 10_000
@@ -43,6 +48,26 @@ class DeliveryClient:
                 await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise naming_service(from_rpc_error(error), "delivery") from error
+
+    async def deliveries(self, delivery_ids: Sequence[str]) -> Mapping[str, bytes]:
+        found: dict[str, bytes] = {}
+        for start in range(0, len(delivery_ids), _AT_ONCE):
+            ids = delivery_ids[start : start + _AT_ONCE]
+            for each in await asyncio.gather(*map(self._delivery, ids)):
+                if each is not None:
+                    found[each.delivery_id] = each.SerializeToString()
+        return found
+
+    async def _delivery(self, delivery_id: str) -> delivery_pb2.Delivery | None:
+        request = delivery_service_pb2.GetDeliveryRequest(delivery_id=delivery_id)
+        try:
+            answer = await self._stub.GetDelivery(request, timeout=ASK_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            failure = naming_service(from_rpc_error(error), "delivery")
+            if isinstance(failure, NotFound):
+                return None
+            raise failure from error
+        return answer.delivery
 
     async def ids(self, after: str, limit: int) -> Sequence[DeliveryId]:
         ids: list[DeliveryId] = []

@@ -79,7 +79,7 @@ class Intake:
         table = required(self._table())
         self._free_space.require()
         now = self._clock.now()
-        prepared = [self._prepare(message, table, now) for message in messages]
+        prepared = [prepare(message, table, now, self._ids.next) for message in messages]
         events = [each for each in prepared if isinstance(each, NewEvent)]
         stored = iter(await self._commit.submit(events) if events else ())
         hit("router.after_commit")
@@ -88,24 +88,30 @@ class Intake:
             _answer(each, next(stored)) if isinstance(each, NewEvent) else each for each in prepared
         ]
 
-    def _prepare(
-        self, message: event_pb2.Event, table: RoutingTable, now: datetime
-    ) -> NewEvent | InvalidArgument:
-        event, faults = event_from_proto(message, now)
-        faults += bounds.faults_of(event)
-        if faults:
-            return InvalidArgument.of(faults, Reason.EVENT_INVALID)
-        content_hash = _content_hash(message) if event.event_id else b""
-        event_id = event.event_id or self._ids.next(now)
-        _complete(message, event_id, event, table.public_url)
-        body = message.SerializeToString()
-        if len(body) > bounds.MAX_EVENT_BYTES:
-            fault = FieldViolation(
-                "event", f"has {len(body)} bytes; at most {bounds.MAX_EVENT_BYTES}"
-            )
-            return InvalidArgument.of([fault], Reason.EVENT_INVALID)
-        arrival = arrival_of(table, event, event_id, now)
-        return NewEvent(arrival, table.revision, content_hash, body)
+
+def prepare(
+    message: event_pb2.Event,
+    table: RoutingTable,
+    now: datetime,
+    next_id: Callable[[datetime], str],
+) -> NewEvent | InvalidArgument:
+    """The event of ``message`` with the routes that match it, or its faults.
+
+    ``message`` is completed to what is stored; ``next_id`` is asked where it has no id.
+    """
+    event, faults = event_from_proto(message, now)
+    faults += bounds.faults_of(event)
+    if faults:
+        return InvalidArgument.of(faults, Reason.EVENT_INVALID)
+    content_hash = _content_hash(message) if event.event_id else b""
+    event_id = event.event_id or next_id(now)
+    _complete(message, event_id, event, table.public_url)
+    body = message.SerializeToString()
+    if len(body) > bounds.MAX_EVENT_BYTES:
+        fault = FieldViolation("event", f"has {len(body)} bytes; at most {bounds.MAX_EVENT_BYTES}")
+        return InvalidArgument.of([fault], Reason.EVENT_INVALID)
+    arrival = arrival_of(table, event, event_id, now)
+    return NewEvent(arrival, table.revision, content_hash, body)
 
 
 def arrival_of(table: RoutingTable, event: Event, event_id: str, now: datetime) -> Arrival:

@@ -7,17 +7,21 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Final
 
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import Group, InstallationSettings, Scope, Subscription
 from ibs_notify.domain.target import SmtpSpec, Target
 from ibs_notify.router.dispositions import Reason
+from ibs_notify.rules.ast import Always, Rule
 from ibs_notify.rules.evaluate import compile_rule
 from ibs_notify.rules.parse import parse
 from ibs_notify.snapshot.model import Snapshot
 
 log = logging.getLogger(__name__)
+
+EVERY_EVENT: Final = Always()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Route:
     dedup_window: timedelta = timedelta()
     route_id: int = 0
     lane_id: int = 0
+    rule: Rule = EVERY_EVENT
+    """What ``matches`` was made of; every event where it cannot be read."""
 
     @property
     def digest(self) -> str:
@@ -99,6 +105,10 @@ class RoutingTable:
     def routes(self) -> Iterator[Route]:
         """All routes of all groups."""
         return (route for group in self.groups for route in group.routes)
+
+    def names_decide(self, event: Event) -> bool:
+        """Whether ``event`` names groups, and all of them exist."""
+        return bool(event.groups) and self.group_names.issuperset(event.groups)
 
 
 def build_table(snapshot: Snapshot) -> RoutingTable:
@@ -158,11 +168,13 @@ def _routed(
 def _route(
     group: Group, subscription: Subscription, target: Target, settings: InstallationSettings
 ) -> Route:
+    rule: Rule = EVERY_EVENT
+    reason = Reason.RULE_MATCHED
     try:
-        matches, reason = compile_rule(parse(subscription.rule)), Reason.RULE_MATCHED
+        rule = parse(subscription.rule)
     except InvalidArgument as error:
         log.error("group %s, target %s: %s", group.name, target.name, error)
-        matches, reason = _every_event, Reason.RULE_UNREADABLE
+        reason = Reason.RULE_UNREADABLE
     recipients: tuple[str, ...] = ()
     if isinstance(target.spec, SmtpSpec):
         recipients = (
@@ -173,14 +185,11 @@ def _route(
         target=target.name,
         target_uid=target.uid,
         subscription_uid=subscription.uid,
-        matches=matches,
+        matches=compile_rule(rule),
         recipients=recipients,
         is_metric_server=target.is_metric_server,
         lacks_recipients=isinstance(target.spec, SmtpSpec) and not recipients,
         reason=reason,
         dedup_window=group.dedup_window,
+        rule=rule,
     )
-
-
-def _every_event(_event: Event) -> bool:
-    return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -91,6 +91,13 @@ class DeliveryPort(DeliveryIds, Protocol):
         """Hand over. Returns once Delivery has them on disk; repeating it is harmless.
 
         ``Unavailable`` where it cannot be reached: nothing is known then, repeat it.
+        """
+        ...
+
+    async def deliveries(self, delivery_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """Those of the ids that Delivery still has: each the API's ``Delivery`` with its attempts,
+
+        as protobuf. ``Unavailable`` where it cannot be reached.
         """
         ...
 

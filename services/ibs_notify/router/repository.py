@@ -17,13 +17,12 @@ from ibs_notify.domain.event import Event
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.router.books import StoredEvent, events_by_id, index_text
 from ibs_notify.router.dispositions import Decision, Reason, State, bit
-from ibs_notify.router.memory import Memory
 from ibs_notify.router.pipeline import NOTHING, Arrival, Routed, Routing, settle
 from ibs_notify.router.retention import retired_ids
 from ibs_notify.router.silences import SilenceBook
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS, SEQUENCE
 from ibs_notify.router.views import pack
-from ibs_notify.router.windows import read_standings, read_windows, write_windows
+from ibs_notify.router.windows import read_memory, write_windows
 from ibs_notify.rpc.convert import event_to_proto
 from ibs_notify.store.bulk import Bulk, bulk_insert
 
@@ -124,13 +123,8 @@ def _store(
 ) -> dict[str, Routing]:
     """Number, decide on and store new events, one after the other; their routings by id."""
     last = next_numbers(connection, len(events))
-    keys = {key for each in events for key in each.arrival.keys if key is not None}
-    windows = read_windows(connection, keys) if keys else {}
-    memory = Memory(
-        windows,
-        silences.not_over(connection, events[0].arrival.now),
-        read_standings(connection, (each.arrival.event for each in events), windows),
-    )
+    arrivals = [each.arrival for each in events]
+    memory = read_memory(connection, arrivals, silences.not_over(connection, arrivals[0].now))
     routings: dict[str, Routing] = {}
     event_rows: list[tuple[Any, ...]] = []
     obligation_rows: list[tuple[Any, ...]] = []

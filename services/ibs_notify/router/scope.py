@@ -42,7 +42,7 @@ def who_hears(table: RoutingTable, event: Event) -> Heard:
     everything hear it too. A name that does not exist falls back to the attachments.
     """
     unknown = [name for name in event.groups if name not in table.group_names]
-    names_decide = bool(event.groups) and not unknown
+    names_decide = table.names_decide(event)
     asked = [
         group
         for group in table.particular

@@ -12,19 +12,20 @@ from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import (
     FieldViolation,
     InvalidArgument,
-    NotFound,
     NotificationError,
     Reason,
     Unimplemented,
 )
 from ibs_notify.router import books, views
 from ibs_notify.router.audit import audit
+from ibs_notify.router.explain import Explainer
 from ibs_notify.router.group_status import read_status
 from ibs_notify.router.in_force import InForce
 from ibs_notify.router.intake import Accepted, Intake
 from ibs_notify.router.listing import EventPage
 from ibs_notify.router.ports import DeliveryPort
 from ibs_notify.router.read_ahead import ReadAhead
+from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.silence_calls import SilenceCalls
 from ibs_notify.rpc.channel import caller_of
 from ibs_notify.store.database import Database
@@ -44,6 +45,7 @@ class RouterServicer(RouterServiceServicer):
         database: Database,
         delivery: DeliveryPort,
         in_force: InForce,
+        revisions: Revisions,
         clock: Clock,
     ) -> None:
         self._intake = intake
@@ -51,6 +53,7 @@ class RouterServicer(RouterServiceServicer):
         self._delivery = delivery
         self._in_force = in_force
         self._clock = clock
+        self._explainer = Explainer(database, in_force, revisions, delivery, clock)
         self._silences = SilenceCalls(database, in_force, clock)
 
     async def Emit(self, request: pb.EmitRequest, context: Context) -> pb.EmitResponse:
@@ -101,11 +104,7 @@ class RouterServicer(RouterServiceServicer):
     async def GetEvent(self, request: pb.GetEventRequest, context: Context) -> pb.GetEventResponse:
         found = await self._database.read(lambda c: books.events_by_id(c, [request.event_id]))
         if not found:
-            raise NotFound(
-                Reason.EVENT_NOT_FOUND,
-                f"there is no event {request.event_id!r}",
-                advice="list those that there are with: event list",
-            )
+            raise views.event_not_found(request.event_id)
         return pb.GetEventResponse(event=views.event_record(found[0]))
 
     async def VerifyLedger(
@@ -131,7 +130,7 @@ class RouterServicer(RouterServiceServicer):
         raise _later("SummarizeEvents")
 
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
-        raise _later("Explain")
+        return await self._explainer.explain(request)
 
     async def CreateSilence(
         self, request: pb.CreateSilenceRequest, context: Context

@@ -228,4 +228,27 @@ END_COUNTS = sa.Table(
 )
 """How many deliveries ended at each target in each hour, for the notices."""
 
+REVISIONS = sa.Table(
+    "router_revisions",
+    METADATA,
+    sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("in_force_at", sa.BigInteger, nullable=False),
+    # Of all its parts.
+    sa.Column("digest", sa.String(32), nullable=False),
+)
+"""The revisions of the configuration that events were routed by here."""
+
+REVISION_PARTS = sa.Table(
+    "router_revision_parts",
+    METADATA,
+    sa.Column("kind", sa.String(8), primary_key=True),
+    sa.Column("uid", sa.String(64), primary_key=True),
+    # Of the revisions from ``since`` until before ``until``.
+    sa.Column("since", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("until", sa.BigInteger, nullable=True),
+    # Protobuf, compressed.
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+"""Their groups, targets and settings, each stored when it changed."""
+
 LEASES = lease_table(METADATA, "router_leases")

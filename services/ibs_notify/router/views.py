@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ibs_notify.domain.clock import from_micros
-from ibs_notify.domain.errors import InvalidArgument, NotificationError
+from ibs_notify.domain.errors import InvalidArgument, NotFound, NotificationError, Reason
 from ibs_notify.router.books import StoredEvent
 from ibs_notify.router.dispositions import State
 from ibs_notify.router.group_status import GroupStatus
@@ -21,6 +21,7 @@ _STATES = {
     State.COALESCED: disposition_pb2.DISPOSITION_STATE_COALESCED,
     State.COLLAPSED: disposition_pb2.DISPOSITION_STATE_COLLAPSED,
 }
+_OF_PROTO = {number: state for state, number in _STATES.items()}
 _MOST_UNACCOUNTED = 1000
 
 
@@ -28,7 +29,7 @@ def fill_response(response: pb.EmitResponse, event_id: str, routing: Routing) ->
     """What the emitter of a new event is told."""
     response.event_id = event_id
     for position, routed in enumerate(routing.obligations):
-        _fill_new(response.dispositions.add(), event_id, position, routed)
+        fill_disposition(response.dispositions.add(), event_id, position, routed)
     response.warnings.extend(routing.warnings)
 
 
@@ -61,13 +62,14 @@ def pack(event_id: str, routing: Routing) -> tuple[list[tuple[int, Routed]], byt
     packed = pb.EventRecord(warnings=routing.warnings)
     for position, routed in enumerate(routing.obligations):
         if routed.decision.state is not State.READY:
-            _fill_new(packed.dispositions.add(), event_id, position, routed)
+            fill_disposition(packed.dispositions.add(), event_id, position, routed)
     return opened, packed.SerializeToString()
 
 
-def _fill_new(
+def fill_disposition(
     disposition: disposition_pb2.Disposition, event_id: str, position: int, routed: Routed
 ) -> None:
+    """What the decision on one obligation looks like, before anything is released."""
     route, decision = routed.route, routed.decision
     disposition.obligation_id = obligation_id(event_id, position)
     disposition.group = route.group
@@ -105,6 +107,20 @@ def event_record(stored: StoredEvent) -> pb.EventRecord:
         )
     record.dispositions.sort(key=_position)
     return record
+
+
+def event_not_found(event_id: str) -> NotFound:
+    """The error for an id that no event has."""
+    return NotFound(
+        Reason.EVENT_NOT_FOUND,
+        f"there is no event {event_id!r}",
+        advice="list those that there are with: event list",
+    )
+
+
+def state_of(disposition: disposition_pb2.Disposition) -> State:
+    """The state that a disposition shows."""
+    return _OF_PROTO[disposition.state]
 
 
 def _position(disposition: disposition_pb2.Disposition) -> int:

@@ -15,6 +15,8 @@ from ibs_notify.router.books import index_text
 from ibs_notify.router.dedup import Window
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.memory import NO_STANDING, Key, Memory, Remembered, Standings, subject_of
+from ibs_notify.router.pipeline import Arrival
+from ibs_notify.router.silence import Armed
 from ibs_notify.router.tables import EVENTS, WINDOWS
 from ibs_notify.store.bulk import Bulk
 from ibs_notify.store.upsert import insert_or_replace
@@ -68,6 +70,16 @@ _READ = sa.select(
     *(_C[name] for name in _COLUMNS), EVENTS.c.event_id, EVENTS.c.type, EVENTS.c.severity
 ).outerjoin(EVENTS, EVENTS.c.seq == _C.told_seq)
 _READ_ONE = Bulk(_READ.where(*(_C[name] == sa.bindparam(f"key_{name}") for name in _KEY)), _BOUND)
+
+
+def read_memory(
+    connection: sa.Connection, arrivals: Sequence[Arrival], silences: Sequence[Armed]
+) -> Memory:
+    """What the decisions on ``arrivals`` need to know, for those that are stored and for others."""
+    keys = {key for each in arrivals for key in each.keys if key is not None}
+    windows = read_windows(connection, keys) if keys else {}
+    standings = read_standings(connection, (each.event for each in arrivals), windows)
+    return Memory(windows, silences, standings)
 
 
 def read_windows(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, Remembered]:

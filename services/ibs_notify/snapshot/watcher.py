@@ -32,7 +32,8 @@ REMINDER_SECONDS = 60.0
 class ConfigWatcher:
     """``current`` is the newest complete snapshot, or ``None`` before the first.
 
-    ``path`` is where it is kept between starts; it holds ciphertexts at most.
+    ``kept`` is the same as Config sent it, and ``path`` where that is kept between starts; it holds
+    ciphertexts at most.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class ConfigWatcher:
         self._path = path
         self._include_secrets = include_secrets
         self._state = WatchedState()
-        self._kept: pb.ConfigSnapshot | None = None
+        self.kept = pb.ConfigSnapshot()
         self._resume_token = ""
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._changed = asyncio.Event()
@@ -104,7 +105,7 @@ class ConfigWatcher:
 
     def _swap(self, revision: int) -> None:
         kept = self._state.to_proto()
-        if self.current is not None and kept == self._kept:
+        if self.current is not None and kept == self.kept:
             return
         if self.current is not None and self.current.revision > revision:
             log.warning(
@@ -115,7 +116,7 @@ class ConfigWatcher:
         log.info("configuration revision %d is in force", revision)
 
     def _keep(self, kept: pb.ConfigSnapshot) -> None:
-        self._kept = kept
+        self.kept = kept
         try:
             _write_durably(self._path, kept.SerializeToString())
         except OSError as error:
@@ -142,7 +143,7 @@ class ConfigWatcher:
             # It would read as a configuration without any group, and nobody would be told.
             log.warning("the kept configuration %s is empty", self._path)
             return
-        self._state, self._kept = WatchedState(kept), kept
+        self._state, self.kept = WatchedState(kept), kept
         self._publish()
         log.info("configuration revision %d is in force, from disk", kept.revision)
 

@@ -47,6 +47,7 @@ def upgrade() -> None:
     _create_noise()
     _create_inbox()
     _create_outcomes()
+    _create_revisions()
     sequence = sa.table("router_sequence", sa.column("name"), sa.column("value"))
     op.bulk_insert(sequence, [{"name": name, "value": 0} for name in SEQUENCES])
 
@@ -55,6 +56,8 @@ def downgrade() -> None:
     for name in SEQUENCES:
         op.execute(sa.text("DELETE FROM router_sequence WHERE name = :name").bindparams(name=name))
     for table in (
+        "router_revision_parts",
+        "router_revisions",
         "router_end_counts",
         "router_cursors",
         "router_retired",
@@ -166,4 +169,21 @@ def _create_outcomes() -> None:
         sa.Column("state", sa.String(16), primary_key=True),
         sa.Column("hour", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("count", sa.BigInteger, nullable=False),
+    )
+
+
+def _create_revisions() -> None:
+    op.create_table(
+        "router_revisions",
+        sa.Column("revision", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("in_force_at", sa.BigInteger, nullable=False),
+        sa.Column("digest", sa.String(32), nullable=False),
+    )
+    op.create_table(
+        "router_revision_parts",
+        sa.Column("kind", sa.String(8), primary_key=True),
+        sa.Column("uid", sa.String(64), primary_key=True),
+        sa.Column("since", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("until", sa.BigInteger, nullable=True),
+        sa.Column("body", sa.LargeBinary, nullable=False),
     )

@@ -1,0 +1,301 @@
+"""Explain: who hears of an event, who does not, and why. The edge; the words are of ``why``.
+
+An event that is not sent goes the way of one that is, by the same calls; nothing is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import sqlalchemy as sa
+
+from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument, NotificationError
+from ibs_notify.domain.event import Event
+from ibs_notify.router import books
+from ibs_notify.router.account import Obliged, look_ahead, look_back
+from ibs_notify.router.dispositions import Reason, State
+from ibs_notify.router.identity import SUMMARY_TYPE
+from ibs_notify.router.in_force import InForce, required
+from ibs_notify.router.intake import prepare
+from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
+from ibs_notify.router.ports import DeliveryPort
+from ibs_notify.router.retention import retired_ids
+from ibs_notify.router.revisions import Revisions
+from ibs_notify.router.scope import IN_SCOPE, ScopeReason, scope_reason
+from ibs_notify.router.silences import SilenceBook
+from ibs_notify.router.standing import Standing, Step, sentence_of
+from ibs_notify.router.views import event_not_found, event_record
+from ibs_notify.router.why import Why, why, why_not
+from ibs_notify.rpc.convert import event_from_proto
+from ibs_notify.rules.evaluate import Trace
+from ibs_notify.store.database import Database
+from ironcore.notification.v1 import delivery_pb2, event_pb2
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+MOST_UNHEARD = 1000
+"""Of those that do not hear of an event so many are explained, those in scope first."""
+MOST_DELIVERIES = 200
+
+Deliveries = Mapping[str, delivery_pb2.Delivery]
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """An event with the table that explains it. ``is_own``: made here, and routed by no rule."""
+
+    message: event_pb2.Event
+    event: Event
+    table: RoutingTable
+    obliged: Sequence[Obliged]
+    dry_run: bool
+    is_own: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+
+class Explainer:
+    """Answers for stored events and for events that are only looked at."""
+
+    def __init__(
+        self,
+        database: Database,
+        in_force: InForce,
+        revisions: Revisions,
+        delivery: DeliveryPort,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._in_force = in_force
+        self._revisions = revisions
+        self._delivery = delivery
+        self._clock = clock
+        # Its own, since it is read in other threads than the intake's.
+        self._silences = SilenceBook()
+
+    async def explain(self, request: pb.ExplainRequest) -> pb.ExplainResponse:
+        """``NotFound`` for an unknown id, ``InvalidArgument`` for what would be refused."""
+        match request.WhichOneof("subject"):
+            case "event":
+                subject = await self._look_ahead(request.event)
+            case "event_id":
+                subject = await self._look_back(request.event_id)
+            case _:
+                fault = FieldViolation("event_id", "is missing; give it, or an event")
+                raise InvalidArgument.of([fault])
+        deliveries = await self._deliveries(subject)
+        return await asyncio.to_thread(_response, subject, request.target, deliveries)
+
+    async def _look_ahead(self, given: event_pb2.Event) -> _Subject:
+        table, now = required(self._in_force.table), self._clock.now()
+        message = event_pb2.Event()
+        message.CopyFrom(given)
+        new = prepare(message, table, now, lambda _: "")
+        if isinstance(new, InvalidArgument):
+            raise new
+        arrival = new.arrival
+
+        def read(connection: sa.Connection) -> tuple[list[Obliged], bool]:
+            silences = self._silences.not_over(connection, now)
+            known = bool(given.event_id) and _is_known(connection, given.event_id)
+            return look_ahead(connection, arrival, silences, table.limits), known
+
+        obliged, known = await self._database.read(read)
+        warnings = list(arrival.warnings)
+        if known:
+            warnings.append(
+                f"event_id {given.event_id!r} is taken: sent with it, this event would get the "
+                "answer to the one that has it, or be refused"
+            )
+        return _Subject(message, arrival.event, table, obliged, dry_run=True, warnings=warnings)
+
+    async def _look_back(self, event_id: str) -> _Subject:
+        in_force, now = required(self._in_force.table), self._clock.now()
+
+        def read(connection: sa.Connection) -> tuple[pb.EventRecord, list[Obliged]] | None:
+            found = books.events_by_id(connection, [event_id])
+            if not found:
+                return None
+            record = event_record(found[0])
+            dispositions = record.dispositions
+            return record, look_back(
+                connection, dispositions, record.sequence, in_force.limits, now
+            )
+
+        found = await self._database.read(read)
+        if found is None:
+            raise event_not_found(event_id)
+        record, obliged = found
+        is_own = _is_own(record)
+        event, _ = event_from_proto(record.event, now)
+        warnings = list(record.warnings)
+        table: RoutingTable | None = in_force
+        if is_own:
+            warnings.append("this event is the system's own: no rule is asked for it")
+        elif record.revision != in_force.revision:
+            table = await self._revisions.table(record.revision)
+            if table is None:
+                warnings.append(
+                    f"revision {record.revision}, which it was routed by, is not kept: the rules "
+                    f"are those of revision {in_force.revision}, in force now"
+                )
+        return _Subject(
+            record.event,
+            event,
+            table or in_force,
+            obliged,
+            dry_run=False,
+            is_own=is_own,
+            warnings=warnings,
+        )
+
+    async def _deliveries(self, subject: _Subject) -> Deliveries:
+        """How far each delivery is; a warning where Delivery does not answer."""
+        ids = dict.fromkeys(
+            delivery_id
+            for each in subject.obliged
+            for delivery_id in (
+                each.disposition.delivery_id,
+                each.standing.told.delivery_id if each.standing.told else "",
+            )
+            if delivery_id
+        )
+        if len(ids) > MOST_DELIVERIES:
+            subject.warnings.append(
+                f"only {MOST_DELIVERIES} of {len(ids):,} deliveries were asked for; name a target"
+            )
+        try:
+            found = await self._delivery.deliveries(list(ids)[:MOST_DELIVERIES])
+        except NotificationError as error:
+            subject.warnings.append(f"how far the deliveries are is not known: {error}")
+            return {}
+        return {
+            delivery_id: delivery_pb2.Delivery.FromString(each)
+            for delivery_id, each in found.items()
+        }
+
+
+def _is_known(connection: sa.Connection, event_id: str) -> bool:
+    return bool(books.events_by_id(connection, [event_id]) or retired_ids(connection, [event_id]))
+
+
+def _is_own(record: pb.EventRecord) -> bool:
+    """A notice, which nobody is told, or the summary of a backlog, which its routes are."""
+    if not record.revision:
+        return True
+    return record.event.type == SUMMARY_TYPE and any(
+        each.reason == Reason.BACKLOG_COLLAPSED for each in record.dispositions
+    )
+
+
+def _response(subject: _Subject, target: str, deliveries: Deliveries) -> pb.ExplainResponse:
+    response = pb.ExplainResponse(
+        event=subject.message,
+        revision=subject.table.revision,
+        dry_run=subject.dry_run,
+        warnings=subject.warnings,
+    )
+    obliged = {
+        each.key: replace(each, standing=_with_fates(each, deliveries))
+        for each in subject.obliged
+        if not target or each.disposition.target == target
+    }
+    unheard: list[tuple[RoutedGroup, Route, ScopeReason]] = []
+    for group, route, reason in _routes(subject, target):
+        found = obliged.pop((group.name, route.target), None)
+        if found is None:
+            unheard.append((group, route, reason))
+            continue
+        answer = response.subscriptions.add()
+        _fill(answer, why(group, route, subject.event, reason, found.standing))
+        _fill_obliged(answer, found, deliveries)
+    for each in obliged.values():
+        # Its route is of another revision than the rules, or none: it is an event of our own.
+        answer = response.subscriptions.add(sentence=sentence_of(each.standing))
+        answer.group, answer.target = each.key
+        _fill_obliged(answer, each, deliveries)
+    _fill_unheard(response, subject.event, unheard)
+    return response
+
+
+def _routes(subject: _Subject, target: str) -> Iterator[tuple[RoutedGroup, Route, ScopeReason]]:
+    if subject.is_own:
+        return
+    event, table = subject.event, subject.table
+    names_decide = table.names_decide(event)
+    for group in table.groups:
+        reason = scope_reason(group, event, names_decide=names_decide)
+        for route in group.routes:
+            if not target or route.target == target:
+                yield group, route, reason
+
+
+def _fill_unheard(
+    response: pb.ExplainResponse,
+    event: Event,
+    unheard: Sequence[tuple[RoutedGroup, Route, ScopeReason]],
+) -> None:
+    """The nearest first; of very many only the first."""
+    in_scope_first = sorted(unheard, key=lambda each: each[2] not in IN_SCOPE)
+    explained = [
+        why_not(group, route, event, reason)
+        for group, route, reason in in_scope_first[:MOST_UNHEARD]
+    ]
+    for each in sorted(explained, key=lambda each: each.distance):
+        _fill(response.subscriptions.add(), each)
+    more = len(unheard) - len(explained)
+    if more:
+        response.warnings.append(f"{more:,} more do not hear of it; name a target to see why")
+
+
+def _with_fates(each: Obliged, deliveries: Deliveries) -> Standing:
+    standing = each.standing
+    delivery = deliveries.get(each.disposition.delivery_id)
+    if delivery is not None:
+        standing = replace(standing, delivery=_how_far(delivery))
+    told = standing.told
+    fate = deliveries.get(told.delivery_id) if told is not None else None
+    if told is not None and fate is not None:
+        standing = replace(standing, told=replace(told, fate=_how_far(fate)))
+    return standing
+
+
+def _how_far(delivery: delivery_pb2.Delivery) -> str:
+    """``delivered``, ``retry wait``, ``dead: SMTP_5XX``."""
+    name = delivery_pb2.DeliveryState.Name(delivery.state).removeprefix("DELIVERY_STATE_")
+    words = name.lower().replace("_", " ")
+    return f"{words}: {delivery.reason}" if delivery.reason else words
+
+
+def _fill(answer: pb.SubscriptionExplanation, each: Why) -> None:
+    answer.group, answer.target = each.route.group, each.route.target
+    answer.hears, answer.sentence = each.hears, each.sentence
+    answer.near_misses.extend(each.near_misses)
+    _fill_trace(answer.rule, each.trace)
+    for step in each.steps:
+        _fill_step(answer.decisions.add(), step)
+
+
+def _fill_trace(node: pb.RuleTrace, trace: Trace) -> None:
+    node.text, node.holds, node.actual = trace.text, trace.holds, trace.actual
+    for part in trace.parts:
+        _fill_trace(node.parts.add(), part)
+
+
+def _fill_step(decision: pb.Decision, step: Step) -> None:
+    decision.stage, decision.reason = step.stage, step.reason
+    decision.sentence, decision.pointer = step.sentence, step.pointer
+
+
+def _fill_obliged(
+    answer: pb.SubscriptionExplanation, each: Obliged, deliveries: Deliveries
+) -> None:
+    answer.disposition.CopyFrom(each.disposition)
+    if each.disposition.obligation_id.startswith("/"):
+        # Of an event that has no id yet.
+        answer.disposition.ClearField("obligation_id")
+    answer.hears = each.standing.state not in (State.SILENCED, State.SUPPRESSED)
+    delivery = deliveries.get(each.disposition.delivery_id)
+    if delivery is not None:
+        answer.delivery.CopyFrom(delivery)

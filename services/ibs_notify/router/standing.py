@@ -1,0 +1,250 @@
+"""What became of a matching event, in words: from silences to the rate limit. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from ibs_notify.router.dedup import DedupReason
+from ibs_notify.router.dispositions import Reason, State
+from ibs_notify.router.limit import LimitReason
+from ibs_notify.router.match import Route
+from ibs_notify.router.pipeline import SilenceReason
+from ibs_notify.router.silence import Silence
+
+
+class ToldReason(StrEnum):
+    """What is not stored of an event that was told."""
+
+    NOT_REPEATED = "NOT_REPEATED"
+    """Which of the reasons to tell it deduplication had."""
+    RELEASED = "RELEASED"
+    """What the rate limit left at that moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One decision: at which stage, its name, the same in words, and what it points to."""
+
+    stage: str
+    reason: str
+    sentence: str
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a pointer leads to: an obligation of an event, and its ``fate`` in words.
+
+    ``delivery_id`` is of the one that took it in the end. Where the event is no longer kept,
+    ``received_at`` is ``None`` and the names are empty.
+    """
+
+    event_id: str
+    received_at: datetime | None = None
+    group: str = ""
+    target: str = ""
+    fate: str = "no longer kept"
+    delivery_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """``ahead`` events go first; the next may go at ``next_at``, ``None`` for at once.
+
+    ``limit`` is events a minute, 0 for none.
+    """
+
+    ahead: int
+    next_at: datetime | None
+    limit: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether it has to wait for the rate limit."""
+        return bool(self.limit) and (self.ahead > 0 or self.next_at is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What became of the obligation of a route, or would, and what is known of its pointer.
+
+    ``verdicts`` are the reasons of the pipeline's stages, by stage. ``queue`` is where it waits;
+    ``delivery`` says how far its delivery is, empty where it has none or nothing is known.
+    """
+
+    state: State
+    reason: str
+    verdicts: Mapping[str, str]
+    pointer: str = ""
+    suppressed: int = 0
+    silence: Silence | None = None
+    told: Told | None = None
+    queue: Queue | None = None
+    delivery: str = ""
+
+
+def steps_of(route: Route, standing: Standing) -> list[Step]:
+    """What each stage said, in their order, then the release."""
+    return [*_stages(route, standing), *_last_word(route, standing)]
+
+
+def _stages(route: Route, standing: Standing) -> list[Step]:
+    if route.is_metric_server:
+        sentence = "a metric server records every matching event: nothing keeps one from it"
+        return [Step("record", Reason.RECORDED, sentence)]
+    return [_stage(route, stage, reason, standing) for stage, reason in standing.verdicts.items()]
+
+
+def _stage(route: Route, stage: str, reason: str, standing: Standing) -> Step:
+    if reason == ToldReason.NOT_REPEATED and not route.dedup_window:
+        reason = DedupReason.OFF
+    pointer = standing.pointer if _ends_here(reason) else ""
+    return Step(stage, reason, _stage_sentence(route, reason, standing), pointer)
+
+
+def _ends_here(reason: str) -> bool:
+    return reason in (SilenceReason.SILENCED, DedupReason.REPEATED)
+
+
+def _stage_sentence(route: Route, reason: str, standing: Standing) -> str:
+    window = span(route.dedup_window)
+    mention = ""
+    if standing.suppressed:
+        times = "event was" if standing.suppressed == 1 else "events were"
+        mention = f"; {standing.suppressed:,} identical {times} not told before, and it says so"
+    match reason:
+        case SilenceReason.NOT_SILENCED:
+            return "no silence that matches is in force"
+        case SilenceReason.SILENCED:
+            return _silence(standing)
+        case DedupReason.OFF:
+            return f"group {route.group} has no deduplication window{mention}"
+        case DedupReason.FIRST:
+            return f"nothing identical was told that arrived{mention}"
+        case DedupReason.WINDOW_ENDED:
+            return f"the last identical one was told more than {window} ago{mention}"
+        case DedupReason.STATE_CHANGED:
+            return f"an identical one was told within {window}, but things changed since{mention}"
+        case DedupReason.REPEATED:
+            return _repeat(route, standing)
+        case ToldReason.NOT_REPEATED:
+            return f"it was no repeat of what was told within {window}{mention}"
+        case _:
+            return reason
+
+
+def _silence(standing: Standing) -> str:
+    silence = standing.silence
+    if silence is None:
+        return f"silence {standing.pointer} kept it quiet"
+    until = f"until {at(silence.end)}" if silence.end is not None else "until it is ended"
+    when = f"every {silence.weekly} {silence.time_zone or 'UTC'}, {until}"
+    return (
+        f"silence {silence.silence_id} of {silence.author} keeps it quiet, "
+        f"{when if silence.weekly else until}: {silence.comment}"
+    )
+
+
+def _repeat(route: Route, standing: Standing) -> str:
+    told = standing.told
+    if told is None or told.received_at is None:
+        return f"it repeats {standing.pointer}, which is no longer kept"
+    over = told.received_at + route.dedup_window
+    return (
+        f"it repeats {told.event_id}, told at {at(told.received_at)} ({told.fate}); "
+        f"the window of {span(route.dedup_window)} ends at {at(over)}"
+    )
+
+
+def _last_word(route: Route, standing: Standing) -> list[Step]:
+    """What the release said, where the stages let it get there."""
+    told, pointer = standing.told, standing.pointer
+    match standing.state:
+        case State.SILENCED | State.SUPPRESSED:
+            return []
+        case State.COALESCED:
+            by = f"the route to {told.target} of group {told.group}" if told else pointer
+            sentence = f"{by} took it to the same destination first ({told.fate if told else '?'})"
+            return [Step("coalescing", Reason.DESTINATION_TAKEN, sentence, pointer)]
+        case State.COLLAPSED:
+            summary = f"summary {pointer} stands for it ({told.fate if told else 'not known'})"
+            sentence = f"more events waited than the rate limit releases in 15 minutes; {summary}"
+            return [Step("rate", Reason.BACKLOG_COLLAPSED, sentence, pointer)]
+        case State.READY | State.HANDED_OFF if route.is_metric_server:
+            return []
+        case State.READY | State.HANDED_OFF:
+            return [_rate(route, standing)]
+        case _:
+            assert_never(standing.state)
+
+
+def _rate(route: Route, standing: Standing) -> Step:
+    queue = standing.queue
+    if queue is None:
+        return Step("rate", ToldReason.RELEASED, f"the rate limit of group {route.group} let it go")
+    if not queue.limit:
+        reason, sentence = LimitReason.UNLIMITED, f"group {route.group} has no rate limit"
+    elif not queue.holds:
+        reason = LimitReason.WITHIN_LIMIT
+        sentence = f"the rate limit of {queue.limit:,} a minute has room"
+    else:
+        reason, sentence = LimitReason.LIMIT_REACHED, _waits(queue)
+    return Step("rate", reason, sentence)
+
+
+def _waits(queue: Queue) -> str:
+    ahead = f"{queue.ahead:,} go first" if queue.ahead != 1 else "one goes first"
+    parts = [f"the rate limit of {queue.limit:,} a minute holds it"]
+    if queue.ahead:
+        parts.append(ahead)
+    if queue.next_at is not None:
+        parts.append(f"the next may go at {at(queue.next_at)}")
+    return "; ".join(parts)
+
+
+def sentence_of(standing: Standing) -> str:
+    """The whole in one sentence: the last decision that matters."""
+    told, pointer = standing.told, standing.pointer
+    match standing.state:
+        case State.READY | State.HANDED_OFF if standing.reason == Reason.BACKLOG_COLLAPSED:
+            how = standing.delivery or "it waits for the rate limit"
+            return f"it is the summary of a backlog: {how}"
+        case State.SILENCED:
+            return _silence(standing)
+        case State.SUPPRESSED:
+            if told is None or told.received_at is None:
+                return f"it repeats {pointer}, which was told and is no longer kept"
+            return f"it repeats {told.event_id}, told at {at(told.received_at)} ({told.fate})"
+        case State.COALESCED:
+            return f"it goes to the same destination by {told.group if told else pointer}, once"
+        case State.COLLAPSED:
+            return f"it is told as part of summary {pointer}"
+        case State.READY:
+            queue = standing.queue
+            if queue is not None and queue.holds:
+                return _waits(queue)
+            return "the rule matches and nothing holds it back"
+        case State.HANDED_OFF:
+            how = standing.delivery or "Delivery has it"
+            return f"the rule matches and nothing held it back: {how}"
+        case _:
+            assert_never(standing.state)
+
+
+def at(moment: datetime) -> str:
+    """``2026-05-21 02:14:36 UTC``."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def span(length: timedelta) -> str:
+    """``1 h 30 min``, ``5 min``, ``90 s``."""
+    seconds = round(length.total_seconds())
+    if seconds % 60:
+        return f"{seconds} s"
+    days, minutes = divmod(seconds // 60, 24 * 60)
+    amounts = ((days, "d"), (minutes // 60, "h"), (minutes % 60, "min"))
+    return " ".join(f"{count} {unit}" for count, unit in amounts if count) or "0 s"
