@@ -23,7 +23,7 @@ from ibs_notify.router.handoffs import (
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.lanes import record_releases, room_of, waiting_lanes
 from ibs_notify.router.match import RoutingTable
-from ibs_notify.router.ports import DeliveryPort, Handoff
+from ibs_notify.router.ports import Handoff, Handover
 from ibs_notify.router.tables import LEASES
 from ibs_notify.store import leases
 from ibs_notify.store.database import Database
@@ -51,7 +51,7 @@ class Outbox:
     def __init__(
         self,
         database: Database,
-        delivery: DeliveryPort,
+        delivery: Handover,
         table: Callable[[], RoutingTable | None],
         clock: Clock,
         holder: str,

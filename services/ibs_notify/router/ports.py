@@ -84,8 +84,8 @@ class DeliveryIds(Protocol):
         ...
 
 
-class DeliveryPort(DeliveryIds, Protocol):
-    """The Delivery service, as the Router uses it."""
+class Handover(Protocol):
+    """Where released obligations go."""
 
     async def deliver(self, handoffs: Sequence[Handoff]) -> None:
         """Hand over. Returns once Delivery has them on disk; repeating it is harmless.
@@ -93,6 +93,10 @@ class DeliveryPort(DeliveryIds, Protocol):
         ``Unavailable`` where it cannot be reached: nothing is known then, repeat it.
         """
         ...
+
+
+class DeliveryPort(DeliveryIds, Handover, Protocol):
+    """The Delivery service, as the Router uses it."""
 
     async def deliveries(self, delivery_ids: Sequence[str]) -> Mapping[str, bytes]:
         """Those of the ids that Delivery still has: each the API's ``Delivery`` with its attempts,
