@@ -27,7 +27,7 @@ from ibs_notify.router.lanes import waiting_lanes
 from ibs_notify.router.match import Numbers, Route, RoutedGroup, RoutingTable, numbered
 from ibs_notify.router.outbox import Outbox
 from ibs_notify.router.pipeline import Arrival, Routing
-from ibs_notify.router.ports import DeliveryPort, Handoff
+from ibs_notify.router.ports import Handoff, Handover
 from ibs_notify.router.repository import Answer, Known, NewEvent, accept
 from ibs_notify.router.routes import register, routes_by_id
 from ibs_notify.router.silence import Silence
@@ -439,7 +439,7 @@ async def test_an_event_whose_obligation_vanished_is_named(
 class WatchedOutbox(Outbox):
     """Says when there is nothing left to do."""
 
-    def __init__(self, database: Database, delivery: DeliveryPort) -> None:
+    def __init__(self, database: Database, delivery: Handover) -> None:
         super().__init__(database, delivery, lambda: TABLE, SystemClock(), "one")
         self.idle = asyncio.Event()
 

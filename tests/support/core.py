@@ -22,7 +22,7 @@ from ibs_notify.router.intake import arrival_of
 from ibs_notify.router.match import RoutingTable, build_table, numbered
 from ibs_notify.router.outbox import Outbox
 from ibs_notify.router.pipeline import Routing
-from ibs_notify.router.ports import DeliveryId, DeliveryPort, End, Ended, Handoff
+from ibs_notify.router.ports import DeliveryId, End, Ended, Handoff, Handover
 from ibs_notify.router.repository import NewEvent, accept
 from ibs_notify.router.routes import register
 from ibs_notify.router.silences import SilenceBook
@@ -199,9 +199,7 @@ class ShiftedClock:
 class TimedOutbox(Outbox):
     """Goes by its clock on every database; ``drain`` works until there is nothing to do."""
 
-    def __init__(
-        self, core: Core, delivery: DeliveryPort, clock: Clock, holder: str = "one"
-    ) -> None:
+    def __init__(self, core: Core, delivery: Handover, clock: Clock, holder: str = "one") -> None:
         super().__init__(core.database, delivery, lambda: core.table, clock, holder)
 
     def _now(self, connection: sa.Connection, lease: Lease) -> int:
