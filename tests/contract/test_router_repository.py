@@ -33,6 +33,7 @@ from ibs_notify.router.routes import register, routes_by_id
 from ibs_notify.router.silence import Silence
 from ibs_notify.router.silences import SilenceBook, insert_silence
 from ibs_notify.router.tables import EVENTS, LEASES, OBLIGATIONS, ROUTES
+from ibs_notify.rules.ast import Always
 from ibs_notify.store import leases
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
@@ -44,7 +45,7 @@ BODY = b"\x0a\x01e"
 
 
 def route(target: str, *recipients: str, group: str = "ops") -> Route:
-    return Route(group, target, f"u-{target}", f"s-{group}-{target}", lambda _: True, recipients)
+    return Route(group, target, f"u-{target}", f"s-{group}-{target}", Always(), recipients)
 
 
 CHAT, CHAT_TOO = route("chat"), route("chat", group="on-call")
@@ -55,12 +56,14 @@ ROUTED = (CHAT, CHAT_TOO, MAIL_AB, MAIL_BC, MAIL_A)
 
 
 def table(routes: Sequence[Route]) -> RoutingTable:
-    return RoutingTable(
-        1, "", (RoutedGroup("g", Scope.EVERYTHING, (), tuple(routes), "u-g"),), (), frozenset()
-    )
+    return RoutingTable.of(1, "", [RoutedGroup("g", Scope.EVERYTHING, (), tuple(routes), "u-g")])
 
 
 TABLE = table(())
+
+
+def registered(connection: sa.Connection, routes: Sequence[Route]) -> Numbers:
+    return register(connection, routes, table(routes).groups)
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def ids(database: Database) -> Numbers:
     """The numbers of all routes."""
-    return await database.write(lambda c: register(c, table(ROUTED)))
+    return await database.write(lambda c: registered(c, ROUTED))
 
 
 def new_event(
@@ -235,7 +238,7 @@ async def test_the_same_id_at_two_replicas_at_once_is_stored_by_one_and_known_to
 ) -> None:
     one, other = await open_database(postgres_url), await open_database(postgres_url)
     await upgrade(one, "router")
-    ids = await one.write(lambda c: register(c, table(ROUTED)))
+    ids = await one.write(lambda c: registered(c, ROUTED))
     event = new_event(ids, "e1", CHAT)
     stored, go_on = asyncio.Event(), asyncio.Event()
 
@@ -373,7 +376,7 @@ async def test_a_handoff_has_all_that_delivery_needs(database: Database, ids: Nu
 
 
 async def test_routes_keep_their_numbers(database: Database, ids: Numbers) -> None:
-    again = await database.write(lambda c: register(c, table([*ROUTED, route("new")])))
+    again = await database.write(lambda c: registered(c, [*ROUTED, route("new")]))
     assert again.routes.items() >= ids.routes.items()
     assert len(again.routes) == len(ids.routes) + 1 == len(set(again.routes.values()))
     assert again.lanes == ids.lanes
@@ -387,13 +390,13 @@ async def test_replicas_that_register_the_same_routes_get_the_same_numbers(
     other = await open_database(database_url)
     routes = [route(f"t{n}") for n in range(1200)]
     one, two = await asyncio.gather(
-        database.write(lambda c: register(c, table(routes))),
-        other.write(lambda c: register(c, table(routes[::-1]))),
+        database.write(lambda c: registered(c, routes)),
+        other.write(lambda c: registered(c, routes[::-1])),
     )
     assert one == two
     count = sa.select(sa.func.count()).select_from(ROUTES)
     assert await database.read(lambda c: c.execute(count).scalar_one()) == 1200
-    found = numbered(table(routes), one).everything[0]
+    found = numbered(table(routes), one).groups[0]
     assert found.routes[0].route_id == one.routes[routes[0].digest]
     assert found.lane_id == one.lanes["u-g"]
     await other.close()

@@ -92,7 +92,7 @@ class Core:
         targets = {each.uid: each for each in TARGETS.values()}
         snapshot = Snapshot(self.revision, InstallationSettings(), targets, groups)
         table = build_table(snapshot)
-        numbers = await self.database.write(lambda c: register(c, table))
+        numbers = await self.database.write(lambda c: register(c, table.routes, table.groups))
         self._table = numbered(table, numbers)
 
     async def emit(self, *events: Event, now: datetime = NOW) -> list[Routing]:

@@ -68,6 +68,7 @@ PURE = (
     "router.notices",
     "router.pipeline",
     "router.release",
+    "router.route_index",
     "router.scope",
     "router.silence",
     "router.standing",
