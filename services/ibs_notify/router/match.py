@@ -49,6 +49,8 @@ class Route:
     lane_id: int = 0
     rule: Rule = EVERY_EVENT
     """What ``matches`` was made of; every event where it cannot be read."""
+    is_disabled: bool = False
+    """Its target is: what is meant for it waits."""
 
     @property
     def digest(self) -> str:
@@ -68,6 +70,7 @@ class RoutedGroup:
     uid: str = ""
     rate_limit: int = 0
     lane_id: int = 0
+    dedup_window: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,13 @@ def _routed(
             continue
         routes.append(_route(group, subscription, target, settings))
     return RoutedGroup(
-        group.name, group.scope, group.attachments, tuple(routes), group.uid, group.rate_limit
+        group.name,
+        group.scope,
+        group.attachments,
+        tuple(routes),
+        group.uid,
+        group.rate_limit,
+        dedup_window=group.dedup_window,
     )
 
 
@@ -192,4 +201,5 @@ def _route(
         reason=reason,
         dedup_window=group.dedup_window,
         rule=rule,
+        is_disabled=target.disabled,
     )

@@ -52,6 +52,15 @@ class DeliveryId:
     is_derived: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TargetHealth:
+    """How a target fares. ``failing_since``: since when every attempt failed."""
+
+    paused_reason: str = ""
+    failing_since: datetime | None = None
+    last_failure: str = ""
+
+
 class End(StrEnum):
     """How a delivery ended that did not arrive."""
 
@@ -92,6 +101,10 @@ class DeliveryPort(DeliveryIds, Protocol):
 
         ``Unavailable`` where it cannot be reached: nothing is known then, repeat it.
         """
+        ...
+
+    async def target_healths(self, target_uids: Sequence[str]) -> Mapping[str, TargetHealth]:
+        """How each of the targets fares. ``Unavailable`` where Delivery cannot be reached."""
         ...
 
     async def deliveries(self, delivery_ids: Sequence[str]) -> Mapping[str, bytes]:
