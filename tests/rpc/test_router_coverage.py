@@ -90,7 +90,7 @@ async def test_what_is_attached_to_a_group_whose_rules_want_none_of_it_is_found(
         answer = await coverage_of(around)
     (found,) = [each for each in answer.findings if each.kind == RESOURCE]
     assert found.subject == "/datastore/c"
-    assert found.sentence.startswith("it is attached, and nobody is told")
+    assert found.sentence.startswith("no event came, and nobody is told")
 
 
 async def test_a_metric_server_closes_no_gap(tmp_path: Path) -> None:

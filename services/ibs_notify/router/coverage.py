@@ -60,7 +60,7 @@ class Finding:
 class Place:
     """A datastore, ``/datastore/NAME``, a job's path below it, or what is attached to a group.
 
-    ``event_count`` events about it, of which somebody heard one at least if ``was_heard``.
+    ``event_count`` events came about it, of which somebody heard one at least if ``was_heard``.
     """
 
     resource: str
@@ -76,40 +76,39 @@ class Trouble:
     problem: str
 
 
-def unheard_places(table: RoutingTable, places: Iterable[Place], now: datetime) -> list[Finding]:
-    """Places about which no problem of the catalogue would be told, and no event was.
-
-    Of a place that is unheard, what is below it is not named again.
-    """
-    findings: list[Finding] = []
-    unheard: set[str] = set()
-    for place in sorted(places, key=lambda each: each.resource):
-        if place.was_heard or not unheard.isdisjoint(_above(place.resource)):
-            continue
-        if not any(
-            is_told(table, each.name, each.severity, place.resource, now) for each in _PROBLEMS
-        ):
-            unheard.add(place.resource)
-            findings.append(_unheard_place(place))
-    return findings
+def untold_places(table: RoutingTable, places: Iterable[str], now: datetime) -> list[str]:
+    """Places about which no problem of the catalogue would be told; what is below comes after."""
+    return [
+        place
+        for place in sorted(places)
+        if not any(is_told(table, each.name, each.severity, place, now) for each in _PROBLEMS)
+    ]
 
 
-def _above(resource: str) -> list[str]:
-    """The resource's parents."""
+def parents_of(resource: str) -> list[str]:
+    """What the resource is below of."""
     parts = resource.split("/")
     return ["/".join(parts[:count]) for count in range(2, len(parts))]
 
 
-def _unheard_place(place: Place) -> Finding:
-    count = place.event_count
-    seen = f"{count:,} {'event' if count == 1 else 'events'} came" if count else "it is attached"
-    return Finding(
-        Gap.UNHEARD_RESOURCE,
-        place.resource,
-        f"{seen}, and nobody is told even if a backup of it fails",
-        f"{_COMMAND} group attach GROUP --resource {quote(place.resource)}",
-        count,
-    )
+def unheard_places(unheard: Iterable[Place]) -> list[Finding]:
+    """Of ``untold_places`` that nobody heard of, not even by a rule that asks for more."""
+    return [
+        Finding(
+            Gap.UNHEARD_RESOURCE,
+            place.resource,
+            f"{_how_many(place.event_count)}, and nobody is told even if a backup of it fails",
+            f"{_COMMAND} group attach GROUP --resource {quote(place.resource)}",
+            place.event_count,
+        )
+        for place in unheard
+    ]
+
+
+def _how_many(count: int) -> str:
+    if not count:
+        return "no event came"
+    return f"{count:,} {'event' if count == 1 else 'events'} came"
 
 
 def unheard_critical_types(

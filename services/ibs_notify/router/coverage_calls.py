@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from ibs_notify.router import coverage, coverage_reads
 from ibs_notify.router.coverage import Finding, Gap, Place, Trouble
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.match import RoutingTable
-from ibs_notify.router.ports import DeliveryPort, TargetHealth
+from ibs_notify.router.ports import DeliveryAnswers, TargetHealth
 from ibs_notify.router.since import first_since, moment_of
 from ibs_notify.router.standing import at
 from ibs_notify.store.database import Database
@@ -34,9 +34,10 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """From one consistent view."""
+    """What there is to look at, from the event ``begin`` on."""
 
-    places: Sequence[Place]
+    begin: int
+    places: Sequence[str]
     critical: Mapping[str, int]
     matched: set[str]
     examined: int
@@ -47,7 +48,7 @@ class Coverage:
     """Looks for gaps."""
 
     def __init__(
-        self, database: Database, in_force: InForce, delivery: DeliveryPort, clock: Clock
+        self, database: Database, in_force: InForce, delivery: DeliveryAnswers, clock: Clock
     ) -> None:
         self._database = database
         self._in_force = in_force
@@ -59,8 +60,13 @@ class Coverage:
         table, now = required(self._in_force.table), self._clock.now()
         since = moment_of(request, now - SINCE)
         seen = await self._database.read(lambda c: _see(c, table, since))
+        untold = await asyncio.to_thread(coverage.untold_places, table, seen.places, now)
+        recording = [each.route_id for each in table.routes if each.is_metric_server]
+        unheard = await self._database.read(
+            lambda c: _look_closer(c, untold, seen.begin, recording)
+        )
         troubles, warnings = await self._troubles(table)
-        findings = await asyncio.to_thread(_find, table, seen, troubles, now)
+        findings = await asyncio.to_thread(_find, table, seen, unheard, troubles, now)
         response = pb.GetCoverageResponse(
             resource_count=len(seen.places),
             rule_count=sum(1 for _ in table.routes),
@@ -112,30 +118,38 @@ def _see(connection: sa.Connection, table: RoutingTable, since: datetime) -> _Se
     warnings = []
     if len(names) > coverage_reads.MOST_PLACES:
         warnings.append(f"only {coverage_reads.MOST_PLACES:,} datastores and jobs were looked at")
-    recording = [each.route_id for each in table.routes if each.is_metric_server]
-    places = [
-        coverage_reads.place_of(connection, each, begin, recording)
-        for each in list(names)[: coverage_reads.MOST_PLACES]
-    ]
     matched, examined, all_examined = coverage_reads.rules_matched(connection, begin)
     if not all_examined:
         warnings.append(f"rules were held against the newest events only, {examined:,} at most")
     critical = coverage_reads.critical_types(connection, begin)
-    return _Seen(places, critical, matched, examined, warnings)
+    places = list(names)[: coverage_reads.MOST_PLACES]
+    return _Seen(begin, places, critical, matched, examined, warnings)
+
+
+def _look_closer(
+    connection: sa.Connection, untold: Sequence[str], begin: int, recording: Collection[int]
+) -> list[Place]:
+    """The places that nobody heard of; of one that is, what is below it is not looked at."""
+    unheard: dict[str, Place] = {}
+    for name in untold:
+        if unheard.keys().isdisjoint(coverage.parents_of(name)):
+            place = coverage_reads.place_of(connection, name, begin, recording)
+            if not place.was_heard:
+                unheard[name] = place
+    return list(unheard.values())
 
 
 def _find(
-    table: RoutingTable, seen: _Seen, troubles: Mapping[str, Trouble], now: datetime
+    table: RoutingTable,
+    seen: _Seen,
+    unheard: Sequence[Place],
+    troubles: Mapping[str, Trouble],
+    now: datetime,
 ) -> list[list[Finding]]:
     """By kind, the gravest first."""
-    places = coverage.unheard_places(table, seen.places, now)
-    unheard = {each.subject for each in places}
-    datastores = {
-        f"/datastore/{name}"
-        for each in seen.places
-        for name in [datastore_of(each.resource)]
-        if name and f"/datastore/{name}" not in unheard
-    }
+    places = coverage.unheard_places(unheard)
+    names = {datastore_of(each) for each in seen.places} - {""}
+    datastores = {f"/datastore/{name}" for name in names} - {each.subject for each in places}
     return [
         coverage.unheard_critical_types(table, seen.critical, datastores, now),
         coverage.unreachable_groups(table.groups, troubles),

@@ -37,7 +37,7 @@ _DERIVED = (delivery_pb2.DELIVERY_KIND_DIGEST, delivery_pb2.DELIVERY_KIND_TEST)
 
 
 class DeliveryClient:
-    """Implements ``ports.DeliveryPort``."""
+    """Implements ``ports.DeliveryPort`` and ``ports.DeliveryAnswers``."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = DeliveryServiceStub(channel)

@@ -103,6 +103,19 @@ class DeliveryPort(DeliveryIds, Protocol):
         """
         ...
 
+    def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
+        """What ended behind ``cursor``, in order, then what ends, until Delivery stops.
+
+        Each item is what is known by then, with the cursor behind it; the first may be empty. An
+        empty cursor: all that Delivery keeps. ``OutOfRange`` where it does not know the cursor, or
+        no longer; ``Unavailable`` where it cannot be reached, at any time.
+        """
+        ...
+
+
+class DeliveryAnswers(DeliveryIds, Protocol):
+    """What Delivery knows, as people who ask the Router want to know it."""
+
     async def target_healths(self, target_uids: Sequence[str]) -> Mapping[str, TargetHealth]:
         """How each of the targets fares. ``Unavailable`` where Delivery cannot be reached."""
         ...
@@ -111,14 +124,5 @@ class DeliveryPort(DeliveryIds, Protocol):
         """Those of the ids that Delivery still has: each the API's ``Delivery`` with its attempts,
 
         as protobuf. ``Unavailable`` where it cannot be reached.
-        """
-        ...
-
-    def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
-        """What ended behind ``cursor``, in order, then what ends, until Delivery stops.
-
-        Each item is what is known by then, with the cursor behind it; the first may be empty. An
-        empty cursor: all that Delivery keeps. ``OutOfRange`` where it does not know the cursor, or
-        no longer; ``Unavailable`` where it cannot be reached, at any time.
         """
         ...

@@ -24,7 +24,7 @@ from ibs_notify.router.group_status import read_status
 from ibs_notify.router.in_force import InForce
 from ibs_notify.router.intake import Accepted, Intake
 from ibs_notify.router.listing import EventPage
-from ibs_notify.router.ports import DeliveryPort
+from ibs_notify.router.ports import DeliveryAnswers
 from ibs_notify.router.preview_calls import Preview
 from ibs_notify.router.read_ahead import ReadAhead
 from ibs_notify.router.revisions import Revisions
@@ -45,7 +45,7 @@ class RouterServicer(RouterServiceServicer):
         self,
         intake: Intake,
         database: Database,
-        delivery: DeliveryPort,
+        delivery: DeliveryAnswers,
         in_force: InForce,
         revisions: Revisions,
         clock: Clock,
