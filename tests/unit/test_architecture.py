@@ -58,6 +58,7 @@ ROOMS = {
 
 PURE = (
     "router.collapse",
+    "router.coverage",
     "router.dedup",
     "router.dispositions",
     "router.fingerprint",
@@ -67,6 +68,7 @@ PURE = (
     "router.match",
     "router.notices",
     "router.pipeline",
+    "router.preview",
     "router.release",
     "router.route_index",
     "router.scope",

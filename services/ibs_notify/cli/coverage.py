@@ -11,7 +11,14 @@ import click
 
 from ibs_notify.cli.errors import Exit
 from ibs_notify.cli.harmless import harmless
-from ibs_notify.cli.output import counted, document, output_option, paragraph, print_document
+from ibs_notify.cli.output import (
+    counted,
+    document,
+    output_option,
+    paragraph,
+    print_document,
+    warn_all,
+)
 from ibs_notify.cli.params import time
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
 from ibs_notify.rpc.convert import moment_to_proto
@@ -44,6 +51,7 @@ def coverage(since: datetime | None, strict: bool, output: str) -> None:
         _show(answer)
     else:
         print_document(document(answer), output)
+    warn_all(answer.warnings)
     if strict and answer.findings:
         sys.exit(Exit.NOT_SO)
 

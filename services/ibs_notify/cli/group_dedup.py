@@ -16,6 +16,7 @@ from ibs_notify.cli.output import (
     print_document,
     print_table,
     severity,
+    warn_all,
 )
 from ibs_notify.cli.params import Slot, duration, names, show_duration, time
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
@@ -69,6 +70,7 @@ def preview(
         _show(answer, limit)
     else:
         print_document(document(answer), output)
+    warn_all(answer.warnings)
 
 
 def _show(answer: pb.PreviewDedupResponse, limit: int) -> None:

@@ -11,7 +11,7 @@ import grpc
 from ibs_notify.domain.clock import from_micros
 from ibs_notify.domain.errors import NotFound
 from ibs_notify.router.identity import Kind, obligation_id
-from ibs_notify.router.ports import DeliveryId, End, Ended, Handoff
+from ibs_notify.router.ports import DeliveryId, End, Ended, Handoff, TargetHealth
 from ibs_notify.rpc.convert import moment_from_proto
 from ibs_notify.rpc.status import from_rpc_error, naming_service
 from ironcore.notification.v1 import delivery_pb2, delivery_service_pb2
@@ -37,7 +37,7 @@ _DERIVED = (delivery_pb2.DELIVERY_KIND_DIGEST, delivery_pb2.DELIVERY_KIND_TEST)
 
 
 class DeliveryClient:
-    """Implements ``ports.DeliveryPort``."""
+    """Implements ``ports.DeliveryPort`` and ``ports.DeliveryAnswers``."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = DeliveryServiceStub(channel)
@@ -48,6 +48,27 @@ class DeliveryClient:
                 await self._stub.Deliver(request, timeout=DELIVER_SECONDS)
         except grpc.aio.AioRpcError as error:
             raise naming_service(from_rpc_error(error), "delivery") from error
+
+    async def target_healths(self, target_uids: Sequence[str]) -> Mapping[str, TargetHealth]:
+        found: dict[str, TargetHealth] = {}
+        for start in range(0, len(target_uids), _AT_ONCE):
+            uids = target_uids[start : start + _AT_ONCE]
+            healths = await asyncio.gather(*map(self._target_health, uids))
+            found.update(zip(uids, healths, strict=True))
+        return found
+
+    async def _target_health(self, target_uid: str) -> TargetHealth:
+        request = delivery_service_pb2.GetTargetStatusRequest(target_uid=target_uid)
+        try:
+            status = await self._stub.GetTargetStatus(request, timeout=ASK_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise naming_service(from_rpc_error(error), "delivery") from error
+        failing = status.HasField("failing_since")
+        return TargetHealth(
+            status.paused_reason,
+            moment_from_proto(status.failing_since) if failing else None,
+            status.last_failure,
+        )
 
     async def deliveries(self, delivery_ids: Sequence[str]) -> Mapping[str, bytes]:
         found: dict[str, bytes] = {}

@@ -21,7 +21,7 @@ from ibs_notify.router.identity import SUMMARY_TYPE
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.intake import prepare
 from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
-from ibs_notify.router.ports import DeliveryPort
+from ibs_notify.router.ports import DeliveryAnswers
 from ibs_notify.router.retention import retired_ids
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.scope import IN_SCOPE, ScopeReason, scope_reason
@@ -63,7 +63,7 @@ class Explainer:
         database: Database,
         in_force: InForce,
         revisions: Revisions,
-        delivery: DeliveryPort,
+        delivery: DeliveryAnswers,
         clock: Clock,
     ) -> None:
         self._database = database

@@ -49,6 +49,8 @@ class Route:
     dedup_window: timedelta = timedelta()
     route_id: int = 0
     lane_id: int = 0
+    is_disabled: bool = False
+    """Its target is: what is meant for it waits."""
 
     @property
     def digest(self) -> str:
@@ -68,6 +70,7 @@ class RoutedGroup:
     uid: str = ""
     rate_limit: int = 0
     lane_id: int = 0
+    dedup_window: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +206,13 @@ def _routed(
         rule = rules[subscription.rule]
         routes.append(_route(group, subscription, target, rule, settings))
     return RoutedGroup(
-        group.name, group.scope, group.attachments, tuple(routes), group.uid, group.rate_limit
+        group.name,
+        group.scope,
+        group.attachments,
+        tuple(routes),
+        group.uid,
+        group.rate_limit,
+        dedup_window=group.dedup_window,
     )
 
 
@@ -234,4 +243,5 @@ def _route(
         lacks_recipients=isinstance(target.spec, SmtpSpec) and not recipients,
         reason=reason,
         dedup_window=group.dedup_window,
+        is_disabled=target.disabled,
     )

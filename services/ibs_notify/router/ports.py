@@ -52,6 +52,15 @@ class DeliveryId:
     is_derived: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TargetHealth:
+    """How a target fares. ``failing_since``: since when every attempt failed."""
+
+    paused_reason: str = ""
+    failing_since: datetime | None = None
+    last_failure: str = ""
+
+
 class End(StrEnum):
     """How a delivery ended that did not arrive."""
 
@@ -95,15 +104,8 @@ class Handover(Protocol):
         ...
 
 
-class DeliveryPort(DeliveryIds, Handover, Protocol):
-    """The Delivery service, as the Router uses it."""
-
-    async def deliveries(self, delivery_ids: Sequence[str]) -> Mapping[str, bytes]:
-        """Those of the ids that Delivery still has: each the API's ``Delivery`` with its attempts,
-
-        as protobuf. ``Unavailable`` where it cannot be reached.
-        """
-        ...
+class DeliveryPort(Handover, Protocol):
+    """The Delivery service, as the Router's own work uses it."""
 
     def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
         """What ended behind ``cursor``, in order, then what ends, until Delivery stops.
@@ -111,5 +113,20 @@ class DeliveryPort(DeliveryIds, Handover, Protocol):
         Each item is what is known by then, with the cursor behind it; the first may be empty. An
         empty cursor: all that Delivery keeps. ``OutOfRange`` where it does not know the cursor, or
         no longer; ``Unavailable`` where it cannot be reached, at any time.
+        """
+        ...
+
+
+class DeliveryAnswers(DeliveryIds, Protocol):
+    """What Delivery knows, as people who ask the Router want to know it."""
+
+    async def target_healths(self, target_uids: Sequence[str]) -> Mapping[str, TargetHealth]:
+        """How each of the targets fares. ``Unavailable`` where Delivery cannot be reached."""
+        ...
+
+    async def deliveries(self, delivery_ids: Sequence[str]) -> Mapping[str, bytes]:
+        """Those of the ids that Delivery still has: each the API's ``Delivery`` with its attempts,
+
+        as protobuf. ``Unavailable`` where it cannot be reached.
         """
         ...

@@ -18,12 +18,14 @@ from ibs_notify.domain.errors import (
 )
 from ibs_notify.router import books, views
 from ibs_notify.router.audit import audit
+from ibs_notify.router.coverage_calls import Coverage
 from ibs_notify.router.explain import Explainer
 from ibs_notify.router.group_status import read_status
 from ibs_notify.router.in_force import InForce
 from ibs_notify.router.intake import Accepted, Intake
 from ibs_notify.router.listing import EventPage
-from ibs_notify.router.ports import DeliveryPort
+from ibs_notify.router.ports import DeliveryAnswers
+from ibs_notify.router.preview_calls import Preview
 from ibs_notify.router.read_ahead import ReadAhead
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.silence_calls import SilenceCalls
@@ -43,7 +45,7 @@ class RouterServicer(RouterServiceServicer):
         self,
         intake: Intake,
         database: Database,
-        delivery: DeliveryPort,
+        delivery: DeliveryAnswers,
         in_force: InForce,
         revisions: Revisions,
         clock: Clock,
@@ -54,6 +56,8 @@ class RouterServicer(RouterServiceServicer):
         self._in_force = in_force
         self._clock = clock
         self._explainer = Explainer(database, in_force, revisions, delivery, clock)
+        self._preview = Preview(database, in_force, clock)
+        self._coverage = Coverage(database, in_force, delivery, clock)
         self._silences = SilenceCalls(database, in_force, clock)
 
     async def Emit(self, request: pb.EmitRequest, context: Context) -> pb.EmitResponse:
@@ -160,12 +164,12 @@ class RouterServicer(RouterServiceServicer):
     async def PreviewDedup(
         self, request: pb.PreviewDedupRequest, context: Context
     ) -> pb.PreviewDedupResponse:
-        raise _later("PreviewDedup")
+        return await self._preview.preview(request)
 
     async def GetCoverage(
         self, request: pb.GetCoverageRequest, context: Context
     ) -> pb.GetCoverageResponse:
-        raise _later("GetCoverage")
+        return await self._coverage.find(request)
 
     async def GetGroupStatus(
         self, request: pb.GetGroupStatusRequest, context: Context

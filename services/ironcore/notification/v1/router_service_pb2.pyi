@@ -1391,6 +1391,7 @@ class PreviewDedupResponse(google.protobuf.message.Message):
     EXAMINED_FIELD_NUMBER: builtins.int
     COUNT_FIELD_NUMBER: builtins.int
     TOLD_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
     examined: builtins.int
     """Events that were looked at."""
     count: builtins.int
@@ -1405,6 +1406,10 @@ class PreviewDedupResponse(google.protobuf.message.Message):
     def fingerprints(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DedupFingerprint]:
         """One for each fingerprint and target, the noisiest first. At most 1,000."""
 
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What should be known, such as that only the newest events were looked at."""
+
     def __init__(
         self,
         *,
@@ -1413,10 +1418,11 @@ class PreviewDedupResponse(google.protobuf.message.Message):
         examined: builtins.int = ...,
         count: builtins.int = ...,
         told: builtins.int = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["window", b"window"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "examined", b"examined", "fingerprints", b"fingerprints", "told", b"told", "window", b"window"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "examined", b"examined", "fingerprints", b"fingerprints", "told", b"told", "warnings", b"warnings", "window", b"window"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___PreviewDedupResponse: typing_extensions.TypeAlias = PreviewDedupResponse
@@ -1488,6 +1494,7 @@ class GetCoverageResponse(google.protobuf.message.Message):
     FINDINGS_FIELD_NUMBER: builtins.int
     RESOURCE_COUNT_FIELD_NUMBER: builtins.int
     RULE_COUNT_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
     resource_count: builtins.int
     """Datastores and jobs that were looked at."""
     rule_count: builtins.int
@@ -1496,14 +1503,19 @@ class GetCoverageResponse(google.protobuf.message.Message):
     def findings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___CoverageFinding]:
         """The gaps, the gravest first."""
 
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What should be known, such as that Delivery does not answer, or that there was too much to see."""
+
     def __init__(
         self,
         *,
         findings: collections.abc.Iterable[Global___CoverageFinding] | None = ...,
         resource_count: builtins.int = ...,
         rule_count: builtins.int = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["findings", b"findings", "resource_count", b"resource_count", "rule_count", b"rule_count"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["findings", b"findings", "resource_count", b"resource_count", "rule_count", b"rule_count", "warnings", b"warnings"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___GetCoverageResponse: typing_extensions.TypeAlias = GetCoverageResponse

@@ -1,0 +1,221 @@
+"""What nobody hears of, and rules and groups that reach nobody. Pure.
+
+A gap is found by asking the routing table about bare events. A metric server records and tells
+nobody, so it closes no gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import islice
+from shlex import quote
+from typing import Final
+
+from ibs_notify.domain.catalogue import CATALOGUE, Outcome
+from ibs_notify.domain.event import Event
+from ibs_notify.domain.severity import Severity
+from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
+from ibs_notify.router.scope import who_hears
+from ibs_notify.rules.format import format_rule
+
+MOST_OF_A_KIND: Final = 1000
+_MOST_NAMED: Final = 5
+_COMMAND: Final = "ironcore-backup notification"
+_PROBLEMS: Final = tuple(
+    sorted(
+        (
+            each
+            for each in CATALOGUE.values()
+            if each.outcome is Outcome.PROBLEM and each.source != "notification"
+        ),
+        key=lambda each: -each.severity,
+    )
+)
+
+
+class Gap(StrEnum):
+    """What kind of gap it is, the gravest first."""
+
+    UNHEARD_CRITICAL_TYPE = "UNHEARD_CRITICAL_TYPE"
+    UNREACHABLE_GROUP = "UNREACHABLE_GROUP"
+    UNHEARD_RESOURCE = "UNHEARD_RESOURCE"
+    IDLE_RULE = "IDLE_RULE"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A gap: what it is about, in a sentence, and the command that helps."""
+
+    gap: Gap
+    subject: str
+    sentence: str
+    advice: str
+    event_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A datastore, ``/datastore/NAME``, a job's path below it, or what is attached to a group.
+
+    ``event_count`` events came about it, of which somebody heard one at least if ``was_heard``.
+    """
+
+    resource: str
+    event_count: int = 0
+    was_heard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a target reaches nobody, in words."""
+
+    target: str
+    problem: str
+
+
+def untold_places(table: RoutingTable, places: Iterable[str], now: datetime) -> list[str]:
+    """Places about which no problem of the catalogue would be told; what is below comes after."""
+    return [
+        place
+        for place in sorted(places)
+        if not any(is_told(table, each.name, each.severity, place, now) for each in _PROBLEMS)
+    ]
+
+
+def parents_of(resource: str) -> list[str]:
+    """What the resource is below of."""
+    parts = resource.split("/")
+    return ["/".join(parts[:count]) for count in range(2, len(parts))]
+
+
+def unheard_places(unheard: Iterable[Place]) -> list[Finding]:
+    """Of ``untold_places`` that nobody heard of, not even by a rule that asks for more."""
+    return [
+        Finding(
+            Gap.UNHEARD_RESOURCE,
+            place.resource,
+            f"{_how_many(place.event_count)}, and nobody is told even if a backup of it fails",
+            f"{_COMMAND} group attach GROUP --resource {quote(place.resource)}",
+            place.event_count,
+        )
+        for place in unheard
+    ]
+
+
+def _how_many(count: int) -> str:
+    if not count:
+        return "no event came"
+    return f"{count:,} {'event' if count == 1 else 'events'} came"
+
+
+def unheard_critical_types(
+    table: RoutingTable,
+    seen: Mapping[str, int],
+    datastores: Collection[str],
+    now: datetime,
+) -> list[Finding]:
+    """Critical types that would reach only the inbox: anywhere, or about some of ``datastores``.
+
+    ``seen`` counts the types that came with severity critical; those of the catalogue are added.
+    """
+    known = {each.name for each in CATALOGUE.values() if each.severity is Severity.CRITICAL}
+    findings: list[Finding] = []
+    for name in sorted(known | seen.keys()):
+        places = sorted(datastores) or [""]
+        unheard = [
+            each for each in places if not is_told(table, name, Severity.CRITICAL, each, now)
+        ]
+        if unheard:
+            everywhere = len(unheard) == len(places)
+            findings.append(
+                Finding(
+                    Gap.UNHEARD_CRITICAL_TYPE,
+                    name,
+                    f"{_where(unheard, everywhere=everywhere)} it would reach only the inbox",
+                    f"{_COMMAND} group target add GROUP TARGET --rule 'severity = critical'",
+                    seen.get(name, 0),
+                )
+            )
+    return findings
+
+
+def _where(unheard: Sequence[str], *, everywhere: bool) -> str:
+    if everywhere:
+        return "whatever it is about,"
+    more = len(unheard) - _MOST_NAMED
+    named = ", ".join(unheard[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return f"about {named}"
+
+
+def is_told(
+    table: RoutingTable, event_type: str, severity: Severity, resource: str, now: datetime
+) -> bool:
+    """Whether a bare event would be told to anybody."""
+    event = Event("", event_type, severity, now, resource=resource, canonical_resource=resource)
+    return any(not route.is_metric_server for route in who_hears(table, event).routes)
+
+
+def idle_rules(routes: Iterable[Route], matched: Collection[str], examined: int) -> list[Finding]:
+    """Rules of subscriptions that are not among the ``matched``, by uid, of ``examined`` events.
+
+    Of no event, nothing can be said.
+    """
+    if not examined:
+        return []
+    return [
+        Finding(
+            Gap.IDLE_RULE,
+            f"{route.group}/{route.target}",
+            f"{format_rule(route.rule)} matched none of {examined:,} events",
+            f"{_COMMAND} group target update {route.group} {route.target} --rule RULE",
+            examined,
+        )
+        for route in routes
+        if route.subscription_uid not in matched
+    ]
+
+
+def unreachable_groups(
+    groups: Iterable[RoutedGroup], troubles: Mapping[str, Trouble]
+) -> list[Finding]:
+    """Groups that have no target, or none that reaches anybody; ``troubles`` by target uid."""
+    findings: list[Finding] = []
+    for group in groups:
+        problems = [
+            Trouble(route.target, "has no recipient")
+            if route.lacks_recipients
+            else troubles.get(route.target_uid)
+            for route in group.routes
+        ]
+        known = [each for each in problems if each is not None]
+        if len(known) == len(problems):
+            findings.append(_unreachable(group, known))
+    return findings
+
+
+def _unreachable(group: RoutedGroup, problems: Sequence[Trouble]) -> Finding:
+    if not problems:
+        return Finding(
+            Gap.UNREACHABLE_GROUP,
+            group.name,
+            "it has no target",
+            f"{_COMMAND} group target add {group.name} TARGET --rule RULE",
+        )
+    named = "; ".join(f"{each.target} {each.problem}" for each in islice(problems, _MOST_NAMED))
+    more = f"; and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
+    return Finding(
+        Gap.UNREACHABLE_GROUP,
+        group.name,
+        f"none of its targets reaches anybody: {named}{more}",
+        _to_mend(group, problems[0]),
+    )
+
+
+def _to_mend(group: RoutedGroup, trouble: Trouble) -> str:
+    lacking = {route.target for route in group.routes if route.lacks_recipients}
+    if trouble.target in lacking:
+        return f"{_COMMAND} group target update {group.name} {trouble.target} --recipient ADDRESS"
+    return f"{_COMMAND} target test {trouble.target}"

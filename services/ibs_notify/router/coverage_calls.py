@@ -1,0 +1,168 @@
+"""GetCoverage: what was seen, what is configured and how targets fare, put to ``coverage``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.errors import NotificationError
+from ibs_notify.domain.resource import datastore_of
+from ibs_notify.router import coverage, coverage_reads
+from ibs_notify.router.coverage import Finding, Gap, Place, Trouble
+from ibs_notify.router.in_force import InForce, required
+from ibs_notify.router.match import RoutingTable
+from ibs_notify.router.ports import DeliveryAnswers, TargetHealth
+from ibs_notify.router.since import first_since, moment_of
+from ibs_notify.router.standing import at
+from ibs_notify.store.database import Database
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+SINCE = timedelta(days=7)
+MOST_TARGETS = 500
+_KINDS = {
+    Gap.UNHEARD_CRITICAL_TYPE: pb.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE,
+    Gap.UNREACHABLE_GROUP: pb.COVERAGE_KIND_UNREACHABLE_GROUP,
+    Gap.UNHEARD_RESOURCE: pb.COVERAGE_KIND_UNHEARD_RESOURCE,
+    Gap.IDLE_RULE: pb.COVERAGE_KIND_IDLE_RULE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What there is to look at, from the event ``begin`` on."""
+
+    begin: int
+    places: Sequence[str]
+    critical: Mapping[str, int]
+    matched: set[str]
+    examined: int
+    warnings: Sequence[str]
+
+
+class Coverage:
+    """Looks for gaps."""
+
+    def __init__(
+        self, database: Database, in_force: InForce, delivery: DeliveryAnswers, clock: Clock
+    ) -> None:
+        self._database = database
+        self._in_force = in_force
+        self._delivery = delivery
+        self._clock = clock
+
+    async def find(self, request: pb.GetCoverageRequest) -> pb.GetCoverageResponse:
+        """Everything that is found, the gravest first; what was bounded is a warning."""
+        table, now = required(self._in_force.table), self._clock.now()
+        since = moment_of(request, now - SINCE)
+        seen = await self._database.read(lambda c: _see(c, table, since))
+        untold = await asyncio.to_thread(coverage.untold_places, table, seen.places, now)
+        recording = [each.route_id for each in table.routes if each.is_metric_server]
+        unheard = await self._database.read(
+            lambda c: _look_closer(c, untold, seen.begin, recording)
+        )
+        troubles, warnings = await self._troubles(table)
+        findings = await asyncio.to_thread(_find, table, seen, unheard, troubles, now)
+        response = pb.GetCoverageResponse(
+            resource_count=len(seen.places),
+            rule_count=sum(1 for _ in table.routes),
+            warnings=[*seen.warnings, *warnings],
+        )
+        for kind in findings:
+            response.findings.extend(map(_view, kind[: coverage.MOST_OF_A_KIND]))
+            if len(kind) > coverage.MOST_OF_A_KIND:
+                more = len(kind) - coverage.MOST_OF_A_KIND
+                response.warnings.append(f"{more:,} more of {kind[0].gap} are not listed")
+        return response
+
+    async def _troubles(self, table: RoutingTable) -> tuple[dict[str, Trouble], list[str]]:
+        """The targets that reach nobody, by uid."""
+        routes = {each.target_uid: each for each in table.routes}
+        troubles = {
+            uid: Trouble(each.target, "is disabled")
+            for uid, each in routes.items()
+            if each.is_disabled
+        }
+        asked = [uid for uid in routes if uid not in troubles]
+        warnings = []
+        if len(asked) > MOST_TARGETS:
+            warnings.append(f"how {len(asked) - MOST_TARGETS:,} targets fare was not asked")
+        try:
+            healths = await self._delivery.target_healths(asked[:MOST_TARGETS])
+        except NotificationError as error:
+            return troubles, [*warnings, f"how the targets fare is not known: {error}"]
+        for uid, health in healths.items():
+            problem = _problem(health)
+            if problem:
+                troubles[uid] = Trouble(routes[uid].target, problem)
+        return troubles, warnings
+
+
+def _problem(health: TargetHealth) -> str:
+    if health.paused_reason:
+        return f"is paused ({health.paused_reason})"
+    if health.failing_since is not None:
+        last = f": {health.last_failure}" if health.last_failure else ""
+        return f"fails since {at(health.failing_since)}{last}"
+    return ""
+
+
+def _see(connection: sa.Connection, table: RoutingTable, since: datetime) -> _Seen:
+    begin = first_since(connection, since)
+    attached = (each for group in table.groups for each in group.attachments)
+    names = dict.fromkeys((*coverage_reads.places_seen(connection), *attached))
+    warnings = []
+    if len(names) > coverage_reads.MOST_PLACES:
+        warnings.append(f"only {coverage_reads.MOST_PLACES:,} datastores and jobs were looked at")
+    matched, examined, all_examined = coverage_reads.rules_matched(connection, begin)
+    if not all_examined:
+        warnings.append(f"rules were held against the newest events only, {examined:,} at most")
+    critical = coverage_reads.critical_types(connection, begin)
+    places = list(names)[: coverage_reads.MOST_PLACES]
+    return _Seen(begin, places, critical, matched, examined, warnings)
+
+
+def _look_closer(
+    connection: sa.Connection, untold: Sequence[str], begin: int, recording: Collection[int]
+) -> list[Place]:
+    """The places that nobody heard of; of one that is, what is below it is not looked at."""
+    unheard: dict[str, Place] = {}
+    for name in untold:
+        if unheard.keys().isdisjoint(coverage.parents_of(name)):
+            place = coverage_reads.place_of(connection, name, begin, recording)
+            if not place.was_heard:
+                unheard[name] = place
+    return list(unheard.values())
+
+
+def _find(
+    table: RoutingTable,
+    seen: _Seen,
+    unheard: Sequence[Place],
+    troubles: Mapping[str, Trouble],
+    now: datetime,
+) -> list[list[Finding]]:
+    """By kind, the gravest first."""
+    places = coverage.unheard_places(unheard)
+    names = {datastore_of(each) for each in seen.places} - {""}
+    datastores = {f"/datastore/{name}" for name in names} - {each.subject for each in places}
+    return [
+        coverage.unheard_critical_types(table, seen.critical, datastores, now),
+        coverage.unreachable_groups(table.groups, troubles),
+        places,
+        coverage.idle_rules(table.routes, seen.matched, seen.examined),
+    ]
+
+
+def _view(each: Finding) -> pb.CoverageFinding:
+    return pb.CoverageFinding(
+        kind=_KINDS[each.gap],
+        subject=each.subject,
+        sentence=each.sentence,
+        advice=each.advice,
+        event_count=each.event_count,
+    )

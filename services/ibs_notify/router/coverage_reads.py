@@ -1,0 +1,128 @@
+"""What was seen: places, critical types and the rules that matched. Plain SQL, of bounded work."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import sqlalchemy as sa
+
+from ibs_notify.domain.resource import datastore_of
+from ibs_notify.domain.severity import Severity
+from ibs_notify.router.coverage import Place
+from ibs_notify.router.routes import routes_by_id
+from ibs_notify.router.tables import EVENTS, OBLIGATIONS
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+MOST_PLACES = 2000
+MOST_COUNTED = 10_000
+"""Of the events of a place."""
+MOST_EXAMINED = 200_000
+"""Of the newest events, when rules are looked for that matched nothing."""
+MOST_UNPACKED = 20_000
+_DATASTORES = "/datastore/"
+_BELOW = "0"
+"""What follows the slash: the first text that is not below a path, in the order of bytes."""
+_E, _O = EVENTS.c, OBLIGATIONS.c
+
+
+def places_seen(connection: sa.Connection) -> list[str]:
+    """Datastores, and the first part of the path below each: a namespace, by which jobs are known.
+
+    By hops along the index, so that a datastore of a million events takes a few looks. Of more than
+    ``MOST_PLACES`` one or two too many are returned.
+    """
+    found: dict[str, None] = {}
+    for resource in _resources(connection):
+        datastore = f"{_DATASTORES}{datastore_of(resource)}"
+        job = resource[len(datastore) + 1 :].partition("/")[0]
+        found[datastore] = None
+        if job:
+            found[f"{datastore}/{job}"] = None
+        if len(found) > MOST_PLACES:
+            break
+    return list(found)
+
+
+def _resources(connection: sa.Connection) -> Iterator[str]:
+    """One resource at least of each place."""
+    after, end = _DATASTORES, _DATASTORES[:-1] + _BELOW
+    following = sa.select(sa.func.min(_E.resource)).where(
+        _E.resource > sa.bindparam("after"), _E.resource < end
+    )
+    while True:
+        resource = connection.execute(following, {"after": after}).scalar()
+        if resource is None:
+            return
+        yield resource
+        parts = resource.split("/")
+        # On with what is not below the place; with the next where this is the place itself.
+        after = "/".join(parts[:4]) + _BELOW if len(parts) > 4 else resource
+
+
+def place_of(
+    connection: sa.Connection, resource: str, first_seq: int, recording: Collection[int]
+) -> Place:
+    """How often a place, and all below it, was seen from ``first_seq`` on, and whether heard of.
+
+    ``recording`` are the numbers of the routes to metric servers, which tell nobody.
+    """
+    at_or_below = sa.or_(
+        _E.resource == resource,
+        sa.and_(_E.resource > f"{resource}/", _E.resource < f"{resource}{_BELOW}"),
+    )
+    since = sa.and_(at_or_below, _E.seq >= first_seq)
+    # By the index alone, unlike what became of the events.
+    counted = sa.select(_E.seq).where(since).limit(MOST_COUNTED).subquery()
+    count = connection.execute(sa.select(sa.func.count()).select_from(counted)).scalar_one()
+    some = sa.select(_E.seq, _E.opened, _E.closed).where(since).limit(MOST_COUNTED).cte("some")
+    told = sa.exists().where(
+        some.c.opened > 0,
+        _O.event_seq == some.c.seq,
+        _O.route_id.not_in(recording),
+    )
+    # What was closed at once was for people: nothing keeps an event from a metric server.
+    heard = connection.execute(
+        sa.select(some.c.seq).where(sa.or_(some.c.closed > 0, told)).limit(1)
+    ).first()
+    return Place(resource, count, heard is not None)
+
+
+def critical_types(connection: sa.Connection, first_seq: int) -> dict[str, int]:
+    """How often each type came with severity critical, of the newest that did."""
+    newest = (
+        sa.select(_E.type)
+        .where(_E.severity == Severity.CRITICAL.value, _E.seq >= first_seq)
+        .order_by(_E.seq.desc())
+        .limit(MOST_COUNTED)
+        .subquery()
+    )
+    counts = sa.select(newest.c.type, sa.func.count()).group_by(newest.c.type)
+    return {row[0]: row[1] for row in connection.execute(counts)}
+
+
+def rules_matched(connection: sa.Connection, first_seq: int) -> tuple[set[str], int, bool]:
+    """The subscriptions, by uid, whose rules matched; of how many events; and whether of all.
+
+    Open obligations name their route; what was closed at once is unpacked, up to a bound.
+    """
+    newest = connection.execute(sa.select(sa.func.max(_E.seq))).scalar() or 0
+    begin = max(first_seq, newest - MOST_EXAMINED + 1)
+    numbers = connection.execute(
+        sa.select(_O.route_id).where(_O.event_seq >= begin).distinct()
+    ).scalars()
+    matched = {each.subscription_uid for each in routes_by_id(connection, set(numbers)).values()}
+    packed = connection.execute(
+        sa.select(_E.packed)
+        .where(_E.seq >= begin, _E.closed > 0)
+        .order_by(_E.seq.desc())
+        .limit(MOST_UNPACKED)
+    )
+    unpacked = 0
+    for (body,) in packed:
+        unpacked += 1
+        dispositions = pb.EventRecord.FromString(body).dispositions
+        matched.update(each.subscription_uid for each in dispositions)
+    examined = connection.execute(
+        sa.select(sa.func.count()).select_from(EVENTS).where(_E.seq >= begin)
+    ).scalar_one()
+    return matched, examined, begin == first_seq and unpacked < MOST_UNPACKED

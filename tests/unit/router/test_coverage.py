@@ -1,0 +1,92 @@
+"""Gaps are found by asking the table about bare events."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from ibs_notify.domain.group import Group, Scope, Subscription
+from ibs_notify.domain.severity import Severity
+from ibs_notify.domain.target import PushgatewaySpec, SmtpSpec, Target, WebhookSpec
+from ibs_notify.router import coverage
+from ibs_notify.router.coverage import Gap, Place, Trouble
+from ibs_notify.router.match import RoutingTable, build_table
+from ibs_notify.snapshot.model import Snapshot
+
+NOW = datetime(2026, 5, 21, tzinfo=UTC)
+TARGETS = {
+    each.uid: each
+    for each in (
+        Target("chat", "u-chat", WebhookSpec("http://127.0.0.1/")),
+        Target("mail", "u-mail", SmtpSpec("127.0.0.1", 25)),
+        Target("gauge", "u-gauge", PushgatewaySpec("http://127.0.0.1/")),
+    )
+}
+
+
+def table(rules: dict[str, str], scope: Scope = Scope.EVERYTHING, *attached: str) -> RoutingTable:
+    subscriptions = tuple(Subscription(f"s-{name}", name, rule) for name, rule in rules.items())
+    group = Group("ops", "g", scope=scope, attachments=attached, subscriptions=subscriptions)
+    return build_table(Snapshot(1, targets=TARGETS, groups=(group,)))
+
+
+def test_a_place_is_covered_by_a_rule_for_any_problem_of_the_catalogue() -> None:
+    stale = table({"chat": "type = verify.stale"})
+    assert coverage.untold_places(stale, ["/datastore/a"], NOW) == []
+    info = table({"chat": "severity = info"})
+    assert coverage.untold_places(info, ["/datastore/a"], NOW) == ["/datastore/a"]
+
+
+def test_places_come_with_those_below_after_them() -> None:
+    nothing = table({})
+    names = ["/datastore/a/x", "/datastore/b", "/datastore/a"]
+    assert coverage.untold_places(nothing, names, NOW) == sorted(names)
+    assert coverage.parents_of("/datastore/a/x") == ["/datastore", "/datastore/a"]
+
+
+def test_what_is_attached_covers_what_is_below_it() -> None:
+    attached = table({"chat": "*"}, Scope.ATTACHED, "/datastore/a/x")
+    places = ["/datastore/a", "/datastore/a/x", "/datastore/a/x/y"]
+    assert coverage.untold_places(attached, places, NOW) == ["/datastore/a"]
+
+
+def test_a_metric_server_tells_nobody() -> None:
+    assert not coverage.is_told(table({"gauge": "*"}), "a.b", Severity.CRITICAL, "", NOW)
+
+
+def test_critical_types_are_asked_for_each_datastore_or_without_a_resource() -> None:
+    attached = table({"chat": "*"}, Scope.ATTACHED, "/datastore/a")
+    known = {"sync.integrity-error", "verify.corrupt"}
+    nowhere = coverage.unheard_critical_types(attached, {}, [], NOW)
+    assert {each.subject for each in nowhere} == known
+    some = coverage.unheard_critical_types(
+        attached, {"disk.melted": 3}, ["/datastore/a", *(f"/datastore/b{n}" for n in range(7))], NOW
+    )
+    assert {each.subject: each.event_count for each in some} == dict.fromkeys(known, 0) | {
+        "disk.melted": 3
+    }
+    assert some[0].sentence.startswith("about /datastore/b0, /datastore/b1,")
+    assert "and 2 more it would reach" in some[0].sentence
+
+
+def test_rules_are_idle_where_events_were_examined_and_none_matched() -> None:
+    routes = list(table({"chat": "severity = critical", "mail": "*"}).routes)
+    (found,) = coverage.idle_rules(routes, {"s-mail"}, 12_345)
+    assert (found.gap, found.subject) == (Gap.IDLE_RULE, "ops/chat")
+    assert found.sentence == "severity = critical matched none of 12,345 events"
+    assert coverage.idle_rules(routes, set(), 0) == []
+
+
+def test_a_group_reaches_nobody_only_if_no_target_of_it_does() -> None:
+    groups = table({"chat": "*", "mail": "*"}).groups
+    assert coverage.unreachable_groups(groups, {}) == []
+    (found,) = coverage.unreachable_groups(groups, {"u-chat": Trouble("chat", "is disabled")})
+    assert found.sentence == (
+        "none of its targets reaches anybody: chat is disabled; mail has no recipient"
+    )
+    (bare,) = coverage.unreachable_groups(table({}).groups, {})
+    assert bare.sentence == "it has no target"
+
+
+def test_one_event_is_one_event() -> None:
+    (one,) = coverage.unheard_places([Place("/datastore/a", 1)])
+    assert one.sentence.startswith("1 event came, and")
