@@ -71,9 +71,8 @@ class Revisions:
             log.warning("revision %d will not be explained: %s", kept.revision, error.message)
 
     async def _record(self, kept: pb.ConfigSnapshot) -> None:
-        revision, parts = kept.revision, await asyncio.to_thread(_parts_of, kept)
-        digests = {key: _digest(body) for key, body in parts.items()}
-        whole = _digest(b"".join(digests[key] for key in sorted(digests))).hex()
+        revision = kept.revision
+        parts, digests, whole = await asyncio.to_thread(_digested, kept)
         newest, recorded = await self._database.read(lambda c: _recorded(c, revision))
         if recorded == whole or (recorded is None and revision < newest):
             # It is there, or another replica, further on, has gone past it.
@@ -87,7 +86,8 @@ class Revisions:
         if known is None or known.revision != newest:
             known = Known(newest, await self._database.read(_open_digests))
         self._known = None
-        await self._write(revision, parts, _differences(known.digests, digests))
+        changed = await asyncio.to_thread(_differences, known.digests, digests)
+        await self._write(revision, parts, changed)
         row = {
             "revision": revision,
             "in_force_at": to_micros(self._clock.now()),
@@ -104,6 +104,7 @@ class Revisions:
             over = keys[start : start + _CHUNK]
             rows = [(key, zlib.compress(parts[key])) for key in over if key in parts]
             await self._database.write(partial(_replace, revision=revision, over=over, rows=rows))
+            await asyncio.sleep(0)  # SQLite wrote in the loop, which others wait for
 
     async def table(self, revision: int) -> RoutingTable | None:
         """The table of a former revision, without numbers; ``None`` where it is not kept."""
@@ -163,6 +164,13 @@ def _parts_of(kept: pb.ConfigSnapshot) -> Parts:
     for each in kept.targets:
         parts["target", each.target.uid] = each.target.SerializeToString(deterministic=True)
     return parts
+
+
+def _digested(kept: pb.ConfigSnapshot) -> tuple[Parts, dict[Key, bytes], str]:
+    """The parts, the digest of each, and that of all: hex."""
+    parts = _parts_of(kept)
+    digests = {key: _digest(body) for key, body in parts.items()}
+    return parts, digests, _digest(b"".join(digests[key] for key in sorted(digests))).hex()
 
 
 def _differences(before: Mapping[Key, bytes], after: Mapping[Key, bytes]) -> list[Key]:
