@@ -12,7 +12,6 @@ from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import (
     FieldViolation,
     InvalidArgument,
-    NotFound,
     NotificationError,
     Reason,
     Unimplemented,
@@ -21,8 +20,13 @@ from ibs_notify.router import books, views
 from ibs_notify.router.audit import audit
 from ibs_notify.router.group_status import read_status
 from ibs_notify.router.in_force import InForce
+from ibs_notify.router.inbox_calls import InboxCalls
 from ibs_notify.router.intake import Accepted, Intake
+<<<<<<< HEAD
 from ibs_notify.router.listing import EventPage
+=======
+from ibs_notify.router.ledger import balance
+>>>>>>> cdcb466 (wip: inbox reads)
 from ibs_notify.router.ports import DeliveryPort
 from ibs_notify.router.read_ahead import ReadAhead
 from ibs_notify.router.silence_calls import SilenceCalls
@@ -45,7 +49,9 @@ class RouterServicer(RouterServiceServicer):
         delivery: DeliveryPort,
         in_force: InForce,
         clock: Clock,
+        inbox: InboxCalls,
     ) -> None:
+        self._inbox = inbox
         self._intake = intake
         self._database = database
         self._delivery = delivery
@@ -92,21 +98,10 @@ class RouterServicer(RouterServiceServicer):
     async def ListEvents(
         self, request: pb.ListEventsRequest, context: Context
     ) -> pb.ListEventsResponse:
-        page = EventPage(request, self._clock.now())
-        found, token = await self._database.read(page.read)
-        return pb.ListEventsResponse(
-            events=[views.event_record(each) for each in found], next_page_token=token
-        )
+        return await self._inbox.list(request, caller_of(context))
 
     async def GetEvent(self, request: pb.GetEventRequest, context: Context) -> pb.GetEventResponse:
-        found = await self._database.read(lambda c: books.events_by_id(c, [request.event_id]))
-        if not found:
-            raise NotFound(
-                Reason.EVENT_NOT_FOUND,
-                f"there is no event {request.event_id!r}",
-                advice="list those that there are with: event list",
-            )
-        return pb.GetEventResponse(event=views.event_record(found[0]))
+        return await self._inbox.get(request, caller_of(context))
 
     async def VerifyLedger(
         self, request: pb.VerifyLedgerRequest, context: Context
@@ -128,7 +123,7 @@ class RouterServicer(RouterServiceServicer):
     async def SummarizeEvents(
         self, request: pb.SummarizeEventsRequest, context: Context
     ) -> pb.SummarizeEventsResponse:
-        raise _later("SummarizeEvents")
+        return await self._inbox.summarize(request, caller_of(context))
 
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
         raise _later("Explain")
@@ -151,12 +146,12 @@ class RouterServicer(RouterServiceServicer):
     async def MarkEvents(
         self, request: pb.MarkEventsRequest, context: Context
     ) -> pb.MarkEventsResponse:
-        raise _later("MarkEvents")
+        return await self._inbox.mark(request, caller_of(context))
 
     async def CountEvents(
         self, request: pb.CountEventsRequest, context: Context
     ) -> pb.CountEventsResponse:
-        raise _later("CountEvents")
+        return await self._inbox.count(request, caller_of(context))
 
     async def PreviewDedup(
         self, request: pb.PreviewDedupRequest, context: Context

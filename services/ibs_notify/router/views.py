@@ -9,6 +9,7 @@ from ibs_notify.router.dispositions import State
 from ibs_notify.router.group_status import GroupStatus
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.ledger import Balance
+from ibs_notify.router.lines import Mark
 from ibs_notify.router.pipeline import Routed, Routing
 from ironcore.notification.v1 import disposition_pb2, error_reason_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -83,9 +84,14 @@ def _fill_new(
         disposition.recipients.extend(route.recipients)
 
 
-def event_record(stored: StoredEvent) -> pb.EventRecord:
-    """An event, and where its obligations stand as far as the Router knows."""
+def event_record(stored: StoredEvent, mark: Mark | None = None) -> pb.EventRecord:
+    """An event, and where its obligations stand as far as the Router knows.
+
+    ``mark`` is the caller's, for those who read the inbox.
+    """
     record = pb.EventRecord.FromString(stored.packed)
+    if mark is not None:
+        record.inbox_state = pb.InboxState.ValueType(mark.value)
     record.event.MergeFromString(stored.body)
     record.sequence = stored.seq
     record.receive_time.FromDatetime(from_micros(stored.received_at))
