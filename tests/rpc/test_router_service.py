@@ -647,8 +647,6 @@ async def test_the_books_balance_at_any_moment_while_events_come_in(
 @pytest.mark.parametrize(
     "name",
     [
-        "WatchEvents",
-        "SummarizeEvents",
         "Explain",
     ],
 )

@@ -10,22 +10,18 @@ from ibs_notify.domain.clock import to_micros
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.resource import canonical
-from ibs_notify.router.dispositions import State
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.lines import Mark
+from ibs_notify.router.views import STATES
 from ibs_notify.rpc.convert import is_moment, moment_from_proto
 from ibs_notify.rules.evaluate import compile_rule
 from ibs_notify.rules.parse import parse
-from ironcore.notification.v1 import disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 MOST_TEXT = 1000
 _COSTLY = ("text", "rule", "groups", "dispositions")
 """What only a look at the events one by one can tell."""
-_STATES = {
-    disposition_pb2.DispositionState.Value(f"DISPOSITION_STATE_{each.name}"): each for each in State
-}
-
+_STATES = {number: state for state, number in STATES.items()}
 _MARKS = frozenset(each.value for each in Mark)
 
 

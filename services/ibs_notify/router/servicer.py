@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -16,17 +17,14 @@ from ibs_notify.domain.errors import (
     Reason,
     Unimplemented,
 )
-from ibs_notify.router import books, views
+from ibs_notify.router import views
 from ibs_notify.router.audit import audit
+from ibs_notify.router.event_filter import query_of
+from ibs_notify.router.event_watch import EventWatch
 from ibs_notify.router.group_status import read_status
 from ibs_notify.router.in_force import InForce
 from ibs_notify.router.inbox_calls import InboxCalls
 from ibs_notify.router.intake import Accepted, Intake
-<<<<<<< HEAD
-from ibs_notify.router.listing import EventPage
-=======
-from ibs_notify.router.ledger import balance
->>>>>>> cdcb466 (wip: inbox reads)
 from ibs_notify.router.ports import DeliveryPort
 from ibs_notify.router.read_ahead import ReadAhead
 from ibs_notify.router.silence_calls import SilenceCalls
@@ -50,7 +48,9 @@ class RouterServicer(RouterServiceServicer):
         in_force: InForce,
         clock: Clock,
         inbox: InboxCalls,
+        watch: EventWatch,
     ) -> None:
+        self._watch = watch
         self._inbox = inbox
         self._intake = intake
         self._database = database
@@ -117,8 +117,10 @@ class RouterServicer(RouterServiceServicer):
     async def WatchEvents(
         self, request: pb.WatchEventsRequest, context: Context
     ) -> AsyncIterator[pb.WatchEventsResponse]:
-        raise _later("WatchEvents")
-        yield  # makes this a stream
+        query = query_of(request.filter, caller_of(context))
+        async with aclosing(self._watch.follow(request.resume_token, query)) as watched:
+            async for each in watched:
+                yield each
 
     async def SummarizeEvents(
         self, request: pb.SummarizeEventsRequest, context: Context

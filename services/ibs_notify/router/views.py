@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ibs_notify.domain.clock import from_micros
 from ibs_notify.domain.errors import InvalidArgument, NotificationError
 from ibs_notify.router.books import StoredEvent
 from ibs_notify.router.dispositions import State
+from ibs_notify.router.event_query import Routes
 from ibs_notify.router.group_status import GroupStatus
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.ledger import Balance
@@ -14,7 +17,7 @@ from ibs_notify.router.pipeline import Routed, Routing
 from ironcore.notification.v1 import disposition_pb2, error_reason_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
-_STATES = {
+STATES = {
     State.READY: disposition_pb2.DISPOSITION_STATE_READY,
     State.HANDED_OFF: disposition_pb2.DISPOSITION_STATE_HANDED_OFF,
     State.SILENCED: disposition_pb2.DISPOSITION_STATE_SILENCED,
@@ -22,6 +25,7 @@ _STATES = {
     State.COALESCED: disposition_pb2.DISPOSITION_STATE_COALESCED,
     State.COLLAPSED: disposition_pb2.DISPOSITION_STATE_COLLAPSED,
 }
+_STATE_OF: Mapping[int, State] = {number: state for state, number in STATES.items()}
 _MOST_UNACCOUNTED = 1000
 
 
@@ -74,7 +78,7 @@ def _fill_new(
     disposition.group = route.group
     disposition.target = route.target
     disposition.subscription_uid = route.subscription_uid
-    disposition.state = _STATES[decision.state]
+    disposition.state = STATES[decision.state]
     disposition.reason = decision.reason
     if decision.pointer:
         disposition.pointer = decision.pointer
@@ -102,7 +106,7 @@ def event_record(stored: StoredEvent, mark: Mark | None = None) -> pb.EventRecor
             group=each.route.group,
             target=each.route.target,
             subscription_uid=each.route.subscription_uid,
-            state=_STATES[each.state],
+            state=STATES[each.state],
             reason=each.reason,
             pointer=each.pointer,
             delivery_id=each.delivery_id,
@@ -111,6 +115,17 @@ def event_record(stored: StoredEvent, mark: Mark | None = None) -> pb.EventRecor
         )
     record.dispositions.sort(key=_position)
     return record
+
+
+def routes_of(record: pb.EventRecord) -> Routes:
+    """Where an event went, for a filter."""
+    return Routes(
+        groups=frozenset(each.group for each in record.dispositions),
+        states=frozenset(_STATE_OF[each.state] for each in record.dispositions),
+        pointers=frozenset(
+            each.pointer for each in record.dispositions if each.state == STATES[State.COLLAPSED]
+        ),
+    )
 
 
 def _position(disposition: disposition_pb2.Disposition) -> int:
