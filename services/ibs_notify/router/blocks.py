@@ -98,7 +98,7 @@ class Blocks:
         # A copy, and replaced as a whole: two threads read.
         known = dict(self._full)
         full: dict[int, Block] = {}
-        found = [_tally(connection, 0, (old + 1) * BLOCK - 1)]
+        found = [_tally(connection, 1, (old + 1) * BLOCK - 1)]
         for number in range(old + 1, newest // BLOCK + 1):
             block = known.get(number)
             if block is None:

@@ -11,18 +11,21 @@ from typing import Protocol, TypeVar
 import sqlalchemy as sa
 
 from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.severity import Severity
 from ibs_notify.router.blocks import Blocks
 from ibs_notify.router.event_conditions import Columns
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.event_scan import OPENED, EventScan
 from ibs_notify.router.event_walk import Walk, begin, go_on, next_piece
 from ibs_notify.router.lines import ALL, Mark
-from ibs_notify.router.marks import count_by_severity, lines_of
+from ibs_notify.router.marks import count_by_severity, has_read_nothing, lines_of
 from ibs_notify.router.tables import EVENTS
 from ibs_notify.store.database import Database
 
 INDEXED = 50_000
 """So many entries of an index are counted in a turn: about ten milliseconds."""
+SORTED = 100_000
+"""So many are read and sorted for it rather than that everything is looked at."""
 _DATASTORE = "/datastore/"
 
 Key = TypeVar("Key")
@@ -49,12 +52,14 @@ class EventCounts:
     async def by_severity(self, query: EventQuery) -> tuple[Counter[int], Counter[int]]:
         """Of each severity how many events there are, and how many the viewer has not read."""
         marks = query.marks or ALL
-        if query.asks_only_for_marks:
-            states = await self._database.read(lambda c: self._by_state(c, query.viewer))
+        if replace(query, min_severity=0).asks_only_for_marks:
+            states = await self._database.read(lambda c: self._by_state(c, query))
             return _of_marks(states, marks), _of_marks(states, marks & {Mark.UNREAD})
         every = await self._all_turns(query, _count_turn)
         if Mark.UNREAD not in marks:
             return every, Counter()
+        if await self._database.read(lambda c: has_read_nothing(c, query.viewer)):
+            return every, every
         unread = replace(query, marks=frozenset({Mark.UNREAD}))
         return every, await self._all_turns(unread, _count_turn)
 
@@ -71,8 +76,9 @@ class EventCounts:
             before = found.before
         return total
 
-    def _by_state(self, connection: sa.Connection, viewer: str) -> Counter[tuple[int, Mark]]:
-        """All events by severity and mark: the lines' stretches, but for what has a mark."""
+    def _by_state(self, connection: sa.Connection, query: EventQuery) -> Counter[tuple[int, Mark]]:
+        """By severity and mark: the lines' stretches, but for what has a mark of its own."""
+        viewer = query.viewer
         total: Counter[tuple[int, Mark]] = Counter()
         overview = self._blocks.overview(connection)
         for stretch in lines_of(connection, viewer).stretches(overview.newest):
@@ -82,10 +88,10 @@ class EventCounts:
             for (severity, _), count in own.items():
                 counts[severity] -= count
             total.update({(each, stretch.mark): count for each, count in counts.items()})
-        return total
+        return Counter({key: n for key, n in total.items() if key[0] >= query.min_severity})
 
     async def _all_turns(self, query: EventQuery, count: CountTurn[Key]) -> Counter[Key]:
-        walk = await self._database.read(lambda c: begin(c, query, self._blocks))
+        walk = await self._database.read(lambda c: begin(c, query, self._blocks, few=SORTED))
         total: Counter[Key] = Counter()
         before: int | None = None
         while before != 0:
@@ -110,16 +116,16 @@ def _count_turn(
     if piece is None:
         return Counter(), 0
     c = piece.events.c
-    rows = connection.execute(
-        sa.select(c.severity, sa.func.count(), sa.func.min(c.seq))
-        .where(*piece.rest)
-        .group_by(c.severity)
-    ).all()
-    counts = Counter({row[0]: row[1] for row in rows})
+    # Faster than to group them: one pass, and nothing is sorted.
+    counts = [sa.func.count().filter(c.severity == each.value) for each in Severity]
+    lowest, *row = connection.execute(
+        sa.select(sa.func.min(c.seq), *counts).where(*piece.rest)
+    ).one()
+    found = Counter({each.value: count for each, count in zip(Severity, row, strict=True)})
     reached = piece.first
-    if not piece.is_whole and counts.total() == INDEXED:
-        reached = min(row[2] for row in rows)
-    return counts, go_on(walk, reached)
+    if not piece.is_whole and found.total() == INDEXED:
+        reached = lowest
+    return found, go_on(walk, reached)
 
 
 def _combine_turn(

@@ -6,7 +6,7 @@ kind, and that is asked for, up to a bound.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from ibs_notify.router.tables import EVENTS, MARKS, OBLIGATIONS, ROUTES
 
 Condition = sa.ColumnElement[bool]
 Columns = sa.ColumnCollection[str, Any]
+Part = tuple[sa.Column[int], Sequence[Condition]]
 _E, _O = EVENTS.c, OBLIGATIONS.c
 COLUMNS = (
     _E.seq,
@@ -38,6 +39,7 @@ COLUMNS = (
 """What conditions look at."""
 MOST_TYPES = 32
 """Of more types the numbers are not merged from the index."""
+_NO_LIMIT = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,11 @@ class Way:
     """Numbers of events by an index: those of each part in ``parts``, a column and its conditions.
 
     ``covers`` names the conditions that are met by it. An ``ordered`` one gives the newest first
-    without a look at the others; one that is not is for few.
+    without a look at the others; one that is not is for few: they are all read, and sorted.
     """
 
     covers: frozenset[str]
-    parts: Sequence[tuple[sa.Column[int], Sequence[Condition]]]
+    parts: Sequence[Part]
     ordered: bool = True
 
     def numbers(self, first: int, last: int, most: int, *more: sa.Column[Any]) -> sa.Select[Any]:
@@ -57,17 +59,32 @@ class Way:
 
         ``more``: columns of the events beside them, which only an index of events has.
         """
-        selects = [
-            sa.select(column.label("seq"), *more)
-            .where(*conditions, column.between(first, last))
-            .order_by(column.desc())
-            .limit(most)
-            for column, conditions in self.parts
-        ]
+        read = self._newest_of if self.ordered else self._all_of
+        selects = [read(part, first, last, most, more) for part in self.parts]
         if len(selects) == 1:
             return selects[0]
         merged = sa.union_all(*(sa.select(each.subquery()) for each in selects)).subquery()
         return sa.select(merged).order_by(merged.c.seq.desc()).limit(most)
+
+    def _newest_of(
+        self, part: Part, first: int, last: int, most: int, more: Sequence[sa.Column[Any]]
+    ) -> sa.Select[Any]:
+        column, conditions = part
+        return (
+            sa.select(column.label("seq"), *more)
+            .where(*conditions, column.between(first, last))
+            .order_by(column.desc())
+            .limit(most)
+        )
+
+    def _all_of(
+        self, part: Part, first: int, last: int, most: int, more: Sequence[sa.Column[Any]]
+    ) -> sa.Select[Any]:
+        """The limit keeps the databases from following the order instead of the index."""
+        column, conditions = part
+        every = sa.select(column.label("seq"), *more).where(*conditions).limit(_NO_LIMIT).subquery()
+        seq = every.c.seq
+        return sa.select(every).where(seq.between(first, last)).order_by(seq.desc()).limit(most)
 
     @property
     def knows_severity(self) -> bool:
@@ -76,10 +93,10 @@ class Way:
 
     def size(self, first: int, last: int, most: int) -> sa.Select[int]:
         """Select how many numbers there are, up to ``most``."""
-        selects = [
-            sa.select(sa.literal(1)).where(*conditions, column.between(first, last)).limit(most)
-            for column, conditions in self.parts
-        ]
+        selects = []
+        for column, conditions in self.parts:
+            bounds = (column.between(first, last),) if self.ordered else ()
+            selects.append(sa.select(sa.literal(1)).where(*conditions, *bounds).limit(most))
         every = sa.union_all(*(sa.select(each.subquery()) for each in selects)).subquery()
         return sa.select(sa.func.count()).select_from(sa.select(every).limit(most).subquery())
 
@@ -117,16 +134,19 @@ def ways_of(connection: sa.Connection, query: EventQuery) -> list[Way]:
     return [*found, EVERY]
 
 
-def conditions_of(query: EventQuery, c: Columns) -> Mapping[str, Condition]:
-    """What must hold of an event with the columns ``c``, by the field of the query it is of.
+def asked_for(query: EventQuery) -> frozenset[str]:
+    """The fields of ``query`` that are conditions on an event's columns."""
+    return frozenset(
+        name for name in _CONDITIONS if getattr(query, name) != getattr(_NOTHING, name)
+    )
+
+
+def conditions_of(query: EventQuery, names: Collection[str], c: Columns) -> list[Condition]:
+    """What must hold of an event with the columns ``c``, for those fields of the query.
 
     Of ``groups`` only a part: what was closed at once is packed, and must be opened.
     """
-    return {
-        name: condition(query, c)
-        for name, condition in _CONDITIONS.items()
-        if getattr(query, name) != getattr(_NOTHING, name)
-    }
+    return [_CONDITIONS[name](query, c) for name in sorted(names)]
 
 
 def marked_otherwise(viewer: str, marks: frozenset[Mark], c: Columns) -> Condition:

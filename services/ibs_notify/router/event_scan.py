@@ -14,15 +14,17 @@ import sqlalchemy as sa
 from ibs_notify.domain.clock import Clock
 from ibs_notify.router.blocks import Blocks
 from ibs_notify.router.event_query import EventQuery, says
-from ibs_notify.router.event_walk import Turn, Walk, begin, turn
+from ibs_notify.router.event_walk import PIECE, Turn, Walk, begin, turn
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS, ROUTES
 from ibs_notify.rpc.convert import event_from_proto
 from ibs_notify.store.database import Database
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
-OPENED = 250
-"""So many events are opened in a turn: about a millisecond."""
+FIRST_PIECE = 1_000
+"""At first few are looked at: what matches is often among them. Then more and more."""
+OPENED = 500
+"""So many events are opened in a turn: one or two milliseconds."""
 
 
 class EventScan:
@@ -50,43 +52,40 @@ class EventScan:
         """
         end = None if seconds is None else self._clock.monotonic() + seconds
         found: list[int] = []
+        size = FIRST_PIECE
         while True:
-            look = partial(self._turn, before=before, most=most - len(found))
+            look = partial(self._turn, before=before, most=most - len(found), size=size)
             part = await self._database.read(look)
             found += part.seqs
+            size = min(4 * size, PIECE)
             before = part.before
             late = end is not None and self._clock.monotonic() >= end
             if len(found) >= most or not before or late:
                 return Turn(found, before or 0)
 
-    def _turn(self, connection: sa.Connection, before: int | None, most: int) -> Turn:
+    def _turn(self, connection: sa.Connection, before: int | None, most: int, size: int) -> Turn:
+        query = self._query
         if self._walk is None:
-            self._walk = begin(connection, self._query, self._blocks, self._through)
-        if not self._query.opens_events:
-            return turn(connection, self._walk, before, most)
-        looked_at = turn(connection, self._walk, before, OPENED)
-        found = self._opened(connection, looked_at.seqs)
+            self._walk = begin(connection, query, self._blocks, self._through)
+        if not query.opens_events:
+            return turn(connection, self._walk, before, most, size=size)
+        looked_at = turn(
+            connection, self._walk, before, OPENED, size=size, bodies=query.reads_content
+        )
+        found = looked_at.seqs
+        if query.reads_content:
+            found = self._saying(looked_at)
+        if query.groups:
+            found = _heard_by(connection, query.groups, found)
         if len(found) <= most:
             return Turn(found, looked_at.before)
         return Turn(found[:most], found[most - 1])
 
-    def _opened(self, connection: sa.Connection, seqs: Sequence[int]) -> Sequence[int]:
-        """Those of ``seqs`` that match, newest first."""
-        if self._query.groups:
-            seqs = _heard_by(connection, self._query.groups, seqs)
-        if self._query.reads_content:
-            seqs = self._saying(connection, seqs)
-        return seqs
-
-    def _saying(self, connection: sa.Connection, seqs: Sequence[int]) -> Sequence[int]:
+    def _saying(self, looked_at: Turn) -> Sequence[int]:
+        """Those of which the content matches."""
         query, now = self._query, self._clock.now()
-        rows = connection.execute(
-            sa.select(EVENTS.c.seq, EVENTS.c.body)
-            .where(EVENTS.c.seq.in_(seqs))
-            .order_by(EVENTS.c.seq.desc())
-        )
         found = []
-        for seq, body in rows:
+        for seq, body in zip(looked_at.seqs, looked_at.bodies, strict=True):
             if query.text and query.text not in _rough_text(body):
                 continue
             event, _ = event_from_proto(event_pb2.Event.FromString(body), now)

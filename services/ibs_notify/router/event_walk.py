@@ -16,6 +16,7 @@ from ibs_notify.router.event_conditions import (
     COLUMNS,
     Condition,
     Way,
+    asked_for,
     conditions_of,
     marked_otherwise,
     marked_way,
@@ -34,10 +35,14 @@ FEW = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What is decided once for a call: the index, how far it goes, and the viewer's lines."""
+    """What is decided once for a call: the index, how far it goes, and the viewer's lines.
+
+    ``rest`` are the fields of the query that the index does not answer.
+    """
 
     query: EventQuery
     way: Way
+    rest: frozenset[str]
     first: int
     last: int
     lines: Lines
@@ -59,48 +64,81 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Numbers of events, newest first, and below which number to go on; 0: there are no more."""
+    """Numbers of events, newest first, and below which number to go on; 0: there are no more.
+
+    ``bodies`` are the events' where these were asked for.
+    """
 
     seqs: Sequence[int]
     before: int
+    bodies: Sequence[bytes] = ()
 
 
 def begin(
-    connection: sa.Connection, query: EventQuery, blocks: Blocks, through: int | None = None
+    connection: sa.Connection,
+    query: EventQuery,
+    blocks: Blocks,
+    through: int | None = None,
+    few: int = FEW,
 ) -> Walk:
-    """Choose the way of ``query``, down from ``through``, by how much there is to look at."""
+    """Choose the way of ``query``, down from ``through``, by how much there is to look at.
+
+    A way that must read and sort all its numbers will do for ``few`` of them.
+    """
     if query.after is None and query.before is None:
         first, last = 1, blocks.newest(connection)
     else:
         first, last = blocks.overview(connection).between(query.after, query.before)
     last = last if through is None else min(last, through)
     lines = lines_of(connection, query.viewer) if query.marks else Lines()
-    return Walk(query, _choose(connection, query, first, last), first, last, lines)
+    way = _choose(connection, query, first, last, few)
+    return Walk(query, way, asked_for(query) - way.covers, first, last, lines)
 
 
-def _choose(connection: sa.Connection, query: EventQuery, first: int, last: int) -> Way:
+def _choose(connection: sa.Connection, query: EventQuery, first: int, last: int, few: int) -> Way:
     ways = ways_of(connection, query)
     if len(ways) <= 2 and ways[0].ordered:
         return ways[0]
-    sizes = [connection.execute(each.size(first, last, FEW + 1)).scalar_one() for each in ways[:-1]]
+    sizes = [connection.execute(each.size(first, last, few + 1)).scalar_one() for each in ways[:-1]]
     smallest = min(range(len(sizes)), key=sizes.__getitem__)
-    if sizes[smallest] <= FEW:
+    if sizes[smallest] <= few:
         return ways[smallest]
     return next(each for each in ways if each.ordered)
 
 
-def turn(connection: sa.Connection, walk: Walk, before: int | None, most: int) -> Turn:
+def turn(
+    connection: sa.Connection,
+    walk: Walk,
+    before: int | None,
+    most: int,
+    *,
+    size: int = PIECE,
+    bodies: bool = False,
+) -> Turn:
     """Up to ``most`` events below ``before`` that match, as far as the database can tell.
 
-    They may be fewer, or none, and yet not all.
+    They may be fewer, or none, and yet not all. ``size``: how many are looked at.
     """
-    piece = next_piece(connection, walk, before, most)
+    piece = next_piece(connection, walk, before, most, size)
     if piece is None:
         return Turn((), 0)
     seq = piece.events.c.seq
     matching = sa.select(seq).where(*piece.rest).order_by(seq.desc()).limit(most)
-    seqs = connection.execute(matching).scalars().all()
-    return Turn(seqs, go_on(walk, seqs[-1] if len(seqs) == most else piece.first))
+    if not bodies:
+        seqs = connection.execute(matching).scalars().all()
+        return Turn(seqs, _reached(walk, piece, seqs, most))
+    found = matching.subquery()
+    rows = connection.execute(
+        sa.select(EVENTS.c.seq, EVENTS.c.body)
+        .join_from(found, EVENTS, EVENTS.c.seq == found.c.seq)
+        .order_by(EVENTS.c.seq.desc())
+    ).all()
+    seqs = [row[0] for row in rows]
+    return Turn(seqs, _reached(walk, piece, seqs, most), [row[1] for row in rows])
+
+
+def _reached(walk: Walk, piece: Piece, seqs: Sequence[int], most: int) -> int:
+    return go_on(walk, seqs[-1] if len(seqs) == most else piece.first)
 
 
 def go_on(walk: Walk, reached: int) -> int:
@@ -113,11 +151,12 @@ def next_piece(
     walk: Walk,
     before: int | None,
     enough: int,
+    size: int = PIECE,
     *,
     severities: bool = False,
     whole: bool = False,
 ) -> Piece | None:
-    """What is to be looked through next; ``None`` at the end.
+    """The next ``size`` events to be looked at; ``None`` at the end.
 
     Where an index gives only what matches, ``enough`` events will do, and of them there are only
     the numbers, or also the ``severities``; unless ``whole`` asks for all ``COLUMNS``.
@@ -130,14 +169,18 @@ def next_piece(
         if way is None:
             continue
         first = max(stretch.first, walk.first)
-        looked_at = _looked_at(way, first, stretch.last)
-        rest = _rest(connection, walk, way, stretch, looked_at)
-        if rest or whole or (severities and not way.knows_severity):
-            end = _end_of(connection, way, first, stretch.last)
-            return Piece(end, looked_at, rest, is_whole=True)
-        more = (EVENTS.c.severity,) if severities else ()
-        numbers = way.numbers(first, stretch.last, enough, *more)
-        return Piece(first, numbers.subquery(), (), is_whole=False)
+        rest = walk.rest if way is walk.way else asked_for(walk.query)
+        others = _has_other_marks(connection, walk.query, stretch)
+        if not (rest or others or whole or (severities and not way.knows_severity)):
+            more = (EVENTS.c.severity,) if severities else ()
+            numbers = way.numbers(first, stretch.last, enough, *more)
+            return Piece(first, numbers.subquery(), (), is_whole=False)
+        events = _whole(way, first, stretch.last, size)
+        conditions = conditions_of(walk.query, rest, events.c)
+        if others:
+            conditions.append(~marked_otherwise(walk.query.viewer, walk.query.marks, events.c))
+        end = _end_of(connection, way, first, stretch.last, size)
+        return Piece(end, events, conditions, is_whole=True)
     return None
 
 
@@ -151,32 +194,24 @@ def _way_through(connection: sa.Connection, walk: Walk, stretch: Stretch) -> Way
     return None
 
 
-def _looked_at(way: Way, first: int, last: int) -> sa.Subquery:
-    numbers = way.numbers(first, last, PIECE).subquery()
-    joined = sa.select(*COLUMNS).join_from(numbers, EVENTS, EVENTS.c.seq == numbers.c.seq)
-    return joined.limit(PIECE).subquery()
-
-
-def _rest(
-    connection: sa.Connection, walk: Walk, way: Way, stretch: Stretch, events: sa.Subquery
-) -> list[Condition]:
-    query = walk.query
-    conditions = conditions_of(query, events.c)
-    rest = [each for name, each in conditions.items() if name not in way.covers]
+def _has_other_marks(connection: sa.Connection, query: EventQuery, stretch: Stretch) -> bool:
+    """Whether marks leave something out of a stretch that the lines let in."""
+    if stretch.mark not in query.marks:
+        return False
     others = ALL - query.marks
-    if (
-        query.marks
-        and stretch.mark in query.marks
-        and has_marks(connection, query.viewer, stretch.first, stretch.last, others)
-    ):
-        rest.append(~marked_otherwise(query.viewer, query.marks, events.c))
-    return rest
+    return has_marks(connection, query.viewer, stretch.first, stretch.last, others)
 
 
-def _end_of(connection: sa.Connection, way: Way, first: int, last: int) -> int:
+def _whole(way: Way, first: int, last: int, size: int) -> sa.Subquery:
+    numbers = way.numbers(first, last, size).subquery()
+    joined = sa.select(*COLUMNS).join_from(numbers, EVENTS, EVENTS.c.seq == numbers.c.seq)
+    return joined.limit(size).subquery()
+
+
+def _end_of(connection: sa.Connection, way: Way, first: int, last: int, size: int) -> int:
     """The last number of a piece: ``first`` where the index has no more."""
-    numbers = way.numbers(first, last, PIECE).subquery()
+    numbers = way.numbers(first, last, size).subquery()
     lowest, count = connection.execute(
         sa.select(sa.func.min(numbers.c.seq), sa.func.count()).select_from(numbers)
     ).one()
-    return int(lowest) if count == PIECE else first
+    return int(lowest) if count == size else first

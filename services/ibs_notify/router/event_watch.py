@@ -111,7 +111,9 @@ class EventWatch:
                 await asyncio.sleep(PAUSE_SECONDS)
             await self._nap()
 
-    async def follow(self, token: str, query: EventQuery) -> AsyncGenerator[pb.WatchEventsResponse, None]:
+    async def follow(
+        self, token: str, query: EventQuery
+    ) -> AsyncGenerator[pb.WatchEventsResponse, None]:
         """All that ``RouterService.WatchEvents`` promises, until the service stops."""
         place = await self._database.read(partial(_start, token=token))
         yield pb.WatchEventsResponse(resume_token=place.token)

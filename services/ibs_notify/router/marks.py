@@ -53,6 +53,12 @@ def between(user: str, first: int, last: int) -> sa.ColumnElement[bool]:
     return sa.and_(_M.user_name == user, _M.event_seq.between(first, last))
 
 
+def has_read_nothing(connection: sa.Connection, user: str) -> bool:
+    """Whether every event is unread for ``user``, as for somebody new."""
+    any_mark = sa.select(_M.event_seq).where(_M.user_name == user).limit(1)
+    return lines_of(connection, user) == Lines() and connection.execute(any_mark).first() is None
+
+
 def has_marks(
     connection: sa.Connection, user: str, first: int, last: int, states: Collection[Mark]
 ) -> bool:
