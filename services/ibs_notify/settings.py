@@ -19,6 +19,9 @@ from ibs_notify.domain.errors import InvalidArgument, Reason
 
 PREFIX = "IBS_NOTIFY_"
 
+_NUMBERS = ("min_free_mib", "keep_days", "keep_events")
+_MOST_DAYS = 36_500
+
 ServiceName = Literal["config", "router", "delivery"]
 SERVICES: tuple[ServiceName, ...] = ("config", "router", "delivery")
 
@@ -29,7 +32,8 @@ class Settings:
 
     ``*_database`` are SQLAlchemy URLs; empty means an SQLite file in ``home``. ``profile`` is
     ``development`` or ``production``; reflection is served in the first only. Where less than
-    ``min_free_mib`` are free on the disk of its database, a service takes nothing new.
+    ``min_free_mib`` are free on the disk of its database, a service takes nothing new. Events are
+    kept for ``keep_days``, and the newest ``keep_events`` of them; 0 is no bound.
     """
 
     home: Path = Path("var")
@@ -44,6 +48,8 @@ class Settings:
     log_level: str = "info"
     user: str = ""
     min_free_mib: int = 64
+    keep_days: int = 90
+    keep_events: int = 0
 
     def address(self, service: ServiceName) -> str:
         """Where ``service`` listens."""
@@ -95,7 +101,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     typed = {
         **values,
         "home": Path(values.get("home", "var")),
-        "min_free_mib": _whole_number("min_free_mib", values.get("min_free_mib", "64")),
+        **{name: _whole_number(name, values[name]) for name in _NUMBERS if name in values},
     }
     settings = Settings(**typed)  # type: ignore[arg-type]  # every other field is text
     _check(settings)
@@ -122,6 +128,10 @@ def _whole_number(name: str, text: str) -> int:
 
 
 def _check(settings: Settings) -> None:
+    if settings.keep_days > _MOST_DAYS:
+        raise InvalidArgument(
+            Reason.FIELD_INVALID, f"keep_days {settings.keep_days} is over {_MOST_DAYS}"
+        )
     for service in SERVICES:
         host, _, port = settings.address(service).rpartition(":")
         if not host or not port.isdigit() or int(port) > 65535:

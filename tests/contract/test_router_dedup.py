@@ -32,7 +32,7 @@ from ibs_notify.router.silence import Armed, Silence
 from ibs_notify.router.silences import SilenceBook, expire_silence, insert_silence
 from ibs_notify.router.tables import WINDOWS
 from ibs_notify.router.views import event_record
-from ibs_notify.router.windows import CHANGED, OPEN, prune_windows
+from ibs_notify.router.windows import CHANGED, OPEN, prune_windows, windows_to_prune
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
@@ -315,8 +315,13 @@ async def test_a_death_that_is_noted_while_a_repeat_is_decided_on_is_not_forgott
 
 async def test_windows_that_can_decide_nothing_any_more_are_dropped(core: Core) -> None:
     await core.emit(failed("e1"), failed("e2", "/datastore/b"), failed("e3", "/datastore/b"))
-    assert await core.database.write(lambda c: prune_windows(c, NOW + FIVE, FIVE)) == 0
-    assert await core.database.write(lambda c: prune_windows(c, NOW + FIVE + SECOND, FIVE)) == 1
+    later = NOW + FIVE + SECOND
+    database = core.database
+    assert await database.read(lambda c: windows_to_prune(c, NOW + FIVE, FIVE, 10)) == []
+    over = await database.read(lambda c: windows_to_prune(c, later, FIVE, 10))
+    assert len(over) == 1
+    await database.write(lambda c: prune_windows(c, over, later, FIVE))
+    assert await database.read(lambda c: windows_to_prune(c, later, FIVE, 10)) == []
     (told,) = await core.decide(failed("e4", "/datastore/b"), now=NOW + 2 * FIVE)
     assert (told.reason, told.suppressed) == (TOLD, 1)
 

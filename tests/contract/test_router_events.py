@@ -11,10 +11,11 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
-from ibs_notify.router import listing
+from ibs_notify.router import event_scan, listing
+from ibs_notify.router.blocks import Blocks
 from ibs_notify.router.books import events_by_id
+from ibs_notify.router.inbox_calls import InboxCalls
 from ibs_notify.router.intake import Accepted, Answer, Intake
-from ibs_notify.router.listing import EventPage
 from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.repository import accept
 from ibs_notify.router.silences import SilenceBook
@@ -33,17 +34,19 @@ NASTY = "a\x00b\x01\x1b[31m\r\n\t\x7f\u2028\ufeff\"'\\;--%_ é😀"
 
 
 class SteppingClock:
-    """Each event is received a second after the one before."""
+    """Each event is received a second after the one before, and each look takes one."""
 
     def __init__(self) -> None:
         self._now = START
+        self._elapsed = 0.0
 
     def now(self) -> datetime:
         self._now += timedelta(seconds=1)
         return self._now
 
     def monotonic(self) -> float:
-        return 0.0
+        self._elapsed += 1.0
+        return self._elapsed
 
 
 class Inbox:
@@ -59,6 +62,7 @@ class Inbox:
             FreeSpace(home, SteppingClock(), min_free_mib=0),
             on_stored=lambda: None,
         )
+        self._calls = InboxCalls(database, Blocks(), SteppingClock())
 
     async def emit(self, *messages: event_pb2.Event) -> Sequence[Answer]:
         return await self._intake.accept(messages)
@@ -73,8 +77,8 @@ class Inbox:
         request = pb.ListEventsRequest(
             filter=pb.EventFilter(**fields), page_size=size, page_token=token
         )
-        found, next_token = await self._database.read(EventPage(request, START).read)
-        return [each.event_id for each in found], next_token
+        answer = await self._calls.list(request, "alice")
+        return [each.event.event_id for each in answer.events], answer.next_page_token
 
     async def find(self, **fields: Any) -> list[str]:
         """Ids, oldest first, of all that the filter lets through."""
@@ -199,7 +203,7 @@ async def test_a_page_of_large_events_ends_early_so_that_clients_take_it(
 async def test_a_rule_that_matches_little_gives_short_pages_instead_of_reading_everything(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "_MOST_EXAMINED", 4)
+    monkeypatch.setattr(event_scan, "OPENED", 4)
     for number in range(10):
         await inbox.add(f"e{number}", actor="bob" if number == 1 else "alice")
     found: list[str] = []

@@ -641,22 +641,7 @@ async def test_the_books_balance_at_any_moment_while_events_come_in(
     assert (await verify(router)).accepted_events == 200
 
 
-# What is not yet of this release, and what every failure carries
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "WatchEvents",
-        "SummarizeEvents",
-    ],
-)
-async def test_what_is_not_yet_of_this_release_says_so(router: RunningRouter, name: str) -> None:
-    call = getattr(router.stub, name)(getattr(pb, f"{name}Request")())
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await (call.read() if name.startswith("Watch") else call)
-    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert info_of(caught.value).reason == "NOT_IMPLEMENTED"
+# What every failure carries
 
 
 def info_of(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:

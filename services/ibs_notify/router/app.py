@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from uuid import uuid4
 
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.router.aftermath import take_ends
+from ibs_notify.router.blocks import Blocks
 from ibs_notify.router.delivery_client import DeliveryClient
+from ibs_notify.router.event_watch import EventWatch
+from ibs_notify.router.housekeeping import Housekeeping
 from ibs_notify.router.in_force import InForce
+from ibs_notify.router.inbox_calls import InboxCalls
 from ibs_notify.router.intake import Commit, Intake
 from ibs_notify.router.outbox import Outbox
 from ibs_notify.router.outcomes import Outcomes
@@ -77,6 +83,20 @@ class RouterApp(App):
         run_beside(stack, in_force.run())
         run_beside(stack, watcher.run())
 
+        blocks = Blocks()
+        watch = EventWatch(database)
+        run_beside(stack, watch.run())
+        housekeeping = Housekeeping(
+            database,
+            blocks,
+            lambda: in_force.table,
+            clock,
+            holder,
+            keep=timedelta(days=settings.keep_days),
+            most=settings.keep_events,
+        )
+        run_beside(stack, housekeeping.run())
+
         intake = Intake(
             commit,
             lambda: in_force.table,
@@ -84,15 +104,34 @@ class RouterApp(App):
             FreeSpace(
                 database.directory or settings.home, clock, min_free_mib=settings.min_free_mib
             ),
-            on_stored=outbox.nudge,
+            on_stored=_both(outbox.nudge, watch.nudge),
         )
-        servicer = RouterServicer(intake, database, delivery, in_force, revisions, clock)
+        servicer = RouterServicer(
+            intake,
+            database,
+            delivery,
+            in_force,
+            revisions,
+            clock,
+            InboxCalls(database, blocks, clock),
+            watch,
+        )
         add_RouterServiceServicer_to_server(servicer, self._server.grpc_server)
         await self._server.start()
         self.port = self._server.port
         stack.push_async_callback(self._server.stop)
+        # Stopping begins here: open watches end by themselves, so the server need not wait.
+        stack.callback(watch.close)
         run_beside(stack, self._serve_when_ready(in_force))
 
     async def _serve_when_ready(self, in_force: InForce) -> None:
         await in_force.at_least(0)
         await self._server.set_serving(True)
+
+
+def _both(one: Callable[[], None], other: Callable[[], None]) -> Callable[[], None]:
+    def both() -> None:
+        one()
+        other()
+
+    return both

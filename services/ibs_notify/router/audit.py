@@ -5,6 +5,7 @@ from __future__ import annotations
 from ibs_notify.router.books import handed_off_ids, read_books, released_ids
 from ibs_notify.router.ledger import Balance, Comparison, span_after
 from ibs_notify.router.ports import DeliveryIds
+from ibs_notify.router.retention import retired_before
 from ibs_notify.store.database import Database
 
 SPAN = 50_000
@@ -28,8 +29,10 @@ async def _compare(
     handed_off = await database.read(lambda c: handed_off_ids(c, after, limit))
     deliveries = await delivery.ids(after, limit)
     span = span_after(after, handed_off, deliveries, limit)
-    released = frozenset[str]()
+    released, retired = frozenset[str](), 0
     if span.surplus:
-        released = await database.read(lambda c: released_ids(c, after, span.end))
-    comparison.add(span, released)
+        released, retired = await database.read(
+            lambda c: (released_ids(c, after, span.end), retired_before(c))
+        )
+    comparison.add(span, released, retired)
     return span.end

@@ -1,16 +1,14 @@
-"""Reads of the Router: lists of events, one event, and the books of the ledger. Plain SQL."""
+"""Reads of the Router: stored events, and the books of the ledger. Plain SQL."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.domain.clock import to_micros
 from ibs_notify.router.dispositions import State
 from ibs_notify.router.ledger import Books
 from ibs_notify.router.ports import KnownRoute
@@ -18,20 +16,6 @@ from ibs_notify.router.routes import routes_by_id
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS
 
 _MOST_ASTRAY = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class EventQuery:
-    """Every field given must hold. ``resource`` is canonical: itself and all below it."""
-
-    sources: Sequence[str] = ()
-    types: Sequence[str] = ()
-    min_severity: int = 0
-    resource: str = ""
-    task_id: str = ""
-    actor: str = ""
-    after: datetime | None = None
-    before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +49,31 @@ class StoredEvent:
     obligations: tuple[StoredObligation, ...]
 
 
-def list_events(
-    connection: sa.Connection, query: EventQuery, before_seq: int | None, limit: int
-) -> list[StoredEvent]:
-    """Newest first, those with a number below ``before_seq``."""
-    statement = _SELECT.where(*_conditions(query)).order_by(EVENTS.c.seq.desc()).limit(limit)
-    if before_seq is not None:
-        statement = statement.where(EVENTS.c.seq < before_seq)
-    return _with_obligations(connection, connection.execute(statement).all())
-
-
 def events_by_id(connection: sa.Connection, event_ids: Sequence[str]) -> list[StoredEvent]:
     """Those events of the ids that there are."""
     ids = [index_text(each) for each in event_ids]
     rows = connection.execute(_SELECT.where(EVENTS.c.event_id.in_(ids))).all()
     return _with_obligations(connection, rows)
+
+
+def seqs_by_id(connection: sa.Connection, event_ids: Sequence[str]) -> list[int]:
+    """The numbers of those events of the ids that there are."""
+    ids = [index_text(each) for each in event_ids]
+    return list(
+        connection.execute(sa.select(EVENTS.c.seq).where(EVENTS.c.event_id.in_(ids))).scalars()
+    )
+
+
+def events_by_seq(connection: sa.Connection, seqs: Sequence[int]) -> list[StoredEvent]:
+    """Those events of the numbers that there are, newest first."""
+    statement = _SELECT.where(EVENTS.c.seq.in_(seqs)).order_by(EVENTS.c.seq.desc())
+    return _with_obligations(connection, connection.execute(statement).all())
+
+
+def events_after(connection: sa.Connection, seq: int, most: int) -> list[StoredEvent]:
+    """The ``most`` events that follow the number ``seq``, in order."""
+    statement = _SELECT.where(EVENTS.c.seq > seq).order_by(EVENTS.c.seq).limit(most)
+    return _with_obligations(connection, connection.execute(statement).all())
 
 
 _SELECT = sa.select(
@@ -91,40 +85,6 @@ _SELECT = sa.select(
     EVENTS.c.body,
     EVENTS.c.packed,
 )
-
-
-def _conditions(query: EventQuery) -> list[sa.ColumnElement[bool]]:
-    conditions: list[sa.ColumnElement[bool]] = []
-    if query.sources:
-        conditions.append(
-            sa.or_(*(_starts_with(EVENTS.c.type, f"{each}.") for each in query.sources))
-        )
-    if query.types:
-        conditions.append(EVENTS.c.type.in_([index_text(each) for each in query.types]))
-    if query.min_severity:
-        conditions.append(EVENTS.c.severity >= query.min_severity)
-    if query.resource:
-        conditions.append(
-            sa.or_(
-                EVENTS.c.resource == index_text(query.resource),
-                _starts_with(EVENTS.c.resource, query.resource.rstrip("/") + "/"),
-            )
-        )
-    if query.task_id:
-        conditions.append(EVENTS.c.task_id == index_text(query.task_id))
-    if query.actor:
-        conditions.append(EVENTS.c.actor == index_text(query.actor))
-    if query.after is not None:
-        conditions.append(EVENTS.c.received_at >= to_micros(query.after))
-    if query.before is not None:
-        conditions.append(EVENTS.c.received_at < to_micros(query.before))
-    return conditions
-
-
-def _starts_with(column: sa.Column[str], prefix: str) -> sa.ColumnElement[bool]:
-    # Not LIKE: on SQLite that takes upper case for lower case.
-    text = index_text(prefix)
-    return sa.func.substr(column, 1, len(text)) == text
 
 
 def index_text(text: str) -> str:

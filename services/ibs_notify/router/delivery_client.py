@@ -155,6 +155,7 @@ def _delivery_id(message: delivery_service_pb2.ObligationId) -> DeliveryId:
         # One text for all that have it: there are many ids.
         intern(name.removeprefix("DELIVERY_STATE_").lower()),
         message.kind in _DERIVED,
+        message.create_time.ToMicroseconds(),
     )
 
 

@@ -40,7 +40,7 @@ _SET_ASIDE = _update_one(reason="new_reason")
 
 # Written out, not bound: only then do the databases use the partial indexes.
 IS_WAITING = sa.text("state = 'ready' AND released_at IS NULL")
-_IS_RELEASED = sa.text("state = 'ready' AND released_at IS NOT NULL")
+IS_RELEASED = sa.text("state = 'ready' AND released_at IS NOT NULL")
 _IS_NOT_REFUSED = sa.text("router_obligations.reason <> 'HANDOFF_REFUSED'")
 URGENCY = (_C.severity.desc(), _C.event_seq, _C.position)
 _HANDOFF_COLUMNS = (
@@ -64,11 +64,11 @@ _OF_EVENTS = _WITH_EVENT.where(_C.event_seq.in_(sa.bindparam("seqs", expanding=T
     *URGENCY
 )
 _REFUSED_TOO = (
-    _WITH_EVENT.where(_IS_RELEASED).order_by(*URGENCY).limit(sa.bindparam("most", type_=sa.Integer))
+    _WITH_EVENT.where(IS_RELEASED).order_by(*URGENCY).limit(sa.bindparam("most", type_=sa.Integer))
 )
 _PENDING = _REFUSED_TOO.where(_IS_NOT_REFUSED)
 _ANY_WAITING = sa.select(_C.event_seq).where(IS_WAITING).limit(1)
-_ANY_REFUSED_TOO = sa.select(_C.event_seq).where(_IS_RELEASED).limit(1)
+_ANY_REFUSED_TOO = sa.select(_C.event_seq).where(IS_RELEASED).limit(1)
 _ANY_PENDING = _ANY_REFUSED_TOO.where(_IS_NOT_REFUSED)
 _NEXT_OF_LANE = (
     sa.select(_C.event_seq)

@@ -95,13 +95,19 @@ class Comparison:
         self._delivery_states: Counter[str] = Counter()
         self._unaccounted = list(books.events_astray)
 
-    def add(self, span: Span, released: Collection[str]) -> None:
+    def add(self, span: Span, released: Collection[str], retired_before: int = 0) -> None:
         """``released`` are the Router's ids of the span, marked or not, read last.
 
-        Only a span with a ``surplus`` needs them.
+        What Delivery accepted before ``retired_before``, in microseconds and read with them, may
+        be of events that are kept no longer. Only a span with a ``surplus`` needs either.
         """
+        accepted_at = {each.delivery_id: each.accepted_at for each in span.deliveries}
         self._unaccounted += span.missing
-        self._unaccounted += [each for each in span.surplus if each not in released]
+        self._unaccounted += [
+            each
+            for each in span.surplus
+            if each not in released and accepted_at[each] >= retired_before
+        ]
         self._delivery_states.update(
             f"derived {each.state}" if each.is_derived else each.state for each in span.deliveries
         )

@@ -45,11 +45,15 @@ class Handoff:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryId:
-    """An id that Delivery answers for. ``is_derived``: a digest, a summary or a test of its own."""
+    """An id that Delivery answers for. ``is_derived``: a digest, a summary or a test of its own.
+
+    ``accepted_at`` is by Delivery's clock, in microseconds; 0 where it does not tell.
+    """
 
     delivery_id: str
     state: str
     is_derived: bool
+    accepted_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -14,16 +15,17 @@ from ibs_notify.domain.errors import (
     InvalidArgument,
     NotificationError,
     Reason,
-    Unimplemented,
 )
-from ibs_notify.router import books, views
+from ibs_notify.router import views
 from ibs_notify.router.audit import audit
 from ibs_notify.router.coverage_calls import Coverage
+from ibs_notify.router.event_filter import query_of
+from ibs_notify.router.event_watch import EventWatch
 from ibs_notify.router.explain import Explainer
 from ibs_notify.router.group_status import read_status
 from ibs_notify.router.in_force import InForce
+from ibs_notify.router.inbox_calls import InboxCalls
 from ibs_notify.router.intake import Accepted, Intake
-from ibs_notify.router.listing import EventPage
 from ibs_notify.router.ports import DeliveryAnswers
 from ibs_notify.router.preview_calls import Preview
 from ibs_notify.router.read_ahead import ReadAhead
@@ -49,7 +51,11 @@ class RouterServicer(RouterServiceServicer):
         in_force: InForce,
         revisions: Revisions,
         clock: Clock,
+        inbox: InboxCalls,
+        watch: EventWatch,
     ) -> None:
+        self._watch = watch
+        self._inbox = inbox
         self._intake = intake
         self._database = database
         self._delivery = delivery
@@ -99,17 +105,10 @@ class RouterServicer(RouterServiceServicer):
     async def ListEvents(
         self, request: pb.ListEventsRequest, context: Context
     ) -> pb.ListEventsResponse:
-        page = EventPage(request, self._clock.now())
-        found, token = await self._database.read(page.read)
-        return pb.ListEventsResponse(
-            events=[views.event_record(each) for each in found], next_page_token=token
-        )
+        return await self._inbox.list(request, caller_of(context))
 
     async def GetEvent(self, request: pb.GetEventRequest, context: Context) -> pb.GetEventResponse:
-        found = await self._database.read(lambda c: books.events_by_id(c, [request.event_id]))
-        if not found:
-            raise views.event_not_found(request.event_id)
-        return pb.GetEventResponse(event=views.event_record(found[0]))
+        return await self._inbox.get(request, caller_of(context))
 
     async def VerifyLedger(
         self, request: pb.VerifyLedgerRequest, context: Context
@@ -125,13 +124,15 @@ class RouterServicer(RouterServiceServicer):
     async def WatchEvents(
         self, request: pb.WatchEventsRequest, context: Context
     ) -> AsyncIterator[pb.WatchEventsResponse]:
-        raise _later("WatchEvents")
-        yield  # makes this a stream
+        query = query_of(request.filter, caller_of(context))
+        async with aclosing(self._watch.follow(request.resume_token, query)) as watched:
+            async for each in watched:
+                yield each
 
     async def SummarizeEvents(
         self, request: pb.SummarizeEventsRequest, context: Context
     ) -> pb.SummarizeEventsResponse:
-        raise _later("SummarizeEvents")
+        return await self._inbox.summarize(request, caller_of(context))
 
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
         return await self._explainer.explain(request)
@@ -154,12 +155,12 @@ class RouterServicer(RouterServiceServicer):
     async def MarkEvents(
         self, request: pb.MarkEventsRequest, context: Context
     ) -> pb.MarkEventsResponse:
-        raise _later("MarkEvents")
+        return await self._inbox.mark(request, caller_of(context))
 
     async def CountEvents(
         self, request: pb.CountEventsRequest, context: Context
     ) -> pb.CountEventsResponse:
-        raise _later("CountEvents")
+        return await self._inbox.count(request, caller_of(context))
 
     async def PreviewDedup(
         self, request: pb.PreviewDedupRequest, context: Context
@@ -198,7 +199,3 @@ def _fill(response: pb.EmitResponse, answer: Accepted) -> None:
     else:
         views.fill_known(response, answer.known)
     response.duplicate = answer.duplicate
-
-
-def _later(name: str) -> Unimplemented:
-    return Unimplemented(Reason.NOT_IMPLEMENTED, f"{name} is not yet of this release")

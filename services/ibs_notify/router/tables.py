@@ -13,6 +13,12 @@ METADATA = sa.MetaData()
 # On SQLite only INTEGER is the row's own key; anything else costs a second tree.
 ROW_KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
+
+def _bytewise(kind: sa.String) -> sa.types.TypeEngine[str]:
+    """Text in the order of its bytes, as SQLite has it anyway: a prefix is then a range."""
+    return kind.with_variant(type(kind)(kind.length, collation="C"), "postgresql")
+
+
 SEQUENCE = sa.Table(
     "router_sequence",
     METADATA,
@@ -32,9 +38,9 @@ EVENTS = sa.Table(
     sa.Column("opened", sa.SmallInteger, nullable=False),
     sa.Column("closed", sa.SmallInteger, nullable=False),
     sa.Column("severity", sa.SmallInteger, nullable=False),
-    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("type", _bytewise(sa.String(64)), nullable=False),
     # Sanitised copies of the body's fields, for lists.
-    sa.Column("resource", sa.Text, nullable=False),
+    sa.Column("resource", _bytewise(sa.Text()), nullable=False),
     sa.Column("actor", sa.Text, nullable=False),
     sa.Column("task_id", sa.Text, nullable=False),
     # Of what the emitter sent; null where the id is ours and cannot come again.
@@ -46,11 +52,12 @@ EVENTS = sa.Table(
     sa.Column("states", sa.SmallInteger, nullable=False, server_default="0"),
 )
 
-# For the filters of the inbox; each ends in the order of the list, newest first.
-sa.Index("router_events_by_time", EVENTS.c.received_at)
-sa.Index("router_events_by_type", EVENTS.c.type, EVENTS.c.seq)
-sa.Index("router_events_by_severity", EVENTS.c.severity, EVENTS.c.seq)
-sa.Index("router_events_by_resource", EVENTS.c.resource, EVENTS.c.seq)
+# For the filters of the inbox: in each the events of a key are in the order of the list. What
+# follows ``seq`` is there to be counted without a look at the events.
+sa.Index("router_events_by_severity", EVENTS.c.severity, EVENTS.c.seq, EVENTS.c.received_at)
+sa.Index("router_events_by_type", EVENTS.c.type, EVENTS.c.seq, EVENTS.c.severity)
+sa.Index("router_events_by_resource", EVENTS.c.resource, EVENTS.c.seq, EVENTS.c.severity)
+sa.Index("router_events_by_task", EVENTS.c.task_id, EVENTS.c.seq, EVENTS.c.severity)
 
 ROUTES = sa.Table(
     "router_routes",

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ibs_notify.domain.clock import from_micros
 from ibs_notify.domain.errors import InvalidArgument, NotFound, NotificationError, Reason
 from ibs_notify.router.books import StoredEvent
 from ibs_notify.router.dispositions import State
+from ibs_notify.router.event_query import Routes
 from ibs_notify.router.group_status import GroupStatus
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.ledger import Balance
+from ibs_notify.router.lines import Mark
 from ibs_notify.router.pipeline import Routed, Routing
 from ironcore.notification.v1 import disposition_pb2, error_reason_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
-_STATES = {
+STATES = {
     State.READY: disposition_pb2.DISPOSITION_STATE_READY,
     State.HANDED_OFF: disposition_pb2.DISPOSITION_STATE_HANDED_OFF,
     State.SILENCED: disposition_pb2.DISPOSITION_STATE_SILENCED,
@@ -21,7 +25,7 @@ _STATES = {
     State.COALESCED: disposition_pb2.DISPOSITION_STATE_COALESCED,
     State.COLLAPSED: disposition_pb2.DISPOSITION_STATE_COLLAPSED,
 }
-_OF_PROTO = {number: state for state, number in _STATES.items()}
+_STATE_OF: Mapping[int, State] = {number: state for state, number in STATES.items()}
 _MOST_UNACCOUNTED = 1000
 
 
@@ -75,7 +79,7 @@ def fill_disposition(
     disposition.group = route.group
     disposition.target = route.target
     disposition.subscription_uid = route.subscription_uid
-    disposition.state = _STATES[decision.state]
+    disposition.state = STATES[decision.state]
     disposition.reason = decision.reason
     if decision.pointer:
         disposition.pointer = decision.pointer
@@ -85,9 +89,14 @@ def fill_disposition(
         disposition.recipients.extend(route.recipients)
 
 
-def event_record(stored: StoredEvent) -> pb.EventRecord:
-    """An event, and where its obligations stand as far as the Router knows."""
+def event_record(stored: StoredEvent, mark: Mark | None = None) -> pb.EventRecord:
+    """An event, and where its obligations stand as far as the Router knows.
+
+    ``mark`` is the caller's, for those who read the inbox.
+    """
     record = pb.EventRecord.FromString(stored.packed)
+    if mark is not None:
+        record.inbox_state = pb.InboxState.ValueType(mark.value)
     record.event.MergeFromString(stored.body)
     record.sequence = stored.seq
     record.receive_time.FromDatetime(from_micros(stored.received_at))
@@ -98,7 +107,7 @@ def event_record(stored: StoredEvent) -> pb.EventRecord:
             group=each.route.group,
             target=each.route.target,
             subscription_uid=each.route.subscription_uid,
-            state=_STATES[each.state],
+            state=STATES[each.state],
             reason=each.reason,
             pointer=each.pointer,
             delivery_id=each.delivery_id,
@@ -120,7 +129,18 @@ def event_not_found(event_id: str) -> NotFound:
 
 def state_of(disposition: disposition_pb2.Disposition) -> State:
     """The state that a disposition shows."""
-    return _OF_PROTO[disposition.state]
+    return _STATE_OF[disposition.state]
+
+
+def routes_of(record: pb.EventRecord) -> Routes:
+    """Where an event went, for a filter."""
+    return Routes(
+        groups=frozenset(each.group for each in record.dispositions),
+        states=frozenset(_STATE_OF[each.state] for each in record.dispositions),
+        pointers=frozenset(
+            each.pointer for each in record.dispositions if each.state == STATES[State.COLLAPSED]
+        ),
+    )
 
 
 def _position(disposition: disposition_pb2.Disposition) -> int:

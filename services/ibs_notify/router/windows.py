@@ -187,17 +187,29 @@ def forget_told(connection: sa.Connection, told: Collection[tuple[int, int]]) ->
         )
 
 
-def prune_windows(connection: sa.Connection, now: datetime, longest: timedelta) -> int:
-    """Drop windows that can decide nothing any more: over, and with nothing left to tell of.
+def windows_to_prune(
+    connection: sa.Connection, now: datetime, longest: timedelta, most: int
+) -> list[Key]:
+    """Windows that can decide nothing any more: over, and with nothing left to tell of.
 
-    Those that have something left to tell of are kept for ``longest`` × 10. Returns how many went.
+    Those that have something left to tell of are kept for ``longest`` × 10. At most ``most``.
     """
+    over = sa.select(*(_C[name] for name in _KEY)).where(_is_over(now, longest)).limit(most)
+    return [Key(*row) for row in connection.execute(over)]
+
+
+def prune_windows(
+    connection: sa.Connection, keys: Sequence[Key], now: datetime, longest: timedelta
+) -> None:
+    """Drop those of ``keys`` that still can decide nothing."""
+    for key in keys:
+        this = (_C[name] == value for name, value in zip(_KEY, key, strict=True))
+        connection.execute(sa.delete(WINDOWS).where(*this, _is_over(now, longest)))
+
+
+def _is_over(now: datetime, longest: timedelta) -> sa.ColumnElement[bool]:
     over, forgotten = to_micros(now - longest), to_micros(now - longest * 10)
-    return connection.execute(
-        sa.delete(WINDOWS).where(
-            sa.or_(
-                sa.and_(_C.opened_at < over, _C.suppressed == 0),
-                _C.opened_at < forgotten,
-            )
-        )
-    ).rowcount
+    return sa.or_(
+        sa.and_(_C.opened_at < over, _C.suppressed == 0),
+        _C.opened_at < forgotten,
+    )

@@ -9,12 +9,12 @@ branch_labels = None
 depends_on = None
 
 ROW_KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-SEQUENCES = ("silences", "retired_before")
+SEQUENCES = ("silences", "retired_before", "retired_through")
 INDEXES = {
-    "router_events_by_time": ("router_events", ["received_at"]),
-    "router_events_by_type": ("router_events", ["type", "seq"]),
-    "router_events_by_severity": ("router_events", ["severity", "seq"]),
-    "router_events_by_resource": ("router_events", ["resource", "seq"]),
+    "router_events_by_severity": ("router_events", ["severity", "seq", "received_at"]),
+    "router_events_by_type": ("router_events", ["type", "seq", "severity"]),
+    "router_events_by_resource": ("router_events", ["resource", "seq", "severity"]),
+    "router_events_by_task": ("router_events", ["task_id", "seq", "severity"]),
 }
 ADDED = ("lane_id", "suppressed", "suppressed_since")
 
@@ -24,6 +24,7 @@ def upgrade() -> None:
         "router_events",
         sa.Column("states", sa.SmallInteger, nullable=False, server_default="0"),
     )
+    _order_by_bytes('"C"')
     for name, (table, columns) in INDEXES.items():
         op.create_index(name, table, columns)
     for column in (
@@ -76,7 +77,17 @@ def downgrade() -> None:
     _partial("router_obligations_ready", "state = 'ready'", [sa.text("severity DESC"), "event_seq"])
     for name, (table, _) in INDEXES.items():
         op.drop_index(name, table)
+    _order_by_bytes('"default"')
     op.drop_column("router_events", "states")
+
+
+def _order_by_bytes(collation: str) -> None:
+    """SQLite does so anyway."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            f"ALTER TABLE router_events ALTER COLUMN type TYPE varchar(64) COLLATE {collation}, "
+            f"ALTER COLUMN resource TYPE text COLLATE {collation}"
+        )
 
 
 def _partial(name: str, condition: str, columns: list[str | sa.TextClause]) -> None:

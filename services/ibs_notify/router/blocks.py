@@ -1,0 +1,124 @@
+"""What there is in each stretch of the history: how many of each severity, from when to when.
+
+Events do not change once they are stored, so a block that is full is counted once and kept in
+memory: to count a million events is then to count the last few thousand.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from ibs_notify.domain.severity import Severity
+from ibs_notify.router.tables import EVENTS, SEQUENCE, SUMMARIES
+
+BLOCK = 8192
+"""Events of a full block: as many as are counted in about a millisecond."""
+_E = EVENTS.c
+_FIRST, _LAST = (sa.bindparam(name, type_=sa.BigInteger) for name in ("first", "last"))
+# Each severity is named, so that the index on severity and number is used for the range.
+_TALLY = (
+    sa.select(
+        _E.severity, sa.func.count(), sa.func.min(_E.received_at), sa.func.max(_E.received_at)
+    )
+    .where(_E.severity.in_([each.value for each in Severity]), _E.seq.between(_FIRST, _LAST))
+    .group_by(_E.severity)
+)
+_NEWEST = sa.select(SEQUENCE.c.value).where(SEQUENCE.c.name == "event")
+_NUMBERS = sa.select(SEQUENCE.c.name, SEQUENCE.c.value).where(
+    SEQUENCE.c.name.in_(("event", "retired_through"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The events numbered ``first`` to ``last``; moments in microseconds, both inclusive."""
+
+    first: int
+    last: int
+    counts: Counter[int]
+    earliest: int
+    latest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The whole history in blocks, oldest first; those without events are left out."""
+
+    blocks: Sequence[Block]
+    newest: int
+    retired_through: int
+
+    def between(self, after: int | None, before: int | None) -> tuple[int, int]:
+        """The first and the last number of what may have been accepted then, inclusive.
+
+        By the clock of that moment, which may have gone back: what is between them may be of
+        another time. ``(1, 0)`` where there is nothing.
+        """
+        found = [
+            each
+            for each in self.blocks
+            if (after is None or each.latest >= after)
+            and (before is None or each.earliest < before)
+        ]
+        return (found[0].first, found[-1].last) if found else (1, 0)
+
+    def count(self, connection: sa.Connection, first: int, last: int) -> Counter[int]:
+        """How many events of each severity are numbered ``first`` to ``last``."""
+        total: Counter[int] = Counter()
+        for each in self.blocks:
+            if first <= each.first and each.last <= last:
+                total.update(each.counts)
+            elif each.first <= last and first <= each.last:
+                part = _tally(connection, max(first, each.first), min(last, each.last))
+                total.update(part.counts)
+        return total
+
+
+class Blocks:
+    """Remembers full blocks. One for a process: what it knows holds for every replica's events."""
+
+    def __init__(self) -> None:
+        self._full: dict[int, Block] = {}
+
+    def newest(self, connection: sa.Connection) -> int:
+        """The number of the last event; 0 where there was none."""
+        return int(connection.execute(_NEWEST).scalar_one())
+
+    def overview(self, connection: sa.Connection) -> Overview:
+        """All that the connection sees."""
+        numbers = {row.name: row.value for row in connection.execute(_NUMBERS)}
+        newest, retired = numbers["event"], numbers["retired_through"]
+        # Old blocks lose events, and where a summary gathers, a severity may change.
+        old = retired // BLOCK
+        gathering = {seq // BLOCK for seq in connection.execute(_GATHERING).scalars()}
+        # A copy, and replaced as a whole: two threads read.
+        known = dict(self._full)
+        full: dict[int, Block] = {}
+        found = [_tally(connection, 1, (old + 1) * BLOCK - 1)]
+        for number in range(old + 1, newest // BLOCK + 1):
+            block = known.get(number)
+            if block is None:
+                block = _tally(connection, number * BLOCK, (number + 1) * BLOCK - 1)
+            if block.last < newest and number not in gathering:
+                full[number] = block
+            found.append(block)
+        self._full = full
+        return Overview([each for each in found if each.counts], newest, retired)
+
+
+_GATHERING = sa.select(SUMMARIES.c.event_seq)
+
+
+def _tally(connection: sa.Connection, first: int, last: int) -> Block:
+    rows = connection.execute(_TALLY, {"first": first, "last": last}).all()
+    return Block(
+        first,
+        last,
+        Counter({row[0]: row[1] for row in rows}),
+        min((row[2] for row in rows), default=0),
+        max((row[3] for row in rows), default=0),
+    )

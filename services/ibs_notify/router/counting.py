@@ -1,0 +1,165 @@
+"""Counts of events: by severity for the inbox, by datastore, type and severity for reports."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Protocol, TypeVar
+
+import sqlalchemy as sa
+
+from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.severity import Severity
+from ibs_notify.router.blocks import Blocks
+from ibs_notify.router.event_conditions import Columns
+from ibs_notify.router.event_query import EventQuery
+from ibs_notify.router.event_scan import OPENED, EventScan
+from ibs_notify.router.event_walk import Walk, begin, go_on, next_piece
+from ibs_notify.router.lines import ALL, Mark
+from ibs_notify.router.marks import count_by_severity, has_read_nothing, lines_of
+from ibs_notify.router.tables import EVENTS
+from ibs_notify.store.database import Database
+
+INDEXED = 50_000
+"""So many entries of an index are counted in a turn: about ten milliseconds."""
+SORTED = 100_000
+"""So many are read and sorted for it rather than that everything is looked at."""
+_DATASTORE = "/datastore/"
+
+Key = TypeVar("Key")
+Combination = tuple[str, str, int]
+"""Datastore, type and severity."""
+
+
+class CountTurn(Protocol[Key]):
+    """Counts the next piece of a walk; below which number to go on, 0 at the end."""
+
+    def __call__(
+        self, connection: sa.Connection, walk: Walk, before: int | None
+    ) -> tuple[Counter[Key], int]: ...
+
+
+class EventCounts:
+    """Counts in turns, as ``EventScan`` walks."""
+
+    def __init__(self, database: Database, blocks: Blocks, clock: Clock) -> None:
+        self._database = database
+        self._blocks = blocks
+        self._clock = clock
+
+    async def by_severity(self, query: EventQuery) -> tuple[Counter[int], Counter[int]]:
+        """Of each severity how many events there are, and how many the viewer has not read."""
+        marks = query.marks or ALL
+        if replace(query, min_severity=0).asks_only_for_marks:
+            states = await self._database.read(lambda c: self._by_state(c, query))
+            return _of_marks(states, marks), _of_marks(states, marks & {Mark.UNREAD})
+        every = await self._all_turns(query, _count_turn)
+        if Mark.UNREAD not in marks:
+            return every, Counter()
+        if await self._database.read(lambda c: has_read_nothing(c, query.viewer)):
+            return every, every
+        unread = replace(query, marks=frozenset({Mark.UNREAD}))
+        return every, await self._all_turns(unread, _count_turn)
+
+    async def by_combination(self, query: EventQuery) -> Counter[Combination]:
+        """Of each datastore, type and severity how many events there are."""
+        if not query.opens_events:
+            return await self._all_turns(query, _combine_turn)
+        total: Counter[Combination] = Counter()
+        scan = EventScan(self._database, self._blocks, self._clock, query)
+        before: int | None = None
+        while before != 0:
+            found = await scan.find(before, OPENED)
+            total += await self._database.read(partial(_combine_seqs, seqs=found.seqs))
+            before = found.before
+        return total
+
+    def _by_state(self, connection: sa.Connection, query: EventQuery) -> Counter[tuple[int, Mark]]:
+        """By severity and mark: the lines' stretches, but for what has a mark of its own."""
+        viewer = query.viewer
+        total: Counter[tuple[int, Mark]] = Counter()
+        overview = self._blocks.overview(connection)
+        for stretch in lines_of(connection, viewer).stretches(overview.newest):
+            own = count_by_severity(connection, viewer, stretch.first, stretch.last)
+            total.update(own)
+            counts = overview.count(connection, stretch.first, stretch.last)
+            for (severity, _), count in own.items():
+                counts[severity] -= count
+            total.update({(each, stretch.mark): count for each, count in counts.items()})
+        return Counter({key: n for key, n in total.items() if key[0] >= query.min_severity})
+
+    async def _all_turns(self, query: EventQuery, count: CountTurn[Key]) -> Counter[Key]:
+        walk = await self._database.read(lambda c: begin(c, query, self._blocks, few=SORTED))
+        total: Counter[Key] = Counter()
+        before: int | None = None
+        while before != 0:
+            turn = partial(count, walk=walk, before=before)
+            part, before = await self._database.read(turn)
+            total += part
+        return total
+
+
+def _of_marks(states: Counter[tuple[int, Mark]], marks: frozenset[Mark]) -> Counter[int]:
+    total: Counter[int] = Counter()
+    for (severity, mark), count in states.items():
+        if mark in marks:
+            total[severity] += count
+    return +total
+
+
+def _count_turn(
+    connection: sa.Connection, walk: Walk, before: int | None
+) -> tuple[Counter[int], int]:
+    piece = next_piece(connection, walk, before, INDEXED, severities=True)
+    if piece is None:
+        return Counter(), 0
+    c = piece.events.c
+    # Faster than to group them: one pass, and nothing is sorted.
+    counts = [sa.func.count().filter(c.severity == each.value) for each in Severity]
+    lowest, *row = connection.execute(
+        sa.select(sa.func.min(c.seq), *counts).where(*piece.rest)
+    ).one()
+    found = Counter({each.value: count for each, count in zip(Severity, row, strict=True)})
+    reached = piece.first
+    if not piece.is_whole and found.total() == INDEXED:
+        reached = lowest
+    return found, go_on(walk, reached)
+
+
+def _combine_turn(
+    connection: sa.Connection, walk: Walk, before: int | None
+) -> tuple[Counter[Combination], int]:
+    piece = next_piece(connection, walk, before, INDEXED, whole=True)
+    if piece is None:
+        return Counter(), 0
+    return _combine(connection, piece.events.c, *piece.rest), go_on(walk, piece.first)
+
+
+def _combine_seqs(connection: sa.Connection, seqs: Sequence[int]) -> Counter[Combination]:
+    return _combine(connection, EVENTS.c, EVENTS.c.seq.in_(seqs))
+
+
+def _combine(
+    connection: sa.Connection, c: Columns, *conditions: sa.ColumnElement[bool]
+) -> Counter[Combination]:
+    store = _datastore(c.resource, connection.dialect.name).label("datastore")
+    rows = connection.execute(
+        sa.select(store, c.type, c.severity, sa.func.count())
+        .where(*conditions)
+        .group_by(store, c.type, c.severity)
+    )
+    return Counter({(row[0], row[1], row[2]): row[3] for row in rows})
+
+
+def _datastore(resource: sa.ColumnElement[str], dialect: str) -> sa.ColumnElement[str]:
+    """As ``domain.resource.datastore_of``, in SQL: a report must not read every resource."""
+    name = sa.func.substr(resource, len(_DATASTORE) + 1)
+    position = sa.func.instr if dialect == "sqlite" else sa.func.strpos
+    slash = position(name, "/")
+    return sa.case(
+        (sa.func.substr(resource, 1, len(_DATASTORE)) != _DATASTORE, ""),
+        (slash > 0, sa.func.substr(name, 1, slash - 1)),
+        else_=name,
+    )
