@@ -10,8 +10,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.postgres import PostgresServer
+
+# A property may be slow on a shared machine; the suite's own timeout ends what hangs.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 ON_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 

@@ -13,6 +13,7 @@ from ibs_notify.domain.group import Scope
 from ibs_notify.router.match import Numbers, Route, RoutedGroup, RoutingTable, numbered
 from ibs_notify.router.scope import IN_SCOPE, scope_reason, who_hears
 from ibs_notify.rules.evaluate import matches
+from ibs_notify.rules.parse import parse
 
 NAMES = ("a", "b", "c", "d")
 paths = st.sampled_from(["/", "/a", "/a/b", "/a/b/c", "/ab", "/b"])
@@ -65,13 +66,18 @@ def test_routing_finds_what_asking_each_group_and_rule_finds(
         assert who_hears(table, event).routes == asking_each(table, event)
 
 
-@given(tables())
-@settings(max_examples=20)
-def test_numbering_the_routes_keeps_the_index(table: RoutingTable) -> None:
-    routes = {each.digest: number for number, each in enumerate(table.routes, 1)}
-    result = numbered(table, Numbers(routes, {"": 1}))
+def test_numbering_the_routes_keeps_the_index() -> None:
+    quiet = Route("quiet", "chat", "u", "s1", parse("severity = critical"))
+    loud = Route("loud", "chat", "u", "s2", parse("*"))
+    table = RoutingTable.of(
+        1,
+        "",
+        [
+            RoutedGroup("quiet", Scope.ATTACHED, ("/a",), (quiet,)),
+            RoutedGroup("loud", Scope.EVERYTHING, (), (loud,)),
+        ],
+    )
+    result = numbered(table, Numbers({quiet.digest: 5, loud.digest: 7}, {"": 1}))
     assert result.index is table.index
-    assert [each.route_id for each in result.routes] == [
-        routes[each.digest] for each in table.routes
-    ]
+    assert [(each.group, each.route_id) for each in result.routes] == [("loud", 7), ("quiet", 5)]
     assert [each for group in result.groups for each in group.routes] == list(result.routes)
