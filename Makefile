@@ -106,7 +106,7 @@ run: install ## Config, Router and Delivery side by side, until Ctrl-C
 	@$(BIN)/ibs-notify up
 
 .PHONY: demo
-demo: install ## a backup night of 300 events, two sinks, and the books at the end
+demo: install ## a backup night of 300 events, a storm, two sinks, and the books at the end
 	@$(BIN)/python deploy/demo/demo.py $(ARGS)
 
 .PHONY: bench

@@ -1,9 +1,9 @@
 """The tour of the product: a backup night, replayed through the real services to two sinks.
 
 ``python deploy/demo/demo.py [--home DIR]`` starts Config, Router and Delivery on free ports with
-a home of their own (wiped first), types what an administrator would type, emits 300 events, and
-compares what arrived with what had to arrive. Exit code 0: all of it did, once, and the ledger
-balances. 1: not so. 130: stopped by Ctrl-C.
+a home of their own (wiped first), types what an administrator would type, emits the 300 events of
+a night and a storm of 109, and compares what arrived with what had to arrive. Exit code 0: all of
+it did, once, and the ledger balances. 1: not so. 130: stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -28,12 +28,18 @@ from typing import Any, TypeVar
 import report
 from plan import (
     CHAT_AUTHORIZATION,
+    DEFAULT_LIMIT,
+    SILENCE,
+    STATUS,
     TARGET_TEST,
+    UNLIMITED,
     Event,
     Expected,
     Files,
+    Storm,
     chat_key,
     commands,
+    storm,
 )
 from rich.console import Console
 from sinks import MailSink, WebhookSink
@@ -155,15 +161,50 @@ def free_ports(count: int) -> list[int]:
 async def replay(running: Installation, night: Sequence[Event]) -> None:
     """Emit the whole night, then once more, as a producer does that never saw the answers."""
     for again in (False, True):
-        began = time.monotonic()
-        lines = NIGHT.read_bytes()
-        output = await running.cli("emit", "--stdin", "-o", "json", stdin=lines)
-        answers = [json.loads(line)["accepted"] for line in output.splitlines()]
-        took = time.monotonic() - began
-        duplicates = sum(each["duplicate"] for each in answers)
-        report.emitted(running.console, len(answers), duplicates, took)
-        if len(answers) != len(night) or duplicates != (len(night) if again else 0):
+        duplicates = await emit(running, NIGHT.name, night)
+        if duplicates != (len(night) if again else 0):
             raise DemoFailed(f"{len(night)} events were emitted, {duplicates} known before")
+
+
+async def emit(running: Installation, name: str, events: Sequence[Event]) -> int:
+    """``events`` as a file of that name; how many of them were known before."""
+    began = time.monotonic()
+    lines = "".join(f"{json.dumps(each)}\n" for each in events).encode()
+    output = await running.cli("emit", "--stdin", "-o", "json", stdin=lines)
+    answers = [json.loads(line)["accepted"] for line in output.splitlines()]
+    duplicates = sum(bool(each["duplicate"]) for each in answers)
+    report.emitted(running.console, name, len(answers), duplicates, time.monotonic() - began)
+    if len(answers) != len(events):
+        raise DemoFailed(f"{len(events)} events were emitted, {len(answers)} acknowledged")
+    return duplicates
+
+
+async def weather(running: Installation, wind: Storm, web: WebhookSink) -> None:
+    """A storm: what is silenced, what repeats, what the limit holds, and how to let it go."""
+    before = len(web.sms)
+    await running.type(SILENCE)
+    await emit(running, "storm.jsonl", wind.events)
+    deadline = time.monotonic() + ARRIVE_SECONDS
+    while time.monotonic() < deadline:
+        held = await full(running)
+        if held:
+            break
+        await asyncio.sleep(0.2)
+    else:
+        raise DemoFailed("the limit of on-call held nothing")
+    report.status(running.console, await running.type(STATUS))
+    if len(web.sms) - before > DEFAULT_LIMIT:
+        raise DemoFailed(f"{len(web.sms) - before} messages passed a limit of {DEFAULT_LIMIT}")
+    report.held(running.console, wind, held)
+    await running.type(UNLIMITED)
+
+
+async def full(running: Installation) -> int:
+    """How many events wait for on-call once it has told as many as it may; until then 0."""
+    status = json.loads(await running.cli(*STATUS, "-o", "json"))
+    if int(status.get("released_count", 0)) < DEFAULT_LIMIT:
+        return 0
+    return sum(int(each["count"]) for each in status.get("waiting", []))
 
 
 async def arrived(
@@ -189,17 +230,18 @@ def count(ledger: dict[str, Any], service: str, state: str) -> int:
 
 
 def differences(
-    ledger: dict[str, Any], mail: MailSink, web: WebhookSink, expected: Expected, night: int
+    ledger: dict[str, Any], mail: MailSink, web: WebhookSink, expected: Expected, events: int
 ) -> list[str]:
     """What is not as it must be; nothing where all is well."""
     mails = Counter((each.recipient, each.event_id) for each in mail.received)
     chat = Counter(chat_key(each.fields) for each in web.chat)
     sms = Counter(str(each.fields.get("text")) for each in web.sms)
     books = {
-        "events accepted": (int(ledger.get("accepted_events", 0)), night),
+        "events accepted": (int(ledger.get("accepted_events", 0)), events),
         "delivered": (count(ledger, "delivery", "delivered"), expected.delivered),
         "waiting for the metric server": (count(ledger, "delivery", "waiting"), expected.recorded),
         "coalesced": (count(ledger, "router", "coalesced"), expected.coalesced),
+        "not told": (count(ledger, "router", "closed at once"), expected.closed),
     }
     wrong = [f"{what}: {is_} and not {must}" for what, (is_, must) in books.items() if is_ != must]
     if not ledger.get("balanced"):
@@ -234,8 +276,9 @@ def _difference(name: str, due: Counter[T], got: Counter[T]) -> list[str]:
 async def demo(home: Path, console: Console) -> int:
     """The whole tour; the exit code."""
     began = time.monotonic()
-    night = prepare(home)
-    expected = Expected.of(night)
+    night, wind = prepare(home), storm()
+    events = [*night, *wind.events]
+    expected = Expected.of(events, wind.untold)
     async with AsyncExitStack() as stack:
         report.title(console, "Three services, a mail server and a web server")
         mail = await stack.enter_async_context(MailSink(GREYLISTED_MAILS))
@@ -247,11 +290,17 @@ async def demo(home: Path, console: Console) -> int:
         )
         for arguments in commands(mail.port, web.url, Files.write(home / "files")):
             await running.type(arguments)
+        report.limits(console)
         report.tested(console, await running.type(TARGET_TEST), web.sms.pop())
 
         report.title(console, "A backup night, 22:00 to 06:00")
         report.night(console, night)
         await replay(running, night)
+        await arrived(running, mail, web, Expected.of(night))
+
+        report.title(console, "A storm at 06:30, and what tames it")
+        report.storm(console, wind)
+        await weather(running, wind, web)
         ledger = await arrived(running, mail, web, expected)
 
         report.title(console, "What arrived")
@@ -263,7 +312,7 @@ async def demo(home: Path, console: Console) -> int:
         report.waiting(console, json.loads(waiting), expected)
         report.title(console, "The books")
         report.books(console, await running.cli("ledger", "verify"))
-        wrong = differences(ledger, mail, web, expected, len(night))
+        wrong = differences(ledger, mail, web, expected, len(events))
     report.verdict(console, wrong, time.monotonic() - began)
     return 1 if wrong else 0
 

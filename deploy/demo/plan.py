@@ -1,4 +1,4 @@
-"""The demo's targets and groups, as commands, and what each sink must then receive.
+"""The demo's targets, groups and storm, as commands, and what each sink must then receive.
 
 The groups are those that the product page recommends, and one that is attached to a datastore.
 Beside each rule stands the same condition in Python, so that what arrives is compared with
@@ -27,6 +27,17 @@ TARGET_TEST = ("target", "test", "sms-gateway")
 """Is the way to the gateway right? One real attempt."""
 CHAT_AUTHORIZATION = "Bearer demo-chat"
 PUBLIC_URL = "https://ibs.example.com"
+
+RATE_LIMITS = {"ops-team": 600}
+"""Events a minute. The demo replays eight hours in seconds; all others keep the default of 60."""
+SILENCE = (
+    *("silence", "create", "--rule", "resource under /datastore/ibs-archive"),
+    *("--for", "2h", "--comment", "The archive moves to new disks"),
+)
+STATUS = ("group", "status", "on-call")
+UNLIMITED = ("group", "update", "on-call", "--rate-limit", "off")
+"""What whoever has the phone does who wants to see the rest of a storm now."""
+DEFAULT_LIMIT = 60
 
 CHAT_FIELDS = ("type", "severity", "subject", "summary", "task_id", "actor", "timestamp")
 CHAT_TEMPLATE = (
@@ -69,6 +80,7 @@ class Subscription:
     recipient: str = ""
 
 
+METRICS = "metrics-influx"
 GROUPS = {
     "ops-team": "Daily operations team",
     "on-call": "Whoever has the phone tonight",
@@ -139,10 +151,15 @@ def commands(smtp_port: int, http_url: str, files: Files) -> list[list[str]]:
     return [
         ["settings", "update", "--public-url", PUBLIC_URL],
         *(["target", "create", "--name", name, *flags] for name, flags in targets.items()),
-        *(["group", "create", "--name", n, "--description", text] for n, text in GROUPS.items()),
+        *(_create(name, description) for name, description in GROUPS.items()),
         *(_add(each) for each in SUBSCRIPTIONS),
         ["group", "attach", "--group", "offsite-team", "--resource", ATTACHED],
     ]
+
+
+def _create(name: str, description: str) -> list[str]:
+    limit = ["--rate-limit", str(RATE_LIMITS[name])] if name in RATE_LIMITS else []
+    return ["group", "create", "--name", name, "--description", description, *limit]
 
 
 def _add(each: Subscription) -> list[str]:
@@ -152,11 +169,68 @@ def _add(each: Subscription) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Storm:
+    """Events in the order in which they are emitted, and the ids of those that are not told:
+
+    ``repeats`` say what was just said, ``silenced`` are of the datastore that is silenced.
+    """
+
+    events: Sequence[Event]
+    repeats: frozenset[str]
+    silenced: frozenset[str]
+
+    @property
+    def untold(self) -> frozenset[str]:
+        return self.repeats | self.silenced
+
+
+def storm() -> Storm:
+    """A second site is gone: 90 syncs fail, a job fails in a loop, the archive's disks are out."""
+    fails = [_failed(number) for number in range(1, 13)]
+    recovers = _event(13, "backup.completed", "Backup of vm/1007 (mail-01) completed", JOB)
+    again = _failed(14)
+    syncs = [
+        _event(20 + n, "sync.failed", f"Sync of ns/{n} to site B failed", f"ibs-primary:ns/{n}")
+        for n in range(1, 91)
+    ]
+    archive = [
+        _event(200 + n, "verify.failed", f"Verification of ct/{n} failed", f"ibs-archive:ct/{n}")
+        for n in range(1, 6)
+    ]
+    return Storm(
+        (*fails, recovers, again, *syncs, *archive),
+        frozenset(each["event_id"] for each in fails[1:]),
+        frozenset(each["event_id"] for each in archive),
+    )
+
+
+JOB = "ibs-primary:production/vm/1007"
+
+
+def _failed(number: int) -> Event:
+    """Each time the same, but for how long it took."""
+    subject = "Backup of vm/1007 (mail-01) failed"
+    summary = f"Connection refused after {number}.{number} s"
+    return {**_event(number, "backup.failed", subject, JOB), "summary": summary}
+
+
+def _event(number: int, kind: str, subject: str, resource: str) -> Event:
+    return {
+        "event_id": f"evt-2026-05-21-storm-{number:03}",
+        "type": kind,
+        "subject": subject,
+        "resource": resource,
+        "timestamp": "2026-05-21T06:30:00Z",
+    }
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
-    """What must come of a night: what arrives, as multisets, and how the books must stand.
+    """What must come of events: what arrives, as multisets, and how the books must stand.
 
     An event reaches one destination once, however many groups route it there: the further routes
-    are ``coalesced``. ``recorded`` are for the metric server, and wait.
+    are ``coalesced``. What is not told is ``closed`` at once on each route to people. ``recorded``
+    are for the metric server, which is told of every event that matches, and wait.
     """
 
     mails: Counter[tuple[str, str]]
@@ -164,14 +238,15 @@ class Expected:
     sms: Counter[str]
     recorded: int
     coalesced: int
+    closed: int
 
     @classmethod
-    def of(cls, night: Sequence[Event]) -> Expected:
+    def of(cls, events: Sequence[Event], untold: frozenset[str] = frozenset()) -> Expected:
+        heard = [(each, event) for event in events for each in SUBSCRIPTIONS if each.hears(event)]
         routes = [
             (each.target, each.recipient or OPS, event)
-            for event in night
-            for each in SUBSCRIPTIONS
-            if each.hears(event)
+            for each, event in heard
+            if each.target == METRICS or event["event_id"] not in untold
         ]
         places = {(target, to, event["event_id"]): event for target, to, event in routes}
         by_target: dict[str, list[Event]] = {each.target: [] for each in SUBSCRIPTIONS}
@@ -181,8 +256,9 @@ class Expected:
             mails=Counter((to, event) for target, to, event in places if target == "ops-smtp"),
             chat=Counter(chat_key(_chat(event)) for event in by_target["chat-ops"]),
             sms=Counter(_sms(event) for event in by_target["sms-gateway"]),
-            recorded=len(by_target["metrics-influx"]),
+            recorded=len(by_target[METRICS]),
             coalesced=len(routes) - len(places),
+            closed=len(heard) - len(routes),
         )
 
     @property

@@ -8,7 +8,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from plan import COMPLIANCE, OFFSITE, OPS, SPONSOR, Event, Expected, severity_of
+from plan import (
+    COMPLIANCE,
+    DEFAULT_LIMIT,
+    OFFSITE,
+    OPS,
+    RATE_LIMITS,
+    SPONSOR,
+    Event,
+    Expected,
+    Storm,
+    severity_of,
+)
 from rich.console import Console
 from rich.markup import escape
 from sinks import Mail, MailSink, Post, WebhookSink
@@ -51,9 +62,44 @@ def night(console: Console, events: Sequence[Event]) -> None:
     console.print(f"  {_by_severity(severity_of(event) for event in events)}")
 
 
-def emitted(console: Console, count: int, duplicates: int, seconds: float) -> None:
+def limits(console: Console) -> None:
+    """Why not every group has the default."""
+    for group, limit in RATE_LIMITS.items():
+        _say(
+            console,
+            f"{group} may tell {limit} events a minute, since eight hours pass in seconds here. "
+            f"The others keep the default of {DEFAULT_LIMIT}.",
+        )
+
+
+def storm(console: Console, wind: Storm) -> None:
+    """What is about to be emitted."""
+    others = len(wind.events) - len(wind.untold)
+    _say(
+        console,
+        f"{len(wind.events)} events: a failure and {len(wind.repeats)} repeats of it, "
+        f"{len(wind.silenced)} of a datastore that is silenced, {others - 1} others",
+    )
+
+
+def held(console: Console, wind: Storm, waiting: int) -> None:
+    """What became of them so far."""
+    _say(
+        console,
+        f"{len(wind.repeats)} repeats were told once, {len(wind.silenced)} events were silenced, "
+        f"and {waiting} wait for their turn on the phone, worst first. None is lost, and whoever "
+        "has the phone asks for all of them:",
+    )
+
+
+def status(console: Console, output: str) -> None:
+    """What ``group status`` printed."""
+    console.print(textwrap.indent(output.rstrip(), "    "), markup=False)
+
+
+def emitted(console: Console, name: str, count: int, duplicates: int, seconds: float) -> None:
     """One run of ``emit``."""
-    console.print("  emit --stdin < night.jsonl")
+    console.print(f"  emit --stdin < {name}")
     new = f"{count - duplicates} acknowledged, each on disk"
     what = f"{duplicates} known before, nothing new" if duplicates else new
     console.print(f"    {what} [dim]({seconds:.1f} s)[/]")
@@ -85,7 +131,8 @@ def arrivals(console: Console, mail: MailSink, web: WebhookSink, expected: Expec
         console,
         f"The chat server answered 503 to the first {web.turned_away} requests, and the mail "
         f"server 451 to {mail.turned_away} mails: they were tried again, and arrived once. "
-        f"{expected.coalesced} times two groups led to the same place: it was told once.",
+        f"{expected.coalesced} times two groups led to the same place: it was told once. "
+        f"{expected.closed} times nobody was told: a repeat within five minutes, or a silence.",
     )
 
 

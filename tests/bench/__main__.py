@@ -9,10 +9,11 @@ import argparse
 import platform
 from collections.abc import Callable, Sequence
 
-from tests.bench import idle, ingest, outbound, resources, through
+from tests.bench import idle, ingest, matching, outbound, resources, through
 from tests.bench.lines import HEADING, Line, Note
 
 BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
+    "match": matching.matching,
     "emit": ingest.emit,
     "storage": ingest.storage,
     "webhook": outbound.webhook,

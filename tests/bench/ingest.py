@@ -20,6 +20,7 @@ from ibs_notify.router.pipeline import Arrival
 from ibs_notify.router.repository import NewEvent, accept
 from ibs_notify.router.silences import SilenceBook
 from ibs_notify.router.tables import EVENTS, METADATA, OBLIGATIONS, WINDOWS
+from ibs_notify.rules.ast import Always
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 from tests.bench import load
@@ -134,9 +135,7 @@ def storage(rounds: int) -> list[Line]:
 
 
 _BATCHES, _SIZE = 200, 100
-_ROUTE = Route(
-    "ops", "chat", "uid", "sub", lambda _: True, dedup_window=timedelta(minutes=5), route_id=1
-)
+_ROUTE = Route("ops", "chat", "uid", "sub", Always(), dedup_window=timedelta(minutes=5), route_id=1)
 _START = datetime(2026, 5, 21, tzinfo=UTC)
 
 
@@ -198,5 +197,5 @@ def _store_bare(source: Path, path: Path) -> float:
 
 def _rows(connection: sqlite3.Connection, table: sa.Table) -> Sequence[tuple[object, ...]]:
     names = ", ".join(column.name for column in table.columns)
-    order = "told" if table is WINDOWS else ", ".join(c.name for c in table.primary_key)
+    order = "told_seq" if table is WINDOWS else ", ".join(c.name for c in table.primary_key)
     return connection.execute(f"SELECT {names} FROM {table.name} ORDER BY {order}").fetchall()

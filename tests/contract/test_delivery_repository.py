@@ -191,6 +191,14 @@ async def test_a_turn_settles_one_and_claims_the_next_at_once(desk: Desk) -> Non
     assert (await desk.see(1)).state is State.DELIVERED
 
 
+async def test_a_turn_beside_an_acceptance_gets_what_is_accepted(desk: Desk) -> None:
+    accepted, turned = await asyncio.gather(
+        desk.queue.accept([handoff(1), handoff(2)], sendable), desk.queue.turn(Turn("t1", 1))
+    )
+    assert accepted.accepted == 2
+    assert [each.delivery_id for each in turned.claimed] == [handoff(1).delivery_id]
+
+
 async def test_turns_of_several_lanes_in_one_transaction_get_what_is_theirs(desk: Desk) -> None:
     await desk.accept(*(handoff(n, target_uid=f"t{n % 3}") for n in range(9)))
     turns = await asyncio.gather(

@@ -54,7 +54,7 @@ class Inbox:
         silences = SilenceBook()
         self._intake = Intake(
             GroupCommit(database, lambda c, batches: accept(c, batches, silences), weigh=len),
-            lambda: RoutingTable(3, "", (), (), frozenset()),
+            lambda: RoutingTable.of(3, "", ()),
             SteppingClock(),
             FreeSpace(home, SteppingClock(), min_free_mib=0),
             on_stored=lambda: None,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.util import await_only
+from tests.support.core import DeliveryDouble
+from tests.support.postgres import until_somebody_waits
 
 from ibs_notify.domain.clock import SystemClock, to_micros
 from ibs_notify.domain.errors import Reason as ErrorReason
@@ -25,12 +27,13 @@ from ibs_notify.router.lanes import waiting_lanes
 from ibs_notify.router.match import Numbers, Route, RoutedGroup, RoutingTable, numbered
 from ibs_notify.router.outbox import Outbox
 from ibs_notify.router.pipeline import Arrival, Routing
-from ibs_notify.router.ports import DeliveryId, DeliveryPort, Ended, Handoff
+from ibs_notify.router.ports import Handoff, Handover
 from ibs_notify.router.repository import Answer, Known, NewEvent, accept
 from ibs_notify.router.routes import register, routes_by_id
 from ibs_notify.router.silence import Silence
 from ibs_notify.router.silences import SilenceBook, insert_silence
 from ibs_notify.router.tables import EVENTS, LEASES, OBLIGATIONS, ROUTES
+from ibs_notify.rules.ast import Always
 from ibs_notify.store import leases
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
@@ -42,7 +45,7 @@ BODY = b"\x0a\x01e"
 
 
 def route(target: str, *recipients: str, group: str = "ops") -> Route:
-    return Route(group, target, f"u-{target}", f"s-{group}-{target}", lambda _: True, recipients)
+    return Route(group, target, f"u-{target}", f"s-{group}-{target}", Always(), recipients)
 
 
 CHAT, CHAT_TOO = route("chat"), route("chat", group="on-call")
@@ -53,12 +56,14 @@ ROUTED = (CHAT, CHAT_TOO, MAIL_AB, MAIL_BC, MAIL_A)
 
 
 def table(routes: Sequence[Route]) -> RoutingTable:
-    return RoutingTable(
-        1, "", (RoutedGroup("g", Scope.EVERYTHING, (), tuple(routes), "u-g"),), (), frozenset()
-    )
+    return RoutingTable.of(1, "", [RoutedGroup("g", Scope.EVERYTHING, (), tuple(routes), "u-g")])
 
 
 TABLE = table(())
+
+
+def registered(connection: sa.Connection, routes: Sequence[Route]) -> Numbers:
+    return register(connection, routes, table(routes).groups)
 
 
 @pytest.fixture
@@ -72,7 +77,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def ids(database: Database) -> Numbers:
     """The numbers of all routes."""
-    return await database.write(lambda c: register(c, table(ROUTED)))
+    return await database.write(lambda c: registered(c, ROUTED))
 
 
 def new_event(
@@ -233,7 +238,7 @@ async def test_the_same_id_at_two_replicas_at_once_is_stored_by_one_and_known_to
 ) -> None:
     one, other = await open_database(postgres_url), await open_database(postgres_url)
     await upgrade(one, "router")
-    ids = await one.write(lambda c: register(c, table(ROUTED)))
+    ids = await one.write(lambda c: registered(c, ROUTED))
     event = new_event(ids, "e1", CHAT)
     stored, go_on = asyncio.Event(), asyncio.Event()
 
@@ -242,16 +247,11 @@ async def test_the_same_id_at_two_replicas_at_once_is_stored_by_one_and_known_to
         stored.set()
         await_only(go_on.wait())
 
-    def wait_for_the_other(connection: sa.Connection) -> None:
-        query = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        while not connection.execute(query).scalar_one():
-            connection.exec_driver_sql("SELECT pg_sleep(0.01), pg_stat_clear_snapshot()")
-
     first = asyncio.create_task(one.write(slowly))
     async with asyncio.timeout(20):
         await stored.wait()
         second = asyncio.create_task(insert(other, event))
-        await one.read(wait_for_the_other)
+        await one.read(until_somebody_waits)
         go_on.set()
         await first
         (known,) = await second
@@ -376,7 +376,7 @@ async def test_a_handoff_has_all_that_delivery_needs(database: Database, ids: Nu
 
 
 async def test_routes_keep_their_numbers(database: Database, ids: Numbers) -> None:
-    again = await database.write(lambda c: register(c, table([*ROUTED, route("new")])))
+    again = await database.write(lambda c: registered(c, [*ROUTED, route("new")]))
     assert again.routes.items() >= ids.routes.items()
     assert len(again.routes) == len(ids.routes) + 1 == len(set(again.routes.values()))
     assert again.lanes == ids.lanes
@@ -390,13 +390,13 @@ async def test_replicas_that_register_the_same_routes_get_the_same_numbers(
     other = await open_database(database_url)
     routes = [route(f"t{n}") for n in range(1200)]
     one, two = await asyncio.gather(
-        database.write(lambda c: register(c, table(routes))),
-        other.write(lambda c: register(c, table(routes[::-1]))),
+        database.write(lambda c: registered(c, routes)),
+        other.write(lambda c: registered(c, routes[::-1])),
     )
     assert one == two
     count = sa.select(sa.func.count()).select_from(ROUTES)
     assert await database.read(lambda c: c.execute(count).scalar_one()) == 1200
-    found = numbered(table(routes), one).everything[0]
+    found = numbered(table(routes), one).groups[0]
     assert found.routes[0].route_id == one.routes[routes[0].digest]
     assert found.lane_id == one.lanes["u-g"]
     await other.close()
@@ -442,7 +442,7 @@ async def test_an_event_whose_obligation_vanished_is_named(
 class WatchedOutbox(Outbox):
     """Says when there is nothing left to do."""
 
-    def __init__(self, database: Database, delivery: DeliveryPort) -> None:
+    def __init__(self, database: Database, delivery: Handover) -> None:
         super().__init__(database, delivery, lambda: TABLE, SystemClock(), "one")
         self.idle = asyncio.Event()
 
@@ -451,27 +451,6 @@ class WatchedOutbox(Outbox):
         if not busy:
             self.idle.set()
         return busy
-
-
-class DeliveryDouble:
-    """Delivery in this process: keeps ids, and fails when told to."""
-
-    def __init__(self) -> None:
-        self.calls: list[list[str]] = []
-        self.error: Exception | None = None
-        self.called = asyncio.Event()
-
-    async def deliver(self, handoffs: Sequence[Handoff]) -> None:
-        self.calls.append([each.event_id for each in handoffs])
-        self.called.set()
-        if self.error is not None:
-            raise self.error
-
-    async def ids(self, _after: str, _limit: int) -> Sequence[DeliveryId]:
-        return []
-
-    async def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
-        yield cursor, []
 
 
 async def test_of_two_outboxes_the_lease_lets_one_work(

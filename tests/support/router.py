@@ -161,7 +161,7 @@ class FakeDelivery(Watched, DeliveryServiceServicer):
                 state=delivery_pb2.DELIVERY_STATE_QUEUED,
                 kind=delivery_pb2.DELIVERY_KIND_DIGEST
                 if each in self.derived
-                else delivery_pb2.DELIVERY_KIND_EVENT,
+                else self.stored[each].kind,
             )
         return page
 

@@ -1,6 +1,7 @@
 """Random sequences of events against deduplication: does it ever hide a change of state?
 
     python -m tests.system.dedup_sequences --sequences 100000 --seed 1
+    python -m tests.system.dedup_sequences --sequences 3000 --on sqlite
 
 Failures, all-clears, warnings and neutral events on a few resources, in batches, at random
 moments; what was told dies, the window is changed and switched off and on, the Router restarts. A
@@ -14,11 +15,14 @@ import argparse
 import asyncio
 import random
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.resource import canonical
@@ -186,14 +190,35 @@ async def run(
     return []
 
 
+async def _run_on(kind: str, sequences: int, seed: int, tally: Tally) -> Sequence[str]:
+    if kind == "memory":
+        return await run(InMemory, sequences, seed, tally)
+    from tests.support.dedup_tables import OnTables  # noqa: PLC0415  # only where they are used
+
+    with tempfile.TemporaryDirectory(prefix="dedup-") as name, ExitStack() as stack:
+        url = f"sqlite:///{name}/router.db"
+        if kind == "postgresql":
+            from tests.support.postgres import PostgresServer  # noqa: PLC0415
+
+            server = PostgresServer.start(Path(name) / "data", syncs=False)
+            stack.callback(server.stop)
+            url = server.url("postgres")
+        subject = await OnTables.open(url)
+        try:
+            return await run(lambda: subject, sequences, seed, tally)
+        finally:
+            await subject.close()
+
+
 def main() -> int:
     """The process."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sequences", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--on", choices=("memory", "sqlite", "postgresql"), default="memory")
     given = parser.parse_args()
     tally, began = Tally(), time.monotonic()
-    failure = asyncio.run(run(InMemory, given.sequences, given.seed, tally))
+    failure = asyncio.run(_run_on(given.on, given.sequences, given.seed, tally))
     for line in (*tally.lines(), *failure):
         print(line)
     verdict = "FAILED" if failure else "no hidden change of state, no needless notification"

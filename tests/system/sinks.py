@@ -28,10 +28,10 @@ MAX_MAIL_BYTES = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """``delay`` in seconds is the longest; the rest are probabilities of 0 to 1.
+    """``delay`` in seconds is the longest, and twice the shortest.
 
-    ``fail``: a temporary refusal, nothing was received. ``hang_up``: the connection breaks, half of
-    the times after the message was received.
+    The rest are probabilities of 0 to 1. ``fail``: a temporary refusal, nothing was received.
+    ``hang_up``: the connection breaks, half of the times after the message was received.
     """
 
     delay: float = 0.0
@@ -104,7 +104,7 @@ class Till:
         """Return where it is to be confirmed; raises ``Refused`` or ``HungUp``."""
         faults, chance = self._faults, self._chance
         if faults.delay:
-            await asyncio.sleep(chance.uniform(0, faults.delay))
+            await asyncio.sleep(chance.uniform(faults.delay / 2, faults.delay))
         if chance.random() < faults.fail:
             raise Refused
         if chance.random() < faults.hang_up:

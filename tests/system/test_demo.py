@@ -42,6 +42,11 @@ async def test_the_demo_tells_everybody_once_and_ends_with_books_that_balance(
     assert "offsite@example.com" in output
     assert "the gateway received: INFO: Test of the notification target sms-gateway" in output
     assert output.count("✓") == 9, "six inboxes, three stages of a test"
+    assert "Last minute:   60 of 60" in output
+    words = " ".join(output.split())
+    assert "11 repeats were told once, 5 events were silenced, and" in words
+    assert "wait for their turn on the phone" in words
+    assert "group update on-call --rate-limit off" in output
 
 
 async def test_the_demo_does_not_wipe_a_directory_of_somebody_else(tmp_path: Path) -> None:

@@ -153,7 +153,9 @@ def test_what_a_killed_router_and_delivery_had_in_hand_is_taken_over_and_nothing
     with running_sink("webhook", SINK, tmp_path, Faults(delay=0.6)) as sink:
         replicas.tell(sink)
         with producers.running():
-            until(lambda: len(leased(replicas.second)) > IN_FLIGHT, "both Deliveries are busy")
+            until(
+                lambda: len(leased(replicas.second)) > 1.5 * IN_FLIGHT, "both Deliveries are busy"
+            )
             replicas.first.kill("router", "delivery")
             killed_at, in_hand = time.monotonic(), leased(replicas.second)
             sink.heal()

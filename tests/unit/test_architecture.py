@@ -70,6 +70,7 @@ PURE = (
     "router.pipeline",
     "router.preview",
     "router.release",
+    "router.route_index",
     "router.scope",
     "router.silence",
     "router.standing",

@@ -61,8 +61,12 @@ class Terms:
 
 def take_turns(
     connection: sa.Connection, turns: Sequence[Turn], terms: Terms, now: datetime
-) -> list[Turned]:
-    """Complete what the turns have done, then claim what they have room for."""
+) -> tuple[list[Turned], set[int]]:
+    """Complete what the turns have done, then claim what they have room for.
+
+    Returns an answer for each, and the ``seq`` of those that died or were cancelled, for the
+    journal.
+    """
     done = [each for turn in turns for each in turn.done]
     lost = frozenset(_complete(connection, done, terms.holder))
     wanted: dict[str, int] = {}
@@ -81,8 +85,7 @@ def take_turns(
         del available[: turn.wanted]
         answers.append(Turned(mine, lost, next_at[turn.target_uid]))
     ended = {each.work.seq for each in done if each.settlement.state.is_undelivered}
-    outcome_journal.note_ended(connection, ended - lost)
-    return answers
+    return answers, ended - lost
 
 
 def _claim(

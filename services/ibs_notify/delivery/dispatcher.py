@@ -78,6 +78,12 @@ class Dispatcher:
         while self._examined < wanted:
             await self._examination.wait()
 
+    def expect(self, targets: Iterable[str]) -> None:
+        """Deliveries are about to be accepted: lanes claim them in the same transaction."""
+        for uid in targets:
+            if lane := self._lane(uid):
+                lane.wake()
+
     def noticed(self, targets: Iterable[str], changes: int) -> None:
         """Deliveries were queued by what was known at ``changes``; wake their lanes."""
         if changes != self._changes:

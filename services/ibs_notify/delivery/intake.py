@@ -9,7 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import outcome_journal
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.model import LIFETIME, Accepted, Handoff, State
 from ibs_notify.delivery.ports import Admit
@@ -61,8 +60,13 @@ class Batch:
 
 def accept_all(
     connection: sa.Connection, batches: Sequence[Batch], now: datetime
-) -> list[Accepted]:
-    """Store what is new of all ``batches``; an answer for each, in order."""
+) -> tuple[list[Accepted], list[int]]:
+    """Store what is new of all ``batches``; an answer for each, in order.
+
+    Returns also the ``seq`` of those that were cancelled, for the journal.
+    """
+    if not batches:
+        return [], []
     known = _known(connection, {each.delivery_id for b in batches for each in b.handoffs})
     rows: list[tuple[Any, ...]] = []
     cancelled: list[str] = []
@@ -84,9 +88,8 @@ def accept_all(
         accepted = len(rows) - before
         answers.append(Accepted(accepted, len(batch.handoffs) - accepted, frozenset(targets)))
     _INSERT[connection.dialect.name].run(connection, rows)
-    outcome_journal.note_ended(connection, _cancelled_seqs(connection, cancelled, moment))
     hit("delivery.after_accept_insert")
-    return answers
+    return answers, _cancelled_seqs(connection, cancelled, moment)
 
 
 def _known(connection: sa.Connection, ids: Iterable[str]) -> set[str]:

@@ -69,7 +69,10 @@ class Queue(Protocol):
     """
 
     async def accept(self, handoffs: Sequence[Handoff], admit: Admit) -> Accepted:
-        """Store what is not known by its id yet, each in the state that ``admit`` gives it."""
+        """Store what is not known by its id yet, each in the state that ``admit`` gives it.
+
+        A turn that is asked for meanwhile comes after it, in the same transaction.
+        """
         ...
 
     async def turn(self, turn: Turn) -> Turned:

@@ -118,6 +118,8 @@ def _base64(text: str) -> str:
 
 
 def _capped(text: str) -> str:
+    if text.isascii() and len(text) <= MOST_REPLY:
+        return text
     encoded = text.encode("utf-8", errors="replace")
     if len(encoded) <= MOST_REPLY:
         return encoded.decode()

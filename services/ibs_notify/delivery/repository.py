@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import claims, intake, parking, target_state
+from ibs_notify.delivery import claims, intake, outcome_journal, parking, target_state
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.model import Accepted, Handoff, Work
 from ibs_notify.delivery.ports import Admit, Standing, Sweep, Turn, Turned
@@ -20,7 +21,7 @@ from ibs_notify.domain.clock import Clock
 from ibs_notify.store.database import Database
 from ibs_notify.store.group_commit import GroupCommit
 
-TURN_WINDOW_SECONDS = 0.001
+WINDOW_SECONDS = 0.001
 """Shorter than an Emit's: a lane's few slots stand still meanwhile."""
 CHUNK = 1000
 """Deliveries that are changed in one transaction: some milliseconds, in which nothing else runs."""
@@ -51,14 +52,17 @@ class DeliveryQueue:
         self._database = database
         self._clock = clock
         self._terms = claims.Terms(holder, int(lease_seconds * 1_000_000))
-        self._intake = GroupCommit(database, self._accept_all, weigh=_size)
-        self._turns = GroupCommit(database, self._take_turns, window=TURN_WINDOW_SECONDS)
+        # A batch is answered with Accepted, a turn with Turned.
+        self._commits: GroupCommit[intake.Batch | Turn, Any] = GroupCommit(
+            database, self._commit, window=WINDOW_SECONDS, weigh=_size
+        )
 
     async def accept(self, handoffs: Sequence[Handoff], admit: Admit) -> Accepted:
-        return await self._intake.submit(intake.Batch(handoffs, admit))
+        accepted: Accepted = await self._commits.submit(intake.Batch(handoffs, admit))
+        return accepted
 
     async def turn(self, turn: Turn) -> Turned:
-        turned = await self._turns.submit(turn)
+        turned: Turned = await self._commits.submit(turn)
         if any(done.settlement.state.is_undelivered for done in turn.done):
             self._on_ended()
         return turned
@@ -108,8 +112,7 @@ class DeliveryQueue:
 
     async def close(self) -> None:
         """Wait for what is being committed."""
-        await self._intake.close()
-        await self._turns.close()
+        await self._commits.close()
 
     async def _make(self, changes: Sequence[parking.Change]) -> int:
         """Change so many deliveries at a time that nobody has to wait long; how many were queued.
@@ -128,14 +131,23 @@ class DeliveryQueue:
                 await asyncio.sleep(0)
         return queued
 
-    def _accept_all(
-        self, connection: sa.Connection, batches: Sequence[intake.Batch]
-    ) -> Sequence[Accepted]:
-        return intake.accept_all(connection, batches, self._clock.now())
+    def _commit(
+        self, connection: sa.Connection, items: Sequence[intake.Batch | Turn]
+    ) -> Sequence[Accepted | Turned]:
+        """Accept first, so that what comes can be claimed at once."""
+        now = self._clock.now()
+        batches = [each for each in items if isinstance(each, intake.Batch)]
+        turns = [each for each in items if isinstance(each, Turn)]
+        accepted, cancelled = intake.accept_all(connection, batches, now)
+        turned, ended = claims.take_turns(connection, turns, self._terms, now)
+        outcome_journal.note_ended(connection, {*cancelled, *ended})
+        batch_answers, turn_answers = iter(accepted), iter(turned)
+        return [
+            next(turn_answers) if isinstance(each, Turn) else next(batch_answers) for each in items
+        ]
 
-    def _take_turns(self, connection: sa.Connection, turns: Sequence[Turn]) -> Sequence[Turned]:
-        return claims.take_turns(connection, turns, self._terms, self._clock.now())
 
-
-def _size(batch: intake.Batch) -> int:
-    return len(batch.handoffs)
+def _size(item: intake.Batch | Turn) -> int:
+    if isinstance(item, Turn):
+        return item.wanted + len(item.done)
+    return len(item.handoffs)

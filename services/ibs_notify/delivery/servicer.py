@@ -61,6 +61,7 @@ class DeliveryServicer(DeliveryServiceServicer):
         handoffs = messages.handoffs_from_proto(request.handoffs)
         self._use.free_space.require()
         changes = self._use.dispatcher.changes
+        self._use.dispatcher.expect({each.target_uid for each in handoffs})
         accepted = await self._use.queue.accept(handoffs, self._use.outlook.admit)
         hit("delivery.after_accept_commit")
         self._use.dispatcher.noticed(accepted.targets, changes)

@@ -35,6 +35,18 @@ def is_under(resource: str, prefix: str) -> bool:
     return resource == prefix or resource.startswith(prefix + "/")
 
 
+def ancestors(resource: str) -> list[str]:
+    """Every prefix that canonical ``resource`` is under, itself among them."""
+    found = [resource]
+    slash = resource.find("/")
+    if slash == 0:
+        found.append("/")
+    while slash >= 0:
+        found.append(resource[:slash])
+        slash = resource.find("/", slash + 1)
+    return found
+
+
 def datastore_of(resource: str) -> str:
     """The datastore's name in a canonical resource, or an empty string."""
     parts = resource.split("/", 3)

@@ -11,7 +11,7 @@ from ibs_notify.router import end_counts
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.notices import by_hour, notices_of_ends
 from ibs_notify.router.ports import Ended
-from ibs_notify.router.repository import insert_own
+from ibs_notify.router.repository import insert_own, take_turn
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS
 from ibs_notify.router.windows import forget_told
 
@@ -20,6 +20,7 @@ _C = OBLIGATIONS.c
 
 def take_ends(connection: sa.Connection, ended: Sequence[Ended], now: datetime) -> None:
     """Close the windows of what was told in vain, and write notices of it. Bears repeats."""
+    take_turn(connection)
     forget_told(connection, _in_vain(connection, ended))
     hours = by_hour(ended)
     before = end_counts.add(connection, {hour: len(each) for hour, each in hours.items()})

@@ -34,6 +34,8 @@ class Reason(StrEnum):
     """A silence was active, and its rule matched."""
     BACKLOG_COLLAPSED = "BACKLOG_COLLAPSED"
     """More waited than the group's rate limit releases in a quarter of an hour."""
+    HANDOFF_REFUSED = "HANDOFF_REFUSED"
+    """Delivery refused to take it as it is. Until it does it is asked again each minute."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,12 @@ def _update_one(**values: str) -> Bulk:
 _RELEASE = _update_one(taken="new_taken", released_at="new_time", delivery_id="new_id")
 _CLOSE = _update_one(state="new_state", reason="new_reason", pointer="new_pointer")
 _HAND_OFF = _update_one(state="new_state")
+_SET_ASIDE = _update_one(reason="new_reason")
 
 # Written out, not bound: only then do the databases use the partial indexes.
 IS_WAITING = sa.text("state = 'ready' AND released_at IS NULL")
 _IS_RELEASED = sa.text("state = 'ready' AND released_at IS NOT NULL")
+_IS_NOT_REFUSED = sa.text("router_obligations.reason <> 'HANDOFF_REFUSED'")
 URGENCY = (_C.severity.desc(), _C.event_seq, _C.position)
 _HANDOFF_COLUMNS = (
     _C.event_seq,
@@ -61,10 +63,13 @@ _WITH_EVENT = sa.select(*_HANDOFF_COLUMNS).join(EVENTS, EVENTS.c.seq == _C.event
 _OF_EVENTS = _WITH_EVENT.where(_C.event_seq.in_(sa.bindparam("seqs", expanding=True))).order_by(
     *URGENCY
 )
-_PENDING = (
+_REFUSED_TOO = (
     _WITH_EVENT.where(_IS_RELEASED).order_by(*URGENCY).limit(sa.bindparam("most", type_=sa.Integer))
 )
-_ANY = [sa.select(_C.event_seq).where(each).limit(1) for each in (IS_WAITING, _IS_RELEASED)]
+_PENDING = _REFUSED_TOO.where(_IS_NOT_REFUSED)
+_ANY_WAITING = sa.select(_C.event_seq).where(IS_WAITING).limit(1)
+_ANY_REFUSED_TOO = sa.select(_C.event_seq).where(_IS_RELEASED).limit(1)
+_ANY_PENDING = _ANY_REFUSED_TOO.where(_IS_NOT_REFUSED)
 _NEXT_OF_LANE = (
     sa.select(_C.event_seq)
     .where(IS_WAITING, _C.lane_id == sa.bindparam("lane", type_=sa.BigInteger))
@@ -73,14 +78,20 @@ _NEXT_OF_LANE = (
 )
 
 
-def has_open(connection: sa.Connection) -> bool:
+def has_open(connection: sa.Connection, *, refused_too: bool = False) -> bool:
     """Whether any obligation waits to be released or handed off."""
-    return any(connection.execute(each).first() is not None for each in _ANY)
+    released = _ANY_REFUSED_TOO if refused_too else _ANY_PENDING
+    return any(connection.execute(each).first() is not None for each in (_ANY_WAITING, released))
 
 
-def handoffs_pending(connection: sa.Connection, most: int) -> list[Handoff]:
-    """Released obligations that Delivery has not acknowledged, most urgent first."""
-    rows = connection.execute(_PENDING, {"most": most}).all()
+def handoffs_pending(
+    connection: sa.Connection, most: int, *, refused_too: bool = False
+) -> list[Handoff]:
+    """Released obligations that Delivery has not acknowledged, most urgent first.
+
+    Those that it refused only if they are to be tried again.
+    """
+    rows = connection.execute(_REFUSED_TOO if refused_too else _PENDING, {"most": most}).all()
     routes = routes_by_id(connection, {row.route_id for row in rows})
     return [
         _handoff(row, routes, row.delivery_id, _recipients(routes[row.route_id], row.taken))
@@ -91,17 +102,18 @@ def handoffs_pending(connection: sa.Connection, most: int) -> list[Handoff]:
 def release_from(
     connection: sa.Connection, room: Mapping[int, int | None], most: int, now: int
 ) -> tuple[list[Handoff], Mapping[int, int]]:
-    """Release the most urgent events of the lanes in ``room``, about ``most`` of each at once.
+    """Release the most urgent events of the lanes in ``room``, about ``most`` at once.
 
     ``room``: how many events a lane may let go now, ``None`` for no limit; a lane that is not named
-    lets none go. Returns what is to be handed off, most urgent first, and how many events each lane
-    let go. ``now`` in microseconds.
+    lets none go. Each that may has its share of ``most``, at least one. Returns what is to be
+    handed off, most urgent first, and how many events each lane let go. ``now`` in microseconds.
     """
     seqs: set[int] = set()
-    for lane, events in room.items():
-        if events != 0:
-            limit = most if events is None else min(most, events)
-            seqs.update(connection.execute(_NEXT_OF_LANE, {"lane": lane, "most": limit}).scalars())
+    free = {lane: events for lane, events in room.items() if events != 0}
+    for lane, events in free.items():
+        share = max(1, most // len(free))
+        limit = share if events is None else min(share, events)
+        seqs.update(connection.execute(_NEXT_OF_LANE, {"lane": lane, "most": limit}).scalars())
     if not seqs:
         return [], {}
     rows = connection.execute(_OF_EVENTS, {"seqs": sorted(seqs)}).all()
@@ -204,6 +216,14 @@ def close(
 ) -> None:
     """End obligations that wait; ``keys`` are event and position."""
     _CLOSE.run(connection, [(state.value, reason.value, pointer, *key) for key in keys])
+
+
+def set_aside(connection: sa.Connection, handoffs: Sequence[Handoff]) -> None:
+    """Delivery refuses these as they are: they stay released, and hold up nothing else."""
+    _SET_ASIDE.run(
+        connection,
+        [(Reason.HANDOFF_REFUSED.value, each.event_seq, each.position) for each in handoffs],
+    )
 
 
 def mark_handed_off(connection: sa.Connection, handoffs: Sequence[Handoff]) -> None:

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final
+from typing import TypeAlias
 
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import Group, InstallationSettings, Scope, Subscription
 from ibs_notify.domain.target import SmtpSpec, Target
 from ibs_notify.router.dispositions import Reason
+from ibs_notify.router.route_index import RouteIndex, ScopedRules
 from ibs_notify.rules.ast import Always, Rule
-from ibs_notify.rules.evaluate import compile_rule
 from ibs_notify.rules.parse import parse
 from ibs_notify.snapshot.model import Snapshot
 
 log = logging.getLogger(__name__)
 
-EVERY_EVENT: Final = Always()
+ReadRule: TypeAlias = Rule | InvalidArgument
+"""A rule, or why its text is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A subscription that may match: its rule compiled, its recipients resolved.
+    """A subscription that may match: its rule parsed, its recipients resolved.
 
-    ``recipients`` are the subscription's, else the target's, else the installation's; empty for
+    ``rule`` is for every event where it cannot be read, which ``reason`` says. ``recipients`` are
+    the subscription's, else the target's, else the installation's; empty for
     what is not mail, and where nobody is configured, which ``lacks_recipients`` says.
     ``dedup_window`` is its group's, zero for off. ``route_id`` and ``lane_id`` are the numbers in
     the database of the route and of the queue whose rate limit holds it, 0 until it has them; a
@@ -39,7 +41,7 @@ class Route:
     target: str
     target_uid: str
     subscription_uid: str
-    matches: Callable[[Event], bool]
+    rule: Rule
     recipients: tuple[str, ...] = ()
     is_metric_server: bool = False
     lacks_recipients: bool = False
@@ -47,8 +49,6 @@ class Route:
     dedup_window: timedelta = timedelta()
     route_id: int = 0
     lane_id: int = 0
-    rule: Rule = EVERY_EVENT
-    """What ``matches`` was made of; every event where it cannot be read."""
     is_disabled: bool = False
     """Its target is: what is meant for it waits."""
 
@@ -85,47 +85,57 @@ class Numbers:
 class RoutingTable:
     """One revision of the configuration. Built off the way of events, swapped whole.
 
-    ``everything`` are the groups that hear every event, ``particular`` those whose scope must be
-    asked; both by name.
+    ``groups`` are those that hear every event, then those whose scope must be asked, each kind by
+    name; ``routes`` are theirs, in this order. ``rules`` are by text: the next revision reads only
+    what is new.
     """
 
     revision: int
     public_url: str
-    everything: tuple[RoutedGroup, ...]
-    particular: tuple[RoutedGroup, ...]
+    groups: tuple[RoutedGroup, ...]
     group_names: frozenset[str]
+    routes: tuple[Route, ...]
+    index: RouteIndex
+    rules: Mapping[str, ReadRule] = field(default_factory=dict)
     limits: Mapping[int, int] = field(default_factory=dict)
     """Events a minute, by lane; a lane of a group that is gone is not in here."""
     time_zone: str = "UTC"
     """Of the installation, an IANA name."""
 
-    @property
-    def groups(self) -> tuple[RoutedGroup, ...]:
-        """All groups."""
-        return (*self.everything, *self.particular)
-
-    @property
-    def routes(self) -> Iterator[Route]:
-        """All routes of all groups."""
-        return (route for group in self.groups for route in group.routes)
+    @classmethod
+    def of(cls, revision: int, public_url: str, groups: Iterable[RoutedGroup]) -> RoutingTable:
+        """The table of ``groups``, which come by name."""
+        ordered = tuple(sorted(groups, key=lambda group: group.scope is not Scope.EVERYTHING))
+        return cls(
+            revision=revision,
+            public_url=public_url,
+            groups=ordered,
+            group_names=frozenset(group.name for group in ordered),
+            routes=_routes(ordered),
+            index=RouteIndex([_scoped_rules(group) for group in ordered]),
+        )
 
     def names_decide(self, event: Event) -> bool:
         """Whether ``event`` names groups, and all of them exist."""
         return bool(event.groups) and self.group_names.issuperset(event.groups)
 
+    def hearing(self, event: Event) -> tuple[Route, ...]:
+        """The routes that match ``event``, of groups in scope, in the order of ``routes``."""
+        routes = self.routes
+        found = self.index.matching(event, names_decide=self.names_decide(event))
+        return tuple([routes[position] for position in found])
 
-def build_table(snapshot: Snapshot) -> RoutingTable:
-    """The table of a snapshot."""
+
+def build_table(snapshot: Snapshot, previous: RoutingTable | None = None) -> RoutingTable:
+    """The table of a snapshot. ``previous`` lends the rules that it has read."""
     targets = {target.name: target for target in snapshot.targets.values()}
-    groups = tuple(_routed(group, targets, snapshot.settings) for group in snapshot.groups)
-    return RoutingTable(
-        revision=snapshot.revision,
-        public_url=snapshot.settings.public_url.rstrip("/"),
-        everything=tuple(group for group in groups if group.scope is Scope.EVERYTHING),
-        particular=tuple(group for group in groups if group.scope is not Scope.EVERYTHING),
-        group_names=frozenset(group.name for group in groups),
-        time_zone=snapshot.settings.time_zone,
+    rules = _read_rules(snapshot, previous.rules if previous is not None else {})
+    table = RoutingTable.of(
+        snapshot.revision,
+        snapshot.settings.public_url.rstrip("/"),
+        [_routed(group, targets, rules, snapshot.settings) for group in snapshot.groups],
     )
+    return replace(table, rules=rules, time_zone=snapshot.settings.time_zone)
 
 
 def numbered(table: RoutingTable, numbers: Numbers) -> RoutingTable:
@@ -143,18 +153,49 @@ def numbered(table: RoutingTable, numbers: Numbers) -> RoutingTable:
         )
         return replace(group, routes=routes, lane_id=lane)
 
-    everything = tuple(map(number, table.everything))
-    particular = tuple(map(number, table.particular))
+    groups = tuple(map(number, table.groups))
     return replace(
         table,
-        everything=everything,
-        particular=particular,
-        limits={group.lane_id: group.rate_limit for group in (*everything, *particular)},
+        groups=groups,
+        routes=_routes(groups),
+        limits={group.lane_id: group.rate_limit for group in groups},
     )
 
 
+def numbers_of(table: RoutingTable) -> Numbers:
+    """The numbers that ``table`` was given."""
+    return Numbers(
+        {route.digest: route.route_id for route in table.routes},
+        {group.uid: group.lane_id for group in table.groups},
+    )
+
+
+def _routes(groups: Iterable[RoutedGroup]) -> tuple[Route, ...]:
+    return tuple(route for group in groups for route in group.routes)
+
+
+def _scoped_rules(group: RoutedGroup) -> ScopedRules:
+    rules = tuple(route.rule for route in group.routes)
+    return ScopedRules(group.name, group.scope, group.attachments, rules)
+
+
+def _read_rules(snapshot: Snapshot, known: Mapping[str, ReadRule]) -> dict[str, ReadRule]:
+    texts = {each.rule for group in snapshot.groups for each in group.subscriptions}
+    return {text: known[text] if text in known else _read(text) for text in texts}
+
+
+def _read(text: str) -> ReadRule:
+    try:
+        return parse(text)
+    except InvalidArgument as error:
+        return error.with_traceback(None)  # whose frames would be kept with it
+
+
 def _routed(
-    group: Group, targets: dict[str, Target], settings: InstallationSettings
+    group: Group,
+    targets: Mapping[str, Target],
+    rules: Mapping[str, ReadRule],
+    settings: InstallationSettings,
 ) -> RoutedGroup:
     routes = []
     for subscription in group.subscriptions:
@@ -162,7 +203,8 @@ def _routed(
         if target is None:
             log.error("group %s: target %s is unknown here", group.name, subscription.target)
             continue
-        routes.append(_route(group, subscription, target, settings))
+        rule = rules[subscription.rule]
+        routes.append(_route(group, subscription, target, rule, settings))
     return RoutedGroup(
         group.name,
         group.scope,
@@ -175,15 +217,16 @@ def _routed(
 
 
 def _route(
-    group: Group, subscription: Subscription, target: Target, settings: InstallationSettings
+    group: Group,
+    subscription: Subscription,
+    target: Target,
+    rule: ReadRule,
+    settings: InstallationSettings,
 ) -> Route:
-    rule: Rule = EVERY_EVENT
     reason = Reason.RULE_MATCHED
-    try:
-        rule = parse(subscription.rule)
-    except InvalidArgument as error:
-        log.error("group %s, target %s: %s", group.name, target.name, error)
-        reason = Reason.RULE_UNREADABLE
+    if isinstance(rule, InvalidArgument):
+        log.error("group %s, target %s: %s", group.name, target.name, rule)
+        rule, reason = Always(), Reason.RULE_UNREADABLE
     recipients: tuple[str, ...] = ()
     if isinstance(target.spec, SmtpSpec):
         recipients = (
@@ -194,12 +237,11 @@ def _route(
         target=target.name,
         target_uid=target.uid,
         subscription_uid=subscription.uid,
-        matches=compile_rule(rule),
+        rule=rule,
         recipients=recipients,
         is_metric_server=target.is_metric_server,
         lacks_recipients=isinstance(target.spec, SmtpSpec) and not recipients,
         reason=reason,
         dedup_window=group.dedup_window,
-        rule=rule,
         is_disabled=target.disabled,
     )

@@ -10,7 +10,7 @@ from contextlib import suppress
 import sqlalchemy as sa
 
 from ibs_notify.domain.clock import Clock, to_micros
-from ibs_notify.domain.errors import NotificationError
+from ibs_notify.domain.errors import InvalidArgument, NotificationError
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.router.backlog import Backlog
 from ibs_notify.router.handoffs import (
@@ -18,10 +18,12 @@ from ibs_notify.router.handoffs import (
     has_open,
     mark_handed_off,
     release_from,
+    set_aside,
 )
+from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.lanes import record_releases, room_of, waiting_lanes
 from ibs_notify.router.match import RoutingTable
-from ibs_notify.router.ports import DeliveryPort, Handoff
+from ibs_notify.router.ports import Handoff, Handover
 from ibs_notify.router.tables import LEASES
 from ibs_notify.store import leases
 from ibs_notify.store.database import Database
@@ -35,6 +37,8 @@ IDLE_SECONDS = 1.0
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 SAY_AGAIN_SECONDS = 60.0
+REFUSED_SECONDS = 60.0
+"""How long what Delivery refuses as it is rests, until it is tried again."""
 
 
 class Outbox:
@@ -47,7 +51,7 @@ class Outbox:
     def __init__(
         self,
         database: Database,
-        delivery: DeliveryPort,
+        delivery: Handover,
         table: Callable[[], RoutingTable | None],
         clock: Clock,
         holder: str,
@@ -61,7 +65,9 @@ class Outbox:
         self._nudged = asyncio.Event()
         self._lease: leases.Lease | None = None
         self._acknowledged: list[Handoff] = []
-        self._next_at: int | None = None
+        self._refused: list[Handoff] = []
+        self._retry_at = float("-inf")
+        self._until_room: float | None = None
         self._said_at: float | None = None
 
     def nudge(self) -> None:
@@ -99,29 +105,59 @@ class Outbox:
     async def work_once(self) -> bool:
         """Release and hand off one batch; whether there was one, or there is more to do."""
         self._nudged.clear()
-        acknowledged = self._acknowledged
-        handoffs = await self._database.write(lambda c: self._turn(c, acknowledged))
-        self._acknowledged = []
+        acknowledged, refused = self._acknowledged, self._refused
+        handoffs = await self._database.write(lambda c: self._turn(c, acknowledged, refused))
+        self._acknowledged, self._refused = [], []
         if not handoffs:
             return bool(acknowledged)
         hit("router.before_handoff")
-        await self._delivery.deliver(handoffs)
+        await self._deliver(handoffs)
         hit("router.after_handoff")
-        self._acknowledged = handoffs
         return True
 
-    def _turn(self, connection: sa.Connection, acknowledged: Sequence[Handoff]) -> list[Handoff]:
+    async def _deliver(self, handoffs: Sequence[Handoff]) -> None:
+        """Hand over. Where Delivery refuses a batch, halve it until the bad one is alone.
+
+        That one is set aside: it must neither be lost nor hold up the others.
+        """
+        try:
+            await self._delivery.deliver(handoffs)
+        except InvalidArgument as error:
+            if len(handoffs) > 1:
+                middle = len(handoffs) // 2
+                await self._deliver(handoffs[:middle])
+                await self._deliver(handoffs[middle:])
+            else:
+                self._set_aside(handoffs[0], error)
+        else:
+            self._acknowledged += handoffs
+
+    def _set_aside(self, handoff: Handoff, error: InvalidArgument) -> None:
+        obligation = obligation_id(handoff.event_id, handoff.position)
+        target = handoff.route.target
+        log.error("Delivery refuses %s for target %s: %s", obligation, target, error.message)
+        self._refused.append(handoff)
+        self._retry_at = self._clock.monotonic() + REFUSED_SECONDS
+
+    def _turn(
+        self,
+        connection: sa.Connection,
+        acknowledged: Sequence[Handoff],
+        refused: Sequence[Handoff],
+    ) -> list[Handoff]:
         """Note what Delivery has, and choose what it gets next: one transaction for both."""
         mark_handed_off(connection, acknowledged)
-        self._next_at = None
+        set_aside(connection, refused)
+        self._until_room = None
         table = self._table()
-        if table is None or not has_open(connection):
+        refused_too = self._clock.monotonic() >= self._retry_at
+        if table is None or not has_open(connection, refused_too=refused_too):
             # Nothing is written then, so that an idle Router leaves the disk alone.
             return []
         self._lease = leases.acquire(connection, LEASES, "outbox", self._holder, LEASE_SECONDS)
         if self._lease is None:
             return []
-        pending = handoffs_pending(connection, BATCH)
+        pending = handoffs_pending(connection, BATCH, refused_too=refused_too)
         if pending:
             return pending
         now = self._now(connection, self._lease)
@@ -131,7 +167,8 @@ class Outbox:
         handoffs, let_go = release_from(connection, room.events, BATCH, now)
         record_releases(connection, room, let_go, now)
         handoffs = self._backlog.finish(connection, handoffs)
-        self._next_at = room.next_at
+        if room.next_at is not None:
+            self._until_room = (room.next_at - now) / 1_000_000
         return handoffs
 
     def _now(self, connection: sa.Connection, lease: leases.Lease) -> int:
@@ -142,22 +179,22 @@ class Outbox:
 
     async def _give_back(self) -> None:
         """So that the next one, this Router's own after a restart, need not wait for its end."""
-        lease, acknowledged = self._lease, self._acknowledged
+        lease, acknowledged, refused = self._lease, self._acknowledged, self._refused
 
         def work(connection: sa.Connection) -> None:
             mark_handed_off(connection, acknowledged)
+            set_aside(connection, refused)
             if lease is not None:
                 leases.release(connection, LEASES, lease)
 
-        if lease is not None or acknowledged:
+        if lease is not None or acknowledged or refused:
             with suppress(NotificationError):
                 await self._database.write(work)
 
     async def _idle(self) -> None:
         seconds = IDLE_SECONDS
-        if self._next_at is not None:
-            until_room = (self._next_at - to_micros(self._clock.now())) / 1_000_000
-            seconds = min(seconds, max(until_room, 0.0))
+        if self._until_room is not None:
+            seconds = min(seconds, self._until_room)
         try:
             async with asyncio.timeout(seconds):
                 await self._nudged.wait()

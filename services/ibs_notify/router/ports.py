@@ -93,8 +93,8 @@ class DeliveryIds(Protocol):
         ...
 
 
-class DeliveryPort(DeliveryIds, Protocol):
-    """The Delivery service, as the Router uses it."""
+class Handover(Protocol):
+    """Where released obligations go."""
 
     async def deliver(self, handoffs: Sequence[Handoff]) -> None:
         """Hand over. Returns once Delivery has them on disk; repeating it is harmless.
@@ -102,6 +102,10 @@ class DeliveryPort(DeliveryIds, Protocol):
         ``Unavailable`` where it cannot be reached: nothing is known then, repeat it.
         """
         ...
+
+
+class DeliveryPort(DeliveryIds, Handover, Protocol):
+    """The Delivery service, as the Router uses it."""
 
     def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
         """What ended behind ``cursor``, in order, then what ends, until Delivery stops.

@@ -73,7 +73,7 @@ def accept(
     events = [each for batch in batches for each in batch]
     chosen = [each.arrival.event_id for each in events if each.content_hash]
     if chosen:
-        _take_turn(connection)
+        take_turn(connection)
     known = _known(connection, chosen)
     new: dict[str, NewEvent] = {}
     for each in events:
@@ -94,8 +94,11 @@ def accept(
     return [[answer(each) for each in batch] for batch in batches]
 
 
-def _take_turn(connection: sa.Connection) -> None:
-    """Wait for a replica that writes events now: it may be storing the same ids."""
+def take_turn(connection: sa.Connection) -> None:
+    """Wait for a replica that writes events now: it may be storing the same ids, or deciding by
+
+    windows that are about to change.
+    """
     connection.execute(
         sa.select(SEQUENCE.c.value).where(SEQUENCE.c.name == "event").with_for_update()
     )

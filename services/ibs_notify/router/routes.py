@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.router.match import Numbers, RoutingTable
+from ibs_notify.router.match import Numbers, Route, RoutedGroup
 from ibs_notify.router.ports import KnownRoute
 from ibs_notify.router.tables import LANES, ROUTES
 from ibs_notify.store.upsert import insert_or_ignore
@@ -16,9 +16,11 @@ from ibs_notify.store.upsert import insert_or_ignore
 _CHUNK = 500
 
 
-def register(connection: sa.Connection, table: RoutingTable) -> Numbers:
-    """Store the routes and groups that are new; the numbers of all of ``table``."""
-    routes = {
+def register(
+    connection: sa.Connection, routes: Iterable[Route], groups: Iterable[RoutedGroup]
+) -> Numbers:
+    """Store those of the routes and groups that are new; the numbers of all of them."""
+    route_rows = {
         route.digest: {
             "digest": route.digest,
             "group_name": route.group,
@@ -27,12 +29,12 @@ def register(connection: sa.Connection, table: RoutingTable) -> Numbers:
             "subscription_uid": route.subscription_uid,
             "recipients": json.dumps(route.recipients),
         }
-        for route in table.routes
+        for route in routes
     }
-    lanes = {group.uid: {"group_uid": group.uid, "releases": b""} for group in table.groups}
+    lane_rows = {group.uid: {"group_uid": group.uid, "releases": b""} for group in groups}
     return Numbers(
-        _numbers(connection, ROUTES, "digest", "route_id", routes),
-        _numbers(connection, LANES, "group_uid", "lane_id", lanes),
+        _numbers(connection, ROUTES, "digest", "route_id", route_rows),
+        _numbers(connection, LANES, "group_uid", "lane_id", lane_rows),
     )
 
 

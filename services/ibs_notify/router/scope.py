@@ -1,4 +1,4 @@
-"""Which groups hear of an event at all, before their rules are asked."""
+"""Which groups hear of an event at all, whatever their rules, and why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import Scope
-from ibs_notify.domain.resource import is_under
+from ibs_notify.domain.resource import ancestors
 from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
 
 
@@ -36,31 +36,25 @@ class Heard:
 
 
 def who_hears(table: RoutingTable, event: Event) -> Heard:
-    """The routes of ``event``: groups that hear everything first, each kind by name.
-
-    An event that names groups goes to those instead of the attached ones; groups that hear
-    everything hear it too. A name that does not exist falls back to the attachments.
-    """
-    unknown = [name for name in event.groups if name not in table.group_names]
-    names_decide = table.names_decide(event)
-    asked = [
-        group
-        for group in table.particular
-        if scope_reason(group, event, names_decide=names_decide) in IN_SCOPE
-    ]
+    """The routes of ``event``: groups that hear everything first, each kind by name."""
     return Heard(
+        table.hearing(event),
         tuple(
-            route
-            for group in (*table.everything, *asked)
-            for route in group.routes
-            if route.matches(event)
+            f"there is no group {name!r}; attachments decided instead"
+            for name in event.groups
+            if name not in table.group_names
         ),
-        tuple(f"there is no group {name!r}; attachments decided instead" for name in unknown),
     )
 
 
 def scope_reason(group: RoutedGroup, event: Event, *, names_decide: bool) -> ScopeReason:
-    """``names_decide``: the event names groups, and all of them exist."""
+    """Whether ``group`` hears of ``event``, and why.
+
+    An event that names groups goes to those instead of the attached ones; groups that hear
+    everything hear it too. A name that does not exist falls back to the attachments.
+    ``names_decide``: the event names groups, and all of them exist. ``route_index`` finds the
+    groups in scope without asking each; a test holds the two equal.
+    """
     if group.scope is Scope.EVERYTHING:
         return ScopeReason.HEARS_EVERYTHING
     if group.name in event.groups:
@@ -69,6 +63,6 @@ def scope_reason(group: RoutedGroup, event: Event, *, names_decide: bool) -> Sco
         return ScopeReason.NOT_NAMED_BY_EVENT
     if names_decide:
         return ScopeReason.EVENT_NAMES_OTHER_GROUPS
-    if any(is_under(event.canonical_resource, attached) for attached in group.attachments):
+    if not set(ancestors(event.canonical_resource)).isdisjoint(group.attachments):
         return ScopeReason.RESOURCE_ATTACHED
     return ScopeReason.RESOURCE_NOT_ATTACHED

@@ -137,7 +137,7 @@ WINDOWS = sa.Table(
     sa.Column("told_seq", sa.BigInteger, nullable=False),
     sa.Column("told_position", sa.SmallInteger, nullable=False),
     sa.Column("opened_at", sa.BigInteger, nullable=False),
-    # See ``memory.End``.
+    # See ``windows.OPEN``.
     sa.Column("closed", sa.SmallInteger, nullable=False),
     sa.Column("suppressed", sa.Integer, nullable=False),
     sa.Column("suppressed_since", sa.BigInteger, nullable=True),

@@ -126,10 +126,11 @@ def read_standings(
 ) -> dict[int, Standings]:
     """How the subjects of events with a ``dedup_key`` stood since something of theirs was told."""
     keyed = {subject_of(event): event for event in events if event.dedup_key}
-    if not keyed or not windows:
-        return {}
+    # Where nothing was told yet, it may be in this batch, which goes on from here.
+    found: dict[int, Standings] = {subject: {} for subject in keyed}
+    if not windows:
+        return found
     since = min(each.told_seq for each in windows.values())
-    found: dict[int, Standings] = {}
     for subject, event in sorted(keyed.items()):
         rows = connection.execute(
             sa.select(EVENTS.c.type, EVENTS.c.severity, sa.func.max(EVENTS.c.seq))

@@ -63,6 +63,7 @@ class Always:
 class Atom:
     """``field operator values``, checked. One value, or several where the operator takes a list.
 
+    A text names one path after ``under``; the resources that a group is attached to are several.
     Severities are lower-case words, resources canonical. ``label`` is the key where ``field`` is
     ``LABEL``, else empty. ``position`` is no part of the meaning: equal atoms at two places of a
     rule are equal, and an index can share them.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from ibs_notify.domain.event import Event
-from ibs_notify.domain.resource import is_under
+from ibs_notify.domain.resource import ancestors, is_under
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rules.ast import Always, And, Atom, Field, Not, Operator, Or, Rule
 from ibs_notify.rules.format import format_rule
@@ -121,7 +121,7 @@ def explain(rule: Rule, event: Event) -> Trace:
         case Always():
             return Trace(text, holds=True)
         case Atom():
-            actual = reader_of(rule)(event)
+            actual = reader_of(rule.field, rule.label)(event)
             return Trace(text, compile_atom(rule)(event), actual)
         case Not(part):
             inner = explain(part, event)
@@ -136,29 +136,29 @@ def explain(rule: Rule, event: Event) -> Trace:
             assert_never(rule)
 
 
-def reader_of(atom: Atom) -> Callable[[Event], str]:
-    """What of an event ``atom`` looks at, as text; an absent field or label is empty."""
-    match atom.field:
+def reader_of(field: Field, label: str = "") -> Callable[[Event], str]:
+    """A field of an event, as text; an absent field or label is empty."""
+    match field:
         case Field.SEVERITY:
             return operator.attrgetter("severity.label")
         case Field.RESOURCE:
             return operator.attrgetter("canonical_resource")
         case Field.LABEL:
-            key = atom.label
-            return lambda event: event.labels.get(key, "")
+            return lambda event: event.labels.get(label, "")
         case (
             Field.TYPE | Field.ACTOR | Field.SUBJECT | Field.SUMMARY | Field.TASK_ID | Field.SOURCE
         ):
-            return operator.attrgetter(atom.field.value)
+            return operator.attrgetter(field.value)
         case _:
-            assert_never(atom.field)
+            assert_never(field)
 
 
 def compile_atom(atom: Atom) -> Predicate:
     """One condition as a function."""
     if atom.field is Field.SEVERITY:
         return _compile_severity(atom)
-    read, value, values = reader_of(atom), atom.value, frozenset(atom.values)
+    read = reader_of(atom.field, atom.label)
+    value, values = atom.value, frozenset(atom.values)
     match atom.operator:
         case Operator.EQ | Operator.IN:
             return lambda event: read(event) in values
@@ -174,11 +174,18 @@ def compile_atom(atom: Atom) -> Predicate:
             glob = compile_glob(value)
             return lambda event: glob(read(event))
         case Operator.UNDER:
-            return lambda event: is_under(read(event), value)
+            return _compile_under(read, values)
         case Operator.GE | Operator.GT | Operator.LE | Operator.LT:
             raise ValueError(f"{atom.operator} orders severities only")
         case _:
             assert_never(atom.operator)
+
+
+def _compile_under(read: Callable[[Event], str], paths: frozenset[str]) -> Predicate:
+    if len(paths) > 1:
+        return lambda event: not paths.isdisjoint(ancestors(read(event)))
+    (path,) = paths
+    return lambda event: is_under(read(event), path)
 
 
 def severities_of(atom: Atom) -> frozenset[Severity]:

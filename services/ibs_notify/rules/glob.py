@@ -64,6 +64,47 @@ def compile_glob(pattern: str) -> Callable[[str], bool]:
     return holds
 
 
+@dataclass(frozen=True, slots=True)
+class RequiredTexts:
+    """Texts without which a glob does not match; ``whole`` is all of it, ``inside`` anywhere.
+
+    ``enough``: whatever has them matches.
+    """
+
+    whole: tuple[str, ...] = ()
+    start: tuple[str, ...] = ()
+    end: tuple[str, ...] = ()
+    inside: tuple[str, ...] = ()
+    enough: bool = False
+
+
+def required_texts(pattern: str) -> RequiredTexts:
+    """The literal texts of ``pattern``, by where they must stand; ``ValueError`` as above."""
+    pieces = [_literal_runs(each) for each in _split_at_stars(pattern)]
+    if len(pieces) == 1 and len(pieces[0]) == 1:
+        return RequiredTexts(whole=(pieces[0][0],), enough=True)
+    start, end = pieces[0][0], pieces[-1][-1]
+    inner = [run for piece in pieces for run in piece]
+    inside = tuple(filter(None, inner[1:-1]))
+    return RequiredTexts(
+        start=(start,) if start else (),
+        end=(end,) if end else (),
+        inside=inside,
+        enough=all(len(each) == 1 for each in pieces) and sum(map(bool, inner)) <= 1,
+    )
+
+
+def _literal_runs(elements: list[str]) -> list[str]:
+    """The texts between the elements that are none; one text, perhaps empty, where all are."""
+    runs = [""]
+    for element in elements:
+        if element == "?" or len(element) > 1:
+            runs.append("")
+        else:
+            runs[-1] += element
+    return runs
+
+
 def _split_at_stars(pattern: str) -> list[list[str]]:
     """The one-character elements of each segment: ``a*?[bc]`` gives ``[[a], [?, [bc]]]``."""
     pieces: list[list[str]] = [[]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
@@ -51,24 +52,33 @@ def acquire(
 ) -> Lease | None:
     """Take or prolong the lease ``name``; ``None`` where another holder has it."""
     dialect = connection.dialect.name
+    parameters = {"lease": name, "who": holder, "length": int(seconds * 1_000_000)}
+    row = connection.execute(_take(table, dialect), parameters).one_or_none()
+    if row is None:
+        # Another holder has it, or nobody ever had.
+        connection.execute(
+            insert_or_ignore(table, dialect).values(name=name, holder="", fence=0, expires_at=0)
+        )
+        row = connection.execute(_take(table, dialect), parameters).one_or_none()
+    return Lease(name, holder, row.fence, row.acquired_at) if row is not None else None
+
+
+@cache
+def _take(table: sa.Table, dialect: str) -> sa.UpdateBase:
+    """Made once: to put it together takes longer than to run it."""
     now = database_now(dialect)
-    length = int(seconds * 1_000_000)
-    connection.execute(
-        insert_or_ignore(table, dialect).values(name=name, holder="", fence=0, expires_at=0)
-    )
-    mine = table.c.holder == holder
-    free = table.c.expires_at < now
-    row = connection.execute(
+    length = sa.bindparam("length", type_=sa.BigInteger)
+    mine = table.c.holder == sa.bindparam("who")
+    return (
         sa.update(table)
-        .where(table.c.name == name, sa.or_(mine, free))
+        .where(table.c.name == sa.bindparam("lease"), sa.or_(mine, table.c.expires_at < now))
         .values(
-            holder=holder,
+            holder=sa.bindparam("who"),
             fence=sa.case((mine, table.c.fence), else_=table.c.fence + 1),
             expires_at=now + length,
         )
-        .returning(table.c.fence, table.c.expires_at)
-    ).one_or_none()
-    return Lease(name, holder, row.fence, row.expires_at - length) if row is not None else None
+        .returning(table.c.fence, (table.c.expires_at - length).label("acquired_at"))
+    )
 
 
 def release(connection: sa.Connection, table: sa.Table, lease: Lease) -> None:

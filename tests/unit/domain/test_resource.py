@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibs_notify.domain.resource import canonical, datastore_of, is_under
+from ibs_notify.domain.resource import ancestors, canonical, datastore_of, is_under
 
 resources = st.one_of(
     st.text(max_size=20), st.text("ab.:/ \n", max_size=12), st.text("aA:/", max_size=8)
@@ -85,3 +85,8 @@ def test_whatever_is_joined_below_a_path_is_under_it(above: str, below: str) -> 
 )
 def test_the_datastore_of_a_resource(resource: str, name: str) -> None:
     assert datastore_of(resource) == name
+
+
+@given(st.text("ab/", max_size=8), st.text("ab/", max_size=8))
+def test_the_ancestors_of_a_path_are_what_it_is_under(resource: str, prefix: str) -> None:
+    assert (prefix in ancestors(resource)) is is_under(resource, prefix)

@@ -19,8 +19,12 @@ from ibs_notify.domain.target import (
     TargetSpec,
     WebhookSpec,
 )
+from ibs_notify.router import match
 from ibs_notify.router.dispositions import Reason
 from ibs_notify.router.match import Numbers, Route, build_table, numbered
+from ibs_notify.rules.ast import Rule
+from ibs_notify.rules.evaluate import matches
+from ibs_notify.rules.parse import parse
 from ibs_notify.snapshot.model import Snapshot
 
 MAIL = Target("mail", "u-mail", SmtpSpec("smtp.example.com", 587, recipients=("team@x",)))
@@ -49,8 +53,8 @@ def test_a_route_says_where_it_leads_and_what_matches() -> None:
     (route,) = routes(Subscription("s1", "chat", "severity >= error"))
     assert (route.group, route.target, route.target_uid) == ("ops", "chat", "u-chat")
     assert route.subscription_uid == "s1"
-    assert route.matches(ERROR)
-    assert not route.matches(INFO)
+    assert matches(route.rule, ERROR)
+    assert not matches(route.rule, INFO)
     assert route.reason is Reason.RULE_MATCHED
 
 
@@ -59,7 +63,7 @@ def test_a_rule_that_cannot_be_read_matches_every_event_and_is_logged(
 ) -> None:
     with caplog.at_level(logging.ERROR):
         (route,) = routes(Subscription("s1", "chat", "severity is very bad"))
-    assert route.matches(INFO)
+    assert matches(route.rule, INFO)
     assert route.reason is Reason.RULE_UNREADABLE
     assert "group ops, target chat" in caplog.text
 
@@ -101,7 +105,7 @@ def test_metric_servers_are_known_as_such(spec: TargetSpec, records: bool) -> No
     assert [each.is_metric_server for each in found] == [False, False, True]
 
 
-def test_groups_that_hear_everything_are_apart_from_those_whose_scope_is_asked() -> None:
+def test_groups_that_hear_everything_come_before_those_whose_scope_is_asked() -> None:
     table = build_table(
         snapshot(
             Group("a", "ua", scope=Scope.ATTACHED, attachments=("/datastore/x",)),
@@ -110,8 +114,7 @@ def test_groups_that_hear_everything_are_apart_from_those_whose_scope_is_asked()
             settings=InstallationSettings(public_url="https://ibs.example.com//"),
         )
     )
-    assert [group.name for group in table.everything] == ["e"]
-    assert [group.name for group in table.particular] == ["a", "s"]
+    assert [group.name for group in table.groups] == ["e", "a", "s"]
     assert table.group_names == {"a", "e", "s"}
     assert table.revision == 7
     assert table.public_url == "https://ibs.example.com"
@@ -167,3 +170,22 @@ def test_a_mail_target_that_nobody_is_told_of_is_known_as_such(
     (lost,) = routes(Subscription("s", "mail", "*"))
     (chat,) = routes(Subscription("s", "chat", "*"))
     assert [each.lacks_recipients for each in (reached, lost, chat)] == [False, True, False]
+
+
+def test_the_next_table_parses_only_the_rules_that_are_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def parse_and_tell(text: str) -> Rule:
+        read.append(text)
+        return parse(text)
+
+    monkeypatch.setattr(match, "parse", parse_and_tell)
+    old = Subscription("s1", "chat", "severity = error"), Subscription("s2", "chat", "nonsense")
+    first = build_table(snapshot(Group("ops", "u-ops", subscriptions=old)))
+    assert sorted(read) == ["nonsense", "severity = error"]
+    read.clear()
+    new = Subscription("s3", "mail", "severity = info")
+    second = build_table(snapshot(Group("ops", "u-ops", subscriptions=(*old, new))), first)
+    assert read == ["severity = info"]
+    assert [route.subscription_uid for route in second.hearing(ERROR)] == ["s1", "s2"]
+    assert second.routes[1].reason is Reason.RULE_UNREADABLE

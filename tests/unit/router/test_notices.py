@@ -25,6 +25,7 @@ from ibs_notify.router.notices import (
     notices_of_ends,
 )
 from ibs_notify.router.ports import End, Ended
+from ibs_notify.rules.ast import Always
 
 AT = datetime(2026, 5, 21, 2, 14, 35, tzinfo=UTC)
 DEATH = Ended(
@@ -41,7 +42,7 @@ DEATH = Ended(
     closed_at=AT,
 )
 CANCELLATION = replace(DEATH, state=End.CANCELLED, reason="BY_REQUEST", detail="")
-MAIL = Route("ops-team", "ops-smtp", "t1", "s1", lambda _: True, lacks_recipients=True)
+MAIL = Route("ops-team", "ops-smtp", "t1", "s1", Always(), lacks_recipients=True)
 EVENT = Event("evt-1", "backup.failed", Severity.ERROR, AT, resource="a:b")
 
 

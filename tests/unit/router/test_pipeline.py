@@ -24,6 +24,7 @@ from ibs_notify.router.pipeline import (
     settle,
 )
 from ibs_notify.router.silence import Silence, armed
+from ibs_notify.rules.ast import Always
 
 NOW = datetime(2026, 5, 21, tzinfo=UTC)
 FIVE = timedelta(minutes=5)
@@ -36,7 +37,7 @@ def route(target: str, *, records: bool = False, window: timedelta = FIVE) -> Ro
         target,
         f"u-{target}",
         f"s-{target}",
-        lambda _: True,
+        Always(),
         is_metric_server=records,
         dedup_window=window,
     )

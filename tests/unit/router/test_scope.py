@@ -14,6 +14,8 @@ from ibs_notify.domain.resource import canonical
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
 from ibs_notify.router.scope import IN_SCOPE, Heard, ScopeReason, scope_reason, who_hears
+from ibs_notify.rules.ast import Always
+from ibs_notify.rules.parse import parse
 
 EVERYTHING, ATTACHED, SELECTED = Scope.EVERYTHING, Scope.ATTACHED, Scope.SELECTED
 
@@ -31,18 +33,12 @@ def event(resource: str = "", groups: tuple[str, ...] = ()) -> Event:
 
 
 def table(*groups: RoutedGroup) -> RoutingTable:
-    return RoutingTable(
-        revision=1,
-        public_url="",
-        everything=tuple(each for each in groups if each.scope is EVERYTHING),
-        particular=tuple(each for each in groups if each.scope is not EVERYTHING),
-        group_names=frozenset(each.name for each in groups),
-    )
+    return RoutingTable.of(1, "", groups)
 
 
 def group(name: str, scope: Scope, *attachments: str) -> RoutedGroup:
     """With one route, which matches every event."""
-    route = Route(name, "chat", "u-chat", f"s-{name}", lambda _: True)
+    route = Route(name, "chat", "u-chat", f"s-{name}", Always())
     return RoutedGroup(name, scope, attachments, (route,))
 
 
@@ -144,26 +140,25 @@ def test_naming_never_silences_a_group_that_hears_everything(
     assert len(who) == len(set(who))
 
 
-def test_the_rules_of_a_group_out_of_scope_are_not_asked() -> None:
-    def never(_event: Event) -> bool:
-        raise AssertionError("a rule out of scope was asked")
-
-    asked = Route("picked", "chat", "u", "s", never)
-    picked = RoutedGroup("picked", SELECTED, (), (asked,))
-    assert who_hears(table(picked), event()).routes == ()
+def test_a_group_whose_last_resource_was_detached_hears_only_what_names_it() -> None:
+    groups = table(group("detached", ATTACHED))
+    assert heard(groups, event("a:vm/1")) == []
+    assert heard(groups, event("a:vm/1", ("detached",))) == ["detached"]
 
 
 def test_of_a_group_in_scope_those_routes_hear_whose_rule_matches() -> None:
-    def route(target: str, *, matches: bool) -> Route:
-        return Route("ops", target, f"u-{target}", f"s-{target}", lambda _: matches)
+    def route(target: str, rule: str) -> Route:
+        return Route("ops", target, f"u-{target}", f"s-{target}", parse(rule))
 
     routes = (
-        route("mail", matches=True),
-        route("chat", matches=False),
-        route("pager", matches=True),
+        route("mail", "severity >= error"),
+        route("chat", "severity = info"),
+        route("pager", "*"),
     )
-    answer = who_hears(table(RoutedGroup("ops", EVERYTHING, (), routes)), event())
-    assert [each.target for each in answer.routes] == ["mail", "pager"]
+    attached = RoutedGroup("ops", ATTACHED, ("/datastore/a",), routes)
+    for about in (event("a:vm/1"), event("b:vm/1", ("ops",))):
+        answer = who_hears(table(attached), about)
+        assert [each.target for each in answer.routes] == ["mail", "pager"]
 
 
 def test_an_event_that_nobody_hears_of_keeps_its_warnings() -> None:

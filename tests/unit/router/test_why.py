@@ -28,7 +28,6 @@ from ibs_notify.router.standing import (
 )
 from ibs_notify.router.why import why, why_not
 from ibs_notify.rules.ast import Not
-from ibs_notify.rules.evaluate import compile_rule
 from ibs_notify.rules.parse import parse
 
 AT = datetime(2026, 5, 21, 2, 14, 36, tzinfo=UTC)
@@ -43,8 +42,7 @@ def route(rule: str = "*", **fields: Any) -> Route:
         "chat",
         "u",
         "s",
-        compile_rule(parsed),
-        rule=parsed,
+        parsed,
         dedup_window=timedelta(minutes=5),
     )
     return replace(made, **fields)
