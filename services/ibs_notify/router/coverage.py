@@ -168,7 +168,7 @@ def idle_rules(routes: Iterable[Route], matched: Collection[str], examined: int)
         Finding(
             Gap.IDLE_RULE,
             f"{route.group}/{route.target}",
-            f"{format_rule(route.rule)} matched none of {examined:,} events",
+            f"{format_rule(route.rule)} matched no event of {examined:,}",
             f"{_COMMAND} group target update {route.group} {route.target} --rule RULE",
             examined,
         )
