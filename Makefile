@@ -117,6 +117,10 @@ bench: install ## events/s, CPU per event, p50/p99, beside the floor of this mac
 chaos: install ## kill the services for long, count what was lost or came twice
 	@$(BIN)/python -m tests.system.chaos $(ARGS)
 
+.PHONY: storm
+storm: install ## 100 x the rate limit while Routers are killed: nothing over it, lost or late
+	@$(BIN)/python -m tests.system.storm $(ARGS)
+
 .PHONY: clean
 clean: ## remove what was made here; var/, the data, stays
 	rm -rf $(VENV) build dist services/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,8 +17,6 @@ import uvloop
 
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.event import Event
-from ibs_notify.domain.group import Group, InstallationSettings, Subscription
-from ibs_notify.domain.target import Target, WebhookSpec
 from ibs_notify.router.in_force import InForce
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.scope import who_hears
@@ -26,9 +24,10 @@ from ibs_notify.rules.ast import Rule
 from ibs_notify.rules.evaluate import compile_rule
 from ibs_notify.rules.index import RuleIndex
 from ibs_notify.snapshot.model import Snapshot
+from ibs_notify.snapshot.state import WatchedState
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
-from ironcore.notification.v1.config_service_pb2 import ConfigSnapshot
+from ironcore.notification.v1 import config_service_pb2 as pb
 from tests.bench import peer_rules, workload
 from tests.bench.lines import Line, Note, middle
 
@@ -169,11 +168,12 @@ async def _swap_beside_events() -> Note:
         await upgrade(database, "router")
         in_force = InForce(database, Revisions(database, SystemClock()))
         running = asyncio.create_task(in_force.run())
-        in_force.offer(_snapshot(1), ConfigSnapshot(revision=1))
+        in_force.offer(*_configured(1))
         await in_force.at_least(1)
         idle = await _passes(in_force, events, asyncio.create_task(asyncio.sleep(2)))
+        changed = _configured(2)
         began = time.perf_counter()
-        in_force.offer(_snapshot(2), ConfigSnapshot(revision=2))
+        in_force.offer(*changed)
         during = await _passes(in_force, events, asyncio.ensure_future(in_force.at_least(2)))
         seconds = time.perf_counter() - began
         running.cancel()
@@ -205,13 +205,15 @@ def _quantile(values: Sequence[float], share: float) -> float:
     return sorted(values)[int(len(values) * share)]
 
 
-def _snapshot(revision: int) -> Snapshot:
-    """A tenth of the rules are others in each revision."""
+def _configured(revision: int) -> tuple[Snapshot, pb.ConfigSnapshot]:
+    """A tenth of the subscriptions are others in each revision, with other rules."""
     texts = list(workload.rule_texts(MANY))
     texts[::10] = list(workload.rule_texts(MANY, seed=revision))[::10]
-    groups = tuple(
-        Group(f"g{n:06}", f"u{n}", subscriptions=(Subscription(f"s{n}", "chat", text),))
-        for n, text in enumerate(texts)
-    )
-    chat = Target("chat", "chat", WebhookSpec("http://127.0.0.1/"))
-    return Snapshot(revision, InstallationSettings(), {"chat": chat}, groups)
+    kept = pb.ConfigSnapshot(revision=revision)
+    chat = kept.targets.add().target
+    chat.name, chat.uid, chat.webhook.url = "chat", "u-chat", "http://127.0.0.1/"
+    for number, text in enumerate(texts):
+        group = kept.groups.add(name=f"g{number:06}", uid=f"u{number}")
+        uid = f"s{number}" if number % 10 else f"s{number}-{revision}"
+        group.subscriptions.add(uid=uid, target="chat", rule=text)
+    return WatchedState(kept).to_snapshot(), kept

@@ -24,21 +24,18 @@ from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
-from ironcore.notification.v1.config_service_pb2 import ConfigSnapshot
+from ironcore.notification.v1 import config_service_pb2 as pb
 
 CHAT = Target("chat", "u-chat", WebhookSpec("http://127.0.0.1/"))
 
 
-def snapshot(revision: int, *names: str) -> Snapshot:
+def configured(revision: int, *names: str) -> tuple[Snapshot, pb.ConfigSnapshot]:
     groups = tuple(
         Group(name, f"u-{name}", subscriptions=(Subscription(f"s-{name}", "chat", "*"),))
         for name in names
     )
-    return Snapshot(revision, InstallationSettings(), {CHAT.uid: CHAT}, groups)
-
-
-def offer(in_force: InForce, snapshot: Snapshot) -> None:
-    in_force.offer(snapshot, ConfigSnapshot(revision=snapshot.revision))
+    snapshot = Snapshot(revision, InstallationSettings(), {CHAT.uid: CHAT}, groups)
+    return snapshot, pb.ConfigSnapshot(revision=revision)
 
 
 @pytest.fixture
@@ -76,7 +73,7 @@ async def test_every_route_and_group_of_a_revision_is_numbered(
     in_force: InForce, registered: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(in_force_module, "_AT_ONCE", 2)
-    offer(in_force, snapshot(1, "a", "b", "c", "d", "e"))
+    in_force.offer(*configured(1, "a", "b", "c", "d", "e"))
     table = await in_force.at_least(1)
     assert registered == [["a", "b"], ["c", "d"], ["e"]]
     assert len({route.route_id for route in table.routes} - {0}) == 5
@@ -86,9 +83,9 @@ async def test_every_route_and_group_of_a_revision_is_numbered(
 async def test_a_later_revision_registers_only_what_is_new(
     in_force: InForce, registered: list[list[str]]
 ) -> None:
-    offer(in_force, snapshot(1, "a", "b"))
+    in_force.offer(*configured(1, "a", "b"))
     first = await in_force.at_least(1)
-    offer(in_force, snapshot(2, "b", "c"))
+    in_force.offer(*configured(2, "b", "c"))
     second = await in_force.at_least(2)
     assert registered == [["a", "b"], ["c"]]
     assert second.routes[0] == first.routes[1]
@@ -110,9 +107,35 @@ async def test_a_table_is_built_with_events_spared_even_if_it_fails_at_first(
 
     monkeypatch.setattr(in_force_module, "RETRY_SECONDS", 0)
     monkeypatch.setattr(in_force_module, "build_table", build_at_the_second_try)
-    offer(in_force, snapshot(1, "a"))
+    in_force.offer(*configured(1, "a"))
     await in_force.at_least(1)
     assert [collecting for collecting, _ in seen] == [False, False]
     assert all(interval < usual for _, interval in seen)
     assert gc.isenabled()
     assert sys.getswitchinterval() == usual
+
+
+async def test_others_have_their_turn_between_the_parts_that_are_registered(
+    in_force: InForce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, seen = 0, []
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def register_and_count(
+        connection: sa.Connection, routes: Iterable[Route], groups: Iterable[RoutedGroup]
+    ) -> Numbers:
+        seen.append(turns)
+        return register(connection, routes, groups)
+
+    monkeypatch.setattr(in_force_module, "register", register_and_count)
+    monkeypatch.setattr(in_force_module, "_AT_ONCE", 1)
+    other = asyncio.create_task(take_turns())
+    in_force.offer(*configured(1, "a", "b", "c"))
+    await in_force.at_least(1)
+    other.cancel()
+    assert len(set(seen)) == 3

@@ -6,14 +6,20 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 from tests.support.core import NOW, Core, DeliveryDouble, TimedOutbox, failed, group
 
+from ibs_notify.domain.errors import Reason as ErrorReason
+from ibs_notify.domain.errors import Unavailable
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
+from ibs_notify.router import backlog
+from ibs_notify.router import outbox as outbox_module
 from ibs_notify.router.books import events_by_id, read_books
 from ibs_notify.router.dispositions import Reason
 from ibs_notify.router.identity import SUMMARY_TYPE, Kind
 from ibs_notify.router.ports import Handoff
+from ibs_notify.router.tables import LEASES
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
@@ -202,6 +208,99 @@ async def test_a_summary_is_as_grave_as_the_gravest_that_it_stands_for(
     assert told.severity == event_pb2.SEVERITY_ERROR
     order = [each.event_id for each in delivery.taken]
     assert order.index(handoff.event_id) < order.index("warning00")
+
+
+async def test_a_long_backlog_is_folded_bit_by_bit_each_event_whole(
+    core: Core, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "MOST_FOLDED", 10)
+    await core.configure(group("ops", "chat", "pager", "mail", rate_limit=1))
+    await filled(core, outbox)
+    await core.emit(*events("info", 20), *events("error", 16, Severity.ERROR))
+    outbox.clock.seconds += 1
+    done, busy = [0], True
+    while busy:
+        busy = await outbox.work_once()
+        done.append(await core.count("collapsed"))
+        assert done[-1] - done[-2] <= 10
+        assert done[-1] == 3 * len(await collapsed(core))
+    assert done[-1] == 3 * (36 - LEFT)
+    assert min(await collapsed(core)) == f"error{LEFT:02}"
+
+
+async def test_an_event_with_more_targets_than_are_folded_at_once_is_folded_whole(
+    core: Core, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "MOST_FOLDED", 1)
+    await core.configure(group("ops", "chat", "pager", "mail", rate_limit=1))
+    await filled(core, outbox)
+    await core.emit(*events("e", BOUND + 1))
+    await outbox.drain()
+    assert await core.count("collapsed") == 3 * (BOUND + 1 - LEFT)
+
+
+async def test_once_the_limit_is_lifted_no_more_is_folded(
+    core: Core, outbox: Outbox, delivery: DeliveryDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "MOST_FOLDED", 10)
+    await filled(core, outbox)
+    await core.emit(*events("e", 40))
+    outbox.clock.seconds += 1
+    while await core.count("collapsed") == 0:
+        await outbox.work_once()
+    await let_all_go(core, outbox)
+    assert await core.count("collapsed") < 40 - LEFT
+    assert await core.count("collapsed") + len(delivery.taken) == 42
+
+
+async def test_a_replica_that_lost_its_turn_forgets_what_it_was_to_fold(
+    core: Core, outbox: Outbox, delivery: DeliveryDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "MOST_FOLDED", 5)
+    await filled(core, outbox)
+    await core.emit(*events("e", BOUND + 5))
+    outbox.clock.seconds += 1
+    while await core.count("collapsed") == 0:
+        await outbox.work_once()
+    await core.database.write(lambda c: c.execute(sa.update(LEASES).values(holder="another")))
+    await outbox.work_once()
+    await core.database.write(lambda c: c.execute(sa.update(LEASES).values(holder="one")))
+    await outbox.work_once()
+    # What is left is within the bound.
+    assert await core.count("collapsed") == 5
+
+
+async def test_a_summary_that_was_released_but_not_written_is_written_by_the_next_router(
+    core: Core, outbox: Outbox, delivery: DeliveryDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await filled(core, outbox)
+    await core.emit(*events("e", 40))
+    await outbox.drain()
+    gone = await collapsed(core)
+    with monkeypatch.context() as dying:
+        dying.setattr(outbox_module, "finish", killed)
+        with pytest.raises(Unavailable):
+            await let_all_go(core, outbox)
+    assert summaries(delivery) == []
+    await Outbox(core, delivery, outbox.clock).drain()
+    ((_, told),) = summaries(delivery)
+    assert told.subject.startswith(f"{len(gone)} events in one")
+
+
+async def killed(_database: Database, _handoffs: list[Handoff]) -> list[Handoff]:
+    raise Unavailable(ErrorReason.STORAGE_UNAVAILABLE, "killed on purpose")
+
+
+async def test_a_summary_of_more_than_is_read_at_a_time_is_told_whole(
+    core: Core, outbox: Outbox, delivery: DeliveryDouble
+) -> None:
+    await filled(core, outbox)
+    for wave in range(12):
+        await core.emit(*events(f"wave{wave}-", 100))
+    await outbox.drain()
+    await let_all_go(core, outbox)
+    ((_, told),) = summaries(delivery)
+    assert told.subject == f"{1200 - LEFT:,} events in one: {1200 - LEFT:,} info"
 
 
 async def test_each_target_of_the_group_has_a_summary_of_its_own(

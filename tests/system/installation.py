@@ -289,12 +289,17 @@ class Installation:
         request = config_service_pb2.CreateTargetRequest(target=target)
         return self.config.CreateTarget(request, timeout=CALL_SECONDS).target
 
-    def create_group(self, name: str, rules: Mapping[str, str]) -> group_pb2.Group:
-        """A group with a rule for each target's name, without limits, in force when it returns."""
+    def create_group(
+        self, name: str, rules: Mapping[str, str], limit: int = 0, dedup_seconds: int = 0
+    ) -> group_pb2.Group:
+        """A group with a rule for each target's name, in force when it returns.
+
+        ``limit`` in events a minute; 0 for none, as for ``dedup_seconds``.
+        """
         group = group_pb2.Group(
             name=name,
-            rate_limit_per_minute=0,
-            dedup_window=Duration(),
+            rate_limit_per_minute=limit,
+            dedup_window=Duration(seconds=dedup_seconds),
             subscriptions=[
                 group_pb2.Subscription(target=target, rule=rule) for target, rule in rules.items()
             ],

@@ -23,6 +23,7 @@ TARGETS = [
     "demo",
     "bench",
     "chaos",
+    "storm",
     "peers",
     "check",
     "lock",

@@ -51,7 +51,7 @@ def show_group(group: pb.Group) -> None:
             "Revision": str(group.revision),
         }
     )
-    click.echo("\nRate limit, dedup window and digest are stored; a later release applies them.\n")
+    click.echo("\nThe digest is stored; a later release applies it.\n")
     show_subscriptions(group)
 
 

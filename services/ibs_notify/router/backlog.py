@@ -6,8 +6,11 @@ and gathers until its turn comes; only then is it written out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,55 +27,85 @@ from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.ports import Handoff
 from ibs_notify.router.repository import insert_own
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS, SUMMARIES
+from ibs_notify.store.database import Database
 from ironcore.notification.v1 import event_pb2
 
 LOOK_SECONDS = 1.0
 """A backlog that grows is looked at so often at most."""
+MOST_FOLDED = 1000
+"""Obligations in one transaction, apart from an event that has more: it takes about 10 ms."""
+_ROWS_AT_A_TIME = 500
 _C = OBLIGATIONS.c
 
 
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """``count`` events of a lane are to be folded, by the ``bound`` that it had."""
+
+    lane: int
+    bound: int
+    severity: Severity
+    count: int
+
+
 class Backlog:
-    """Looks at the lanes' queues now and then; every decision is read from the database."""
+    """Looks at the lanes' queues now and then, and folds what is over their bounds bit by bit.
+
+    Only what is to be folded is remembered here: all else is in the database.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._ids = EventIds()
-        self._looked_at: dict[int, float] = {}
+        self._look_at = float("-inf")
+        self._folds: deque[_Fold] = deque()
 
-    def collapse(
-        self, connection: sa.Connection, lanes: Sequence[int], table: RoutingTable, now: int
-    ) -> None:
-        """Fold what is over the bound of each of ``lanes`` into summaries."""
-        for lane in lanes:
-            limit = limit_of(lane, table.limits)
-            if lane == FREE_LANE or not limit or not self._is_time(lane):
-                continue
-            plan = collapse(_waiting(connection, lane), bound_of(limit))
-            for severity, count in plan.counts.items():
-                self._fold(connection, lane, severity, count, table.revision, now)
+    @property
+    def is_folding(self) -> bool:
+        """Whether there is more to fold."""
+        return bool(self._folds)
 
-    def _is_time(self, lane: int) -> bool:
+    def forget(self) -> None:
+        """Another replica looks after the queues now."""
+        self._folds.clear()
+
+    async def look(self, database: Database, lanes: Sequence[int], table: RoutingTable) -> None:
+        """Plan to fold what is over the bound of each of ``lanes``.
+
+        Counting a long queue takes a while, so it is done beside the one who writes.
+        """
+        limited = [lane for lane in lanes if lane != FREE_LANE and limit_of(lane, table.limits)]
         elapsed = self._clock.monotonic()
-        if elapsed - self._looked_at.get(lane, float("-inf")) < LOOK_SECONDS:
-            return False
-        self._looked_at[lane] = elapsed
-        return True
+        if self._folds or not limited or elapsed < self._look_at:
+            return
+        self._look_at = elapsed + LOOK_SECONDS
+        for lane in limited:
+            bound = bound_of(limit_of(lane, table.limits))
+            waiting = await database.read(lambda c, lane=lane: _waiting(c, lane))  # type: ignore[misc]
+            self._folds += (
+                _Fold(lane, bound, severity, count)
+                for severity, count in collapse(waiting, bound).counts.items()
+            )
 
-    def _fold(
-        self,
-        connection: sa.Connection,
-        lane: int,
-        severity: Severity,
-        count: int,
-        revision: int,
-        now: int,
-    ) -> None:
+    def fold(self, connection: sa.Connection, table: RoutingTable, now: int) -> None:
+        """Fold the next of what is planned, ``MOST_FOLDED`` at most, into summaries."""
+        if not self._folds:
+            return
+        fold = self._folds.popleft()
+        if bound_of(limit_of(fold.lane, table.limits)) != fold.bound:
+            return
+        events = _newest(connection, fold)
         by_route: dict[int, list[tuple[int, int]]] = {}
-        for row in connection.execute(_NEWEST, {"lane": lane, "of": severity.value, "most": count}):
-            by_route.setdefault(row.route_id, []).append((row.event_seq, row.position))
+        for event_seq, obligations in events.items():
+            for position, route_id in obligations:
+                by_route.setdefault(route_id, []).append((event_seq, position))
         for route_id, keys in sorted(by_route.items()):
-            summary_id = self._summary(connection, lane, route_id, severity, revision, now)
+            summary_id = self._summary(
+                connection, fold.lane, route_id, fold.severity, table.revision, now
+            )
             close(connection, State.COLLAPSED, Reason.BACKLOG_COLLAPSED, keys, summary_id)
+        if events and len(events) < fold.count:
+            self._folds.appendleft(replace(fold, count=fold.count - len(events)))
 
     def _summary(
         self,
@@ -105,20 +138,25 @@ class Backlog:
         )
         return event.event_id
 
-    def finish(self, connection: sa.Connection, handoffs: Sequence[Handoff]) -> list[Handoff]:
-        """Write out the summaries among ``handoffs``: they gather no more.
 
-        An event of their type that somebody emitted stands for nothing, and stays as it is.
-        """
-        seqs = [each.event_seq for each in handoffs if each.kind is Kind.SUMMARY]
-        if not seqs:
-            return list(handoffs)
-        query = sa.select(SUMMARIES.c.event_seq).where(SUMMARIES.c.event_seq.in_(seqs))
-        gathered = set(connection.execute(query).scalars())
-        return [
-            replace(each, body=_write_out(connection, each)) if each.event_seq in gathered else each
-            for each in handoffs
-        ]
+async def finish(database: Database, handoffs: list[Handoff]) -> list[Handoff]:
+    """Write out the summaries among ``handoffs`` that still gather: now they gather no more.
+
+    They were released, and nothing is folded before they are handed off: what they stand for does
+    not change meanwhile, and may be long to read. An event of their type that somebody emitted
+    stands for nothing, and stays as it is.
+    """
+    seqs = [each.event_seq for each in handoffs if each.kind is Kind.SUMMARY]
+    gathering = await database.read(lambda c: _gathering(c, seqs)) if seqs else ()
+    if not gathering:
+        return handoffs
+    bodies = {
+        each.event_seq: await database.read(lambda c, each=each: _body_of(c, each))  # type: ignore[misc]
+        for each in handoffs
+        if each.event_seq in gathering
+    }
+    await database.write(lambda c: _write_out(c, bodies))
+    return [replace(each, body=bodies.get(each.event_seq, each.body)) for each in handoffs]
 
 
 _IN_LANE = sa.and_(IS_WAITING, _C.lane_id == sa.bindparam("lane", type_=sa.BigInteger))
@@ -129,15 +167,11 @@ _COUNTS = (
     .group_by(_C.severity)
 )
 _OF_SEVERITY = sa.and_(_IN_LANE, _C.severity == sa.bindparam("of", type_=sa.SmallInteger))
-_NEWEST = sa.select(_C.event_seq, _C.position, _C.route_id).where(
-    _OF_SEVERITY,
-    _C.event_seq.in_(
-        sa.select(_C.event_seq)
-        .where(_OF_SEVERITY, ~_IS_SUMMARY)
-        .distinct()
-        .order_by(_C.event_seq.desc())
-        .limit(sa.bindparam("most", type_=sa.Integer))
-    ),
+_NEWEST = (
+    sa.select(_C.event_seq, _C.position, _C.route_id)
+    .where(_OF_SEVERITY, ~_IS_SUMMARY)
+    .order_by(_C.event_seq.desc())
+    .limit(sa.bindparam("most", type_=sa.Integer))
 )
 """Of a severity those that would go last."""
 _COLLAPSED = (
@@ -160,6 +194,25 @@ def _waiting(connection: sa.Connection, lane: int) -> Mapping[Severity, int]:
     return {Severity(severity): count for severity, count in rows}
 
 
+def _newest(connection: sa.Connection, fold: _Fold) -> Mapping[int, Sequence[tuple[int, int]]]:
+    """Position and route of the next obligations to be folded, by event, each event whole."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    most = MOST_FOLDED
+    while True:
+        parameters = {"lane": fold.lane, "of": fold.severity.value, "most": most + 1}
+        rows = connection.execute(_NEWEST, parameters).all()
+        for row in rows:
+            found.setdefault(row.event_seq, []).append((row.position, row.route_id))
+        if len(rows) <= most:
+            break
+        if len(found) > 1:
+            # The last one may go on.
+            found.popitem()
+            break
+        found, most = {}, most * 2
+    return dict(islice(found.items(), fold.count))
+
+
 def _raise_to(connection: sa.Connection, seq: int, severity: Severity) -> None:
     """A summary is as grave as the gravest that it stands for."""
     for table, key in ((OBLIGATIONS, _C.event_seq), (EVENTS, EVENTS.c.seq)):
@@ -170,30 +223,41 @@ def _raise_to(connection: sa.Connection, seq: int, severity: Severity) -> None:
         )
 
 
-def _write_out(connection: sa.Connection, handoff: Handoff) -> bytes:
-    """Say what the summary stands for, now that it is known; the body of its event."""
-    rows = connection.execute(_COLLAPSED, {"summary": handoff.event_id})
-    subject, text = summary_of(
-        (
-            SummaryRow(
-                row.type,
-                Severity(row.severity),
-                row.resource,
-                event_pb2.Event.FromString(row.body).subject,
-                row.event_id,
-                from_micros(row.received_at),
-            )
-            for row in rows
-        ),
-        handoff.event_id,
+def _gathering(connection: sa.Connection, seqs: Sequence[int]) -> Collection[int]:
+    gathering = sa.select(SUMMARIES.c.event_seq).where(SUMMARIES.c.event_seq.in_(seqs))
+    return set(connection.execute(gathering).scalars())
+
+
+def _body_of(connection: sa.Connection, handoff: Handoff) -> bytes:
+    """What the summary stands for, now that it is known, in the body of its event."""
+    # Some at a time: they may be many, and on PostgreSQL others have their turn in between.
+    rows = connection.execute(
+        _COLLAPSED,
+        {"summary": handoff.event_id},
+        execution_options={"yield_per": _ROWS_AT_A_TIME},
     )
+    subject, text = summary_of(map(_summary_row, rows), handoff.event_id)
     severity = connection.execute(
         sa.select(EVENTS.c.severity).where(EVENTS.c.seq == handoff.event_seq)
     ).scalar_one()
     message = event_pb2.Event.FromString(handoff.body)
     message.severity = event_pb2.Severity.ValueType(severity)
     message.subject, message.summary = subject, text
-    body = message.SerializeToString()
-    connection.execute(sa.update(EVENTS).where(EVENTS.c.seq == handoff.event_seq).values(body=body))
-    connection.execute(sa.delete(SUMMARIES).where(SUMMARIES.c.event_seq == handoff.event_seq))
-    return body
+    return message.SerializeToString()
+
+
+def _summary_row(row: sa.Row[*tuple[Any, ...]]) -> SummaryRow:
+    return SummaryRow(
+        row.type,
+        Severity(row.severity),
+        row.resource,
+        event_pb2.Event.FromString(row.body).subject,
+        row.event_id,
+        from_micros(row.received_at),
+    )
+
+
+def _write_out(connection: sa.Connection, bodies: Mapping[int, bytes]) -> None:
+    for seq, body in bodies.items():
+        connection.execute(sa.update(EVENTS).where(EVENTS.c.seq == seq).values(body=body))
+        connection.execute(sa.delete(SUMMARIES).where(SUMMARIES.c.event_seq == seq))

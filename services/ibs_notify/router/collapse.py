@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -18,6 +18,9 @@ MINUTES: Final = 15
 _MOST_OF_A_LINE: Final = 200
 _HEADINGS: Final = MAX_SUMMARY // 2
 """What the headings may take; the other half is for ids."""
+_MOST_KINDS: Final = 1000
+"""Of a severity that are told apart: several times what fits, so that a summary of any number of
+events is written in bounded memory."""
 
 
 class CollapseReason(StrEnum):
@@ -49,12 +52,46 @@ class SummaryRow:
     timestamp: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Kind:
-    """Events that are told in one line; oldest first."""
+    """Events that are told in one line, added up as they come; ``ids`` as far as they could fit."""
 
-    heading: str
-    rows: Sequence[SummaryRow]
+    severity: Severity
+    type: str
+    place: str
+    first: datetime
+    last: datetime
+    count: int = 0
+    latest: str = ""
+    ids: list[str] = field(default_factory=list)
+    length: int = 0
+
+    def add(self, row: SummaryRow) -> None:
+        self.count += 1
+        self.first = min(self.first, row.timestamp)
+        if row.timestamp >= self.last:
+            self.last, self.latest = row.timestamp, row.subject
+        if self.length < MAX_SUMMARY:
+            self.ids.append(row.event_id)
+            self.length += len(row.event_id)
+
+    @property
+    def heading(self) -> str:
+        where = f" on {self.place}" if self.place else ""
+        what = f"{self.count:,} × {self.type} ({self.severity.label}){where}"
+        return f"{what}, {_span(self.first, self.last)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kinds:
+    """``named`` worst first, then by number; ``others`` are of severities that had too many."""
+
+    named: Sequence[_Kind]
+    others: Sequence[_Kind]
+
+    @property
+    def every(self) -> Sequence[_Kind]:
+        return [*self.named, *self.others]
 
 
 def bound_of(limit: int) -> int:
@@ -89,75 +126,83 @@ def summary_of(rows: Iterable[SummaryRow], summary_id: str) -> tuple[str, str]:
     """Subject and text of the event ``summary_id``, which stands for ``rows``, at least one.
 
     Like is grouped with like, worst first, and every event is counted. Ids are listed as far as
-    they fit; of the others the text says how many they are, and the command that lists them.
+    they fit; of the others the text says how many they are, and the command that lists them. The
+    ``rows``, oldest first, may be many: none is kept.
     """
     kinds = _kinds(rows)
-    every = [row for kind in kinds for row in kind.rows]
-    first, last = min(row.timestamp for row in every), max(row.timestamp for row in every)
+    total = sum(kind.count for kind in kinds.every)
+    first = min(kind.first for kind in kinds.every)
+    last = max(kind.last for kind in kinds.every)
     opening = (
         f"More events were waiting than the rate limit releases in {MINUTES} minutes. These"
-        f" {len(every):,}, the least severe of them, are told in this one notification.\n"
+        f" {total:,}, the least severe of them, are told in this one notification.\n"
         f"They are of {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC."
     )
     shown, headings = _headings(kinds)
     closing = "and {:,} more: ironcore-backup notification event list --collapsed-into " + (
         summary_id
     )
-    room = MAX_SUMMARY - len(opening) - headings - len(closing.format(len(every))) - 4
+    room = MAX_SUMMARY - len(opening) - headings - len(closing.format(total)) - 4
     blocks, listed = [opening], 0
     for kind in shown:
         block, count = _with_ids(kind, room)
         room -= len(block) - len(kind.heading)
         listed += count
         blocks.append(block)
-    if len(shown) < len(kinds):
-        blocks.append(_others(kinds[len(shown) :]))
-    if listed < len(every):
-        blocks.append(closing.format(len(every) - listed))
-    return f"{len(every):,} events in one: {_by_severity(every)}", "\n\n".join(blocks)
+    hidden = _Kinds(kinds.named[len(shown) :], kinds.others)
+    if hidden.every:
+        blocks.append(_others(hidden))
+    if listed < total:
+        blocks.append(closing.format(total - listed))
+    return f"{total:,} events in one: {_by_severity(kinds.every)}", "\n\n".join(blocks)
 
 
-def _kinds(rows: Iterable[SummaryRow]) -> list[_Kind]:
-    groups: dict[tuple[Severity, str, str], list[SummaryRow]] = {}
+def _kinds(rows: Iterable[SummaryRow]) -> _Kinds:
+    named: dict[tuple[Severity, str, str], _Kind] = {}
+    others: dict[Severity, _Kind] = {}
+    known: Counter[Severity] = Counter()
     for row in rows:
         resource = canonical(row.resource)
         place = _one_line(datastore_of(resource) or resource)
-        groups.setdefault((row.severity, row.type, place), []).append(row)
-    worst_first = sorted(groups.items(), key=lambda item: (-item[0][0], -len(item[1]), item[0]))
-    kinds = []
-    for (severity, event_type, place), found in worst_first:
-        found.sort(key=lambda row: (row.timestamp, row.event_id))
-        where = f" on {place}" if place else ""
-        span = _span(found[0].timestamp, found[-1].timestamp)
-        heading = f"{len(found):,} × {event_type} ({severity.label}){where}, {span}"
-        kinds.append(_Kind(heading, found))
-    return kinds
+        key = (row.severity, row.type, place)
+        kind = named.get(key)
+        if kind is None and known[row.severity] < _MOST_KINDS:
+            known[row.severity] += 1
+            kind = named[key] = _Kind(*key, row.timestamp, row.timestamp)
+        elif kind is None:
+            kind = others.setdefault(
+                row.severity, _Kind(row.severity, "", "", row.timestamp, row.timestamp)
+            )
+        kind.add(row)
+    worst_first = sorted(named.items(), key=lambda item: (-item[0][0], -item[1].count, item[0]))
+    return _Kinds([kind for _, kind in worst_first], list(others.values()))
 
 
-def _headings(kinds: Sequence[_Kind]) -> tuple[Sequence[_Kind], int]:
+def _headings(kinds: _Kinds) -> tuple[Sequence[_Kind], int]:
     """The kinds whose headings fit, and the room that these and the line of the others take."""
     taken = len(_others(kinds)) + 2
-    for index, kind in enumerate(kinds):
+    for index, kind in enumerate(kinds.named):
         if taken + len(kind.heading) + 2 > _HEADINGS:
-            return kinds[:index], taken
+            return kinds.named[:index], taken
         taken += len(kind.heading) + 2
-    return kinds, taken
+    return kinds.named, taken
 
 
-def _others(kinds: Sequence[_Kind]) -> str:
-    rows = [row for kind in kinds for row in kind.rows]
-    return f"{len(rows):,} × {len(kinds):,} other kinds: {_by_severity(rows)}"
+def _others(kinds: _Kinds) -> str:
+    count = sum(kind.count for kind in kinds.every)
+    number = f"over {len(kinds.named):,}" if kinds.others else f"{len(kinds.named):,}"
+    return f"{count:,} × {number} other kinds: {_by_severity(kinds.every)}"
 
 
 def _with_ids(kind: _Kind, room: int) -> tuple[str, int]:
     """The block of a kind within its heading and ``room`` more, and how many ids it lists."""
     block, count = kind.heading, 0
-    latest = _one_line(kind.rows[-1].subject)
+    latest = _one_line(kind.latest)
     if latest and len(latest) + 11 <= room:
         block += f"\n  latest: {latest}"
     separator = "\n  "
-    for row in kind.rows:
-        entry = separator + row.event_id
+    for event_id in kind.ids:
+        entry = separator + event_id
         if len(block) + len(entry) > len(kind.heading) + room:
             break
         block += entry
@@ -166,8 +211,10 @@ def _with_ids(kind: _Kind, room: int) -> tuple[str, int]:
     return block, count
 
 
-def _by_severity(rows: Sequence[SummaryRow]) -> str:
-    counts = Counter(row.severity for row in rows)
+def _by_severity(kinds: Sequence[_Kind]) -> str:
+    counts: Counter[Severity] = Counter()
+    for kind in kinds:
+        counts[kind.severity] += kind.count
     return ", ".join(f"{counts[each]:,} {each.label}" for each in sorted(counts, reverse=True))
 
 

@@ -107,6 +107,7 @@ class InForce:
             )
             by_digest.update(found.routes)
             by_uid.update(found.lanes)
+            await asyncio.sleep(0)  # SQLite wrote in the loop, which others wait for
         return Numbers(by_digest, by_uid)
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import InvalidArgument, NotificationError
 from ibs_notify.domain.failpoints import hit
-from ibs_notify.router.backlog import Backlog
+from ibs_notify.router.backlog import Backlog, finish
 from ibs_notify.router.handoffs import (
     handoffs_pending,
     has_open,
@@ -67,6 +67,7 @@ class Outbox:
         self._acknowledged: list[Handoff] = []
         self._refused: list[Handoff] = []
         self._retry_at = float("-inf")
+        self._waiting: Sequence[int] = ()
         self._until_room: float | None = None
         self._said_at: float | None = None
 
@@ -92,7 +93,10 @@ class Outbox:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             pause, self._said_at = FIRST_PAUSE_SECONDS, None
-            if not busy:
+            if busy:
+                # A transaction on SQLite does not suspend: let others have their turn.
+                await asyncio.sleep(0)
+            else:
                 await self._idle()
 
     def _log_wait(self, error: NotificationError) -> None:
@@ -108,12 +112,18 @@ class Outbox:
         acknowledged, refused = self._acknowledged, self._refused
         handoffs = await self._database.write(lambda c: self._turn(c, acknowledged, refused))
         self._acknowledged, self._refused = [], []
-        if not handoffs:
-            return bool(acknowledged)
-        hit("router.before_handoff")
-        await self._deliver(handoffs)
-        hit("router.after_handoff")
-        return True
+        if handoffs:
+            handoffs = await finish(self._database, handoffs)
+            hit("router.before_handoff")
+            await self._deliver(handoffs)
+            hit("router.after_handoff")
+        await self._look()
+        return bool(handoffs or acknowledged or self._backlog.is_folding)
+
+    async def _look(self) -> None:
+        table = self._table()
+        if table is not None and self._waiting:
+            await self._backlog.look(self._database, self._waiting, table)
 
     async def _deliver(self, handoffs: Sequence[Handoff]) -> None:
         """Hand over. Where Delivery refuses a batch, halve it until the bad one is alone.
@@ -148,7 +158,7 @@ class Outbox:
         """Note what Delivery has, and choose what it gets next: one transaction for both."""
         mark_handed_off(connection, acknowledged)
         set_aside(connection, refused)
-        self._until_room = None
+        self._waiting, self._until_room = (), None
         table = self._table()
         refused_too = self._clock.monotonic() >= self._retry_at
         if table is None or not has_open(connection, refused_too=refused_too):
@@ -156,17 +166,17 @@ class Outbox:
             return []
         self._lease = leases.acquire(connection, LEASES, "outbox", self._holder, LEASE_SECONDS)
         if self._lease is None:
+            self._backlog.forget()
             return []
         pending = handoffs_pending(connection, BATCH, refused_too=refused_too)
         if pending:
             return pending
         now = self._now(connection, self._lease)
-        lanes = waiting_lanes(connection)
-        self._backlog.collapse(connection, lanes, table, now)
-        room = room_of(connection, lanes, table.limits, now)
+        self._waiting = waiting_lanes(connection)
+        self._backlog.fold(connection, table, now)
+        room = room_of(connection, self._waiting, table.limits, now)
         handoffs, let_go = release_from(connection, room.events, BATCH, now)
         record_releases(connection, room, let_go, now)
-        handoffs = self._backlog.finish(connection, handoffs)
         if room.next_at is not None:
             self._until_room = (room.next_at - now) / 1_000_000
         return handoffs

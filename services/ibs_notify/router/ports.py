@@ -104,8 +104,8 @@ class Handover(Protocol):
         ...
 
 
-class DeliveryPort(DeliveryIds, Handover, Protocol):
-    """The Delivery service, as the Router uses it."""
+class DeliveryPort(Handover, Protocol):
+    """The Delivery service, as the Router's own work uses it."""
 
     def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
         """What ended behind ``cursor``, in order, then what ends, until Delivery stops.

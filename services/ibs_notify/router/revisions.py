@@ -73,7 +73,7 @@ class Revisions:
 
     async def _record(self, kept: pb.ConfigSnapshot) -> None:
         revision = kept.revision
-        parts, digests, whole = await asyncio.to_thread(_parts_of, kept)
+        parts, digests, whole = await asyncio.to_thread(_digested, kept)
         newest, recorded = await self._database.read(lambda c: _recorded(c, revision))
         if recorded == whole or (recorded is None and revision < newest):
             # It is there, or another replica, further on, has gone past it.
@@ -87,7 +87,8 @@ class Revisions:
         if known is None or known.revision != newest:
             known = Known(newest, await self._database.read(_open_digests))
         self._known = None
-        await self._write(revision, parts, _differences(known.digests, digests))
+        changed = await asyncio.to_thread(_differences, known.digests, digests)
+        await self._write(revision, parts, changed)
         row = {
             "revision": revision,
             "in_force_at": to_micros(self._clock.now()),
@@ -104,6 +105,7 @@ class Revisions:
             over = keys[start : start + _CHUNK]
             rows = await asyncio.to_thread(_rows, parts, over)
             await self._database.write(partial(_replace, revision=revision, over=over, rows=rows))
+            await asyncio.sleep(0)  # SQLite wrote in the loop, which others wait for
 
     async def table(self, revision: int) -> RoutingTable | None:
         """The table of a former revision, without numbers; ``None`` where it is not kept."""
@@ -156,20 +158,25 @@ def prune_revisions(connection: sa.Connection) -> int:
     return connection.execute(sa.delete(REVISIONS).where(_C.revision < first)).rowcount
 
 
-def _parts_of(kept: pb.ConfigSnapshot) -> tuple[Parts, Mapping[Key, bytes], str]:
-    """The parts, the digest of each, and that of all of them."""
+def _parts_of(kept: pb.ConfigSnapshot) -> Parts:
     parts = {_SETTINGS: kept.settings.SerializeToString(deterministic=True)}
     for group in kept.groups:
         parts["group", group.uid] = group.SerializeToString(deterministic=True)
     for each in kept.targets:
         parts["target", each.target.uid] = each.target.SerializeToString(deterministic=True)
-    digests = {key: _digest(body) for key, body in parts.items()}
-    return parts, digests, _digest(b"".join(digests[key] for key in sorted(digests))).hex()
+    return parts
 
 
 def _rows(parts: Parts, keys: Sequence[Key]) -> list[tuple[Key, bytes]]:
     """Those of ``keys`` that there are, compressed."""
     return [(key, zlib.compress(parts[key])) for key in keys if key in parts]
+
+
+def _digested(kept: pb.ConfigSnapshot) -> tuple[Parts, dict[Key, bytes], str]:
+    """The parts, the digest of each, and that of all: hex."""
+    parts = _parts_of(kept)
+    digests = {key: _digest(body) for key, body in parts.items()}
+    return parts, digests, _digest(b"".join(digests[key] for key in sorted(digests))).hex()
 
 
 def _differences(before: Mapping[Key, bytes], after: Mapping[Key, bytes]) -> list[Key]:

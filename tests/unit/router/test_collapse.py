@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -132,6 +134,32 @@ def test_kinds_without_number_are_folded_into_one_line() -> None:
     shown = len(re.findall(r"^1 × backup\.failed", text, re.MULTILINE))
     assert 50 < shown < 900
     assert f"{900 - shown} × {900 - shown} other kinds: {900 - shown} error" in text
+
+
+def test_of_kinds_beyond_all_bounds_each_event_is_counted_and_the_worst_are_named() -> None:
+    rows = (row(number, severity=INFO, resource=f"/host/{number}") for number in range(5000))
+    worse = (row(number, resource=f"/host/{number}") for number in range(5000, 5003))
+    subject, text = summary_of(chain(rows, worse), "evt-summary")
+    assert subject == "5,003 events in one: 3 error, 5,000 info"
+    assert text.split("\n\n")[1].startswith("1 × backup.failed (error) on /host/5000,")
+    named = len(re.findall(r"^1 × backup\.failed", text, re.MULTILINE))
+    others = re.search(r"^([\d,]+) × over ([\d,]+) other kinds: [\d,]+ info$", text, re.MULTILINE)
+    assert others is not None
+    count, kinds = (int(each.replace(",", "")) for each in others.groups())
+    assert named + count == 5003
+    assert kinds < count
+    assert len(text) <= MAX_SUMMARY
+
+
+def test_the_events_of_a_summary_are_not_held_while_it_is_written() -> None:
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        summary_of((row(number) for number in range(count)), "evt-summary")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(30_000) < 1.2 * peak(10_000)
 
 
 @settings(deadline=None)

@@ -36,15 +36,7 @@ GROUP = RoutedGroup("ops", Scope.EVERYTHING, ("/datastore/a",), ())
 
 
 def route(rule: str = "*", **fields: Any) -> Route:
-    parsed = parse(rule)
-    made = Route(
-        "ops",
-        "chat",
-        "u",
-        "s",
-        parsed,
-        dedup_window=timedelta(minutes=5),
-    )
+    made = Route("ops", "chat", "u", "s", parse(rule), dedup_window=timedelta(minutes=5))
     return replace(made, **fields)
 
 
