@@ -142,7 +142,7 @@ async def test_rules_that_matched_nothing_are_found_whatever_became_of_what_they
         answer = await coverage_of(around)
         assert subjects(answer, RULE) == ["g/pager"]
         found = answer.findings[-1]
-        assert found.sentence == "type = a.b matched none of 1 events"
+        assert found.sentence == "type = a.b matched no event of 1"
         assert "group target update g pager --rule" in found.advice
 
         silence = pb.Silence(rule="type = a.b", comment="quiet", weekly="daily 00:00-23:59")

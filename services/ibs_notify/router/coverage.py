@@ -18,7 +18,6 @@ from ibs_notify.domain.catalogue import CATALOGUE, Outcome
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
-from ibs_notify.router.scope import who_hears
 from ibs_notify.rules.format import format_rule
 
 MOST_OF_A_KIND: Final = 1000
@@ -155,7 +154,7 @@ def is_told(
 ) -> bool:
     """Whether a bare event would be told to anybody."""
     event = Event("", event_type, severity, now, resource=resource, canonical_resource=resource)
-    return any(not route.is_metric_server for route in who_hears(table, event).routes)
+    return any(not route.is_metric_server for route in table.hearing(event))
 
 
 def idle_rules(routes: Iterable[Route], matched: Collection[str], examined: int) -> list[Finding]:
@@ -169,7 +168,7 @@ def idle_rules(routes: Iterable[Route], matched: Collection[str], examined: int)
         Finding(
             Gap.IDLE_RULE,
             f"{route.group}/{route.target}",
-            f"{format_rule(route.rule)} matched none of {examined:,} events",
+            f"{format_rule(route.rule)} matched no event of {examined:,}",
             f"{_COMMAND} group target update {route.group} {route.target} --rule RULE",
             examined,
         )

@@ -16,7 +16,7 @@ from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Notificati
 from ibs_notify.domain.event import Event
 from ibs_notify.router import books
 from ibs_notify.router.account import Obliged, look_ahead, look_back
-from ibs_notify.router.dispositions import Reason, State
+from ibs_notify.router.dispositions import Reason
 from ibs_notify.router.identity import SUMMARY_TYPE
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.intake import prepare
@@ -212,7 +212,9 @@ def _response(subject: _Subject, target: str, deliveries: Deliveries) -> pb.Expl
         _fill_obliged(answer, found, deliveries)
     for each in obliged.values():
         # Its route is of another revision than the rules, or none: it is an event of our own.
-        answer = response.subscriptions.add(sentence=sentence_of(each.standing))
+        answer = response.subscriptions.add(
+            hears=each.standing.hears, sentence=sentence_of(each.standing)
+        )
         answer.group, answer.target = each.key
         _fill_obliged(answer, each, deliveries)
     _fill_unheard(response, subject.event, unheard)
@@ -262,10 +264,12 @@ def _with_fates(each: Obliged, deliveries: Deliveries) -> Standing:
 
 
 def _how_far(delivery: delivery_pb2.Delivery) -> str:
-    """``delivered``, ``retry wait``, ``dead: SMTP_5XX``."""
+    """``delivered``, ``retry wait: CONNECT_FAILED``, ``dead: SMTP_5XX``."""
     name = delivery_pb2.DeliveryState.Name(delivery.state).removeprefix("DELIVERY_STATE_")
     words = name.lower().replace("_", " ")
-    return f"{words}: {delivery.reason}" if delivery.reason else words
+    if not delivery.reason or delivery.state == delivery_pb2.DELIVERY_STATE_DELIVERED:
+        return words
+    return f"{words}: {delivery.reason}"
 
 
 def _fill(answer: pb.SubscriptionExplanation, each: Why) -> None:
@@ -295,7 +299,6 @@ def _fill_obliged(
     if each.disposition.obligation_id.startswith("/"):
         # Of an event that has no id yet.
         answer.disposition.ClearField("obligation_id")
-    answer.hears = each.standing.state not in (State.SILENCED, State.SUPPRESSED)
     delivery = deliveries.get(each.disposition.delivery_id)
     if delivery is not None:
         answer.delivery.CopyFrom(delivery)

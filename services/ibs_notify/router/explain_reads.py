@@ -39,10 +39,7 @@ _FATES = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an obligation waits: its lane, and how urgent it is there; ``event_seq`` of one that is
-
-    only looked at is behind all others.
-    """
+    """Where an obligation waits: its lane, and what makes it more or less urgent there."""
 
     lane_id: int
     severity: int

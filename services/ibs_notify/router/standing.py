@@ -86,6 +86,11 @@ class Standing:
     queue: Queue | None = None
     delivery: str = ""
 
+    @property
+    def hears(self) -> bool:
+        """Whether the event is told on this route, now or as part of something else."""
+        return self.state not in (State.SILENCED, State.SUPPRESSED)
+
 
 def steps_of(route: Route, standing: Standing) -> list[Step]:
     """What each stage said, in their order, then the release."""

@@ -10,7 +10,7 @@ from typing import Final, assert_never
 
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.resource import datastore_of, is_under
-from ibs_notify.router.dispositions import Reason, State
+from ibs_notify.router.dispositions import Reason
 from ibs_notify.router.match import Route, RoutedGroup
 from ibs_notify.router.scope import IN_SCOPE, ScopeReason
 from ibs_notify.router.standing import Standing, Step, sentence_of, steps_of
@@ -63,7 +63,7 @@ def why_not(group: RoutedGroup, route: Route, event: Event, reason: ScopeReason)
         (scope, rule),
         hears=False,
         sentence="; and ".join(parts),
-        near_misses=tuple(each.sentence for each in needed or () if each.nearness),
+        near_misses=tuple(each.near_miss for each in needed or () if each.nearness),
         distance=len(parts) + len(needed or ()),
     )
 
@@ -77,7 +77,7 @@ def why(
         route,
         trace,
         (_scope(group, event, reason), _rule(route, trace), *steps_of(route, standing)),
-        hears=standing.state not in (State.SILENCED, State.SUPPRESSED),
+        hears=standing.hears,
         sentence=sentence_of(standing),
     )
 

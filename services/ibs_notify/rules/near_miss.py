@@ -32,16 +32,20 @@ class Difference:
 
     @property
     def sentence(self) -> str:
-        """``severity is warning, the rule wants severity >= error (one step too low)``."""
+        """``severity is warning, the rule wants severity >= error``."""
         field = name(self.atom.field, self.atom.label)
         text = _shown(format_rule(self.atom))
         if not self.wanted:
             return f"{field} is {_shown(self.actual)}, the rule leaves out {text}"
-        nearness = f" ({self.nearness})" if self.nearness else ""
         if self.actual:
-            return f"{field} is {_shown(self.actual)}, the rule wants {text}{nearness}"
+            return f"{field} is {_shown(self.actual)}, the rule wants {text}"
         missing = f"label {self.atom.label}" if self.atom.field is Field.LABEL else field
-        return f"it has no {missing}, the rule wants {text}{nearness}"
+        return f"it has no {missing}, the rule wants {text}"
+
+    @property
+    def near_miss(self) -> str:
+        """The same with how near it is: ``… (one step too low)``; empty where it is not."""
+        return f"{self.sentence} ({self.nearness})" if self.nearness else ""
 
 
 def differences(rule: Rule, trace: Trace, *, wanted: bool = True) -> tuple[Difference, ...] | None:

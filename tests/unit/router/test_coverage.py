@@ -72,7 +72,7 @@ def test_rules_are_idle_where_events_were_examined_and_none_matched() -> None:
     routes = list(table({"chat": "severity = critical", "mail": "*"}).routes)
     (found,) = coverage.idle_rules(routes, {"s-mail"}, 12_345)
     assert (found.gap, found.subject) == (Gap.IDLE_RULE, "ops/chat")
-    assert found.sentence == "severity = critical matched none of 12,345 events"
+    assert found.sentence == "severity = critical matched no event of 12,345"
     assert coverage.idle_rules(routes, set(), 0) == []
 
 

@@ -51,7 +51,7 @@ def test_every_reason_of_scope_has_a_sentence_and_a_way_into_it(reason: ScopeRea
     assert not answer.hears
     assert answer.steps[0].reason == reason
     assert "ops" in answer.steps[0].sentence or "/datastore/a" in answer.steps[0].sentence
-    assert answer.sentence.endswith("the rule wants severity = critical (one step too low)")
+    assert answer.sentence.endswith("the rule wants severity = critical")
 
 
 def test_where_only_scope_is_in_the_way_only_that_is_said() -> None:

@@ -86,7 +86,7 @@ def found(text: str, **fields: Any) -> tuple[Difference, ...]:
 def test_a_difference_says_what_the_event_has_and_what_the_rule_wants(
     rule: str, sentence: str
 ) -> None:
-    assert [each.sentence for each in found(rule)] == [sentence]
+    assert [each.near_miss or each.sentence for each in found(rule)] == [sentence]
 
 
 def test_of_an_and_every_part_that_fails_would_have_to_differ() -> None:
@@ -117,7 +117,7 @@ def test_a_condition_that_fails_at_two_places_is_named_once() -> None:
 
 def test_a_text_of_any_length_is_shown_in_a_line() -> None:
     (difference,) = found(f"subject = {'x' * 3000}", subject="y" * 1000)
-    assert len(difference.sentence) < 400
+    assert len(difference.near_miss or difference.sentence) < 400
 
 
 def tree(rng: random.Random, labels: Iterator[str], depth: int = 3) -> Rule:
