@@ -7,7 +7,7 @@ and gathers until its turn comes; only then is it written out.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -147,13 +147,15 @@ async def finish(database: Database, handoffs: list[Handoff]) -> list[Handoff]:
     stands for nothing, and stays as it is.
     """
     seqs = [each.event_seq for each in handoffs if each.kind is Kind.SUMMARY]
-    gathering = await database.read(lambda c: _gathering(c, seqs)) if seqs else ()
-    if not gathering:
+    lanes = await database.read(lambda c: _lanes_of(c, seqs)) if seqs else {}
+    if not lanes:
         return handoffs
     bodies = {
-        each.event_seq: await database.read(lambda c, each=each: _body_of(c, each))  # type: ignore[misc]
+        each.event_seq: await database.read(
+            lambda c, each=each: _body_of(c, each, lanes[each.event_seq])  # type: ignore[misc]
+        )
         for each in handoffs
-        if each.event_seq in gathering
+        if each.event_seq in lanes
     }
     await database.write(lambda c: _write_out(c, bodies))
     return [replace(each, body=bodies.get(each.event_seq, each.body)) for each in handoffs]
@@ -184,8 +186,13 @@ _COLLAPSED = (
         EVENTS.c.body,
     )
     .join(OBLIGATIONS, _C.event_seq == EVENTS.c.seq)
-    .where(sa.text("state = 'collapsed'"), _C.pointer == sa.bindparam("summary"))
-    .order_by(EVENTS.c.seq)
+    .where(
+        sa.text("state = 'collapsed'"),
+        _C.pointer == sa.bindparam("summary"),
+        # As they all are; so they come in the order of the index, and nothing need be sorted.
+        _C.lane_id == sa.bindparam("lane", type_=sa.BigInteger),
+    )
+    .order_by(_C.event_seq)
 )
 
 
@@ -223,17 +230,19 @@ def _raise_to(connection: sa.Connection, seq: int, severity: Severity) -> None:
         )
 
 
-def _gathering(connection: sa.Connection, seqs: Sequence[int]) -> Collection[int]:
-    gathering = sa.select(SUMMARIES.c.event_seq).where(SUMMARIES.c.event_seq.in_(seqs))
-    return set(connection.execute(gathering).scalars())
+def _lanes_of(connection: sa.Connection, seqs: Sequence[int]) -> Mapping[int, int]:
+    """The lanes of those summaries that still gather."""
+    gathering = sa.select(SUMMARIES.c.event_seq, SUMMARIES.c.lane_id)
+    rows = connection.execute(gathering.where(SUMMARIES.c.event_seq.in_(seqs)))
+    return {row.event_seq: row.lane_id for row in rows}
 
 
-def _body_of(connection: sa.Connection, handoff: Handoff) -> bytes:
+def _body_of(connection: sa.Connection, handoff: Handoff, lane: int) -> bytes:
     """What the summary stands for, now that it is known, in the body of its event."""
     # Some at a time: they may be many, and on PostgreSQL others have their turn in between.
     rows = connection.execute(
         _COLLAPSED,
-        {"summary": handoff.event_id},
+        {"summary": handoff.event_id, "lane": lane},
         execution_options={"yield_per": _ROWS_AT_A_TIME},
     )
     subject, text = summary_of(map(_summary_row, rows), handoff.event_id)
