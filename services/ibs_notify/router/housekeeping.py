@@ -22,6 +22,7 @@ from ibs_notify.router.blocks import Blocks
 from ibs_notify.router.marks import remove_orphans
 from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.retention import Bounds
+from ibs_notify.router.revisions import prune_revisions
 from ibs_notify.router.tables import LEASES
 from ibs_notify.router.windows import prune_windows, windows_to_prune
 from ibs_notify.store import leases
@@ -101,6 +102,7 @@ class Housekeeping:
         if removed:
             log.info("removed %d events that are older than what is kept", removed)
             await self._remove_orphans()
+            await self._write(prune_revisions)
 
     async def _remove_orphans(self) -> None:
         through = await self._database.read(retention.retired_through)
