@@ -98,12 +98,13 @@ class Blocks:
         # A copy, and replaced as a whole: two threads read.
         known = dict(self._full)
         full: dict[int, Block] = {}
-        found = [_tally(connection, 1, (old + 1) * BLOCK - 1)]
+        found = [_tally(connection, 1, min((old + 1) * BLOCK - 1, newest))]
         for number in range(old + 1, newest // BLOCK + 1):
+            end = (number + 1) * BLOCK - 1
             block = known.get(number)
             if block is None:
-                block = _tally(connection, number * BLOCK, (number + 1) * BLOCK - 1)
-            if block.last < newest and number not in gathering:
+                block = _tally(connection, number * BLOCK, min(end, newest))
+            if block.last == end and number not in gathering:
                 full[number] = block
             found.append(block)
         self._full = full
