@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 BUSY_RETRY_SECONDS = 2.0
 _BUSY_PAUSE_SECONDS = 0.01
 _READERS = 2
+_WRITER_CACHE_KIB = 16_000
+_READER_CACHE_KIB = 4_000
+"""Of each: a long list or the ledger fills it, and the system caches the file as well."""
 
 
 async def open_sqlite(url: sa.URL, *, exclusive: bool) -> SqliteDatabase:
@@ -64,8 +67,12 @@ class SqliteDatabase:
         self._lock = lock
         self.broken = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._writer = _sqlite_engine(url, busy_timeout_ms=0, pool_size=1)
-        self._readers = _sqlite_engine(url, busy_timeout_ms=5000, pool_size=_READERS)
+        self._writer = _sqlite_engine(
+            url, busy_timeout_ms=0, pool_size=1, cache_kib=_WRITER_CACHE_KIB
+        )
+        self._readers = _sqlite_engine(
+            url, busy_timeout_ms=5000, pool_size=_READERS, cache_kib=_READER_CACHE_KIB
+        )
         self._threads = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-read")
         self._connection = self._writer.connect()
         self._assert_durable()
@@ -126,7 +133,9 @@ class SqliteDatabase:
             )
 
 
-def _sqlite_engine(url: sa.URL, *, busy_timeout_ms: int, pool_size: int) -> sa.Engine:
+def _sqlite_engine(
+    url: sa.URL, *, busy_timeout_ms: int, pool_size: int, cache_kib: int
+) -> sa.Engine:
     engine = sa.create_engine(
         url,
         pool_size=pool_size,
@@ -146,7 +155,7 @@ def _sqlite_engine(url: sa.URL, *, busy_timeout_ms: int, pool_size: int) -> sa.E
             "synchronous=FULL",
             "foreign_keys=ON",
             "temp_store=MEMORY",
-            "cache_size=-16000",
+            f"cache_size=-{cache_kib}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
