@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 
 import pytest
@@ -282,14 +283,18 @@ async def test_a_place_is_good_as_long_as_nothing_behind_it_is_gone(core: Core) 
     await core.emit(*by_number(2, 2), now=NOW + 2 * KEEP)
     last = await database.read(newest_place)
     for place in (before_all, first, last):
-        await database.read(lambda c, place=place: require_kept(c, place))
+        await database.read(partial(require_kept, place=place))
     await tidy(core)
     for place in (first, last):
-        await database.read(lambda c, place=place: require_kept(c, place))
+        await database.read(partial(require_kept, place=place))
     for token in (before_all.token, "4-1", "5-1", "nonsense", "1-", "-1-1", "1-1-1"):
         with pytest.raises(OutOfRange) as caught:
-            await database.read(lambda c, token=token: require_kept(c, place_of(token)))
+            await database.read(partial(_resume, token=token))
         assert caught.value.reason is Reason.RESUME_TOKEN_EXPIRED
+
+
+def _resume(connection: sa.Connection, token: str) -> None:
+    require_kept(connection, place_of(token))
 
 
 # Keeping house

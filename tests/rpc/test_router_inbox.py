@@ -20,7 +20,7 @@ from tests.support.router import (
 )
 
 from ibs_notify.domain.errors import NotFound, OutOfRange, Reason
-from ibs_notify.router import event_watch
+from ibs_notify.router import books, event_watch
 from ibs_notify.rpc.channel import USER_KEY
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.store.engine import open_database
@@ -259,7 +259,7 @@ async def test_many_watchers_cost_one_look_at_the_database(
     around: Surroundings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks = 0
-    read = event_watch.events_after
+    read = books.events_after
 
     def noted(*args: Any, **kwargs: Any) -> Any:
         nonlocal looks
