@@ -9,7 +9,7 @@ import argparse
 import platform
 from collections.abc import Callable, Sequence
 
-from tests.bench import idle, ingest, matching, outbound, resources, through
+from tests.bench import idle, inbox, ingest, matching, outbound, resources, through
 from tests.bench.lines import HEADING, Line, Note
 
 BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
@@ -20,6 +20,8 @@ BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
     "mail": outbound.mail,
     "through": through.webhooks,
     "idle": idle.webhook,
+    "inbox": inbox.on_sqlite,
+    "inbox-postgresql": inbox.on_postgresql,
     "resources": resources.start_and_memory,
 }
 

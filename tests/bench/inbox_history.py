@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,8 +18,7 @@ from ironcore.notification.v1 import event_pb2
 
 NEEDLE = "Zählerstand"
 """A word of which there are five in the whole history."""
-SPAN_DAYS = 90
-END_MICROS = 1_780_000_000_000_000
+SPAN_DAYS = 80
 _CHUNK = 5_000
 _TYPES = {
     "backup.started": 300,
@@ -36,8 +36,11 @@ _TYPES = {
 }
 
 
-def rows(count: int) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...] | None]]:
-    """Rows of events, numbered from 1, each with that of its obligation if it has one."""
+def rows(count: int, end: int) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...] | None]]:
+    """Rows of events, numbered from 1, each with that of its obligation if it has one.
+
+    They were accepted in the 80 days up to ``end``, in microseconds.
+    """
     chance = random.Random(1)  # the same history each time
     types = chance.choices(list(_TYPES), list(_TYPES.values()), k=count)
     for seq, event_type in enumerate(types, start=1):
@@ -56,7 +59,7 @@ def rows(count: int) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...] | None]]
             resource=f"ibs-{store:02d}:production/vm/{machine}",
             labels={"site": f"site-{store % 4}", "node": f"node-{machine % 16}"},
         )
-        received = END_MICROS - (count - seq) * (SPAN_DAYS * 86_400_000_000 // count)
+        received = end - (count - seq) * (SPAN_DAYS * 86_400_000_000 // count)
         event.timestamp.FromMicroseconds(received)
         told = severity.value >= 4
         body = event.SerializeToString()
@@ -99,7 +102,7 @@ def rows(count: int) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...] | None]]
 
 
 async def write_history(database: Database, count: int) -> None:
-    """Fill an empty Router's database with ``count`` events of the last 90 days."""
+    """Fill an empty Router's database with ``count`` events of the last weeks."""
     route = {"route_id": 1, "digest": "d", "group_name": "ops", "target_name": "chat"}
     route |= {"target_uid": "u", "subscription_uid": "s", "recipients": "[]"}
     await database.write(lambda c: c.execute(sa.insert(ROUTES).values(**route)))
@@ -110,7 +113,7 @@ async def write_history(database: Database, count: int) -> None:
         bulk_insert(EVENTS).run(connection, events)
         bulk_insert(OBLIGATIONS).run(connection, obligations)
 
-    for event, obligation in rows(count):
+    for event, obligation in rows(count, int(time.time() * 1e6)):
         events.append(event)
         if obligation is not None:
             obligations.append(obligation)

@@ -49,7 +49,7 @@ def snapshot(rules: int) -> config_service_pb2.ConfigSnapshot:
     return kept
 
 
-async def main(home: Path, rules: int) -> None:
+async def main(home: Path, rules: int, database: str = "") -> None:
     (home / "router-snapshot.pb").write_bytes(snapshot(rules).SerializeToString())
     nowhere = "127.0.0.1:1"
     settings = Settings(
@@ -57,6 +57,7 @@ async def main(home: Path, rules: int) -> None:
         router_address="127.0.0.1:0",
         config_address=nowhere,
         delivery_address=nowhere,
+        router_database=database,
     )
     async with RouterApp(settings) as app, open_channel(f"127.0.0.1:{app.port}") as channel:
         await RouterServiceStub(channel).AwaitConfig(pb.RouterServiceAwaitConfigRequest())
@@ -65,4 +66,4 @@ async def main(home: Path, rules: int) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    uvloop.run(main(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))
