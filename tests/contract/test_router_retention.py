@@ -84,6 +84,13 @@ async def tidy(core: Core, now: datetime = LATER, *, most: int = 0) -> None:
     await keeping(core, Clock(now), most=most).tidy()
 
 
+async def test_house_is_kept_where_no_group_has_a_target_yet(core: Core) -> None:
+    await core.configure()
+    await core.emit(*by_number(1, 2))
+    await tidy(core)
+    assert await kept(core) == []
+
+
 async def kept(core: Core) -> list[str]:
     query = sa.select(EVENTS.c.event_id).order_by(EVENTS.c.seq)
     return list(await core.database.read(lambda c: c.execute(query).scalars().all()))

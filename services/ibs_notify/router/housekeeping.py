@@ -119,7 +119,7 @@ class Housekeeping:
         if table is None:
             return
         lengths = (each.dedup_window for each in table.routes)
-        longest = max(SHORTEST_WINDOW, *lengths)
+        longest = max((SHORTEST_WINDOW, *lengths))
         now = self._clock.now()
         look = partial(windows_to_prune, now=now, longest=longest, most=retention.REMOVED)
         while keys := await self._database.read(look):

@@ -16,7 +16,7 @@ _OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", 16 * MAX_MESSAGE_BYTES),
     # Our own channels ping each minute while a call is open; by default that is abuse.
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
     # Two services on one port would take turns at the calls; the second one must fail instead.
     ("grpc.so_reuseport", 0),
 )
