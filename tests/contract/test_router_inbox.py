@@ -159,9 +159,12 @@ async def write_history(core: Core, chance: Random, count: int) -> None:
         minute = number if number < count // 2 else number - 10
         now = NOW + timedelta(minutes=minute)
         await core.emit(some_event(chance, number), now=now)
+    # A summary stands for the obligations of one lane and one route.
+    lane = await core.lane_of("ops")
+    of_summary = sa.and_(OBLIGATIONS.c.position == 0, OBLIGATIONS.c.lane_id == lane)
     end = (
         ("handed_off", "", OBLIGATIONS.c.event_seq % 3 == 0),
-        ("collapsed", "e005", OBLIGATIONS.c.event_seq % 7 == 1),
+        ("collapsed", "e005", sa.and_(of_summary, OBLIGATIONS.c.event_seq % 7 == 1)),
     )
     for state, pointer, which in end:
         change = sa.update(OBLIGATIONS).where(which).values(state=state, pointer=pointer)

@@ -115,8 +115,7 @@ def ways_of(connection: sa.Connection, query: EventQuery) -> list[Way]:
     """The indexes that may serve ``query``, the most selective first as far as one can know."""
     found: list[Way] = []
     if query.collapsed_into:
-        collapsed = sa.select(_O.event_seq).where(_is_collapsed_into(query.collapsed_into))
-        found.append(_few({"collapsed_into"}, _E.seq.in_(collapsed)))
+        found.append(_collapsed_way(query.collapsed_into))
     if query.task_id:
         found.append(_ordered({"task_id"}, [_E.task_id == index_text(query.task_id)]))
     if query.states == {State.READY}:
@@ -132,6 +131,19 @@ def ways_of(connection: sa.Connection, query: EventQuery) -> list[Way]:
         grave = [_E.severity == each for each in Severity if each >= query.min_severity]
         found.append(_ordered({"min_severity"}, grave))
     return [*found, EVERY]
+
+
+def _collapsed_way(summary: str) -> Way:
+    """By the lane too, which is the same for all of a summary: the index has them in order then."""
+    any_of_it = OBLIGATIONS.alias("any_of_it")
+    is_collapsed = _is_collapsed_into(summary)
+    lane = (
+        sa.select(any_of_it.c.lane_id)
+        .where(sa.text("any_of_it.state = 'collapsed'"), any_of_it.c.pointer == index_text(summary))
+        .limit(1)
+        .scalar_subquery()
+    )
+    return Way(frozenset({"collapsed_into"}), [(_O.event_seq, (is_collapsed, _O.lane_id == lane))])
 
 
 def asked_for(query: EventQuery) -> frozenset[str]:

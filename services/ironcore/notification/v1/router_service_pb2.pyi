@@ -467,7 +467,7 @@ class ListEventsRequest(google.protobuf.message.Message):
     page_size: builtins.int
     """At most this many. Default 100, at most 1,000."""
     page_token: builtins.str
-    """The next_page_token of the page before."""
+    """The next_page_token of the page before; the filter must be the same."""
     @property
     def filter(self) -> Global___EventFilter:
         """Which."""
@@ -529,7 +529,7 @@ class MarkEventsRequest(google.protobuf.message.Message):
     """The mark. Required."""
     @property
     def event_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """These events. At most 1,000."""
+        """These events. At most 1,000; ids that there are not, or no longer, are passed over."""
 
     @property
     def filter(self) -> Global___EventFilter:

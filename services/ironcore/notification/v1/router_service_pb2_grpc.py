@@ -154,7 +154,9 @@ class RouterServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListEvents(self, request, context):
-        """Lists events, newest first.
+        """Lists events, newest first. What is accepted meanwhile neither repeats nor hides any. Where few
+        of many events match, a page may be short, or even empty, and yet not the last: the answer comes
+        after a while of looking, with the token to go on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,7 +170,10 @@ class RouterServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchEvents(self, request, context):
-        """Streams events as they are accepted, from a resume token on.
+        """Streams events as they are accepted, on any replica, from a resume token on. The first message
+        holds only a token, so that nothing is missed from there on; so does one now and then while the
+        filter leaves all out. OUT_OF_RANGE where events behind the token may be gone by retention, or
+        it is of another database.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,7 +187,8 @@ class RouterServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def MarkEvents(self, request, context):
-        """Marks events for the caller: read, unread, archived.
+        """Marks events for the caller: read, unread, archived. All that match are marked in steps: where
+        the call breaks off some are marked, and repeating it is safe.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,15 +36,24 @@ class RouterServiceStub:
     EmitStream: grpc.StreamStreamMultiCallable[ironcore.notification.v1.router_service_pb2.EmitStreamRequest, ironcore.notification.v1.router_service_pb2.EmitStreamResponse]
     """Takes events as they come; every event gets an answer, in order, many to a message."""
     ListEvents: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ListEventsRequest, ironcore.notification.v1.router_service_pb2.ListEventsResponse]
-    """Lists events, newest first."""
+    """Lists events, newest first. What is accepted meanwhile neither repeats nor hides any. Where few
+    of many events match, a page may be short, or even empty, and yet not the last: the answer comes
+    after a while of looking, with the token to go on.
+    """
     GetEvent: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetEventRequest, ironcore.notification.v1.router_service_pb2.GetEventResponse]
     """Returns an event and what became of it."""
     WatchEvents: grpc.UnaryStreamMultiCallable[ironcore.notification.v1.router_service_pb2.WatchEventsRequest, ironcore.notification.v1.router_service_pb2.WatchEventsResponse]
-    """Streams events as they are accepted, from a resume token on."""
+    """Streams events as they are accepted, on any replica, from a resume token on. The first message
+    holds only a token, so that nothing is missed from there on; so does one now and then while the
+    filter leaves all out. OUT_OF_RANGE where events behind the token may be gone by retention, or
+    it is of another database.
+    """
     SummarizeEvents: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.SummarizeEventsRequest, ironcore.notification.v1.router_service_pb2.SummarizeEventsResponse]
     """Counts events by what they say and by what became of them."""
     MarkEvents: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.MarkEventsRequest, ironcore.notification.v1.router_service_pb2.MarkEventsResponse]
-    """Marks events for the caller: read, unread, archived."""
+    """Marks events for the caller: read, unread, archived. All that match are marked in steps: where
+    the call breaks off some are marked, and repeating it is safe.
+    """
     CountEvents: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.CountEventsRequest, ironcore.notification.v1.router_service_pb2.CountEventsResponse]
     """Counts events by severity, and how many of them the caller has not read."""
     Explain: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ExplainRequest, ironcore.notification.v1.router_service_pb2.ExplainResponse]
@@ -80,15 +89,24 @@ class RouterServiceAsyncStub(RouterServiceStub):
     EmitStream: grpc.aio.StreamStreamMultiCallable[ironcore.notification.v1.router_service_pb2.EmitStreamRequest, ironcore.notification.v1.router_service_pb2.EmitStreamResponse]  # type: ignore[assignment]
     """Takes events as they come; every event gets an answer, in order, many to a message."""
     ListEvents: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ListEventsRequest, ironcore.notification.v1.router_service_pb2.ListEventsResponse]  # type: ignore[assignment]
-    """Lists events, newest first."""
+    """Lists events, newest first. What is accepted meanwhile neither repeats nor hides any. Where few
+    of many events match, a page may be short, or even empty, and yet not the last: the answer comes
+    after a while of looking, with the token to go on.
+    """
     GetEvent: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetEventRequest, ironcore.notification.v1.router_service_pb2.GetEventResponse]  # type: ignore[assignment]
     """Returns an event and what became of it."""
     WatchEvents: grpc.aio.UnaryStreamMultiCallable[ironcore.notification.v1.router_service_pb2.WatchEventsRequest, ironcore.notification.v1.router_service_pb2.WatchEventsResponse]  # type: ignore[assignment]
-    """Streams events as they are accepted, from a resume token on."""
+    """Streams events as they are accepted, on any replica, from a resume token on. The first message
+    holds only a token, so that nothing is missed from there on; so does one now and then while the
+    filter leaves all out. OUT_OF_RANGE where events behind the token may be gone by retention, or
+    it is of another database.
+    """
     SummarizeEvents: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.SummarizeEventsRequest, ironcore.notification.v1.router_service_pb2.SummarizeEventsResponse]  # type: ignore[assignment]
     """Counts events by what they say and by what became of them."""
     MarkEvents: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.MarkEventsRequest, ironcore.notification.v1.router_service_pb2.MarkEventsResponse]  # type: ignore[assignment]
-    """Marks events for the caller: read, unread, archived."""
+    """Marks events for the caller: read, unread, archived. All that match are marked in steps: where
+    the call breaks off some are marked, and repeating it is safe.
+    """
     CountEvents: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.CountEventsRequest, ironcore.notification.v1.router_service_pb2.CountEventsResponse]  # type: ignore[assignment]
     """Counts events by severity, and how many of them the caller has not read."""
     Explain: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ExplainRequest, ironcore.notification.v1.router_service_pb2.ExplainResponse]  # type: ignore[assignment]
@@ -145,7 +163,10 @@ class RouterServiceServicer(metaclass=abc.ABCMeta):
         request: ironcore.notification.v1.router_service_pb2.ListEventsRequest,
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.router_service_pb2.ListEventsResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.ListEventsResponse]]:
-        """Lists events, newest first."""
+        """Lists events, newest first. What is accepted meanwhile neither repeats nor hides any. Where few
+        of many events match, a page may be short, or even empty, and yet not the last: the answer comes
+        after a while of looking, with the token to go on.
+        """
 
     @abc.abstractmethod
     def GetEvent(
@@ -161,7 +182,11 @@ class RouterServiceServicer(metaclass=abc.ABCMeta):
         request: ironcore.notification.v1.router_service_pb2.WatchEventsRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[ironcore.notification.v1.router_service_pb2.WatchEventsResponse], collections.abc.AsyncIterator[ironcore.notification.v1.router_service_pb2.WatchEventsResponse]]:
-        """Streams events as they are accepted, from a resume token on."""
+        """Streams events as they are accepted, on any replica, from a resume token on. The first message
+        holds only a token, so that nothing is missed from there on; so does one now and then while the
+        filter leaves all out. OUT_OF_RANGE where events behind the token may be gone by retention, or
+        it is of another database.
+        """
 
     @abc.abstractmethod
     def SummarizeEvents(
@@ -177,7 +202,9 @@ class RouterServiceServicer(metaclass=abc.ABCMeta):
         request: ironcore.notification.v1.router_service_pb2.MarkEventsRequest,
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.router_service_pb2.MarkEventsResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.MarkEventsResponse]]:
-        """Marks events for the caller: read, unread, archived."""
+        """Marks events for the caller: read, unread, archived. All that match are marked in steps: where
+        the call breaks off some are marked, and repeating it is safe.
+        """
 
     @abc.abstractmethod
     def CountEvents(
