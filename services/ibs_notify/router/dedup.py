@@ -114,9 +114,16 @@ def changes_subject(window_type: str, window_severity: Severity, other: Event) -
     failure or an all-clear: ``started`` between two ``failed`` is no change. Against a neutral one
     any other type or severity is: ``service-stopped`` is told again after ``service-started``.
     """
-    if other.type == window_type and other.severity is window_severity:
+    return says_otherwise(window_type, window_severity, other.type, other.severity)
+
+
+def says_otherwise(
+    window_type: str, window_severity: Severity, other_type: str, other_severity: Severity
+) -> bool:
+    """The same of an event that only its type and severity are known of."""
+    if other_type == window_type and other_severity is window_severity:
         return False
-    return _is_neutral(window_type) or not _is_neutral(other.type)
+    return _is_neutral(window_type) or not _is_neutral(other_type)
 
 
 def _reason(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from ibs_notify.domain.clock import Clock
-from ibs_notify.domain.errors import FieldViolation, InvalidArgument, NotFound, Reason
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.router import views
 from ibs_notify.router.blocks import Blocks
 from ibs_notify.router.books import StoredEvent, events_by_id
@@ -58,11 +58,7 @@ class InboxCalls:
 
         found = await self._database.read(read)
         if found is None:
-            raise NotFound(
-                Reason.EVENT_NOT_FOUND,
-                f"there is no event {request.event_id!r}",
-                advice="list those that there are with: event list",
-            )
+            raise views.event_not_found(request.event_id)
         return pb.GetEventResponse(event=views.event_record(*found))
 
     async def mark(self, request: pb.MarkEventsRequest, viewer: str) -> pb.MarkEventsResponse:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ibs_notify.domain.catalogue import Outcome, outcome_of
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
-from ibs_notify.router.dedup import Window, changes_subject
+from ibs_notify.router.dedup import Window, changes_subject, says_otherwise
 from ibs_notify.router.fingerprint import fingerprint
 from ibs_notify.router.silence import Armed
 
@@ -109,7 +109,8 @@ class Memory:
         stood = self._stood.get(subject, {})
         window = known.window
         changed = any(
-            seq > known.told_seq and changes_standing(window, event_type, severity)
+            seq > known.told_seq
+            and says_otherwise(window.type, window.severity, event_type, severity)
             for (event_type, severity), seq in stood.items()
         )
         return replace(known, changed=changed)
@@ -163,13 +164,6 @@ def standing_of(event_type: str, severity: Severity) -> int:
     """A number for how a subject stands by an event."""
     number = _number(f"{event_type}\0{severity:d}") >> 1
     return number if outcome_of(event_type) is Outcome.NEUTRAL else number | STATEFUL
-
-
-def changes_standing(window: Window, event_type: str, severity: Severity) -> bool:
-    """Whether an event of this type and severity says otherwise than the one that was told."""
-    standing = standing_of(event_type, severity)
-    told = standing_of(window.type, window.severity)
-    return standing != told and (told < STATEFUL or standing >= STATEFUL)
 
 
 def _kind(subscription_uid: str, print_: bytes) -> int:
