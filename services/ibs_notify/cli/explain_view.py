@@ -58,8 +58,12 @@ def _summary(answer: pb.ExplainResponse, target: str, hearing: int, others: int)
         hears, hear, does_not, do_not = "would hear", "would hear", "would not", "would not"
     else:
         hears, hear, does_not, do_not = "hears", "hear", "does not", "do not"
-    who = f"{hearing:,} {hear}" if hearing > 1 else f"{hearing or 'Nobody'} {hears}"
-    rest = f", {others:,} {do_not if others > 1 else does_not}" if hearing and others else ""
+    if target:
+        who = f"{target} {hears if hearing else f'{does_not} hear'}"
+    else:
+        who = f"{hearing:,} {hear}" if hearing > 1 else f"{hearing or 'Nobody'} {hears}"
+    several = hearing and others and not target
+    rest = f", {others:,} {do_not if others > 1 else does_not}" if several else ""
     nothing_sent = " Nothing is stored or sent." if answer.dry_run else ""
     return f"{who} of it{rest}, by the rules of revision {answer.revision}.{nothing_sent}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import click
 
 from ibs_notify.cli.complete import group_names
@@ -117,7 +119,8 @@ def _waiting(status: pb.GetGroupStatusResponse) -> str:
 def _oldest(status: pb.GetGroupStatusResponse) -> str:
     if not status.waiting or not status.HasField("oldest_age"):
         return ""
-    return f"; the oldest for {show_duration(status.oldest_age.ToTimedelta())}"
+    age = status.oldest_age.ToTimedelta()
+    return f"; the oldest for {show_duration(age)}" if age >= timedelta(seconds=1) else ""
 
 
 def _released(status: pb.GetGroupStatusResponse) -> str:

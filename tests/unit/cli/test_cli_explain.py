@@ -200,6 +200,26 @@ def test_the_answer_in_one_sentence(cli: Cli, given: pb.ExplainResponse, sentenc
     assert sentence in cli("explain", "evt-1").stdout.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (answer(hearing()), "chat-ops hears of it, by the rules of revision 7."),
+        (answer(hearing(), unmatched()), "chat-ops hears of it, by the rules of revision 7."),
+        (answer(unmatched()), "chat-ops does not hear of it, by the rules of revision 7."),
+        (
+            answer(unmatched(), dry_run=True),
+            "chat-ops would not hear of it, by the rules of revision 7. Nothing is stored or sent.",
+        ),
+    ],
+)
+def test_of_one_target_the_answer_speaks_of_that_alone(
+    cli: Cli, given: pb.ExplainResponse, sentence: str
+) -> None:
+    cli.router.answers["Explain"] = given
+
+    assert sentence in cli("explain", "evt-1", "--target", "chat-ops").stdout.splitlines()
+
+
 def test_an_event_of_a_file_is_looked_at_and_not_sent(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "event.json"
     path.write_text('{"type": "backup.failed", "severity": "error"}')
