@@ -93,6 +93,7 @@ def work(*recipients: Recipient | str, now: datetime = START, **changes: Any) ->
         seq=1,
         delivery_id="d-1",
         target_uid="t1",
+        group="ops",
         kind=Kind.EVENT,
         recipients=tuple(Recipient(r) if isinstance(r, str) else r for r in recipients),
         suppressed_count=0,
