@@ -27,6 +27,8 @@ def new_target(request: Target) -> TargetUpdate:
     target.etag = target.created_by = target.updated_by = ""
     target.ClearField("create_time")
     target.ClearField("update_time")
+    if target.WhichOneof("kind") == "webhook":
+        target.webhook.ClearField("former_signing_secret_expire_time")
     fill_defaults(target)
     return TargetUpdate(target, given)
 
