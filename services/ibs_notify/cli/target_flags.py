@@ -71,7 +71,7 @@ _OPTIONS = (
     ),
     click.option(
         "--preset",
-        type=click.Choice([*Preset, "none"]),
+        type=click.Choice([*(each.value for each in Preset), "none"]),
         help="webhook: whose language it speaks.",
     ),
     click.option(

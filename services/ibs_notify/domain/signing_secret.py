@@ -16,7 +16,8 @@ def signing_key(secret: str) -> bytes:
     if not secret.startswith(PREFIX):
         raise ValueError(f"does not begin with {PREFIX}")
     try:
-        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+        text = secret.removeprefix(PREFIX)
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error:
         raise ValueError(f"is not base64 after {PREFIX}") from None
     if not _FEWEST <= len(key) <= _MOST:
