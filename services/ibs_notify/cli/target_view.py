@@ -101,6 +101,8 @@ def show_test(answer: config_service_pb2.ConfigServiceTestTargetResponse) -> Non
 
 def _type(target: target_pb2.Target) -> str:
     kind = target.WhichOneof("kind")
+    if kind == "webhook" and target.webhook.preset:
+        return f"webhook ({_preset(target.webhook)})"
     names = {"influxdb": "influxdb-v2", "pushgateway": "prometheus-pushgateway", None: "unknown"}
     return names.get(kind, kind or "")
 
@@ -146,7 +148,6 @@ def _specific(target: target_pb2.Target) -> dict[str, str]:
             hook = target.webhook
             return {
                 "URL": hook.url,
-                "Preset": word(target_pb2.WebhookPreset, hook.preset, "WEBHOOK_PRESET_"),
                 "Token": _secret(hook.token_set) if hook.preset else "",
                 "Account": hook.account,
                 "From": hook.sender,
@@ -194,6 +195,10 @@ def own_templates(holder: Message, field: str) -> dict[str, str]:
         if own:
             lines[label] = ", ".join(own)
     return lines
+
+
+def _preset(hook: target_pb2.WebhookTarget) -> str:
+    return word(target_pb2.WebhookPreset, hook.preset, "WEBHOOK_PRESET_").replace(" ", "-")
 
 
 def _builtin_body(hook: target_pb2.WebhookTarget) -> str:
