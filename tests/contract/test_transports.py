@@ -162,7 +162,7 @@ async def test_a_fault_of_ours_is_an_outcome_and_a_log_line_without_secrets(
         raise RuntimeError(f"boom {CANARY}")
 
     monkeypatch.setattr("ibs_notify.delivery.transports.mail_message.event_context", broken)
-    monkeypatch.setattr("ibs_notify.delivery.transports.webhook.event_context", broken)
+    monkeypatch.setattr("ibs_notify.delivery.transports.webhook_request.event_context", broken)
     async with peer(kind) as there, built(there.target) as transport:
         outcome = await transport.attempt(one())
         stages = await transport.test(one())

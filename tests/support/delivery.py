@@ -32,6 +32,7 @@ from ironcore.notification.v1.config_service_pb2_grpc import (
     ConfigServiceServicer,
     add_ConfigServiceServicer_to_server,
 )
+from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.target_pb2 import SealedSecret, Target
 
 START = datetime(2026, 5, 21, 2, 15, 0, tzinfo=UTC)
@@ -93,6 +94,7 @@ def work(*recipients: Recipient | str, now: datetime = START, **changes: Any) ->
         seq=1,
         delivery_id="d-1",
         target_uid="t1",
+        group="ops",
         kind=Kind.EVENT,
         recipients=tuple(Recipient(r) if isinstance(r, str) else r for r in recipients),
         suppressed_count=0,
@@ -167,12 +169,16 @@ class FakeConfig(ConfigServiceServicer):
         settings: settings_pb2.Settings | None = None,
         deleted: Sequence[str] = (),
         secrets: Sequence[SealedSecret] = (),
+        groups: Sequence[Group] = (),
     ) -> int:
-        """A new revision, in which these targets were made or changed."""
+        """A new revision, in which these targets and groups were made or changed."""
         revision = len(self._changes) + 1
         change = [WatchItem(settings=settings)] if settings else []
         if settings:
             self._state["settings"] = change[0]
+        for group in groups:
+            self._state[group.uid] = WatchItem(group=group)
+            change.append(self._state[group.uid])
         for target in targets:
             target.revision = revision
             watched = config_service_pb2.WatchedTarget(target=target, secrets=secrets)

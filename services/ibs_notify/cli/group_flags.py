@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from ibs_notify.cli.params import duration, number_or_off
+from ibs_notify.cli.template_flags import read_templates, template_flags
 from ibs_notify.domain.group import WEEKDAYS, Frequency, Scope
 from ironcore.notification.v1 import group_pb2 as pb
 
@@ -59,6 +60,7 @@ _OPTIONS = (
 
 def group_flags(command: Command) -> Command:
     """Adds every flag that describes a group; the command passes them on to ``read_group``."""
+    command = template_flags(command)
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -84,7 +86,17 @@ def read_group(name: str, flags: Mapping[str, Any]) -> tuple[pb.Group, list[str]
     if flags["weekly_summary"] is not None:
         message.weekly_summary = flags["weekly_summary"]
         paths.append("weekly_summary")
-    return message, paths + _read_digest(message, flags)
+    return message, paths + _read_digest(message, flags) + _read_templates(message, flags)
+
+
+def _read_templates(message: pb.Group, flags: Mapping[str, Any]) -> list[str]:
+    paths: list[str] = []
+    for flag, text in read_templates(flags).items():
+        part, _, suffix = flag.partition("-template")
+        field = f"digest_{part}" if suffix else part
+        setattr(message.templates, field, text)
+        paths.append(f"templates.{field}")
+    return paths
 
 
 def _read_digest(message: pb.Group, flags: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import click
 
 from ibs_notify.cli.output import Table, moment, print_fields, print_table, word
 from ibs_notify.cli.params import show_duration
+from ibs_notify.cli.target_view import own_templates
 from ibs_notify.domain.group import DEFAULT_DEDUP_WINDOW, DEFAULT_RATE_LIMIT
 from ironcore.notification.v1 import group_pb2 as pb
 
@@ -46,6 +47,7 @@ def show_group(group: pb.Group) -> None:
             "Dedup window": _dedup(group),
             "Digest": _digest(group),
             "Weekly summary": "yes" if group.weekly_summary else "no",
+            **own_templates(group.templates, "{}"),
             "Created": f"{moment(group.create_time)} by {group.created_by}",
             "Updated": f"{moment(group.update_time)} by {group.updated_by}",
             "Revision": str(group.revision),

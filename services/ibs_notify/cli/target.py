@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from ibs_notify.cli.changed import report_change
 from ibs_notify.cli.complete import target_names
 from ibs_notify.cli.errors import Exit
 from ibs_notify.cli.output import document, output_option, print_document, warn, warn_all
-from ibs_notify.cli.params import Slot, names, no_wait_option
+from ibs_notify.cli.params import Slot, duration, names, no_wait_option
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
 from ibs_notify.cli.target_flags import KINDS, TYPES, Given, target_flags
 from ibs_notify.cli.target_view import (
@@ -26,6 +27,7 @@ from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1 import delivery_service_pb2, target_pb2
 
+_OVERLAP = timedelta(hours=24)
 _NAME = Slot("name", ["--name"], target_names, of="target")
 _DRAFT_NAME = Slot("name", ["--name"], target_names, of="target", required=False)
 
@@ -42,13 +44,15 @@ def target() -> None:
 
 @target.command("create")
 @names(_NAME)
-@click.option("--type", "type_name", type=click.Choice(TYPES), required=True, help="What it is.")
+@click.option(
+    "--type", "type_name", type=click.Choice(TYPES), help="What it is; --preset says webhook."
+)
 @click.option("--disabled", is_flag=True, help="Make it, but send nothing yet.")
 @target_flags
 @no_wait_option
 @output_option
 def create(
-    name: str, type_name: str, disabled: bool, no_wait: bool, output: str, **flags: Any
+    name: str, type_name: str | None, disabled: bool, no_wait: bool, output: str, **flags: Any
 ) -> None:
     """Make a target.
 
@@ -62,6 +66,8 @@ def create(
       ironcore-backup notification target create \\
         --name chat-ops --type webhook --url https://chat.example.com/hook \\
         --header-file /etc/ironcore/chat-headers
+      ironcore-backup notification target create \\
+        --name on-call --preset pagerduty --token-file /etc/ironcore/routing-key
       ironcore-backup notification target create \\
         --name metrics --type metric-server --protocol influxdb-v2 \\
         --url https://metrics.example.com --org polystack \\
@@ -88,10 +94,23 @@ def create(
 @click.option(
     "--remove-header", metavar="NAME", multiple=True, help="webhook: a header to drop. Repeatable."
 )
+@click.option(
+    "--rotate-signing-secret",
+    "rotated",
+    type=click.Path(),
+    help="webhook: the file with a new signing secret; the former one goes on for a while.",
+)
+@click.option("--overlap", type=duration, help="With it: for how long. Default 24h, at most 7d.")
 @no_wait_option
 @output_option
 def update(
-    name: str, remove_header: tuple[str, ...], no_wait: bool, output: str, **flags: Any
+    name: str,
+    remove_header: tuple[str, ...],
+    rotated: str | None,
+    overlap: timedelta | None,
+    no_wait: bool,
+    output: str,
+    **flags: Any,
 ) -> None:
     """Change what the flags name; the rest stays. An empty value goes back to the default.
 
@@ -103,7 +122,17 @@ def update(
         --header "Authorization: Bearer NEW-TOKEN"
       ironcore-backup notification target update ops-smtp --port 465 \\
         --tls implicit --password-file /etc/ironcore/smtp-password
+      ironcore-backup notification target update tickets \\
+        --rotate-signing-secret /etc/ironcore/new-secret --overlap 48h
     """
+    if rotated is not None and flags["signing_secret_file"] is not None:
+        raise click.UsageError(
+            "--signing-secret-file and --rotate-signing-secret exclude each other"
+        )
+    if overlap is not None and rotated is None:
+        raise click.UsageError("--overlap goes with --rotate-signing-secret")
+    if rotated is not None:
+        flags["signing_secret_file"] = rotated
     given = Given.read(flags)
     if not given.anything and not remove_header:
         raise click.UsageError("nothing to change: give at least one flag")
@@ -117,10 +146,12 @@ def update(
         message = given.target(name, kind)
         # A request that only removes headers must still mask something.
         mask = FieldMask(paths=given.paths(kind) or ["webhook.headers"])
-        answer = session.call(
-            session.config.UpdateTarget,
-            pb.UpdateTargetRequest(target=message, update_mask=mask, remove_headers=remove_header),
+        request = pb.UpdateTargetRequest(
+            target=message, update_mask=mask, remove_headers=remove_header
         )
+        if rotated is not None:
+            request.signing_overlap.FromTimedelta(overlap or _OVERLAP)
+        answer = session.call(session.config.UpdateTarget, request)
         report_change(
             session,
             f"updated target {name}",
@@ -296,7 +327,7 @@ def test(
     """
     given = Given.read(flags)
     request = pb.ConfigServiceTestTargetRequest(recipients=recipient)
-    if type_name is not None:
+    if type_name is not None or flags["preset"] is not None:
         request.draft.CopyFrom(given.target(name or "draft", given.kind(type_name)))
     elif given.anything:
         raise click.UsageError("flags that describe a target need --type: they test a draft")

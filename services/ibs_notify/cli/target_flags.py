@@ -11,6 +11,8 @@ import click
 from ibs_notify.cli.files import read_secret, read_text
 from ibs_notify.cli.output import warn
 from ibs_notify.cli.params import number_or_off
+from ibs_notify.cli.template_flags import read_templates, template_flags
+from ibs_notify.domain.preset import Preset
 from ironcore.notification.v1 import target_pb2 as pb
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -36,11 +38,16 @@ _OPTIONS = (
     ),
     click.option("--server", help="smtp: host name or address."),
     click.option("--port", type=click.IntRange(1, 65535), help="smtp: default by --tls."),
-    click.option("--from", "from_address", metavar="ADDR", help="smtp: the sender."),
+    click.option("--from", "from_address", metavar="ADDR", help="smtp, twilio-sms: the sender."),
     click.option("--auth-method", type=click.Choice(list(_AUTH)), help="smtp: how to log in."),
     click.option("--tls", type=click.Choice(list(_TLS)), help="smtp: default starttls."),
-    click.option("--to", metavar="ADDR", multiple=True, help="smtp: a recipient. Repeatable."),
-    click.option("--username", help="smtp, prometheus-pushgateway: the login name."),
+    click.option(
+        "--to",
+        metavar="ADDR",
+        multiple=True,
+        help="smtp: a recipient. Repeatable. twilio-sms: the number.",
+    ),
+    click.option("--username", help="smtp, pushgateway: the login name. twilio-sms: the SID."),
     click.option("--password-file", type=_FILE, help="The file with the password; - is stdin."),
     click.option("--password-stdin", is_flag=True, help="Read the password from stdin."),
     click.option("--password", help="The password itself; others can see it. Prefer a file."),
@@ -62,7 +69,16 @@ _OPTIONS = (
         multiple=True,
         help="webhook: a file with a header on each line; - is stdin.",
     ),
-    click.option("--body-template", type=_FILE, help="webhook: the file with the template."),
+    click.option(
+        "--preset",
+        type=click.Choice([*(each.value for each in Preset), "none"]),
+        help="webhook: whose language it speaks.",
+    ),
+    click.option(
+        "--signing-secret-file",
+        type=_FILE,
+        help="webhook: the file with the secret (whsec_…) that signs every request; - is stdin.",
+    ),
     click.option("--content-type", help="webhook: default application/json."),
     click.option(
         "--protocol",
@@ -71,7 +87,9 @@ _OPTIONS = (
     ),
     click.option("--org", help="influxdb-v2: the organisation."),
     click.option("--bucket", help="influxdb-v2: the bucket."),
-    click.option("--token-file", type=_FILE, help="The file with the API token; - is stdin."),
+    click.option(
+        "--token-file", type=_FILE, help="The file with the API token, or routing key; - is stdin."
+    ),
     click.option("--token", help="The API token itself; others can see it. Prefer a file."),
     click.option("--job", help="prometheus-pushgateway: default ibs-notifications."),
     click.option("--ca-file", type=_FILE, help="Certificates (PEM) to trust for this target."),
@@ -81,6 +99,7 @@ TYPES = ("smtp", "webhook", "metric-server")
 
 def target_flags(command: Command) -> Command:
     """Adds every flag that describes a target; the command passes them on to ``Given.read``."""
+    command = template_flags(command)
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -108,6 +127,12 @@ _SMTP = Kind(
         "username": "username",
         "password": "password",
         "ca-file": "ca_pem",
+        "subject-template": "subject_template",
+        "text-template": "text_template",
+        "html-template": "html_template",
+        "subject-template-digest": "digest_subject_template",
+        "text-template-digest": "digest_text_template",
+        "html-template-digest": "digest_html_template",
     },
 )
 _WEBHOOK = Kind(
@@ -117,9 +142,16 @@ _WEBHOOK = Kind(
         "url": "url",
         "method": "method",
         "header": "headers",
+        "preset": "preset",
+        "token": "token",
+        "username": "account",
+        "from": "sender",
+        "to": "recipient",
         "body-template": "body_template",
+        "body-template-digest": "digest_body_template",
         "content-type": "content_type",
         "ca-file": "ca_pem",
+        "signing-secret": "signing_secret",
     },
 )
 _INFLUXDB = Kind(
@@ -170,13 +202,15 @@ class Given:
             "url": flags["url"],
             "method": flags["method"],
             "header": _headers(flags),
-            "body-template": _file(flags["body_template"], "--body-template"),
+            "preset": _preset(flags["preset"]),
+            "signing-secret": _signing_secret(flags["signing_secret_file"]),
             "content-type": flags["content_type"],
             "org": flags["org"],
             "bucket": flags["bucket"],
             "token": _token(flags),
             "job": flags["job"],
             "ca-file": _file(flags["ca_file"], "--ca-file"),
+            **read_templates(flags),
         }
         if flags["password"] is not None or flags["token"] is not None or flags["header"]:
             warn(
@@ -190,8 +224,12 @@ class Given:
         """Whether any flag was given."""
         return bool(self.common or self.specific or self.protocol)
 
-    def kind(self, type_name: str) -> Kind:
-        """The kind of a new target from ``--type`` and ``--protocol``."""
+    def kind(self, type_name: str | None) -> Kind:
+        """The kind of a new target from ``--type`` and ``--protocol``; a preset is of webhooks."""
+        if type_name is None and "preset" in self.specific:
+            type_name = "webhook"
+        if type_name is None:
+            raise click.UsageError(f"--type is missing: {', '.join(TYPES)}")
         if type_name != "metric-server":
             if self.protocol:
                 raise click.UsageError("--protocol is for --type metric-server")
@@ -208,6 +246,8 @@ class Given:
         if foreign:
             raise click.UsageError(f"{', '.join(foreign)}: not a setting of {kind.label}")
         inner = {kind.fields[flag]: value for flag, value in self.specific.items()}
+        if kind is _WEBHOOK and "recipient" in inner:
+            inner["recipient"] = _number(inner["recipient"])
         message = pb.Target(name=name, **self.common)
         getattr(message, kind.field).SetInParent()
         getattr(message, kind.field).MergeFrom(_INNER[kind.field](**inner))
@@ -233,6 +273,24 @@ def _present(values: Mapping[str, Any]) -> dict[str, Any]:
 def _addresses(given: tuple[str, ...]) -> list[str] | None:
     """``--to ''`` empties the list."""
     return [each for each in given if each] if given else None
+
+
+def _number(given: list[str]) -> str:
+    if len(given) > 1:
+        raise click.UsageError("--to: a message goes to one number; make a target for each")
+    return given[0] if given else ""
+
+
+def _preset(name: str | None) -> int | None:
+    if name is None:
+        return None
+    if name == "none":
+        return pb.WEBHOOK_PRESET_UNSPECIFIED
+    return pb.WebhookPreset.Value(f"WEBHOOK_PRESET_{Preset(name).name}")
+
+
+def _signing_secret(path: str | None) -> str | None:
+    return read_secret(path, "--signing-secret-file") if path else path
 
 
 def _file(path: str | None, flag: str) -> str | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
+from google.protobuf.message import Message
 
 from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.output import Table, moment, print_fields, print_table, word
+from ibs_notify.cli.template_flags import PARTS
 from ironcore.notification.v1 import config_service_pb2, delivery_service_pb2, target_pb2
 
 
@@ -99,6 +101,8 @@ def show_test(answer: config_service_pb2.ConfigServiceTestTargetResponse) -> Non
 
 def _type(target: target_pb2.Target) -> str:
     kind = target.WhichOneof("kind")
+    if kind == "webhook" and target.webhook.preset:
+        return f"webhook ({_preset(target.webhook)})"
     names = {"influxdb": "influxdb-v2", "pushgateway": "prometheus-pushgateway", None: "unknown"}
     return names.get(kind, kind or "")
 
@@ -137,18 +141,25 @@ def _specific(target: target_pb2.Target) -> dict[str, str]:
                 "Username": smtp.username,
                 "Password": _secret(smtp.password_set),
                 "Recipients": ", ".join(smtp.recipients) or "the setting default recipients",
+                **own_templates(smtp, "{}_template"),
                 "CA certificates": _own_ca(smtp.ca_pem),
             }
         case "webhook":
             hook = target.webhook
             return {
                 "URL": hook.url,
+                "Token": _secret(hook.token_set) if hook.preset else "",
+                "Account": hook.account,
+                "From": hook.sender,
+                "To": hook.recipient,
                 "Method": hook.method or "POST",
                 "Headers": ", ".join(
                     f"{each.name} ({_secret(each.value_set)})" for each in hook.headers
                 ),
                 "Content type": hook.content_type or "application/json",
-                "Body template": hook.body_template or "the standard payload",
+                "Body template": hook.body_template or _builtin_body(hook),
+                "Digest body template": hook.digest_body_template,
+                "Signing": _signing(hook),
                 "CA certificates": _own_ca(hook.ca_pem),
             }
         case "influxdb":
@@ -172,6 +183,34 @@ def _specific(target: target_pb2.Target) -> dict[str, str]:
             }
         case _:
             return {}
+
+
+def own_templates(holder: Message, field: str) -> dict[str, str]:
+    """Which templates there are, in a line for events and one for digests; ``field`` is how a part
+    is called in ``holder``. No line where there are none."""
+    lines = {}
+    for prefix, label in (("", "Own templates"), ("digest_", "Own digest templates")):
+        names = ((part, field.format(f"{prefix}{part}")) for part in PARTS)
+        own = [part for part, name in names if getattr(holder, name, "")]
+        if own:
+            lines[label] = ", ".join(own)
+    return lines
+
+
+def _preset(hook: target_pb2.WebhookTarget) -> str:
+    return word(target_pb2.WebhookPreset, hook.preset, "WEBHOOK_PRESET_").replace(" ", "-")
+
+
+def _builtin_body(hook: target_pb2.WebhookTarget) -> str:
+    return "the preset's" if hook.preset else "the standard payload"
+
+
+def _signing(hook: target_pb2.WebhookTarget) -> str:
+    if not hook.signing_secret_set:
+        return "off"
+    if not hook.HasField("former_signing_secret_expire_time"):
+        return "on"
+    return f"on; with the former secret too until {moment(hook.former_signing_secret_expire_time)}"
 
 
 def _secret(is_set: bool) -> str:

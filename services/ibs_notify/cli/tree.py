@@ -18,6 +18,7 @@ _SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
     lazy={
         "target": Lazy("target:target", "Where notifications go: mail, HTTP, metric servers."),
         "group": Lazy("group:group", "Who hears of what: targets and their rules."),
+        "template": Lazy("template:template", "How messages read: preview and built-in templates."),
         "settings": Lazy("settings:settings", "Default recipients, public address, time zone."),
         "rule": Lazy("rule:rule", "Check a rule."),
         "emit": Lazy("emit:emit", "Say that something happened."),

@@ -12,6 +12,7 @@ from ibs_notify.config.checks import find_group, find_target, require_etag
 from ibs_notify.config.faults import Faults
 from ibs_notify.config.masks import GROUP_PATHS, SUBSCRIPTION_PATHS, check_mask, merge
 from ibs_notify.config.ports import Change, Repository, Saved, View
+from ibs_notify.config.validate_templates import check_group_bodies
 from ibs_notify.config.warn_group import group_warnings, subscription_warnings
 from ibs_notify.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
 from ibs_notify.domain.resource import canonical, is_under
@@ -81,6 +82,7 @@ class Groups:
             group = merge(stored, request, check_mask(mask, GROUP_PATHS, faults))
             validate.fill_group_defaults(group)
             validate.check_group(group, faults)
+            check_group_bodies(group, {each.name: each for each in change.targets()}, faults)
             faults.raise_any()
             saved = change.put_group(group)
             return Saved(saved, tuple(group_warnings(saved)))
@@ -120,8 +122,9 @@ class Groups:
                 most = validate.MAX_SUBSCRIPTIONS
                 faults.add("group", f"{name!r} holds {most} targets, the most there may be")
             validate.check_subscription(subscription, target, faults, "subscription")
-            faults.raise_any()
             group.subscriptions.append(subscription)
+            check_group_bodies(group, {target.name: target}, faults)
+            faults.raise_any()
             warnings = subscription_warnings(subscription, target, change.settings())
             return Saved(change.put_group(group), tuple(warnings))
 

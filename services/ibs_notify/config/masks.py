@@ -12,7 +12,15 @@ from google.protobuf.message import Message
 
 from ibs_notify.config.faults import Faults
 from ibs_notify.config.secret_fields import take_secrets
-from ibs_notify.domain.target import header_secret
+from ibs_notify.domain.target import (
+    INFLUXDB_TOKEN,
+    PUSHGATEWAY_BEARER_TOKEN,
+    PUSHGATEWAY_PASSWORD,
+    SMTP_PASSWORD,
+    WEBHOOK_SIGNING_SECRET,
+    WEBHOOK_TOKEN,
+    header_secret,
+)
 from ironcore.notification.v1.group_pb2 import Group, Subscription
 from ironcore.notification.v1.settings_pb2 import Settings
 from ironcore.notification.v1.target_pb2 import Header, Target
@@ -21,9 +29,24 @@ M = TypeVar("M", bound=Message)
 
 _KINDS = ("smtp", "webhook", "influxdb", "pushgateway")
 _SECRETS = frozenset(
-    {"smtp.password", "influxdb.token", "pushgateway.password", "pushgateway.bearer_token"}
+    {
+        SMTP_PASSWORD,
+        WEBHOOK_TOKEN,
+        WEBHOOK_SIGNING_SECRET,
+        INFLUXDB_TOKEN,
+        PUSHGATEWAY_PASSWORD,
+        PUSHGATEWAY_BEARER_TOKEN,
+    }
 )
-_SET_FLAGS = frozenset({"password_set", "token_set", "bearer_token_set"})
+_OUTPUT_ONLY = frozenset(
+    {
+        "password_set",
+        "token_set",
+        "bearer_token_set",
+        "signing_secret_set",
+        "former_signing_secret_expire_time",
+    }
+)
 
 
 def _paths(descriptor: Descriptor, *nested: str, without: Iterable[str] = ()) -> frozenset[str]:
@@ -31,14 +54,17 @@ def _paths(descriptor: Descriptor, *nested: str, without: Iterable[str] = ()) ->
     paths = {each.name for each in descriptor.fields} - set(without)
     for name in nested:
         inner = descriptor.fields_by_name[name].message_type
-        paths |= {f"{name}.{each.name}" for each in inner.fields if each.name not in _SET_FLAGS}
+        paths |= {f"{name}.{each.name}" for each in inner.fields if each.name not in _OUTPUT_ONLY}
     return frozenset(paths)
 
 
 _ASSIGNED = ("uid", "etag", "revision", "create_time", "update_time", "created_by", "updated_by")
 TARGET_PATHS = _paths(Target.DESCRIPTOR, *_KINDS, without=("name", *_ASSIGNED))
 GROUP_PATHS = _paths(
-    Group.DESCRIPTOR, "digest", without=("name", "attachments", "subscriptions", *_ASSIGNED)
+    Group.DESCRIPTOR,
+    "digest",
+    "templates",
+    without=("name", "attachments", "subscriptions", *_ASSIGNED),
 )
 SETTINGS_PATHS = _paths(Settings.DESCRIPTOR, without=_ASSIGNED)
 SUBSCRIPTION_PATHS = _paths(Subscription.DESCRIPTOR, without=("uid", "target"))
@@ -106,6 +132,7 @@ def update_target(
         _remove_headers(merged, remove_headers, faults)
         withdrawn |= {header_secret(name) for name in remove_headers}
         given = {name: secret for name, secret in given.items() if name not in withdrawn}
+        _keep_output_only(merged, stored)
     return TargetUpdate(merged, given, frozenset(withdrawn))
 
 
@@ -127,6 +154,14 @@ def _merged_headers(stored: Target, request: Target) -> list[Header]:
             headers[name] = header
         seen.add(name)
     return [*headers.values(), *repeated]
+
+
+def _keep_output_only(target: Target, stored: Target) -> None:
+    """A mask of the whole kind takes over what the request may not say."""
+    target.webhook.ClearField("former_signing_secret_expire_time")
+    if stored.webhook.HasField("former_signing_secret_expire_time"):
+        until = stored.webhook.former_signing_secret_expire_time
+        target.webhook.former_signing_secret_expire_time.CopyFrom(until)
 
 
 def _set_headers(target: Target, headers: Sequence[Header]) -> None:

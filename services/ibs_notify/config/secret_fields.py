@@ -9,6 +9,8 @@ from ibs_notify.domain.target import (
     PUSHGATEWAY_BEARER_TOKEN,
     PUSHGATEWAY_PASSWORD,
     SMTP_PASSWORD,
+    WEBHOOK_SIGNING_SECRET,
+    WEBHOOK_TOKEN,
     header_secret,
 )
 from ironcore.notification.v1.target_pb2 import Target
@@ -25,6 +27,9 @@ def take_secrets(target: Target) -> dict[str, str]:
             for header in target.webhook.headers:
                 given[header_secret(header.name)] = header.value
                 header.value = ""
+            given[WEBHOOK_TOKEN] = target.webhook.token
+            given[WEBHOOK_SIGNING_SECRET] = target.webhook.signing_secret
+            target.webhook.token = target.webhook.signing_secret = ""
         case "influxdb":
             given[INFLUXDB_TOKEN] = target.influxdb.token
             target.influxdb.token = ""
@@ -45,6 +50,8 @@ def show_stored(target: Target, stored: Collection[str]) -> None:
         case "webhook":
             for header in target.webhook.headers:
                 header.value_set = header_secret(header.name) in stored
+            target.webhook.token_set = WEBHOOK_TOKEN in stored
+            target.webhook.signing_secret_set = WEBHOOK_SIGNING_SECRET in stored
         case "influxdb":
             target.influxdb.token_set = INFLUXDB_TOKEN in stored
         case "pushgateway":

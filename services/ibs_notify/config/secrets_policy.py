@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from ibs_notify.config.syntax import origin_of
+from ibs_notify.domain.preset import NEEDS, Token
 from ibs_notify.domain.target import (
     INFLUXDB_TOKEN,
     PUSHGATEWAY_BEARER_TOKEN,
     PUSHGATEWAY_PASSWORD,
     SMTP_PASSWORD,
+    WEBHOOK_FORMER_SIGNING_SECRET,
+    WEBHOOK_SIGNING_SECRET,
+    WEBHOOK_TOKEN,
     InfluxDbSpec,
     PushgatewaySpec,
     SmtpAuth,
@@ -24,6 +28,9 @@ from ibs_notify.domain.target import (
     WebhookSpec,
     header_secret,
 )
+
+_SIGNING = frozenset({WEBHOOK_SIGNING_SECRET})
+"""Given again after a move, or taken away: who wants signed requests takes no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +63,11 @@ def judge(
     moved = moves(old, new) if old is not None else ()
     left = frozenset(stored) - given - withdrawn
     kept = frozenset() if moved else left & _usable(new)
+    needed = _needed(new) | (left & _SIGNING if moved else frozenset())
     return Verdict(
         kept=kept,
         cleared=left - kept,
-        missing=_needed(new) - given - kept,
+        missing=needed - given - kept,
         moved=moved if left else (),
     )
 
@@ -75,7 +83,10 @@ def moves(old: TargetSpec, new: TargetSpec) -> tuple[str, ...]:
                 "smtp.username": (old.username, new.username),
             }
         case WebhookSpec(), WebhookSpec():
-            pairs = {"webhook.url": (origin_of(old.url), origin_of(new.url))}
+            pairs = {
+                "webhook.url": (origin_of(old.url), origin_of(new.url)),
+                "webhook.account": (old.account, new.account),
+            }
         case InfluxDbSpec(), InfluxDbSpec():
             pairs = {"influxdb.url": (origin_of(old.url), origin_of(new.url))}
         case PushgatewaySpec(), PushgatewaySpec():
@@ -96,6 +107,10 @@ def _usable(spec: TargetSpec) -> frozenset[str]:
     """The secrets that a target like this sends at all."""
     if isinstance(spec, PushgatewaySpec) and not spec.username:
         return frozenset({PUSHGATEWAY_BEARER_TOKEN})
+    if isinstance(spec, WebhookSpec):
+        takes_token = spec.preset is not None and NEEDS[spec.preset].token is not Token.NONE
+        token = frozenset({WEBHOOK_TOKEN} if takes_token else ())
+        return _needed(spec) | token | _SIGNING | {WEBHOOK_FORMER_SIGNING_SECRET}
     return _needed(spec)
 
 
@@ -105,7 +120,9 @@ def _needed(spec: TargetSpec) -> frozenset[str]:
         case SmtpSpec():
             return frozenset() if spec.auth is SmtpAuth.NONE else frozenset({SMTP_PASSWORD})
         case WebhookSpec():
-            return frozenset(header_secret(name) for name in spec.headers)
+            needs_token = spec.preset is not None and NEEDS[spec.preset].token is Token.REQUIRED
+            headers = frozenset(header_secret(name) for name in spec.headers)
+            return headers | {WEBHOOK_TOKEN} if needs_token else headers
         case InfluxDbSpec():
             return frozenset({INFLUXDB_TOKEN})
         case PushgatewaySpec():

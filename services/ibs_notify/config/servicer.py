@@ -77,9 +77,7 @@ class ConfigServicer(ConfigServiceServicer):
     async def UpdateTarget(
         self, request: pb.UpdateTargetRequest, context: Context
     ) -> pb.UpdateTargetResponse:
-        saved = await self._targets.update(
-            request.target, request.update_mask, request.remove_headers, caller_of(context)
-        )
+        saved = await self._targets.update(request, caller_of(context), self._clock.now())
         return pb.UpdateTargetResponse(target=saved.resource, warnings=saved.warnings)
 
     async def DeleteTarget(

@@ -11,7 +11,7 @@ from ibs_notify.config.secret_fields import take_secrets
 from ibs_notify.config.secrets_policy import Verdict, judge
 from ibs_notify.config.validate_target import check_target, fill_defaults
 from ibs_notify.domain.errors import FailedPrecondition, Reason
-from ibs_notify.domain.target import TargetSpec
+from ibs_notify.domain.target import WEBHOOK_SIGNING_SECRET, TargetSpec
 from ibs_notify.rpc.convert_config import target_from_proto
 from ibs_notify.secrets.envelope import Keyring
 from ironcore.notification.v1.target_pb2 import Target
@@ -27,6 +27,8 @@ def new_target(request: Target) -> TargetUpdate:
     target.etag = target.created_by = target.updated_by = ""
     target.ClearField("create_time")
     target.ClearField("update_time")
+    if target.WhichOneof("kind") == "webhook":
+        target.webhook.ClearField("former_signing_secret_expire_time")
     fill_defaults(target)
     return TargetUpdate(target, given)
 
@@ -89,6 +91,8 @@ def _must_be_given_again(verdict: Verdict) -> FailedPrecondition:
     advice = f"give {missing} in the same request"
     if any(field.startswith("webhook.headers") for field in verdict.missing):
         advice += ", or remove those headers"
+    if WEBHOOK_SIGNING_SECRET in verdict.missing:
+        advice += ", or empty the signing secret to sign no more"
     return FailedPrecondition(
         Reason.SECRET_REQUIRED,
         f"{' and '.join(verdict.moved)} changed, and a stored secret never follows a target to "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -11,6 +13,7 @@ from ibs_notify.config.faults import Faults
 from ibs_notify.config.masks import TargetUpdate, update_target
 from ibs_notify.config.ports import Change, DeliveryPort, Repository, Saved, View
 from ibs_notify.config.secrets_policy import Verdict
+from ibs_notify.config.signing_rotation import rotate
 from ibs_notify.config.target_check import (
     check_update,
     cleared_warnings,
@@ -18,6 +21,7 @@ from ibs_notify.config.target_check import (
     seal_secrets,
 )
 from ibs_notify.config.validate_target import default_port, fill_defaults
+from ibs_notify.config.validate_templates import check_group_bodies
 from ibs_notify.config.warn_target import target_warnings
 from ibs_notify.domain.errors import (
     AlreadyExists,
@@ -26,8 +30,10 @@ from ibs_notify.domain.errors import (
     Reason,
     Unavailable,
 )
+from ibs_notify.domain.target import WEBHOOK_FORMER_SIGNING_SECRET, WEBHOOK_SIGNING_SECRET
 from ibs_notify.rpc.convert_config import settings_from_proto, target_from_proto
 from ibs_notify.secrets.envelope import Keyring
+from ironcore.notification.v1.config_service_pb2 import UpdateTargetRequest
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.target_pb2 import SMTP_TLS_MODE_STARTTLS, Target
 
@@ -65,20 +71,24 @@ class Targets:
 
         return await self._repository.change(author, work)
 
-    async def update(
-        self, request: Target, mask: FieldMask, remove_headers: Sequence[str], author: str
-    ) -> Saved[Target]:
+    async def update(self, asked: UpdateTargetRequest, author: str, now: datetime) -> Saved[Target]:
         """``FailedPrecondition`` (SECRET_REQUIRED) where a secret would have to follow a move."""
+        request, mask = asked.target, asked.update_mask
+        overlap = asked.signing_overlap if asked.HasField("signing_overlap") else None
 
         def work(change: Change) -> Saved[Target]:
             stored = find_target(change, request.name)
             require_etag(request.etag, stored, f"target {stored.name!r}")
             faults = Faults()
-            update = update_target(stored, request, mask, remove_headers, faults)
+            update = update_target(stored, request, mask, asked.remove_headers, faults)
+            update = rotate(stored, update, overlap, now, faults)
             faults.raise_any()
+            if overlap is not None:
+                update = self._keep_former(change, update)
             notes = _follow_tls_mode(stored, update.target, mask)
             fill_defaults(update.target)
             verdict = check_update(stored, update, change.sealed(stored.uid).keys())
+            _check_groups(change, update.target)
             return self._save(change, update, verdict, notes)
 
         return await self._repository.change(author, work)
@@ -118,6 +128,13 @@ class Targets:
         )
         return Saved(target, (*notes, *cleared_warnings(verdict), *oddities))
 
+    def _keep_former(self, change: Change, update: TargetUpdate) -> TargetUpdate:
+        """The stored signing secret as the former one; it is sealed for one field, so anew."""
+        uid = update.target.uid
+        ciphertext = change.sealed(uid)[WEBHOOK_SIGNING_SECRET]
+        secret = self._keyring.open(ciphertext, target_uid=uid, field=WEBHOOK_SIGNING_SECRET)
+        return replace(update, given={**update.given, WEBHOOK_FORMER_SIGNING_SECRET: secret})
+
     async def _look_at_queue(self, target: Target, *, force: bool) -> list[str]:
         try:
             waiting = await self._delivery.open_count(target.uid)
@@ -139,6 +156,18 @@ class Targets:
                 advice="wait or cancel them, or force the deletion, which cancels them visibly",
             )
         return [f"cancelled with it: {_open_deliveries(waiting)}"] if waiting else []
+
+
+def _check_groups(view: View, target: Target) -> None:
+    """``InvalidArgument`` where the body of a group that holds ``target`` does not suit it any
+    more, such as one in JSON after a change of the content type."""
+    if target.WhichOneof("kind") != "webhook":
+        return
+    faults = Faults()
+    for group in view.groups():
+        if any(each.target == target.name for each in group.subscriptions):
+            check_group_bodies(group, {target.name: target}, faults)
+    faults.raise_any()
 
 
 def _users(view: View, target: str, *, force: bool) -> list[Group]:

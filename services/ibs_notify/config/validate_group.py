@@ -10,6 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from ibs_notify.config import syntax
 from ibs_notify.config.faults import Faults
 from ibs_notify.config.validate_target import MAX_DESCRIPTION, check_recipients
+from ibs_notify.config.validate_templates import check_group_bodies, check_group_templates
 from ibs_notify.domain.errors import InvalidArgument, Reason
 from ibs_notify.domain.group import DEFAULT_DEDUP_WINDOW, DEFAULT_RATE_LIMIT, MAX_DEDUP_WINDOW
 from ibs_notify.domain.naming import NAME_RULE, is_name
@@ -57,6 +58,7 @@ def check_group(group: pb.Group, faults: Faults) -> None:
     faults.add("group.dedup_window", _window_problem(group.dedup_window))
     if group.HasField("digest"):
         _check_digest(group.digest, faults)
+    check_group_templates(group.templates, faults)
 
 
 def check_subscriptions(group: pb.Group, targets: Mapping[str, Target], faults: Faults) -> None:
@@ -76,6 +78,7 @@ def check_subscriptions(group: pb.Group, targets: Mapping[str, Target], faults: 
             faults.add(f"{path}.target", problem, "create it first", Reason.TARGET_NOT_FOUND)
         seen.add(name)
         check_subscription(subscription, targets.get(name), faults, path)
+    check_group_bodies(group, targets, faults)
 
 
 def check_subscription(

@@ -6,24 +6,20 @@ from collections.abc import Mapping, Sequence
 
 from ibs_notify.config import syntax
 from ibs_notify.config.faults import Faults
-from ibs_notify.domain.errors import InvalidArgument
+from ibs_notify.config.validate_templates import check_mail_templates
+from ibs_notify.config.validate_webhook import check_webhook, fill_webhook_defaults
 from ibs_notify.domain.naming import NAME_RULE, is_name
 from ibs_notify.domain.target import (
     INFLUXDB_TOKEN,
     PUSHGATEWAY_BEARER_TOKEN,
     PUSHGATEWAY_PASSWORD,
     SMTP_PASSWORD,
-    header_secret,
 )
-from ibs_notify.templates.body import compile_body
 from ironcore.notification.v1 import target_pb2 as pb
 
 MAX_DESCRIPTION = 1000
 MAX_RECIPIENTS = 100
-MAX_HEADERS = 32
-MAX_TEMPLATE_BYTES = 64 * 1024
 MAX_SECRET = 8192
-_METHODS = ("POST", "PUT", "PATCH")
 
 
 def fill_defaults(target: pb.Target) -> None:
@@ -36,8 +32,7 @@ def fill_defaults(target: pb.Target) -> None:
             smtp.auth_method = smtp.auth_method or implied
             smtp.port = smtp.port or default_port(smtp.tls_mode)
         case "webhook":
-            target.webhook.method = target.webhook.method.upper() or "POST"
-            target.webhook.content_type = target.webhook.content_type or "application/json"
+            fill_webhook_defaults(target.webhook)
         case "pushgateway":
             target.pushgateway.job = target.pushgateway.job or "ibs-notifications"
         case "influxdb" | None:
@@ -67,7 +62,7 @@ def check_target(
         case "smtp":
             _check_smtp(target.smtp, given, faults, path)
         case "webhook":
-            _check_webhook(target.webhook, given, faults, path)
+            check_webhook(target.webhook, given, faults, path)
         case "influxdb":
             _check_influxdb(target.influxdb, given, faults, path)
         case "pushgateway":
@@ -105,47 +100,8 @@ def _check_smtp(smtp: pb.SmtpTarget, given: Mapping[str, str], faults: Faults, p
         faults.add(f"{path}.password", "is given, but the auth method is none", advice)
     _check_secret(given.get(SMTP_PASSWORD, ""), faults, f"{path}.password")
     check_recipients(smtp.recipients, faults, f"{path}.recipients")
+    check_mail_templates(smtp, faults, path)
     faults.add(f"{path}.ca_pem", syntax.pem_problem(smtp.ca_pem))
-
-
-def _check_webhook(
-    webhook: pb.WebhookTarget, given: Mapping[str, str], faults: Faults, path: str
-) -> None:
-    faults.add(f"{path}.url", syntax.url_problem(webhook.url))
-    if webhook.method not in _METHODS:
-        faults.add(f"{path}.method", f"is none of {', '.join(_METHODS)}")
-    _check_headers(webhook.headers, given, faults, f"{path}.headers")
-    if len(webhook.body_template.encode("utf-8", "surrogatepass")) > MAX_TEMPLATE_BYTES:
-        faults.add(f"{path}.body_template", "is larger than 64 KiB")
-    elif syntax.text_problem(webhook.content_type, 256):
-        faults.add(f"{path}.content_type", syntax.text_problem(webhook.content_type, 256))
-    else:
-        _check_template(webhook, faults, path)
-    faults.add(f"{path}.ca_pem", syntax.pem_problem(webhook.ca_pem))
-
-
-def _check_template(webhook: pb.WebhookTarget, faults: Faults, path: str) -> None:
-    try:
-        compile_body(webhook.body_template, webhook.content_type)
-    except InvalidArgument as error:
-        field = error.violations[0].path if error.violations else "body_template"
-        faults.adopt(f"{path}.{field}", error)
-
-
-def _check_headers(
-    headers: Sequence[pb.Header], given: Mapping[str, str], faults: Faults, path: str
-) -> None:
-    if len(headers) > MAX_HEADERS:
-        faults.add(path, f"has {len(headers)} headers; at most {MAX_HEADERS}")
-    seen: set[str] = set()
-    for index, header in enumerate(headers):
-        where = f"{path}[{index}]"
-        faults.add(f"{where}.name", syntax.header_name_problem(header.name))
-        if header.name.lower() in seen:
-            faults.add(f"{where}.name", "is there twice; names are compared without case")
-        seen.add(header.name.lower())
-        value = given.get(header_secret(header.name), "")
-        faults.add(f"{where}.value", syntax.header_value_problem(value))
 
 
 def _check_influxdb(

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ibs_notify.domain.group import InstallationSettings
-from ibs_notify.domain.target import SmtpAuth, SmtpSpec, Target, TlsMode
+from ibs_notify.domain.target import (
+    WEBHOOK_FORMER_SIGNING_SECRET,
+    WEBHOOK_SIGNING_SECRET,
+    SmtpAuth,
+    SmtpSpec,
+    Target,
+    TlsMode,
+)
 
 
 def target_warnings(
@@ -17,9 +24,11 @@ def target_warnings(
         return _smtp_warnings(target.name, spec, settings)
     warnings: list[str] = []
     if spec.url.startswith("http://"):
-        if secrets:
+        # Of signing secrets only signatures travel.
+        sent = set(secrets) - {WEBHOOK_SIGNING_SECRET, WEBHOOK_FORMER_SIGNING_SECRET}
+        if sent:
             warnings.append(
-                f"{', '.join(sorted(secrets))} will travel in clear text: the URL is not https"
+                f"{', '.join(sorted(sent))} will travel in clear text: the URL is not https"
             )
         if spec.ca_pem:
             warnings.append("the CA certificates are not used: the URL is not https")

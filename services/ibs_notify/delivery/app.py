@@ -101,6 +101,7 @@ class DeliveryApp(App):
             free_space=FreeSpace(
                 database.directory or settings.home, clock, min_free_mib=settings.min_free_mib
             ),
+            clock=clock,
         )
         add_DeliveryServiceServicer_to_server(DeliveryServicer(use_cases), server.grpc_server)
         await server.start()

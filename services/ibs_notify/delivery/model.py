@@ -44,6 +44,11 @@ class Kind(IntEnum):
     SUMMARY = 3
     TEST = 4
 
+    @property
+    def gathers(self) -> bool:
+        """Whether it stands for many events, and says so in its own templates."""
+        return self in (Kind.DIGEST, Kind.SUMMARY)
+
 
 class QueueReason(StrEnum):
     """Why a delivery stands where it stands, beside ``OutcomeReason`` and ``Admission``."""
@@ -111,6 +116,7 @@ class Work:
     seq: int
     delivery_id: str
     target_uid: str
+    group: str
     kind: Kind
     recipients: tuple[Recipient, ...]
     suppressed_count: int

@@ -38,6 +38,7 @@ WORK_COLUMNS = (
     _C.maybe_duplicate,
     _C.lease_fence,
     _C.body,
+    _C.group_name,
 )
 RECORD_COLUMNS = (
     _C.seq,
@@ -111,6 +112,7 @@ def work_of(row: Sequence[Any], fallback: Sequence[str]) -> Work:
         maybe_duplicate=bool(row[12]),
         fence=row[13] + 1,
         body=row[14],
+        group=row[15],
     )
 
 

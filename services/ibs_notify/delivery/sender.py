@@ -31,8 +31,8 @@ from ibs_notify.delivery.transports.base import (
 )
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.failpoints import hit
-from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.rpc.convert import event_from_proto
+from ibs_notify.snapshot.model import Snapshot
 from ironcore.notification.v1 import event_pb2
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Sender:
         began = self._clock.monotonic()
         try:
             with self._transports.use(target, snapshot) as transport:
-                outcome = await _attempt(transport, work, snapshot.settings)
+                outcome = await _attempt(transport, work, snapshot)
         except CannotOpen as error:
             return not_begun(work, error.reason, self._clock.now(), error.detail)
         if outcome.verdict is Verdict.DELIVERED:
@@ -121,9 +121,9 @@ def interrupted(work: Work, now: datetime) -> Completion:
     return Completion(work, settlement, end, now)
 
 
-async def _attempt(transport: Transport, work: Work, settings: InstallationSettings) -> Outcome:
+async def _attempt(transport: Transport, work: Work, snapshot: Snapshot) -> Outcome:
     try:
-        return await transport.attempt(message_of(work, settings))
+        return await transport.attempt(message_of(work, snapshot))
     except DecodeError:
         log.error("delivery %s: its event cannot be read", work.delivery_id)
         return Outcome(
@@ -136,7 +136,7 @@ async def _attempt(transport: Transport, work: Work, settings: InstallationSetti
         )
 
 
-def message_of(work: Work, settings: InstallationSettings) -> Message:
+def message_of(work: Work, snapshot: Snapshot) -> Message:
     """What is sent: the same id and moment on every attempt, to those who are still open."""
     event, _ = event_from_proto(event_pb2.Event.FromString(work.body), work.created_at)
     return Message(
@@ -144,9 +144,11 @@ def message_of(work: Work, settings: InstallationSettings) -> Message:
         event=event,
         recipients=tuple(each.address for each in work.recipients if each.state is State.QUEUED),
         all_recipients=tuple(each.address for each in work.recipients),
-        settings=settings,
+        settings=snapshot.settings,
         created_at=work.created_at,
         suppressed_count=work.suppressed_count,
+        templates=snapshot.templates_of(work.group),
+        gathers=work.kind.gathers,
     )
 
 

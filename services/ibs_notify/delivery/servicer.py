@@ -15,11 +15,14 @@ from ibs_notify.delivery.listing import Listing
 from ibs_notify.delivery.outcome_watch import OutcomeWatch
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import Queue
+from ibs_notify.delivery.preview import preview
 from ibs_notify.delivery.target_test import TargetTester
+from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import (
     FieldViolation,
     InvalidArgument,
     Reason,
+    Unavailable,
     Unimplemented,
 )
 from ibs_notify.domain.failpoints import hit
@@ -28,6 +31,7 @@ from ibs_notify.rpc.convert_config import target_from_proto
 from ibs_notify.rpc.paging import page_size, page_token, read_page_number, read_page_token
 from ibs_notify.snapshot.watcher import ConfigWatcher
 from ibs_notify.store.free_space import FreeSpace
+from ibs_notify.templates.builtins import builtins
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceServicer
 
@@ -49,6 +53,7 @@ class UseCases:
     tester: TargetTester
     watcher: ConfigWatcher
     free_space: FreeSpace
+    clock: Clock
 
 
 class DeliveryServicer(DeliveryServiceServicer):
@@ -82,6 +87,26 @@ class DeliveryServicer(DeliveryServiceServicer):
             ok=result.ok,
             stages=[messages.stage_to_proto(stage) for stage in result.stages],
             summary=result.summary,
+        )
+
+    async def PreviewMessage(
+        self, request: pb.PreviewMessageRequest, context: Context
+    ) -> pb.PreviewMessageResponse:
+        snapshot = self._use.outlook.snapshot
+        if snapshot is None:
+            raise Unavailable(Reason.NOT_READY, "Delivery has no configuration yet")
+        public_url = snapshot.settings.public_url
+        asked = messages.asked_from_proto(request, public_url, self._use.clock.now())
+        return messages.preview_to_proto(preview(asked, snapshot, self._use.clock))
+
+    async def ListTemplates(
+        self, request: pb.ListTemplatesRequest, context: Context
+    ) -> pb.ListTemplatesResponse:
+        return pb.ListTemplatesResponse(
+            templates=[
+                pb.BuiltinTemplate(name=each.name, description=each.description, text=each.text)
+                for each in builtins()
+            ]
         )
 
     async def ListDeliveries(

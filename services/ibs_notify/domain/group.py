@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from ibs_notify.domain.templates import NO_TEMPLATE_SET, TemplateSet
+
 DEFAULT_RATE_LIMIT = 60
 DEFAULT_DEDUP_WINDOW = timedelta(minutes=5)
 MAX_DEDUP_WINDOW = timedelta(days=7)
@@ -65,6 +67,7 @@ class Group:
     digest: Digest | None = None
     weekly_summary: bool = False
     revision: int = 0
+    templates: TemplateSet = NO_TEMPLATE_SET
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+
+from ibs_notify.domain.preset import Preset
+from ibs_notify.domain.templates import NO_TEMPLATE_SET, TemplateSet
 
 
 class SmtpAuth(StrEnum):
@@ -36,11 +40,16 @@ class SmtpSpec:
     from_address: str = ""
     recipients: tuple[str, ...] = ()
     ca_pem: str = ""
+    templates: TemplateSet = NO_TEMPLATE_SET
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookSpec:
-    """An HTTP endpoint. ``headers`` are names only; their values are secrets."""
+    """An HTTP endpoint. ``headers`` are names only; their values are secrets.
+
+    Secrets beside them: token, and the signing secret, together with the former one until
+    ``former_signing_until``. ``account``, ``sender`` and ``recipient`` are of some presets.
+    """
 
     url: str
     method: str = "POST"
@@ -48,6 +57,12 @@ class WebhookSpec:
     body_template: str = ""
     content_type: str = "application/json"
     ca_pem: str = ""
+    digest_body_template: str = ""
+    preset: Preset | None = None
+    account: str = ""
+    sender: str = ""
+    recipient: str = ""
+    former_signing_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,9 @@ SMTP_PASSWORD = "smtp.password"
 INFLUXDB_TOKEN = "influxdb.token"
 PUSHGATEWAY_PASSWORD = "pushgateway.password"
 PUSHGATEWAY_BEARER_TOKEN = "pushgateway.bearer_token"
+WEBHOOK_TOKEN = "webhook.token"
+WEBHOOK_SIGNING_SECRET = "webhook.signing_secret"
+WEBHOOK_FORMER_SIGNING_SECRET = "webhook.former_signing_secret"
 
 
 def header_secret(name: str) -> str:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import quote
 
 from ibs_notify.domain import bounds
 from ibs_notify.domain.clock import Clock
@@ -30,6 +29,7 @@ from ibs_notify.router.repository import Answer as Stored
 from ibs_notify.router.repository import Known, NewEvent
 from ibs_notify.router.scope import who_hears
 from ibs_notify.rpc.convert import event_from_proto
+from ibs_notify.rpc.event_links import complete_links
 from ibs_notify.store.free_space import FreeSpace
 from ibs_notify.store.group_commit import GroupCommit
 from ironcore.notification.v1 import event_pb2
@@ -168,9 +168,4 @@ def _complete(message: event_pb2.Event, event_id: str, event: Event, public_url:
         message.severity = event_pb2.Severity.ValueType(event.severity.value)
     if not message.HasField("timestamp"):
         message.timestamp.FromDatetime(event.timestamp)
-    if public_url and message.task_id:
-        task = quote(message.task_id, safe="")
-        if not message.task_url:
-            message.task_url = f"{public_url}/#tasks/{task}"
-        if "task_log" not in message.links:
-            message.links["task_log"] = f"{public_url}/api2/json/tasks/{task}/log"
+    complete_links(message, public_url)

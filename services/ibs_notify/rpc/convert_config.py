@@ -6,6 +6,9 @@ from typing import assert_never
 
 from ibs_notify.domain import group as groups
 from ibs_notify.domain import target as targets
+from ibs_notify.domain.preset import Preset
+from ibs_notify.domain.templates import Templates, TemplateSet
+from ibs_notify.rpc.convert import moment_from_proto
 from ironcore.notification.v1 import group_pb2, settings_pb2, target_pb2
 
 _AUTH = {
@@ -19,6 +22,7 @@ _TLS = {
     target_pb2.SMTP_TLS_MODE_IMPLICIT: targets.TlsMode.IMPLICIT,
     target_pb2.SMTP_TLS_MODE_NONE: targets.TlsMode.NONE,
 }
+_PRESETS = {target_pb2.WebhookPreset.Value(f"WEBHOOK_PRESET_{each.name}"): each for each in Preset}
 _SCOPES = {
     group_pb2.GROUP_SCOPE_UNSPECIFIED: groups.Scope.EVERYTHING,
     group_pb2.GROUP_SCOPE_EVERYTHING: groups.Scope.EVERYTHING,
@@ -51,15 +55,7 @@ def _spec(message: target_pb2.Target) -> targets.TargetSpec:
         case "smtp":
             return _smtp(message.smtp)
         case "webhook":
-            webhook = message.webhook
-            return targets.WebhookSpec(
-                url=webhook.url,
-                method=webhook.method or "POST",
-                headers=tuple(header.name for header in webhook.headers),
-                body_template=webhook.body_template,
-                content_type=webhook.content_type or "application/json",
-                ca_pem=webhook.ca_pem,
-            )
+            return _webhook(message.webhook)
         case "influxdb":
             influx = message.influxdb
             return targets.InfluxDbSpec(influx.url, influx.org, influx.bucket, influx.ca_pem)
@@ -90,6 +86,35 @@ def _smtp(smtp: target_pb2.SmtpTarget) -> targets.SmtpSpec:
         from_address=smtp.from_address,
         recipients=tuple(smtp.recipients),
         ca_pem=smtp.ca_pem,
+        templates=TemplateSet(
+            Templates(smtp.subject_template, smtp.text_template, smtp.html_template),
+            Templates(
+                smtp.digest_subject_template, smtp.digest_text_template, smtp.digest_html_template
+            ),
+        ),
+    )
+
+
+def _webhook(webhook: target_pb2.WebhookTarget) -> targets.WebhookSpec:
+    preset = _PRESETS.get(webhook.preset)
+    if webhook.preset and preset is None:
+        raise ValueError(f"webhook {webhook.url!r}: a preset that this release does not know")
+    until = webhook.former_signing_secret_expire_time
+    return targets.WebhookSpec(
+        url=webhook.url,
+        method=webhook.method or "POST",
+        headers=tuple(header.name for header in webhook.headers),
+        body_template=webhook.body_template,
+        content_type=webhook.content_type or "application/json",
+        ca_pem=webhook.ca_pem,
+        digest_body_template=webhook.digest_body_template,
+        preset=preset,
+        account=webhook.account,
+        sender=webhook.sender,
+        recipient=webhook.recipient,
+        former_signing_until=moment_from_proto(until)
+        if webhook.HasField("former_signing_secret_expire_time")
+        else None,
     )
 
 
@@ -119,6 +144,14 @@ def group_from_proto(message: group_pb2.Group) -> groups.Group:
         digest=_digest(message.digest) if message.HasField("digest") else None,
         weekly_summary=message.weekly_summary,
         revision=message.revision,
+        templates=_group_templates(message.templates),
+    )
+
+
+def _group_templates(given: group_pb2.GroupTemplates) -> TemplateSet:
+    return TemplateSet(
+        Templates(given.subject, given.text, given.html, given.body),
+        Templates(given.digest_subject, given.digest_text, given.digest_html, given.digest_body),
     )
 
 

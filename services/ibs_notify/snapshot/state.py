@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from ibs_notify.domain.target import Target
+from ibs_notify.domain.templates import NO_TEMPLATE_SET
 from ibs_notify.rpc.convert_config import group_from_proto, settings_from_proto, target_from_proto
 from ibs_notify.snapshot.model import Snapshot
 from ironcore.notification.v1 import config_service_pb2 as pb
@@ -55,17 +56,21 @@ class WatchedState:
 
     def to_snapshot(self) -> Snapshot:
         """What the service works with. A target of an unknown kind is left out, and logged."""
+        groups = tuple(
+            group_from_proto(each)
+            for each in sorted(self._groups.values(), key=lambda group: group.name)
+        )
         return Snapshot(
             revision=self._revision,
             settings=settings_from_proto(self._settings),
             targets=self._known_targets(),
-            groups=tuple(
-                group_from_proto(each)
-                for each in sorted(self._groups.values(), key=lambda group: group.name)
-            ),
+            groups=groups,
             sealed={
                 uid: {secret.field: secret.ciphertext for secret in each.secrets}
                 for uid, each in self._targets.items()
+            },
+            templates={
+                each.name: each.templates for each in groups if each.templates != NO_TEMPLATE_SET
             },
         )
 

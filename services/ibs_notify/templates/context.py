@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from ibs_notify.domain.catalogue import outcome_of
 from ibs_notify.domain.event import Event
+from ibs_notify.templates.shapes import PRESET
 
 MOST_ROWS: Final = 100
 """How many events of a digest or a summary a template sees; ``more`` counts the rest."""
 
+MOST_TOPIC: Final = 255
+"""Characters of ``event.topic``: what PagerDuty takes for a key."""
+
+_NO_PRESET: Final[Mapping[str, str]] = dict.fromkeys(PRESET.fields, "")
 _PAYLOAD_FIELDS: Final = (
     "event_id",
     "type",
@@ -27,19 +34,25 @@ _PAYLOAD_FIELDS: Final = (
 
 
 def event_context(
-    event: Event, *, suppressed: int = 0, rows: Sequence[Event] = ()
+    event: Event,
+    *,
+    suppressed: int = 0,
+    rows: Sequence[Event] = (),
+    preset: Mapping[str, str] = _NO_PRESET,
 ) -> dict[str, Any]:
     """The variables of a template, as ``shapes.VARIABLES`` declares them.
 
     ``suppressed`` is how many identical events were held back since the last notification;
     ``rows`` are the events that a digest or a summary stands for, of which the first ``MOST_ROWS``
-    are shown. A field that the event does not have is an empty string, list or map.
+    are shown; ``preset`` has the fields of ``shapes.PRESET``. A field that the event does not have
+    is an empty string, list or map.
     """
     return {
         "event": _record(event),
         "suppressed": suppressed,
         "rows": [_record(row) for row in rows[:MOST_ROWS]],
         "more": max(0, len(rows) - MOST_ROWS),
+        "preset": preset,
     }
 
 
@@ -81,4 +94,16 @@ def _record(event: Event) -> dict[str, Any]:
         "labels": dict(event.labels),
         "source": event.source,
         "groups": list(event.groups),
+        "outcome": outcome_of(event.type),
+        "topic": _topic(event),
     }
+
+
+def _topic(event: Event) -> str:
+    """The same for a failure and for its recovery: the source with the resource, however it is
+    spelt; without one, with the emitter's dedup_key; else the event's id."""
+    what = event.canonical_resource or event.resource or event.dedup_key
+    topic = f"{event.source}:{what}" if what else event.event_id
+    if len(topic) <= MOST_TOPIC:
+        return topic
+    return hashlib.sha256(topic.encode("utf-8", errors="replace")).hexdigest()

@@ -20,6 +20,8 @@ from ibs_notify.templates.program import Program, check_length, compile_program
 from ibs_notify.templates.run import MOST_RESULT, Run, size_of, to_json, too_large
 
 _OPENERS: Final = ("{{", "{%", "{#")
+_CONDITION: Final = "$if"
+_ABSENT: Final = object()
 _STRING: Final = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?', re.DOTALL)
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
 
@@ -39,6 +41,14 @@ class _Leaf:
         run.spend(whole.cost + size // 16)
         run.reserve(size)
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Optional:
+    """An object that is left out where its condition is empty, false or 0."""
+
+    condition: _Leaf
+    members: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +160,10 @@ def _compiled(
     if len(path) > MOST_DEPTH:
         raise place.refuse(0, "the JSON is nested too deeply", "make it flatter")
     if isinstance(node, dict):
-        return {key: _compiled(value, leaves, place, (*path, key)) for key, value in node.items()}
+        members = {
+            key: _compiled(value, leaves, place, (*path, key)) for key, value in node.items()
+        }
+        return members if _CONDITION not in members else _optional(members, place, path)
     if isinstance(node, list):
         return [
             _compiled(value, leaves, place, (*path, str(index))) for index, value in enumerate(node)
@@ -162,6 +175,18 @@ def _compiled(
         return node
     there = Place(place.field, place.source, _offsets(match), _pointer(path))
     return _Leaf(compile_program(node, there, PLAIN))
+
+
+def _optional(members: dict[str, Any], place: Place, path: tuple[str, ...]) -> _Optional:
+    condition = members.pop(_CONDITION)
+    if not isinstance(condition, _Leaf):
+        at = max(0, place.source.find(f'"{_CONDITION}"'))
+        raise place.refuse(
+            at, f"{_CONDITION} takes an expression", 'such as "$if": "{{ event.task_url }}"'
+        )
+    if not path:
+        raise place.refuse(0, "the whole body cannot be left out", f"take {_CONDITION} out")
+    return _Optional(condition, members)
 
 
 def _offsets(match: re.Match[str]) -> Callable[[int], int]:
@@ -185,10 +210,18 @@ def _pointer(path: tuple[str, ...]) -> str:
 
 
 def _filled(node: Any, run: Run) -> Any:
-    if isinstance(node, _Leaf):
-        return node.value(run)
-    if isinstance(node, dict):
-        return {key: _filled(value, run) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_filled(value, run) for value in node]
-    return node
+    """``node`` with its leaves rendered; ``_ABSENT`` for what is left out."""
+    match node:
+        case _Leaf():
+            return node.value(run)
+        case _Optional():
+            if not node.condition.value(run):
+                return _ABSENT
+            return _filled(node.members, run)
+        case dict():
+            filled = ((key, _filled(value, run)) for key, value in node.items())
+            return {key: value for key, value in filled if value is not _ABSENT}
+        case list():
+            return [value for each in node if (value := _filled(each, run)) is not _ABSENT]
+        case _:
+            return node

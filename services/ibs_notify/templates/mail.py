@@ -81,10 +81,15 @@ def _compile(part: str, text: str) -> Program:
     return program
 
 
+def builtin_text(part: str) -> str:
+    """The built-in template of ``subject``, ``text`` or ``html``."""
+    file = resources.files("ibs_notify.templates") / "builtin" / f"{part}.j2"
+    return file.read_text(encoding="utf-8")
+
+
 @cache
 def _builtin(part: str) -> Program:
-    file = resources.files("ibs_notify.templates") / "builtin" / f"{part}.j2"
-    return _compile(part, file.read_text(encoding="utf-8"))
+    return _compile(part, builtin_text(part))
 
 
 def _part(program: Program, context: Mapping[str, Any]) -> str:

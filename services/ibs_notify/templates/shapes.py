@@ -64,9 +64,19 @@ EVENT: Final = Shape(
             "labels": TEXT_MAP,
             "source": TEXT,
             "groups": TEXTS,
+            "outcome": TEXT,
+            "topic": TEXT,
         }
     ),
 )
+
+PRESET: Final = Shape(
+    Kind.RECORD,
+    fields=MappingProxyType(
+        {"token": TEXT, "topic": TEXT, "account": TEXT, "sender": TEXT, "recipient": TEXT}
+    ),
+)
+"""What a preset's peer has to be told of the target; empty without a preset."""
 
 VARIABLES: Final[Mapping[str, Shape]] = MappingProxyType(
     {
@@ -74,6 +84,7 @@ VARIABLES: Final[Mapping[str, Shape]] = MappingProxyType(
         "suppressed": NUMBER,
         "rows": Shape(Kind.LIST, items=EVENT),
         "more": NUMBER,
+        "preset": PRESET,
     }
 )
 """Everything a template may name; ``context.event_context`` gives exactly these."""

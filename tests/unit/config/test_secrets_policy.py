@@ -7,11 +7,15 @@ from dataclasses import replace
 import pytest
 
 from ibs_notify.config.secrets_policy import judge, moves
+from ibs_notify.domain.preset import Preset
 from ibs_notify.domain.target import (
     INFLUXDB_TOKEN,
     PUSHGATEWAY_BEARER_TOKEN,
     PUSHGATEWAY_PASSWORD,
     SMTP_PASSWORD,
+    WEBHOOK_FORMER_SIGNING_SECRET,
+    WEBHOOK_SIGNING_SECRET,
+    WEBHOOK_TOKEN,
     InfluxDbSpec,
     PushgatewaySpec,
     SmtpAuth,
@@ -140,3 +144,45 @@ def test_a_withdrawn_secret_that_is_needed_is_missing_without_a_move() -> None:
 @pytest.mark.parametrize("other", [WEBHOOK, INFLUX, GATEWAY])
 def test_another_kind_is_another_place(other: TargetSpec) -> None:
     assert moves(SMTP, other) == ("kind",)
+
+
+SIGNED = {WEBHOOK_SIGNING_SECRET, WEBHOOK_FORMER_SIGNING_SECRET}
+GOTIFY = WebhookSpec("https://push.example.com", preset=Preset.GOTIFY)
+
+
+def test_a_signed_webhook_that_moves_needs_its_signing_secret_again() -> None:
+    before = WebhookSpec("https://a.example.com/hook")
+    after = WebhookSpec("https://b.example.com/hook")
+    verdict = judge(before, after, stored=SIGNED, given=set())
+    assert verdict.missing == {WEBHOOK_SIGNING_SECRET}
+    assert verdict.kept == set()
+    given = judge(before, after, stored=SIGNED, given={WEBHOOK_SIGNING_SECRET})
+    assert not given.missing
+    assert given.cleared == {WEBHOOK_FORMER_SIGNING_SECRET}
+    unsigned = judge(before, after, stored=SIGNED, given=set(), withdrawn=SIGNED)
+    assert unsigned.missing == set()
+
+
+def test_a_webhook_that_stays_keeps_token_and_signing_secrets() -> None:
+    after = replace(GOTIFY, url="https://push.example.com/sub")
+    verdict = judge(GOTIFY, after, stored=SIGNED | {WEBHOOK_TOKEN}, given=set())
+    assert verdict.kept == SIGNED | {WEBHOOK_TOKEN}
+
+
+def test_a_presets_token_never_follows_it_to_another_host() -> None:
+    verdict = judge(
+        GOTIFY, replace(GOTIFY, url="https://evil.example.com"), stored={WEBHOOK_TOKEN}, given=set()
+    )
+    assert verdict.missing == {WEBHOOK_TOKEN}
+    assert verdict.moved == ("webhook.url",)
+
+
+def test_another_account_of_twilio_needs_its_own_token() -> None:
+    before = WebhookSpec("https://api.twilio.com", preset=Preset.TWILIO_SMS, account="AC1")
+    verdict = judge(before, replace(before, account="AC2"), stored={WEBHOOK_TOKEN}, given=set())
+    assert verdict.missing == {WEBHOOK_TOKEN}
+
+
+def test_a_token_that_no_preset_uses_is_cleared() -> None:
+    verdict = judge(GOTIFY, replace(GOTIFY, preset=None), stored={WEBHOOK_TOKEN}, given=set())
+    assert verdict.cleared == {WEBHOOK_TOKEN}

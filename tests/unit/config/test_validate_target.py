@@ -158,3 +158,111 @@ def test_no_fault_repeats_a_secret() -> None:
     target.webhook.headers[0].value = canary
     assert canary not in str(paths_of(target))
     assert canary not in str(paths_of(smtp_target(password=canary)))
+
+
+SID = "AC" + "0" * 32
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def preset(kind: pb.WebhookPreset.ValueType, **webhook: str) -> pb.Target:
+    target = pb.Target(name="peer")
+    target.webhook.preset = kind
+    for key, value in webhook.items():
+        setattr(target.webhook, key, value)
+    return target
+
+
+@pytest.mark.parametrize(
+    ("target", "url", "content_type"),
+    [
+        (
+            preset(pb.WEBHOOK_PRESET_SLACK, url="https://hooks.slack.com/services/T/B/x"),
+            "https://hooks.slack.com/services/T/B/x",
+            "application/json",
+        ),
+        (
+            preset(pb.WEBHOOK_PRESET_PAGERDUTY, token="k"),
+            "https://events.pagerduty.com",
+            "application/json",
+        ),
+        (
+            preset(
+                pb.WEBHOOK_PRESET_TWILIO_SMS,
+                token="k",
+                account=SID,
+                sender="+15005550006",
+                recipient="+491701234567",
+            ),
+            "https://api.twilio.com",
+            "application/x-www-form-urlencoded",
+        ),
+    ],
+)
+def test_a_preset_needs_only_what_its_peer_gives(
+    target: pb.Target, url: str, content_type: str
+) -> None:
+    webhook = accepted(target).webhook
+    assert (webhook.url, webhook.content_type) == (url, content_type)
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (preset(pb.WEBHOOK_PRESET_SLACK), "url"),
+        (preset(pb.WEBHOOK_PRESET_SLACK, url="https://x", token="k"), "token"),
+        (preset(pb.WEBHOOK_PRESET_GOTIFY, url="https://x"), "token"),
+        (preset(pb.WEBHOOK_PRESET_PAGERDUTY, token="k", body_template="{}"), "body_template"),
+        (
+            preset(pb.WEBHOOK_PRESET_PAGERDUTY, token="k", digest_body_template="{}"),
+            "digest_body_template",
+        ),
+        (preset(pb.WEBHOOK_PRESET_NTFY, url="https://ntfy.sh"), "url"),
+        (preset(pb.WEBHOOK_PRESET_SLACK, url="https://x", method="PUT"), "method"),
+        (preset(pb.WEBHOOK_PRESET_SLACK, url="https://x", sender="+15005550006"), "sender"),
+        (preset(99, url="https://x"), "preset"),  # type: ignore[arg-type]
+        (webhook_target(signing_secret="hunter2"), "signing_secret"),
+    ],
+)
+def test_what_a_preset_or_a_signature_cannot_use_is_named(target: pb.Target, path: str) -> None:
+    assert paths_of(target).keys() == {f"target.webhook.{path}"}
+
+
+def test_twilio_names_every_number_that_is_missing() -> None:
+    faults = paths_of(preset(pb.WEBHOOK_PRESET_TWILIO_SMS, token="k", account="AC1"))
+    assert faults.keys() == {
+        f"target.webhook.{each}" for each in ("account", "sender", "recipient")
+    }
+
+
+def test_a_malformed_signing_secret_is_not_repeated() -> None:
+    faults = paths_of(webhook_target(signing_secret="hunter2hunter2"))
+    assert "hunter2" not in str(faults)
+    assert accepted(webhook_target(signing_secret=SECRET))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        f"{prefix}{part}_template"
+        for prefix in ("", "digest_")
+        for part in ("subject", "text", "html")
+    ],
+)
+def test_a_fault_of_a_mail_template_has_field_line_and_column(field: str) -> None:
+    faults = paths_of(smtp_target(**{field: "hello\n{{ event.sevrity }}"}))
+    assert faults.keys() == {f"target.smtp.{field}"}
+    assert "line 2, column 10: there is no field event.sevrity" in faults[f"target.smtp.{field}"]
+
+
+@pytest.mark.parametrize("field", ["body_template", "digest_body_template"])
+def test_a_fault_of_a_body_has_its_field(field: str) -> None:
+    assert paths_of(webhook_target(**{field: '{"a": {{ event.type }}}'})).keys() == {
+        f"target.webhook.{field}"
+    }
+    large = paths_of(webhook_target(**{field: '{"a": "' + "x" * 70_000 + '"}'}))
+    assert large == {f"target.webhook.{field}": "is larger than 64 KiB"}
+
+
+def test_an_expression_in_a_script_of_a_mail_is_refused() -> None:
+    faults = paths_of(smtp_target(html_template="<script>{{ event.subject }}</script>"))
+    assert faults.keys() == {"target.smtp.html_template"}

@@ -13,9 +13,9 @@ from ibs_notify.delivery.transports.base import Message, OutcomeReason, Verdict
 from ibs_notify.delivery.transports.mail_message import MailComposer, parse_address
 from ibs_notify.delivery.transports.stages import AttemptFailed
 from ibs_notify.domain.group import InstallationSettings
-from ibs_notify.templates.mail import MailTemplates
+from ibs_notify.domain.templates import NO_TEMPLATE_SET, Templates, TemplateSet
 
-COMPOSER = MailComposer(MailTemplates.compile(), "", "backup-host")
+COMPOSER = MailComposer(NO_TEMPLATE_SET, "", "backup-host")
 
 
 def raw(sent: Message, *, utf8: bool = False) -> bytes:
@@ -88,7 +88,7 @@ def test_without_a_sender_the_host_sends() -> None:
 
 
 def test_the_targets_sender_goes_before_the_setting_and_may_have_a_name() -> None:
-    composer = MailComposer(MailTemplates.compile(), "IBS Größe <ibs@bücher.example>", "h")
+    composer = MailComposer(NO_TEMPLATE_SET, "IBS Größe <ibs@bücher.example>", "h")
     mail = message_from_bytes(
         composer.compose(message("a@example.org"), utf8=False), policy=policy.default
     )
@@ -117,7 +117,7 @@ def test_a_subject_keeps_what_looks_like_an_encoded_word_from_being_one() -> Non
 
 
 def test_a_template_result_that_is_too_large_is_refused() -> None:
-    composer = MailComposer(MailTemplates.compile(text="{{ event.summary }}" * 20), "", "h")
+    composer = MailComposer(TemplateSet(Templates(text="{{ event.summary }}" * 20)), "", "h")
     with pytest.raises(AttemptFailed) as caught:
         composer.compose(message("a@example.org", summary="x" * 32_000), utf8=False)
     assert caught.value.outcome.reason is OutcomeReason.TEMPLATE_FAILED

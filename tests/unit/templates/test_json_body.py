@@ -187,3 +187,26 @@ def test_a_template_error_is_an_invalid_argument_with_its_field() -> None:
 def test_the_standard_payload_of_the_worst_event_is_rendered(worst_event: Event) -> None:
     assert json.loads(standard_body(worst_event)) == standard_payload(worst_event)
     assert compile_body(PAGE_TEMPLATE).render(event_context(worst_event))
+
+
+OPTIONAL = '{"a": [{"$if": "{{ event.actor }}", "who": "{{ event.actor }}"}, {"b": 1}], "c": 2}'
+
+
+def test_an_object_is_left_out_where_its_condition_is_empty(event_of: EventOf) -> None:
+    assert rendered(OPTIONAL, event_of(actor="me")) == {"a": [{"who": "me"}, {"b": 1}], "c": 2}
+    assert rendered(OPTIONAL, event_of(actor="")) == {"a": [{"b": 1}], "c": 2}
+    member = '{"c": {"$if": "{{ suppressed > 0 }}", "d": {"$if": "{{ event.actor }}"}}}'
+    assert rendered(member, event_of()) == {}
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ('{"a": {"$if": true}}', r"column 8: \$if takes an expression"),
+        ('{"a": {"$if": "yes"}}', r"column 8: \$if takes an expression"),
+        ('{"$if": "{{ event.actor }}"}', "the whole body cannot be left out"),
+    ],
+)
+def test_a_condition_is_an_expression_and_not_of_the_whole(template: str, said: str) -> None:
+    with pytest.raises(InvalidArgument, match=said):
+        compile_body(template)

@@ -65,7 +65,7 @@ def test_the_built_in_text_says_what_where_when_and_how_bad(event_of: EventOf) -
         "\n"
         "What:      backup.failed\n"
         "Where:     ibs-primary:production/vm/12345\n"
-        "When:      2026-05-21T02:14:35Z\n"
+        "When:      2026-05-21 02:14:35 UTC\n"
         "Severity:  error\n"
         "Who:       alice@polystack!backup-job\n"
         "Task:      UPID:backup:00C123:6643:abc...\n"
@@ -86,7 +86,7 @@ def test_the_built_in_html_says_the_same(event_of: EventOf) -> None:
         "ERROR",
         "Backup failed for vm/12345",
         "connection refused",
-        "2026-05-21T02:14:35Z",
+        "2026-05-21 02:14:35 UTC",
     ):
         assert each in outline.text
     links = [dict(attrs)["href"] for tag, attrs in outline.elements if tag == "a"]

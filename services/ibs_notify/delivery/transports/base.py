@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import InstallationSettings
+from ibs_notify.domain.templates import NO_TEMPLATE_SET, TemplateSet
 
 
 class Verdict(StrEnum):
@@ -66,6 +67,8 @@ class OutcomeReason(StrEnum):
     """429: too many requests."""
     HTTP_GONE = "HTTP_GONE"
     """410: the endpoint wants no more requests. The target is to be paused."""
+    PEER_REFUSED = "PEER_REFUSED"
+    """2xx, but the text of the answer says that the message was not taken (see the presets)."""
     HTTP_REDIRECT = "HTTP_REDIRECT"
     """3xx: redirects are never followed, since they would take the secrets elsewhere."""
     TEMPLATE_FAILED = "TEMPLATE_FAILED"
@@ -117,7 +120,8 @@ class Message:
     ``recipients`` are those still open, to whom this attempt goes; ``all_recipients`` are those
     that the mail names in ``To``. ``created_at`` is when Delivery first accepted it (aware UTC).
     ``suppressed_count`` is how many identical events were held back; ``rows`` are the events that
-    a digest or a summary stands for.
+    a digest or a summary stands for. ``templates`` are those of its group, which go before the
+    target's; ``gathers`` says that those of digests are meant.
     """
 
     delivery_id: str
@@ -128,6 +132,8 @@ class Message:
     created_at: datetime
     suppressed_count: int = 0
     rows: tuple[Event, ...] = ()
+    templates: TemplateSet = NO_TEMPLATE_SET
+    gathers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, assert_never
 
+from ibs_notify.delivery.signing import Signer
 from ibs_notify.delivery.transports.base import Transport
 from ibs_notify.domain.clock import Clock
-from ibs_notify.domain.errors import FailedPrecondition, Reason, Unimplemented
+from ibs_notify.domain.errors import (
+    FailedPrecondition,
+    FieldViolation,
+    InvalidArgument,
+    Reason,
+    Unimplemented,
+)
 from ibs_notify.domain.group import InstallationSettings
+from ibs_notify.domain.preset import NEEDS, Token
 from ibs_notify.domain.target import (
     SMTP_PASSWORD,
+    WEBHOOK_TOKEN,
     InfluxDbSpec,
     PushgatewaySpec,
     SmtpAuth,
@@ -46,7 +55,12 @@ def build_transport(
             from ibs_notify.delivery.transports.webhook import WebhookTransport  # noqa: PLC0415
 
             values = {name: _secret(secrets, header_secret(name), target) for name in spec.headers}
-            return WebhookTransport(spec, values, clock)
+            needs = Token.NONE if spec.preset is None else NEEDS[spec.preset].token
+            if needs is Token.REQUIRED:
+                _secret(secrets, WEBHOOK_TOKEN, target)
+            token = secrets.get(WEBHOOK_TOKEN, "")
+            signer = _signer(spec, secrets)
+            return WebhookTransport(spec, values, clock, token=token, signer=signer)
         case InfluxDbSpec() | PushgatewaySpec():
             from ibs_notify.delivery.transports.waiting import NOT_YET  # noqa: PLC0415
 
@@ -68,6 +82,13 @@ def _waiting(spec: InfluxDbSpec | PushgatewaySpec, clock: Clock) -> WaitingTrans
     from ibs_notify.delivery.transports.waiting import WaitingTransport  # noqa: PLC0415
 
     return WaitingTransport(spec, clock)
+
+
+def _signer(spec: WebhookSpec, secrets: Mapping[str, str]) -> Signer | None:
+    try:
+        return Signer.of(spec, secrets)
+    except ValueError as error:
+        raise InvalidArgument.of([FieldViolation("signing_secret", str(error))]) from None
 
 
 def _secret(secrets: Mapping[str, str], field: str, target: Target) -> str:

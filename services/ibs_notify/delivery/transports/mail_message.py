@@ -11,6 +11,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import re
+import socket
 from datetime import datetime
 from email import policy
 from email.errors import HeaderParseError, NonASCIILocalPartDefect
@@ -18,10 +19,13 @@ from email.headerregistry import Address, AddressHeader
 from functools import lru_cache
 from typing import Final
 
+from ibs_notify.delivery.template_choice import mail_templates
 from ibs_notify.delivery.transports.base import Message, OutcomeReason
 from ibs_notify.delivery.transports.stages import refused, retry
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.group import InstallationSettings
+from ibs_notify.domain.target import SmtpSpec
+from ibs_notify.domain.templates import Templates, TemplateSet
 from ibs_notify.templates.context import event_context
 from ibs_notify.templates.escaping import one_line
 from ibs_notify.templates.mail import MailTemplates, RenderedMail
@@ -30,6 +34,8 @@ DEFAULT_SENDER_NAME: Final = "ibs-notifications"
 """Before the @ of the sender where neither target nor setting names one; the host follows it."""
 
 _MOST_CACHED: Final = 512
+_MOST_COMPILED: Final = 128
+"""Sets of templates that stay compiled, of all targets and groups together."""
 _UNSAFE_ID: Final = re.compile(r"[^A-Za-z0-9._-]")
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _BROKEN_FOLD: Final = re.compile(rb"\r(?!\n)|(?<!\r)\n|\r\n(?![ \t]|\Z)")
@@ -64,15 +70,23 @@ def parse_address(text: str) -> Address:
 class MailComposer:
     """Makes the mails of one target."""
 
-    def __init__(self, templates: MailTemplates, from_address: str, local_hostname: str) -> None:
-        """An empty ``from_address`` means the setting ``sender``.
+    def __init__(self, templates: TemplateSet, from_address: str, local_hostname: str) -> None:
+        """``templates`` are the target's own. An empty ``from_address`` means the setting
+        ``sender``; where that is empty too, mail is from ``ibs-notifications@<local_hostname>``.
 
-        Where that is empty too, mail is from ``ibs-notifications@<local_hostname>``.
+        Raises InvalidArgument for a template that cannot be used.
         """
+        for each in (templates.event, templates.digest):
+            _compiled(each)
         self._templates = templates
         self._from_address = from_address
         self._default = f"{DEFAULT_SENDER_NAME}@{local_hostname or 'localhost'}"
         self._shared_header = lru_cache(maxsize=_MOST_CACHED)(_header)
+
+    @classmethod
+    def of(cls, spec: SmtpSpec) -> MailComposer:
+        """The one of a target on this machine."""
+        return cls(spec.templates, spec.from_address, socket.gethostname())
 
     def sender(self, settings: InstallationSettings) -> Address:
         """Who the mail is from. Raises AttemptFailed (MISCONFIGURED) for an unusable address."""
@@ -91,14 +105,26 @@ class MailComposer:
         ``utf8`` allows addresses that are not ASCII (RFC 6531); without it ``To`` leaves them out.
         Raises AttemptFailed (TEMPLATE_FAILED) when a part comes out too large.
         """
-        sender = self.sender(message.settings)
+        return self.wrap(self.render(message), message, utf8=utf8)
+
+    def render(self, message: Message) -> RenderedMail:
+        """Subject and parts of the mail. Raises as ``compose``."""
+        chosen = mail_templates(message.templates, self._templates, gathers=message.gathers)
+        try:
+            templates = _compiled(chosen)
+        except InvalidArgument as error:
+            raise retry(OutcomeReason.MISCONFIGURED, f"a template of the group: {error}") from error
         context = event_context(
             message.event, suppressed=message.suppressed_count, rows=message.rows
         )
         try:
-            mail = self._templates.render(context)
+            return templates.render(context)
         except InvalidArgument as error:
             raise refused(OutcomeReason.TEMPLATE_FAILED, str(error)) from error
+
+    def wrap(self, mail: RenderedMail, message: Message, *, utf8: bool) -> bytes:
+        """The rendered mail with its headers."""
+        sender = self.sender(message.settings)
         boundary = f"=_{_digest(message.delivery_id)}"
         return self._head(message, sender, mail.subject, boundary, utf8=utf8) + _body(
             mail, boundary
@@ -131,6 +157,11 @@ class MailComposer:
             b'"\r\n\r\n',
         ]
         return b"".join(lines)
+
+
+@lru_cache(maxsize=_MOST_COMPILED)
+def _compiled(given: Templates) -> MailTemplates:
+    return MailTemplates.compile(given.subject or None, given.text or None, given.html or None)
 
 
 def _header(name: str, value: HeaderValue, *, utf8: bool) -> bytes:

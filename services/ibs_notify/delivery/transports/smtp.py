@@ -24,7 +24,6 @@ from ibs_notify.delivery.transports.smtp_transaction import Envelope, LostBefore
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.target import SmtpSpec
-from ibs_notify.templates.mail import MailTemplates
 
 CONCURRENCY: Final = 4
 IDLE_SECONDS: Final = 30.0
@@ -47,10 +46,10 @@ class SmtpTransport:
         command_seconds: float = COMMAND_SECONDS,
         most_messages: int = MOST_MESSAGES,
     ) -> None:
-        """Raises InvalidArgument when the spec's CA cannot be used. Opens nothing yet."""
+        """Raises InvalidArgument when the CA or a template cannot be used. Opens nothing yet."""
         host = socket.gethostname()
         self._clock = clock
-        self._composer = MailComposer(MailTemplates.compile(), spec.from_address, host)
+        self._composer = MailComposer.of(spec)
         self._opener = SmtpOpener(spec, password, local_hostname=host, seconds=command_seconds)
         self._redact = Redactor((password,), username=spec.username)
         self._pool = SmtpPool(idle_seconds, most_messages)

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import metadata
 from typing import Final
 
 import aiohttp
-from aiohttp import hdrs
 from aiohttp.http_exceptions import HttpProcessingError
-from multidict import CIMultiDict
-from yarl import URL
 
+from ibs_notify.delivery.presets.endpoint import credentials_of
+from ibs_notify.delivery.presets.verdict import verdict_of
 from ibs_notify.delivery.redact import Redactor, shown_url
+from ibs_notify.delivery.signing import Signer
 from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
 from ibs_notify.delivery.transports.http_peer import FAILURES, HttpPeer
 from ibs_notify.delivery.transports.safely import outcome_of, stages_of
-from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog, refused, retry
-from ibs_notify.delivery.transports.webhook_verdict import phrase_of, verdict_on
+from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog, retry
+from ibs_notify.delivery.transports.webhook_request import WebhookComposer
+from ibs_notify.delivery.transports.webhook_verdict import phrase_of
 from ibs_notify.domain.clock import Clock
-from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
 from ibs_notify.domain.target import WebhookSpec
-from ibs_notify.templates.body import compile_body
-from ibs_notify.templates.context import event_context
 
 CONCURRENCY: Final = 16
 TOTAL_SECONDS: Final = 30.0
-_ID: Final = "webhook-id"
-_TIMESTAMP: Final = "webhook-timestamp"
 
 
 class WebhookTransport:
@@ -43,25 +38,28 @@ class WebhookTransport:
         header_values: Mapping[str, str],
         clock: Clock,
         *,
+        token: str = "",
+        signer: Signer | None = None,
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
-        """``header_values`` by header name. Opens nothing yet.
+        """As ``WebhookComposer``. Opens nothing yet.
 
-        Raises InvalidArgument when the URL, a header, the template or the CA cannot be used.
+        Raises InvalidArgument when the URL, a header, a template or the CA cannot be used.
         """
         self._clock = clock
-        self._url = _url(spec.url)
-        self._body = compile_body(spec.body_template, spec.content_type)
-        secure = self._url.scheme == "https"
-        self._context = dial.tls_context(spec.ca_pem) if secure else None
-        self._redact = Redactor(header_values.values(), url=spec.url)
+        self._preset = spec.preset
+        self._composer = WebhookComposer(spec, header_values, token=token, signer=signer)
+        self._url = self._composer.url
+        self._context = dial.tls_context(spec.ca_pem) if self._url.scheme == "https" else None
+        secrets = (token, *header_values.values(), *credentials_of(spec, token).values())
+        self._redact = Redactor(secrets, url=spec.url)
         self._shown = shown_url(spec.url)
         self._closed = False
         self._peer = HttpPeer(
-            spec.method or hdrs.METH_POST,
+            self._composer.method,
             self._url.with_user(None),
-            _headers(spec, header_values, self._url),
-            own_headers=(_ID, _TIMESTAMP),
+            self._composer.headers,
+            own_headers=self._composer.own_headers,
             context=self._context,
             connections=CONCURRENCY,
             total_seconds=total_seconds,
@@ -87,61 +85,18 @@ class WebhookTransport:
         await self._peer.close()
 
     async def _attempt(self, message: Message) -> Outcome:
-        body = self._render(message)
+        body = self._composer.body(message)
         if self._closed:
             raise retry(OutcomeReason.DISCONNECTED, "this service is closing its connections")
         now = self._clock.now()
-        headers = f"{_ID}: {message.delivery_id}\r\n{_TIMESTAMP}: {int(now.timestamp())}\r\n"
+        headers = self._composer.message_headers(message, body, now)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
         try:
-            answer = await self._peer.send(headers, body)
+            answer = await self._peer.send(lines, body)
         except FAILURES as error:
             raise _failure(error, self._shown) from None
-        reply = answer.text or answer.phrase or phrase_of(answer.status)
-        return verdict_on(answer.status, answer.retry_after, self._redact(reply), now)
-
-    def _render(self, message: Message) -> bytes:
-        context = event_context(
-            message.event, suppressed=message.suppressed_count, rows=message.rows
-        )
-        try:
-            return self._body.render(context)
-        except InvalidArgument as error:
-            raise refused(OutcomeReason.TEMPLATE_FAILED, str(error)) from error
-
-
-def _url(text: str) -> URL:
-    try:
-        url = URL(text)
-        if url.scheme in ("http", "https") and url.raw_host and url.port:
-            return url
-    except ValueError:
-        pass
-    raise _unusable("url", f"{shown_url(text)} is not an http or https URL")
-
-
-def _headers(spec: WebhookSpec, values: Mapping[str, str], url: URL) -> CIMultiDict[str]:
-    """What every request carries. A header of the target replaces ours of the same name."""
-    headers = CIMultiDict(
-        {
-            hdrs.USER_AGENT: f"ironcore-backup-notification/{metadata.version('ibs-notify')}",
-            hdrs.CONTENT_TYPE: spec.content_type,
-            hdrs.ACCEPT: "*/*",
-            hdrs.ACCEPT_ENCODING: "identity",
-        }
-    )
-    if url.user is not None:
-        headers[hdrs.AUTHORIZATION] = aiohttp.encode_basic_auth(url.user, url.password or "")
-    for name, value in values.items():
-        if not value.isprintable():
-            raise _unusable(f"headers[{name}]", "the value holds a line break or control character")
-        headers[name] = value
-    return headers
-
-
-def _unusable(field: str, why: str) -> InvalidArgument:
-    return InvalidArgument(
-        Reason.FIELD_INVALID, f"{field}: {why}", violations=(FieldViolation(field, why),)
-    )
+        reply = self._redact(answer.text or answer.phrase or phrase_of(answer.status))
+        return verdict_of(self._preset, answer.status, answer.retry_after, answer.text, reply, now)
 
 
 def _failure(error: Exception, peer: str) -> AttemptFailed:

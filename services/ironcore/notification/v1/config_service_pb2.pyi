@@ -6,6 +6,7 @@ isort:skip_file
 import builtins
 import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.duration_pb2
 import google.protobuf.field_mask_pb2
 import google.protobuf.internal.containers
 import google.protobuf.message
@@ -174,6 +175,7 @@ class UpdateTargetRequest(google.protobuf.message.Message):
     TARGET_FIELD_NUMBER: builtins.int
     UPDATE_MASK_FIELD_NUMBER: builtins.int
     REMOVE_HEADERS_FIELD_NUMBER: builtins.int
+    SIGNING_OVERLAP_FIELD_NUMBER: builtins.int
     @property
     def target(self) -> ironcore.notification.v1.target_pb2.Target:
         """The name says which; the mask says which other fields are taken. An etag, where given, must be
@@ -190,16 +192,23 @@ class UpdateTargetRequest(google.protobuf.message.Message):
     def remove_headers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Names of webhook headers to remove."""
 
+    @property
+    def signing_overlap(self) -> google.protobuf.duration_pb2.Duration:
+        """With a new webhook.signing_secret: for so long requests are signed with the former one as well,
+        so that receivers can change over. At most 7 days. Unset: the former one is dropped at once.
+        """
+
     def __init__(
         self,
         *,
         target: ironcore.notification.v1.target_pb2.Target | None = ...,
         update_mask: google.protobuf.field_mask_pb2.FieldMask | None = ...,
         remove_headers: collections.abc.Iterable[builtins.str] | None = ...,
+        signing_overlap: google.protobuf.duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["target", b"target", "update_mask", b"update_mask"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["signing_overlap", b"signing_overlap", "target", b"target", "update_mask", b"update_mask"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["remove_headers", b"remove_headers", "target", b"target", "update_mask", b"update_mask"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["remove_headers", b"remove_headers", "signing_overlap", b"signing_overlap", "target", b"target", "update_mask", b"update_mask"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___UpdateTargetRequest: typing_extensions.TypeAlias = UpdateTargetRequest

@@ -206,6 +206,175 @@ class TestTargetResponse(google.protobuf.message.Message):
 Global___TestTargetResponse: typing_extensions.TypeAlias = TestTargetResponse
 
 @typing.final
+class PreviewMessageRequest(google.protobuf.message.Message):
+    """Asks how an event would be told."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: builtins.int
+    GROUP_FIELD_NUMBER: builtins.int
+    EVENT_FIELD_NUMBER: builtins.int
+    DIGEST_FIELD_NUMBER: builtins.int
+    RECIPIENTS_FIELD_NUMBER: builtins.int
+    target: builtins.str
+    """The target's name."""
+    group: builtins.str
+    """The name of the group whose templates go before the target's. Empty: none."""
+    digest: builtins.bool
+    """With the templates of digests and summaries."""
+    @property
+    def event(self) -> ironcore.notification.v1.event_pb2.Event:
+        """The event. What a Router assigns may be missing: id, time, severity."""
+
+    @property
+    def recipients(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """For mail: who it is addressed to. Default: the target's recipients, else the setting's."""
+
+    def __init__(
+        self,
+        *,
+        target: builtins.str = ...,
+        group: builtins.str = ...,
+        event: ironcore.notification.v1.event_pb2.Event | None = ...,
+        digest: builtins.bool = ...,
+        recipients: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["event", b"event"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["digest", b"digest", "event", b"event", "group", b"group", "recipients", b"recipients", "target", b"target"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___PreviewMessageRequest: typing_extensions.TypeAlias = PreviewMessageRequest
+
+@typing.final
+class PreviewHeader(google.protobuf.message.Message):
+    """One header of a message."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    VALUE_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """The name."""
+    value: builtins.str
+    """The value; "****" for what is secret."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        value: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["name", b"name", "value", b"value"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___PreviewHeader: typing_extensions.TypeAlias = PreviewHeader
+
+@typing.final
+class PreviewMessageResponse(google.protobuf.message.Message):
+    """How an event would be told. Secrets are masked, ids of the delivery made up."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    METHOD_FIELD_NUMBER: builtins.int
+    URL_FIELD_NUMBER: builtins.int
+    HEADERS_FIELD_NUMBER: builtins.int
+    SUBJECT_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    HTML_FIELD_NUMBER: builtins.int
+    CONTENT_FIELD_NUMBER: builtins.int
+    method: builtins.str
+    """For webhooks: the method."""
+    url: builtins.str
+    """For webhooks: the address, without what may be secret in it."""
+    subject: builtins.str
+    """For mail: the subject."""
+    text: builtins.str
+    """For mail: the text. For webhooks: the body."""
+    html: builtins.str
+    """For mail: the HTML; empty where it is text only."""
+    content: builtins.bytes
+    """What is sent: of a webhook the body, of a mail the whole message (RFC 5322)."""
+    @property
+    def headers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PreviewHeader]:
+        """The headers, in their order."""
+
+    def __init__(
+        self,
+        *,
+        method: builtins.str = ...,
+        url: builtins.str = ...,
+        headers: collections.abc.Iterable[Global___PreviewHeader] | None = ...,
+        subject: builtins.str = ...,
+        text: builtins.str = ...,
+        html: builtins.str = ...,
+        content: builtins.bytes = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["content", b"content", "headers", b"headers", "html", b"html", "method", b"method", "subject", b"subject", "text", b"text", "url", b"url"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___PreviewMessageResponse: typing_extensions.TypeAlias = PreviewMessageResponse
+
+@typing.final
+class ListTemplatesRequest(google.protobuf.message.Message):
+    """Asks for the built-in templates."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___ListTemplatesRequest: typing_extensions.TypeAlias = ListTemplatesRequest
+
+@typing.final
+class BuiltinTemplate(google.protobuf.message.Message):
+    """A built-in template."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    DESCRIPTION_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Its name, such as "mail.html" or "preset.slack"."""
+    description: builtins.str
+    """What it is for."""
+    text: builtins.str
+    """The text."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        description: builtins.str = ...,
+        text: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["description", b"description", "name", b"name", "text", b"text"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___BuiltinTemplate: typing_extensions.TypeAlias = BuiltinTemplate
+
+@typing.final
+class ListTemplatesResponse(google.protobuf.message.Message):
+    """The built-in templates."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TEMPLATES_FIELD_NUMBER: builtins.int
+    @property
+    def templates(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___BuiltinTemplate]:
+        """In order of name."""
+
+    def __init__(
+        self,
+        *,
+        templates: collections.abc.Iterable[Global___BuiltinTemplate] | None = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["templates", b"templates"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListTemplatesResponse: typing_extensions.TypeAlias = ListTemplatesResponse
+
+@typing.final
 class ListDeliveriesRequest(google.protobuf.message.Message):
     """Asks for deliveries."""
 

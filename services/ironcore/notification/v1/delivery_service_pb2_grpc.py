@@ -45,6 +45,16 @@ class DeliveryServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.TestTargetRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.TestTargetResponse.FromString,
                 _registered_method=True)
+        self.PreviewMessage = channel.unary_unary(
+                '/ironcore.notification.v1.DeliveryService/PreviewMessage',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.PreviewMessageRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.PreviewMessageResponse.FromString,
+                _registered_method=True)
+        self.ListTemplates = channel.unary_unary(
+                '/ironcore.notification.v1.DeliveryService/ListTemplates',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTemplatesRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTemplatesResponse.FromString,
+                _registered_method=True)
         self.ListDeliveries = channel.unary_unary(
                 '/ironcore.notification.v1.DeliveryService/ListDeliveries',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListDeliveriesRequest.SerializeToString,
@@ -121,6 +131,22 @@ class DeliveryServiceServicer(object):
 
     def TestTarget(self, request, context):
         """Makes one real attempt with a target, now, and returns each stage. Called by Config.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreviewMessage(self, request, context):
+        """Renders what a target would be sent for an event, by the code that sends, and sends nothing.
+        NOT_FOUND where there is no such target; INVALID_ARGUMENT where it has no templates, or where
+        the result is too large.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTemplates(self, request, context):
+        """Lists the built-in templates.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -224,6 +250,16 @@ def add_DeliveryServiceServicer_to_server(servicer, server):
                     servicer.TestTarget,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.TestTargetRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.TestTargetResponse.SerializeToString,
+            ),
+            'PreviewMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewMessage,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.PreviewMessageRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.PreviewMessageResponse.SerializeToString,
+            ),
+            'ListTemplates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTemplates,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTemplatesRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTemplatesResponse.SerializeToString,
             ),
             'ListDeliveries': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDeliveries,
@@ -341,6 +377,60 @@ class DeliveryService(object):
             '/ironcore.notification.v1.DeliveryService/TestTarget',
             ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.TestTargetRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.TestTargetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.DeliveryService/PreviewMessage',
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.PreviewMessageRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.PreviewMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTemplates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.DeliveryService/ListTemplates',
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTemplatesRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTemplatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

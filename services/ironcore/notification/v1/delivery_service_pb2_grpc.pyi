@@ -33,6 +33,13 @@ class DeliveryServiceStub:
     """
     TestTarget: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.TestTargetRequest, ironcore.notification.v1.delivery_service_pb2.TestTargetResponse]
     """Makes one real attempt with a target, now, and returns each stage. Called by Config."""
+    PreviewMessage: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.PreviewMessageRequest, ironcore.notification.v1.delivery_service_pb2.PreviewMessageResponse]
+    """Renders what a target would be sent for an event, by the code that sends, and sends nothing.
+    NOT_FOUND where there is no such target; INVALID_ARGUMENT where it has no templates, or where
+    the result is too large.
+    """
+    ListTemplates: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListTemplatesRequest, ironcore.notification.v1.delivery_service_pb2.ListTemplatesResponse]
+    """Lists the built-in templates."""
     ListDeliveries: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.ListDeliveriesResponse]
     """Lists deliveries, newest first."""
     GetDelivery: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetDeliveryRequest, ironcore.notification.v1.delivery_service_pb2.GetDeliveryResponse]
@@ -72,6 +79,13 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     """
     TestTarget: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.TestTargetRequest, ironcore.notification.v1.delivery_service_pb2.TestTargetResponse]  # type: ignore[assignment]
     """Makes one real attempt with a target, now, and returns each stage. Called by Config."""
+    PreviewMessage: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.PreviewMessageRequest, ironcore.notification.v1.delivery_service_pb2.PreviewMessageResponse]  # type: ignore[assignment]
+    """Renders what a target would be sent for an event, by the code that sends, and sends nothing.
+    NOT_FOUND where there is no such target; INVALID_ARGUMENT where it has no templates, or where
+    the result is too large.
+    """
+    ListTemplates: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListTemplatesRequest, ironcore.notification.v1.delivery_service_pb2.ListTemplatesResponse]  # type: ignore[assignment]
+    """Lists the built-in templates."""
     ListDeliveries: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
     """Lists deliveries, newest first."""
     GetDelivery: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetDeliveryRequest, ironcore.notification.v1.delivery_service_pb2.GetDeliveryResponse]  # type: ignore[assignment]
@@ -120,6 +134,25 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.TestTargetResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.TestTargetResponse]]:
         """Makes one real attempt with a target, now, and returns each stage. Called by Config."""
+
+    @abc.abstractmethod
+    def PreviewMessage(
+        self,
+        request: ironcore.notification.v1.delivery_service_pb2.PreviewMessageRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.PreviewMessageResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.PreviewMessageResponse]]:
+        """Renders what a target would be sent for an event, by the code that sends, and sends nothing.
+        NOT_FOUND where there is no such target; INVALID_ARGUMENT where it has no templates, or where
+        the result is too large.
+        """
+
+    @abc.abstractmethod
+    def ListTemplates(
+        self,
+        request: ironcore.notification.v1.delivery_service_pb2.ListTemplatesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.ListTemplatesResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.ListTemplatesResponse]]:
+        """Lists the built-in templates."""
 
     @abc.abstractmethod
     def ListDeliveries(

@@ -26,23 +26,25 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$ironcore/notification/v1/group.proto\x12\x18ironcore.notification.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x01\n\x06\x44igest\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12<\n\tfrequency\x18\x02 \x01(\x0e\x32).ironcore.notification.v1.DigestFrequency\x12\x0c\n\x04time\x18\x03 \x01(\t\x12\x32\n\x07weekday\x18\x04 \x01(\x0e\x32!.ironcore.notification.v1.Weekday\x12\x11\n\ttime_zone\x18\x05 \x01(\t\x12\x12\n\nsend_empty\x18\x06 \x01(\x08\"M\n\x0cSubscription\x12\x0b\n\x03uid\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x0c\n\x04rule\x18\x03 \x01(\t\x12\x12\n\nrecipients\x18\x04 \x03(\t\"\xa3\x04\n\x05Group\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x33\n\x05scope\x18\x04 \x01(\x0e\x32$.ironcore.notification.v1.GroupScope\x12\x13\n\x0b\x61ttachments\x18\x05 \x03(\t\x12=\n\rsubscriptions\x18\x06 \x03(\x0b\x32&.ironcore.notification.v1.Subscription\x12\"\n\x15rate_limit_per_minute\x18\x07 \x01(\rH\x00\x88\x01\x01\x12/\n\x0c\x64\x65\x64up_window\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\x06\x64igest\x18\t \x01(\x0b\x32 .ironcore.notification.v1.Digest\x12\x16\n\x0eweekly_summary\x18\n \x01(\x08\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t\x12\x10\n\x08revision\x18\x0c \x01(\x03\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\x0f \x01(\t\x12\x12\n\nupdated_by\x18\x10 \x01(\tB\x18\n\x16_rate_limit_per_minute*y\n\nGroupScope\x12\x1b\n\x17GROUP_SCOPE_UNSPECIFIED\x10\x00\x12\x1a\n\x16GROUP_SCOPE_EVERYTHING\x10\x01\x12\x18\n\x14GROUP_SCOPE_ATTACHED\x10\x02\x12\x18\n\x14GROUP_SCOPE_SELECTED\x10\x03*\x89\x01\n\x0f\x44igestFrequency\x12 \n\x1c\x44IGEST_FREQUENCY_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44IGEST_FREQUENCY_HOURLY\x10\x01\x12\x1a\n\x16\x44IGEST_FREQUENCY_DAILY\x10\x02\x12\x1b\n\x17\x44IGEST_FREQUENCY_WEEKLY\x10\x03*\xb6\x01\n\x07Weekday\x12\x17\n\x13WEEKDAY_UNSPECIFIED\x10\x00\x12\x12\n\x0eWEEKDAY_MONDAY\x10\x01\x12\x13\n\x0fWEEKDAY_TUESDAY\x10\x02\x12\x15\n\x11WEEKDAY_WEDNESDAY\x10\x03\x12\x14\n\x10WEEKDAY_THURSDAY\x10\x04\x12\x12\n\x0eWEEKDAY_FRIDAY\x10\x05\x12\x14\n\x10WEEKDAY_SATURDAY\x10\x06\x12\x12\n\x0eWEEKDAY_SUNDAY\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$ironcore/notification/v1/group.proto\x12\x18ironcore.notification.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x01\n\x06\x44igest\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12<\n\tfrequency\x18\x02 \x01(\x0e\x32).ironcore.notification.v1.DigestFrequency\x12\x0c\n\x04time\x18\x03 \x01(\t\x12\x32\n\x07weekday\x18\x04 \x01(\x0e\x32!.ironcore.notification.v1.Weekday\x12\x11\n\ttime_zone\x18\x05 \x01(\t\x12\x12\n\nsend_empty\x18\x06 \x01(\x08\"M\n\x0cSubscription\x12\x0b\n\x03uid\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x0c\n\x04rule\x18\x03 \x01(\t\x12\x12\n\nrecipients\x18\x04 \x03(\t\"\xa2\x01\n\x0eGroupTemplates\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04html\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\x12\x16\n\x0e\x64igest_subject\x18\x05 \x01(\t\x12\x13\n\x0b\x64igest_text\x18\x06 \x01(\t\x12\x13\n\x0b\x64igest_html\x18\x07 \x01(\t\x12\x13\n\x0b\x64igest_body\x18\x08 \x01(\t\"\xe0\x04\n\x05Group\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x33\n\x05scope\x18\x04 \x01(\x0e\x32$.ironcore.notification.v1.GroupScope\x12\x13\n\x0b\x61ttachments\x18\x05 \x03(\t\x12=\n\rsubscriptions\x18\x06 \x03(\x0b\x32&.ironcore.notification.v1.Subscription\x12\"\n\x15rate_limit_per_minute\x18\x07 \x01(\rH\x00\x88\x01\x01\x12/\n\x0c\x64\x65\x64up_window\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x30\n\x06\x64igest\x18\t \x01(\x0b\x32 .ironcore.notification.v1.Digest\x12\x16\n\x0eweekly_summary\x18\n \x01(\x08\x12\x0c\n\x04\x65tag\x18\x0b \x01(\t\x12\x10\n\x08revision\x18\x0c \x01(\x03\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\x0f \x01(\t\x12\x12\n\nupdated_by\x18\x10 \x01(\t\x12;\n\ttemplates\x18\x14 \x01(\x0b\x32(.ironcore.notification.v1.GroupTemplatesB\x18\n\x16_rate_limit_per_minute*y\n\nGroupScope\x12\x1b\n\x17GROUP_SCOPE_UNSPECIFIED\x10\x00\x12\x1a\n\x16GROUP_SCOPE_EVERYTHING\x10\x01\x12\x18\n\x14GROUP_SCOPE_ATTACHED\x10\x02\x12\x18\n\x14GROUP_SCOPE_SELECTED\x10\x03*\x89\x01\n\x0f\x44igestFrequency\x12 \n\x1c\x44IGEST_FREQUENCY_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44IGEST_FREQUENCY_HOURLY\x10\x01\x12\x1a\n\x16\x44IGEST_FREQUENCY_DAILY\x10\x02\x12\x1b\n\x17\x44IGEST_FREQUENCY_WEEKLY\x10\x03*\xb6\x01\n\x07Weekday\x12\x17\n\x13WEEKDAY_UNSPECIFIED\x10\x00\x12\x12\n\x0eWEEKDAY_MONDAY\x10\x01\x12\x13\n\x0fWEEKDAY_TUESDAY\x10\x02\x12\x15\n\x11WEEKDAY_WEDNESDAY\x10\x03\x12\x14\n\x10WEEKDAY_THURSDAY\x10\x04\x12\x12\n\x0eWEEKDAY_FRIDAY\x10\x05\x12\x14\n\x10WEEKDAY_SATURDAY\x10\x06\x12\x12\n\x0eWEEKDAY_SUNDAY\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ironcore.notification.v1.group_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GROUPSCOPE']._serialized_start=952
-  _globals['_GROUPSCOPE']._serialized_end=1073
-  _globals['_DIGESTFREQUENCY']._serialized_start=1076
-  _globals['_DIGESTFREQUENCY']._serialized_end=1213
-  _globals['_WEEKDAY']._serialized_start=1216
-  _globals['_WEEKDAY']._serialized_end=1398
+  _globals['_GROUPSCOPE']._serialized_start=1178
+  _globals['_GROUPSCOPE']._serialized_end=1299
+  _globals['_DIGESTFREQUENCY']._serialized_start=1302
+  _globals['_DIGESTFREQUENCY']._serialized_end=1439
+  _globals['_WEEKDAY']._serialized_start=1442
+  _globals['_WEEKDAY']._serialized_end=1624
   _globals['_DIGEST']._serialized_start=132
   _globals['_DIGEST']._serialized_end=321
   _globals['_SUBSCRIPTION']._serialized_start=323
   _globals['_SUBSCRIPTION']._serialized_end=400
-  _globals['_GROUP']._serialized_start=403
-  _globals['_GROUP']._serialized_end=950
+  _globals['_GROUPTEMPLATES']._serialized_start=403
+  _globals['_GROUPTEMPLATES']._serialized_end=565
+  _globals['_GROUP']._serialized_start=568
+  _globals['_GROUP']._serialized_end=1176
 # @@protoc_insertion_point(module_scope)

@@ -198,6 +198,55 @@ class Subscription(google.protobuf.message.Message):
 Global___Subscription: typing_extensions.TypeAlias = Subscription
 
 @typing.final
+class GroupTemplates(google.protobuf.message.Message):
+    """Templates that a group has of its own, for all its targets; each goes before the target's. An empty
+    one is not given. At most 64 KiB each.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SUBJECT_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    HTML_FIELD_NUMBER: builtins.int
+    BODY_FIELD_NUMBER: builtins.int
+    DIGEST_SUBJECT_FIELD_NUMBER: builtins.int
+    DIGEST_TEXT_FIELD_NUMBER: builtins.int
+    DIGEST_HTML_FIELD_NUMBER: builtins.int
+    DIGEST_BODY_FIELD_NUMBER: builtins.int
+    subject: builtins.str
+    """The subject of mails."""
+    text: builtins.str
+    """The text of mails. A group with an own text and no own HTML sends text only."""
+    html: builtins.str
+    """The HTML of mails."""
+    body: builtins.str
+    """The body of webhooks, but of those with a preset."""
+    digest_subject: builtins.str
+    """As subject, for digests and summaries."""
+    digest_text: builtins.str
+    """As text, for digests and summaries."""
+    digest_html: builtins.str
+    """As html, for digests and summaries."""
+    digest_body: builtins.str
+    """As body, for digests and summaries."""
+    def __init__(
+        self,
+        *,
+        subject: builtins.str = ...,
+        text: builtins.str = ...,
+        html: builtins.str = ...,
+        body: builtins.str = ...,
+        digest_subject: builtins.str = ...,
+        digest_text: builtins.str = ...,
+        digest_html: builtins.str = ...,
+        digest_body: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["body", b"body", "digest_body", b"digest_body", "digest_html", b"digest_html", "digest_subject", b"digest_subject", "digest_text", b"digest_text", "html", b"html", "subject", b"subject", "text", b"text"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___GroupTemplates: typing_extensions.TypeAlias = GroupTemplates
+
+@typing.final
 class Group(google.protobuf.message.Message):
     """Targets, each with a rule, and what keeps them quiet."""
 
@@ -219,6 +268,7 @@ class Group(google.protobuf.message.Message):
     UPDATE_TIME_FIELD_NUMBER: builtins.int
     CREATED_BY_FIELD_NUMBER: builtins.int
     UPDATED_BY_FIELD_NUMBER: builtins.int
+    TEMPLATES_FIELD_NUMBER: builtins.int
     name: builtins.str
     """Identifies the group; chosen by the client, unchangeable. 1 to 63 lower-case letters, digits,
     '.', '_' or '-'.
@@ -269,6 +319,10 @@ class Group(google.protobuf.message.Message):
     def update_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was last changed."""
 
+    @property
+    def templates(self) -> Global___GroupTemplates:
+        """Its own templates."""
+
     def __init__(
         self,
         *,
@@ -288,10 +342,11 @@ class Group(google.protobuf.message.Message):
         update_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         created_by: builtins.str = ...,
         updated_by: builtins.str = ...,
+        templates: Global___GroupTemplates | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["_rate_limit_per_minute", b"_rate_limit_per_minute", "create_time", b"create_time", "dedup_window", b"dedup_window", "digest", b"digest", "rate_limit_per_minute", b"rate_limit_per_minute", "update_time", b"update_time"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["_rate_limit_per_minute", b"_rate_limit_per_minute", "create_time", b"create_time", "dedup_window", b"dedup_window", "digest", b"digest", "rate_limit_per_minute", b"rate_limit_per_minute", "templates", b"templates", "update_time", b"update_time"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_rate_limit_per_minute", b"_rate_limit_per_minute", "attachments", b"attachments", "create_time", b"create_time", "created_by", b"created_by", "dedup_window", b"dedup_window", "description", b"description", "digest", b"digest", "etag", b"etag", "name", b"name", "rate_limit_per_minute", b"rate_limit_per_minute", "revision", b"revision", "scope", b"scope", "subscriptions", b"subscriptions", "uid", b"uid", "update_time", b"update_time", "updated_by", b"updated_by", "weekly_summary", b"weekly_summary"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["_rate_limit_per_minute", b"_rate_limit_per_minute", "attachments", b"attachments", "create_time", b"create_time", "created_by", b"created_by", "dedup_window", b"dedup_window", "description", b"description", "digest", b"digest", "etag", b"etag", "name", b"name", "rate_limit_per_minute", b"rate_limit_per_minute", "revision", b"revision", "scope", b"scope", "subscriptions", b"subscriptions", "templates", b"templates", "uid", b"uid", "update_time", b"update_time", "updated_by", b"updated_by", "weekly_summary", b"weekly_summary"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__rate_limit_per_minute: typing_extensions.TypeAlias = typing.Literal["rate_limit_per_minute"]
     _WhichOneofArgType__rate_limit_per_minute: typing_extensions.TypeAlias = typing.Literal["_rate_limit_per_minute", b"_rate_limit_per_minute"]

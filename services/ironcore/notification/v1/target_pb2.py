@@ -25,31 +25,33 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%ironcore/notification/v1/target.proto\x12\x18ironcore.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x04\n\x06Target\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x10\n\x08\x64isabled\x18\x04 \x01(\x08\x12\x1b\n\x13max_rate_per_minute\x18\x05 \x01(\r\x12\x34\n\x04smtp\x18\x06 \x01(\x0b\x32$.ironcore.notification.v1.SmtpTargetH\x00\x12:\n\x07webhook\x18\x07 \x01(\x0b\x32\'.ironcore.notification.v1.WebhookTargetH\x00\x12<\n\x08influxdb\x18\x08 \x01(\x0b\x32(.ironcore.notification.v1.InfluxDbTargetH\x00\x12\x42\n\x0bpushgateway\x18\t \x01(\x0b\x32+.ironcore.notification.v1.PushgatewayTargetH\x00\x12\x0c\n\x04\x65tag\x18\n \x01(\t\x12\x10\n\x08revision\x18\x0b \x01(\x03\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\x0e \x01(\t\x12\x12\n\nupdated_by\x18\x0f \x01(\tB\x06\n\x04kind\"\x96\x02\n\nSmtpTarget\x12\x0e\n\x06server\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\r\x12\x14\n\x0c\x66rom_address\x18\x03 \x01(\t\x12=\n\x0b\x61uth_method\x18\x04 \x01(\x0e\x32(.ironcore.notification.v1.SmtpAuthMethod\x12\x10\n\x08username\x18\x05 \x01(\t\x12\x10\n\x08password\x18\x06 \x01(\t\x12\x14\n\x0cpassword_set\x18\x07 \x01(\x08\x12\x37\n\x08tls_mode\x18\x08 \x01(\x0e\x32%.ironcore.notification.v1.SmtpTlsMode\x12\x12\n\nrecipients\x18\t \x03(\t\x12\x0e\n\x06\x63\x61_pem\x18\n \x01(\t\"8\n\x06Header\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x11\n\tvalue_set\x18\x03 \x01(\x08\"\x9c\x01\n\rWebhookTarget\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x31\n\x07headers\x18\x03 \x03(\x0b\x32 .ironcore.notification.v1.Header\x12\x15\n\rbody_template\x18\x04 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x05 \x01(\t\x12\x0e\n\x06\x63\x61_pem\x18\x06 \x01(\t\"l\n\x0eInfluxDbTarget\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0b\n\x03org\x18\x02 \x01(\t\x12\x0e\n\x06\x62ucket\x18\x03 \x01(\t\x12\r\n\x05token\x18\x04 \x01(\t\x12\x11\n\ttoken_set\x18\x05 \x01(\x08\x12\x0e\n\x06\x63\x61_pem\x18\x06 \x01(\t\"\xa7\x01\n\x11PushgatewayTarget\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0b\n\x03job\x18\x02 \x01(\t\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x10\n\x08password\x18\x04 \x01(\t\x12\x14\n\x0cpassword_set\x18\x05 \x01(\x08\x12\x14\n\x0c\x62\x65\x61rer_token\x18\x06 \x01(\t\x12\x18\n\x10\x62\x65\x61rer_token_set\x18\x07 \x01(\x08\x12\x0e\n\x06\x63\x61_pem\x18\x08 \x01(\t\"1\n\x0cSealedSecret\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x12\n\nciphertext\x18\x02 \x01(\x0c\"J\n\tTestStage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02ok\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x04 \x01(\x01*\x85\x01\n\x0eSmtpAuthMethod\x12 \n\x1cSMTP_AUTH_METHOD_UNSPECIFIED\x10\x00\x12\x19\n\x15SMTP_AUTH_METHOD_NONE\x10\x01\x12\x1a\n\x16SMTP_AUTH_METHOD_PLAIN\x10\x02\x12\x1a\n\x16SMTP_AUTH_METHOD_LOGIN\x10\x03*|\n\x0bSmtpTlsMode\x12\x1d\n\x19SMTP_TLS_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SMTP_TLS_MODE_STARTTLS\x10\x01\x12\x1a\n\x16SMTP_TLS_MODE_IMPLICIT\x10\x02\x12\x16\n\x12SMTP_TLS_MODE_NONE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%ironcore/notification/v1/target.proto\x12\x18ironcore.notification.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\x04\n\x06Target\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x10\n\x08\x64isabled\x18\x04 \x01(\x08\x12\x1b\n\x13max_rate_per_minute\x18\x05 \x01(\r\x12\x34\n\x04smtp\x18\x06 \x01(\x0b\x32$.ironcore.notification.v1.SmtpTargetH\x00\x12:\n\x07webhook\x18\x07 \x01(\x0b\x32\'.ironcore.notification.v1.WebhookTargetH\x00\x12<\n\x08influxdb\x18\x08 \x01(\x0b\x32(.ironcore.notification.v1.InfluxDbTargetH\x00\x12\x42\n\x0bpushgateway\x18\t \x01(\x0b\x32+.ironcore.notification.v1.PushgatewayTargetH\x00\x12\x0c\n\x04\x65tag\x18\n \x01(\t\x12\x10\n\x08revision\x18\x0b \x01(\x03\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ncreated_by\x18\x0e \x01(\t\x12\x12\n\nupdated_by\x18\x0f \x01(\tB\x06\n\x04kind\"\xbb\x03\n\nSmtpTarget\x12\x0e\n\x06server\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\r\x12\x14\n\x0c\x66rom_address\x18\x03 \x01(\t\x12=\n\x0b\x61uth_method\x18\x04 \x01(\x0e\x32(.ironcore.notification.v1.SmtpAuthMethod\x12\x10\n\x08username\x18\x05 \x01(\t\x12\x10\n\x08password\x18\x06 \x01(\t\x12\x14\n\x0cpassword_set\x18\x07 \x01(\x08\x12\x37\n\x08tls_mode\x18\x08 \x01(\x0e\x32%.ironcore.notification.v1.SmtpTlsMode\x12\x12\n\nrecipients\x18\t \x03(\t\x12\x0e\n\x06\x63\x61_pem\x18\n \x01(\t\x12\x18\n\x10subject_template\x18\x0b \x01(\t\x12\x15\n\rtext_template\x18\x0c \x01(\t\x12\x15\n\rhtml_template\x18\r \x01(\t\x12\x1f\n\x17\x64igest_subject_template\x18\x0e \x01(\t\x12\x1c\n\x14\x64igest_text_template\x18\x0f \x01(\t\x12\x1c\n\x14\x64igest_html_template\x18\x10 \x01(\t\"8\n\x06Header\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x11\n\tvalue_set\x18\x03 \x01(\x08\"\xc4\x03\n\rWebhookTarget\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x31\n\x07headers\x18\x03 \x03(\x0b\x32 .ironcore.notification.v1.Header\x12\x15\n\rbody_template\x18\x04 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x05 \x01(\t\x12\x0e\n\x06\x63\x61_pem\x18\x06 \x01(\t\x12\x1c\n\x14\x64igest_body_template\x18\x07 \x01(\t\x12\x37\n\x06preset\x18\x08 \x01(\x0e\x32\'.ironcore.notification.v1.WebhookPreset\x12\r\n\x05token\x18\t \x01(\t\x12\x11\n\ttoken_set\x18\n \x01(\x08\x12\x0f\n\x07\x61\x63\x63ount\x18\x0b \x01(\t\x12\x0e\n\x06sender\x18\x0c \x01(\t\x12\x11\n\trecipient\x18\r \x01(\t\x12\x16\n\x0esigning_secret\x18\x0e \x01(\t\x12\x1a\n\x12signing_secret_set\x18\x0f \x01(\x08\x12\x45\n!former_signing_secret_expire_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"l\n\x0eInfluxDbTarget\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0b\n\x03org\x18\x02 \x01(\t\x12\x0e\n\x06\x62ucket\x18\x03 \x01(\t\x12\r\n\x05token\x18\x04 \x01(\t\x12\x11\n\ttoken_set\x18\x05 \x01(\x08\x12\x0e\n\x06\x63\x61_pem\x18\x06 \x01(\t\"\xa7\x01\n\x11PushgatewayTarget\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0b\n\x03job\x18\x02 \x01(\t\x12\x10\n\x08username\x18\x03 \x01(\t\x12\x10\n\x08password\x18\x04 \x01(\t\x12\x14\n\x0cpassword_set\x18\x05 \x01(\x08\x12\x14\n\x0c\x62\x65\x61rer_token\x18\x06 \x01(\t\x12\x18\n\x10\x62\x65\x61rer_token_set\x18\x07 \x01(\x08\x12\x0e\n\x06\x63\x61_pem\x18\x08 \x01(\t\"1\n\x0cSealedSecret\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x12\n\nciphertext\x18\x02 \x01(\x0c\"J\n\tTestStage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\n\n\x02ok\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x04 \x01(\x01*\x85\x01\n\x0eSmtpAuthMethod\x12 \n\x1cSMTP_AUTH_METHOD_UNSPECIFIED\x10\x00\x12\x19\n\x15SMTP_AUTH_METHOD_NONE\x10\x01\x12\x1a\n\x16SMTP_AUTH_METHOD_PLAIN\x10\x02\x12\x1a\n\x16SMTP_AUTH_METHOD_LOGIN\x10\x03*|\n\x0bSmtpTlsMode\x12\x1d\n\x19SMTP_TLS_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SMTP_TLS_MODE_STARTTLS\x10\x01\x12\x1a\n\x16SMTP_TLS_MODE_IMPLICIT\x10\x02\x12\x16\n\x12SMTP_TLS_MODE_NONE\x10\x03*\x8f\x02\n\rWebhookPreset\x12\x1e\n\x1aWEBHOOK_PRESET_UNSPECIFIED\x10\x00\x12\x18\n\x14WEBHOOK_PRESET_SLACK\x10\x01\x12\x18\n\x14WEBHOOK_PRESET_TEAMS\x10\x02\x12\x1d\n\x19WEBHOOK_PRESET_MATTERMOST\x10\x03\x12\x1a\n\x16WEBHOOK_PRESET_DISCORD\x10\x04\x12\x1c\n\x18WEBHOOK_PRESET_PAGERDUTY\x10\x05\x12\x17\n\x13WEBHOOK_PRESET_NTFY\x10\x06\x12\x19\n\x15WEBHOOK_PRESET_GOTIFY\x10\x07\x12\x1d\n\x19WEBHOOK_PRESET_TWILIO_SMS\x10\x08\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ironcore.notification.v1.target_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SMTPAUTHMETHOD']._serialized_start=1534
-  _globals['_SMTPAUTHMETHOD']._serialized_end=1667
-  _globals['_SMTPTLSMODE']._serialized_start=1669
-  _globals['_SMTPTLSMODE']._serialized_end=1793
+  _globals['_SMTPAUTHMETHOD']._serialized_start=1995
+  _globals['_SMTPAUTHMETHOD']._serialized_end=2128
+  _globals['_SMTPTLSMODE']._serialized_start=2130
+  _globals['_SMTPTLSMODE']._serialized_end=2254
+  _globals['_WEBHOOKPRESET']._serialized_start=2257
+  _globals['_WEBHOOKPRESET']._serialized_end=2528
   _globals['_TARGET']._serialized_start=101
   _globals['_TARGET']._serialized_end=626
   _globals['_SMTPTARGET']._serialized_start=629
-  _globals['_SMTPTARGET']._serialized_end=907
-  _globals['_HEADER']._serialized_start=909
-  _globals['_HEADER']._serialized_end=965
-  _globals['_WEBHOOKTARGET']._serialized_start=968
-  _globals['_WEBHOOKTARGET']._serialized_end=1124
-  _globals['_INFLUXDBTARGET']._serialized_start=1126
-  _globals['_INFLUXDBTARGET']._serialized_end=1234
-  _globals['_PUSHGATEWAYTARGET']._serialized_start=1237
-  _globals['_PUSHGATEWAYTARGET']._serialized_end=1404
-  _globals['_SEALEDSECRET']._serialized_start=1406
-  _globals['_SEALEDSECRET']._serialized_end=1455
-  _globals['_TESTSTAGE']._serialized_start=1457
-  _globals['_TESTSTAGE']._serialized_end=1531
+  _globals['_SMTPTARGET']._serialized_end=1072
+  _globals['_HEADER']._serialized_start=1074
+  _globals['_HEADER']._serialized_end=1130
+  _globals['_WEBHOOKTARGET']._serialized_start=1133
+  _globals['_WEBHOOKTARGET']._serialized_end=1585
+  _globals['_INFLUXDBTARGET']._serialized_start=1587
+  _globals['_INFLUXDBTARGET']._serialized_end=1695
+  _globals['_PUSHGATEWAYTARGET']._serialized_start=1698
+  _globals['_PUSHGATEWAYTARGET']._serialized_end=1865
+  _globals['_SEALEDSECRET']._serialized_start=1867
+  _globals['_SEALEDSECRET']._serialized_end=1916
+  _globals['_TESTSTAGE']._serialized_start=1918
+  _globals['_TESTSTAGE']._serialized_end=1992
 # @@protoc_insertion_point(module_scope)

@@ -76,6 +76,58 @@ SMTP_TLS_MODE_NONE: SmtpTlsMode.ValueType  # 3
 """Clear text."""
 Global___SmtpTlsMode: typing_extensions.TypeAlias = SmtpTlsMode
 
+class _WebhookPreset:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _WebhookPresetEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_WebhookPreset.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    WEBHOOK_PRESET_UNSPECIFIED: _WebhookPreset.ValueType  # 0
+    """Not given: our own, the standard payload."""
+    WEBHOOK_PRESET_SLACK: _WebhookPreset.ValueType  # 1
+    """A Slack incoming webhook."""
+    WEBHOOK_PRESET_TEAMS: _WebhookPreset.ValueType  # 2
+    """A Microsoft Teams workflow ("when a Teams webhook request is received")."""
+    WEBHOOK_PRESET_MATTERMOST: _WebhookPreset.ValueType  # 3
+    """A Mattermost incoming webhook."""
+    WEBHOOK_PRESET_DISCORD: _WebhookPreset.ValueType  # 4
+    """A Discord webhook."""
+    WEBHOOK_PRESET_PAGERDUTY: _WebhookPreset.ValueType  # 5
+    """PagerDuty's Events API v2. The token is the routing key."""
+    WEBHOOK_PRESET_NTFY: _WebhookPreset.ValueType  # 6
+    """ntfy; the URL is that of the topic. The token, if any, is an access token."""
+    WEBHOOK_PRESET_GOTIFY: _WebhookPreset.ValueType  # 7
+    """Gotify; the URL is that of the server. The token is the application's."""
+    WEBHOOK_PRESET_TWILIO_SMS: _WebhookPreset.ValueType  # 8
+    """Twilio's messages. The account is the account SID, the token its auth token; sender and
+    recipient are phone numbers.
+    """
+
+class WebhookPreset(_WebhookPreset, metaclass=_WebhookPresetEnumTypeWrapper):
+    """Whose language a webhook speaks: the body, the headers and what counts as accepted."""
+
+WEBHOOK_PRESET_UNSPECIFIED: WebhookPreset.ValueType  # 0
+"""Not given: our own, the standard payload."""
+WEBHOOK_PRESET_SLACK: WebhookPreset.ValueType  # 1
+"""A Slack incoming webhook."""
+WEBHOOK_PRESET_TEAMS: WebhookPreset.ValueType  # 2
+"""A Microsoft Teams workflow ("when a Teams webhook request is received")."""
+WEBHOOK_PRESET_MATTERMOST: WebhookPreset.ValueType  # 3
+"""A Mattermost incoming webhook."""
+WEBHOOK_PRESET_DISCORD: WebhookPreset.ValueType  # 4
+"""A Discord webhook."""
+WEBHOOK_PRESET_PAGERDUTY: WebhookPreset.ValueType  # 5
+"""PagerDuty's Events API v2. The token is the routing key."""
+WEBHOOK_PRESET_NTFY: WebhookPreset.ValueType  # 6
+"""ntfy; the URL is that of the topic. The token, if any, is an access token."""
+WEBHOOK_PRESET_GOTIFY: WebhookPreset.ValueType  # 7
+"""Gotify; the URL is that of the server. The token is the application's."""
+WEBHOOK_PRESET_TWILIO_SMS: WebhookPreset.ValueType  # 8
+"""Twilio's messages. The account is the account SID, the token its auth token; sender and
+recipient are phone numbers.
+"""
+Global___WebhookPreset: typing_extensions.TypeAlias = WebhookPreset
+
 @typing.final
 class Target(google.protobuf.message.Message):
     """Somewhere that notifications go: a mail server, an HTTP endpoint or a metric server.
@@ -189,6 +241,12 @@ class SmtpTarget(google.protobuf.message.Message):
     TLS_MODE_FIELD_NUMBER: builtins.int
     RECIPIENTS_FIELD_NUMBER: builtins.int
     CA_PEM_FIELD_NUMBER: builtins.int
+    SUBJECT_TEMPLATE_FIELD_NUMBER: builtins.int
+    TEXT_TEMPLATE_FIELD_NUMBER: builtins.int
+    HTML_TEMPLATE_FIELD_NUMBER: builtins.int
+    DIGEST_SUBJECT_TEMPLATE_FIELD_NUMBER: builtins.int
+    DIGEST_TEXT_TEMPLATE_FIELD_NUMBER: builtins.int
+    DIGEST_HTML_TEMPLATE_FIELD_NUMBER: builtins.int
     server: builtins.str
     """Host name or address. Required."""
     port: builtins.int
@@ -207,6 +265,20 @@ class SmtpTarget(google.protobuf.message.Message):
     """How the connection is protected."""
     ca_pem: builtins.str
     """Certificates (PEM) of the authorities that may sign the server's. Default: the system's."""
+    subject_template: builtins.str
+    """The template of the subject. Default: the built-in one. Each template is at most 64 KiB."""
+    text_template: builtins.str
+    """The template of the text. Default: the built-in one. A target with an own text and no own HTML
+    sends text only.
+    """
+    html_template: builtins.str
+    """The template of the HTML. Default: the built-in one."""
+    digest_subject_template: builtins.str
+    """As subject_template, for digests and summaries."""
+    digest_text_template: builtins.str
+    """As text_template, for digests and summaries."""
+    digest_html_template: builtins.str
+    """As html_template, for digests and summaries."""
     @property
     def recipients(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Who receives what is sent here, unless a subscription names its own. Default: the setting
@@ -226,8 +298,14 @@ class SmtpTarget(google.protobuf.message.Message):
         tls_mode: Global___SmtpTlsMode.ValueType = ...,
         recipients: collections.abc.Iterable[builtins.str] | None = ...,
         ca_pem: builtins.str = ...,
+        subject_template: builtins.str = ...,
+        text_template: builtins.str = ...,
+        html_template: builtins.str = ...,
+        digest_subject_template: builtins.str = ...,
+        digest_text_template: builtins.str = ...,
+        digest_html_template: builtins.str = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["auth_method", b"auth_method", "ca_pem", b"ca_pem", "from_address", b"from_address", "password", b"password", "password_set", b"password_set", "port", b"port", "recipients", b"recipients", "server", b"server", "tls_mode", b"tls_mode", "username", b"username"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["auth_method", b"auth_method", "ca_pem", b"ca_pem", "digest_html_template", b"digest_html_template", "digest_subject_template", b"digest_subject_template", "digest_text_template", b"digest_text_template", "from_address", b"from_address", "html_template", b"html_template", "password", b"password", "password_set", b"password_set", "port", b"port", "recipients", b"recipients", "server", b"server", "subject_template", b"subject_template", "text_template", b"text_template", "tls_mode", b"tls_mode", "username", b"username"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___SmtpTarget: typing_extensions.TypeAlias = SmtpTarget
@@ -271,8 +349,20 @@ class WebhookTarget(google.protobuf.message.Message):
     BODY_TEMPLATE_FIELD_NUMBER: builtins.int
     CONTENT_TYPE_FIELD_NUMBER: builtins.int
     CA_PEM_FIELD_NUMBER: builtins.int
+    DIGEST_BODY_TEMPLATE_FIELD_NUMBER: builtins.int
+    PRESET_FIELD_NUMBER: builtins.int
+    TOKEN_FIELD_NUMBER: builtins.int
+    TOKEN_SET_FIELD_NUMBER: builtins.int
+    ACCOUNT_FIELD_NUMBER: builtins.int
+    SENDER_FIELD_NUMBER: builtins.int
+    RECIPIENT_FIELD_NUMBER: builtins.int
+    SIGNING_SECRET_FIELD_NUMBER: builtins.int
+    SIGNING_SECRET_SET_FIELD_NUMBER: builtins.int
+    FORMER_SIGNING_SECRET_EXPIRE_TIME_FIELD_NUMBER: builtins.int
     url: builtins.str
-    """The address, http or https. Required."""
+    """The address, http or https. Required, but for the presets pagerduty and twilio-sms, which know
+    their peer's.
+    """
     method: builtins.str
     """POST (default), PUT or PATCH."""
     body_template: builtins.str
@@ -281,9 +371,35 @@ class WebhookTarget(google.protobuf.message.Message):
     """The body's media type; decides how values are escaped. Default: application/json."""
     ca_pem: builtins.str
     """Certificates (PEM) of the authorities that may sign the server's. Default: the system's."""
+    digest_body_template: builtins.str
+    """The template of the body of digests and summaries. Default: the one of events."""
+    preset: Global___WebhookPreset.ValueType
+    """Whose language it speaks. With one, content_type is the preset's."""
+    token: builtins.str
+    """What the preset's peer knows us by. Input only."""
+    token_set: builtins.bool
+    """Whether a token is stored. Output only."""
+    account: builtins.str
+    """Of the preset twilio-sms: the account SID."""
+    sender: builtins.str
+    """Of the preset twilio-sms: the number, or the messaging service SID, that messages come from."""
+    recipient: builtins.str
+    """Of the preset twilio-sms: the number that messages go to."""
+    signing_secret: builtins.str
+    """Signs every request in the way of Standard Webhooks: "whsec_" and 24 to 64 bytes in base64.
+    Input only; given empty, nothing is signed any more.
+    """
+    signing_secret_set: builtins.bool
+    """Whether a signing secret is stored. Output only."""
     @property
     def headers(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Header]:
         """Headers to send. In an update they are merged by name. At most 32."""
+
+    @property
+    def former_signing_secret_expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Until when requests are signed with the former secret as well; see signing_overlap of
+        UpdateTargetRequest. Output only.
+        """
 
     def __init__(
         self,
@@ -294,8 +410,20 @@ class WebhookTarget(google.protobuf.message.Message):
         body_template: builtins.str = ...,
         content_type: builtins.str = ...,
         ca_pem: builtins.str = ...,
+        digest_body_template: builtins.str = ...,
+        preset: Global___WebhookPreset.ValueType = ...,
+        token: builtins.str = ...,
+        token_set: builtins.bool = ...,
+        account: builtins.str = ...,
+        sender: builtins.str = ...,
+        recipient: builtins.str = ...,
+        signing_secret: builtins.str = ...,
+        signing_secret_set: builtins.bool = ...,
+        former_signing_secret_expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["body_template", b"body_template", "ca_pem", b"ca_pem", "content_type", b"content_type", "headers", b"headers", "method", b"method", "url", b"url"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["former_signing_secret_expire_time", b"former_signing_secret_expire_time"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["account", b"account", "body_template", b"body_template", "ca_pem", b"ca_pem", "content_type", b"content_type", "digest_body_template", b"digest_body_template", "former_signing_secret_expire_time", b"former_signing_secret_expire_time", "headers", b"headers", "method", b"method", "preset", b"preset", "recipient", b"recipient", "sender", b"sender", "signing_secret", b"signing_secret", "signing_secret_set", b"signing_secret_set", "token", b"token", "token_set", b"token_set", "url", b"url"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___WebhookTarget: typing_extensions.TypeAlias = WebhookTarget

@@ -1,0 +1,128 @@
+"""How an event would be told: made by the code that sends, with masks for the secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+
+from aiohttp import hdrs
+
+from ibs_notify.delivery.admission import default_recipients
+from ibs_notify.delivery.presets.endpoint import credentials_of
+from ibs_notify.delivery.redact import shown_url
+from ibs_notify.delivery.signing import Signer
+from ibs_notify.delivery.transports.base import Message
+from ibs_notify.delivery.transports.mail_message import MailComposer
+from ibs_notify.delivery.transports.stages import AttemptFailed
+from ibs_notify.delivery.transports.webhook_request import SIGNATURE, WebhookComposer
+from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.errors import InvalidArgument, NotFound, Reason
+from ibs_notify.domain.event import Event
+from ibs_notify.domain.target import (
+    WEBHOOK_SIGNING_SECRET,
+    SmtpSpec,
+    Target,
+    WebhookSpec,
+)
+from ibs_notify.domain.templates import NO_TEMPLATE_SET
+from ibs_notify.snapshot.model import Snapshot
+
+MASK = "****"
+DELIVERY_ID = "preview"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be shown. ``group`` empty: with the target's templates alone."""
+
+    target: str
+    group: str
+    event: Event
+    recipients: tuple[str, ...] = ()
+    gathers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """``content`` is what is sent: the body of a webhook, the whole mail. Subject and HTML are of
+    mails, method and address of webhooks; ``text`` is the text of a mail or the body of a webhook.
+    """
+
+    content: bytes
+    headers: Sequence[tuple[str, str]]
+    method: str = ""
+    url: str = ""
+    subject: str = ""
+    text: str = ""
+    html: str = ""
+
+
+def preview(asked: Asked, snapshot: Snapshot, clock: Clock) -> Preview:
+    """What the target would be sent. ``NotFound`` where there is no such target or group,
+    ``InvalidArgument`` where it has no templates or the result is too large."""
+    target = snapshot.target_named(asked.target)
+    if target is None:
+        raise NotFound(Reason.TARGET_NOT_FOUND, f"there is no target {asked.target!r}")
+    message = _message(asked, target, snapshot, clock)
+    try:
+        match target.spec:
+            case SmtpSpec() as spec:
+                return _mail(spec, message)
+            case WebhookSpec() as spec:
+                is_signed = WEBHOOK_SIGNING_SECRET in snapshot.sealed.get(target.uid, {})
+                return _request(spec, message, clock, is_signed=is_signed)
+            case _:
+                raise InvalidArgument(
+                    Reason.FIELD_INVALID,
+                    f"target {target.name!r} is a metric server, which has no templates",
+                    advice="preview a mail target or a webhook",
+                )
+    except AttemptFailed as failure:
+        raise InvalidArgument(Reason.TEMPLATE_INVALID, failure.outcome.reply) from failure
+
+
+def _message(asked: Asked, target: Target, snapshot: Snapshot, clock: Clock) -> Message:
+    templates = NO_TEMPLATE_SET
+    if asked.group:
+        if all(each.name != asked.group for each in snapshot.groups):
+            raise NotFound(Reason.GROUP_NOT_FOUND, f"there is no group {asked.group!r}")
+        templates = snapshot.templates_of(asked.group)
+    recipients = asked.recipients or default_recipients(target, snapshot)
+    return Message(
+        delivery_id=DELIVERY_ID,
+        event=asked.event,
+        recipients=recipients,
+        all_recipients=recipients,
+        settings=snapshot.settings,
+        created_at=clock.now(),
+        templates=templates,
+        gathers=asked.gathers,
+    )
+
+
+def _mail(spec: SmtpSpec, message: Message) -> Preview:
+    composer = MailComposer.of(spec)
+    mail = composer.render(message)
+    utf8 = not all(each.isascii() for each in message.all_recipients)
+    content = composer.wrap(mail, message, utf8=utf8)
+    head = content.partition(b"\r\n\r\n")[0]
+    headers = message_from_bytes(head, policy=policy.SMTPUTF8).items()
+    shown = tuple((name, str(value)) for name, value in headers)
+    return Preview(content, shown, subject=mail.subject, text=mail.text, html=mail.html or "")
+
+
+def _request(spec: WebhookSpec, message: Message, clock: Clock, *, is_signed: bool) -> Preview:
+    masked = dict.fromkeys(spec.headers, MASK)
+    signer = Signer(MASK.encode()) if is_signed else None
+    composer = WebhookComposer(spec, masked, token=MASK, signer=signer)
+    body = composer.body(message)
+    own = composer.message_headers(message, body, clock.now())
+    secret = {name.lower() for name in (*spec.headers, *credentials_of(spec, MASK), SIGNATURE)}
+    secret.add(hdrs.AUTHORIZATION.lower())
+    headers = tuple(
+        (name, MASK if name.lower() in secret else value)
+        for name, value in (*composer.headers.items(), *own)
+    )
+    url, text = shown_url(str(composer.url)), body.decode()
+    return Preview(body, headers, method=composer.method, url=url, text=text)
