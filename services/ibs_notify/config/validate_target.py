@@ -151,7 +151,7 @@ def _check_headers(
 def _check_influxdb(
     influx: pb.InfluxDbTarget, given: Mapping[str, str], faults: Faults, path: str
 ) -> None:
-    faults.add(f"{path}.url", syntax.url_problem(influx.url))
+    faults.add(f"{path}.url", syntax.base_url_problem(influx.url))
     faults.add(f"{path}.org", syntax.text_problem(influx.org, 256, required=True))
     faults.add(f"{path}.bucket", syntax.text_problem(influx.bucket, 256, required=True))
     faults.add(f"{path}.token", syntax.header_value_problem(given.get(INFLUXDB_TOKEN, "")))
@@ -161,7 +161,7 @@ def _check_influxdb(
 def _check_pushgateway(
     gateway: pb.PushgatewayTarget, given: Mapping[str, str], faults: Faults, path: str
 ) -> None:
-    faults.add(f"{path}.url", syntax.url_problem(gateway.url))
+    faults.add(f"{path}.url", syntax.base_url_problem(gateway.url))
     faults.add(f"{path}.job", syntax.text_problem(gateway.job, 256))
     faults.add(f"{path}.username", syntax.text_problem(gateway.username, 256))
     if ":" in gateway.username:
