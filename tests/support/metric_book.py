@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ibs_notify.delivery.transports.metric_book import Metric, Sample, Series
 from ibs_notify.delivery.transports.metric_labels import Label, Values, labels_of
 
 
 class MemoryBook:
-    """Admits everything, counts each sequence once; the turn is ``holder``'s, where set."""
+    """Admits everything, counts each sequence once; the turn is ``holder``'s, where set.
+
+    ``on_count`` is called before anything is counted.
+    """
 
     def __init__(self) -> None:
         self.holder = ""
         self.admissions = 0
+        self.on_count: Callable[[], None] = lambda: None
         self.samples: dict[int, Sample] = {}
 
     async def admit(self, _target_uid: str, wanted: Values) -> Values:
@@ -23,6 +27,7 @@ class MemoryBook:
     async def count(
         self, _target_uid: str, pusher: str, samples: Sequence[Sample]
     ) -> Sequence[Series] | None:
+        self.on_count()
         if self.holder not in ("", pusher):
             return None
         self.holder = pusher

@@ -101,8 +101,8 @@ class GatewayKeeper:
             if (group.target.uid, group.place) not in present:
                 taken = any(group.place == place for _, place in present)
                 await self._remove(group, now, is_taken=taken, snapshot=snapshot)
-        for group in present.values():
-            await self._refresh(group.target, snapshot)
+        for uid, _ in present:
+            await self._refresh(snapshot.targets[uid], snapshot)
 
     async def _note(self, present: Mapping[tuple[str, bytes], GatewayGroup]) -> None:
         # What is gone since the last look is noted again: another replica may have removed it
