@@ -13,6 +13,7 @@ from ibs_notify.delivery import metric_totals
 from ibs_notify.delivery.tables import LEASES
 from ibs_notify.delivery.transports.metric_book import TURN_SECONDS, Sample, Series
 from ibs_notify.delivery.transports.metric_labels import Values
+from ibs_notify.domain.failpoints import hit
 from ibs_notify.store import leases
 from ibs_notify.store.database import Database
 
@@ -38,7 +39,9 @@ class DurableMetricBook:
             metric_totals.count(connection, target_uid, samples)
             return metric_totals.totals(connection, target_uid)
 
-        return await self._database.write(work)
+        series = await self._database.write(work)
+        hit("delivery.after_count")
+        return series
 
     async def end_turn(self, target_uid: str, pusher: str) -> None:
         turn = leases.Lease(_turn_of(target_uid), pusher, 0, 0)

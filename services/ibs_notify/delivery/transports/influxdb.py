@@ -65,12 +65,14 @@ class InfluxDbTransport:
         async def run(log: StageLog) -> None:
             server = self._server
             await dial.probe(log, server.host, server.port, server.context)
-            # One write tells of all parts: the server checks them in this order.
-            outcome = await outcome_of(self._write([test_line_of(message)]), self._redact)
-            failed = None if outcome.verdict is Verdict.DELIVERED else failed_part(outcome)
+            outcome: Outcome | None = None
             for part in Part:
                 with log.stage(part) as note:
-                    if part is failed:
+                    # One write tells of all parts: the server checks them in this order.
+                    if outcome is None:
+                        write = self._write([test_line_of(message)])
+                        outcome = await outcome_of(write, self._redact)
+                    if part is failed_part(outcome):
                         raise AttemptFailed(outcome)
                     note(self._seen(part, outcome))
 

@@ -45,15 +45,17 @@ def is_content(outcome: Outcome) -> bool:
     return outcome.verdict is Verdict.REFUSED and outcome.code in (400, 413, 422, 500)
 
 
-def failed_part(outcome: Outcome) -> Part:
-    """Which part of a target a test failed at that ended so."""
+def failed_part(outcome: Outcome) -> Part | None:
+    """Which part of a target a test failed at that ended so, if it did."""
+    if outcome.verdict is Verdict.DELIVERED:
+        return None
     said = outcome.reply
     match outcome.code:
         case 401 | 403:
             return Part.TOKEN
         case 404 if said.startswith("organization"):
             return Part.ORG
-        case 404 if said.startswith("bucket"):
+        case 404 if said.startswith(("bucket", "database not found")):
             return Part.BUCKET
         case 0 | 404 | 405:
             return Part.URL
@@ -64,10 +66,15 @@ def failed_part(outcome: Outcome) -> Part:
 
 
 def words_of(body: str) -> str:
-    """What the server said: the message of its JSON, else the body as it is."""
+    """What the server said: the message of its JSON, else the body as it is.
+
+    Releases 1.8 that have this API say ``error`` instead of ``message``.
+    """
     try:
         answer = json.loads(body)
     except ValueError:
         return body
-    message = answer.get("message") if isinstance(answer, dict) else None
+    if not isinstance(answer, dict):
+        return body
+    message = answer.get("message", answer.get("error"))
     return message if isinstance(message, str) else body
