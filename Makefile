@@ -14,7 +14,8 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 # What `buf breaking` compares with: the last release, else the commit before this one.
 BASE ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || echo HEAD~1)
 
-PEERS := strace postfix sasl2-bin libsasl2-modules docker-compose systemd
+PEERS := strace postfix sasl2-bin libsasl2-modules docker-compose systemd \
+    prometheus-pushgateway prometheus victoria-metrics influxdb nginx-light
 
 .PHONY: help
 help: ## this list

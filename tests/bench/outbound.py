@@ -23,6 +23,7 @@ from ibs_notify.domain.severity import Severity
 from ibs_notify.domain.target import SmtpSpec, Target, TargetSpec, TlsMode, WebhookSpec
 from tests.bench.lines import Line, middle
 from tests.bench.processes import started
+from tests.support.metric_book import MemoryBook
 
 WEBHOOKS, MAILS = 3000, 600
 _SETTINGS = InstallationSettings(sender="ibs@example.com")
@@ -98,7 +99,7 @@ def _message(number: int) -> Message:
 
 async def _attempts(spec: TargetSpec, count: int) -> float:
     target = Target(name="bench", uid="bench", spec=spec)
-    transport = build_transport(target, {}, _SETTINGS, SystemClock())
+    transport = build_transport(target, {}, _SETTINGS, SystemClock(), MemoryBook())
     try:
         return await _cpu(count, transport.concurrency, _attempt_with(transport))
     finally:

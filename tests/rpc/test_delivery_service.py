@@ -330,16 +330,43 @@ async def test_a_repointed_target_gets_what_waits_at_its_new_address(
     assert seen.attempts[0].reason == "CONNECT_FAILED"
 
 
-async def test_metric_servers_wait_visibly(delivery: Running) -> None:
-    target = Target(name="metrics", uid="t1")
-    target.influxdb.url = "http://127.0.0.1:9"
-    await delivery.publish(target)
-    await delivery.deliver(proto_handoff(1))
-    seen = await delivery.see(1)
-    assert (seen.state, seen.reason) == (
-        delivery_pb2.DELIVERY_STATE_WAITING,
-        "TRANSPORT_NOT_AVAILABLE",
-    )
+def gateway(hook: HttpServer, **fields: Any) -> Target:
+    target = Target(name="metrics", uid="t1", **fields)
+    target.pushgateway.url = hook.url("")
+    target.pushgateway.job = "ibs"
+    return target
+
+
+async def test_a_gateway_is_pushed_the_totals_of_what_was_handed_over(
+    delivery: Running, hook: HttpServer
+) -> None:
+    await delivery.publish(gateway(hook))
+    await delivery.deliver(*map(proto_handoff, range(1, 4)))
+    for number in range(1, 4):
+        await delivery.until(number, "DELIVERED")
+    last = hook.requests[-1]
+    assert (last.method, last.path) == ("PUT", "/metrics/job/ibs/target/metrics")
+    (total,) = [line for line in last.body.splitlines() if line.startswith(b"ibs_events_total{")]
+    assert total.endswith(b" 3.0")
+
+
+async def test_a_gateway_that_is_deleted_or_elsewhere_loses_its_group(
+    delivery: Running, hook: HttpServer
+) -> None:
+    async with HttpServer() as other:
+        await delivery.publish(gateway(hook))
+        await delivery.deliver(proto_handoff(1))
+        await delivery.until(1, "DELIVERED")
+        await delivery.publish(gateway(other))
+        await eventually(lambda: removed(hook))
+        await delivery.publish(deleted=["t1"])
+        await eventually(lambda: removed(other))
+
+
+async def removed(hook: HttpServer) -> bool:
+    return ("DELETE", "/metrics/job/ibs/target/metrics") in [
+        (request.method, request.path) for request in hook.requests
+    ]
 
 
 async def test_a_secret_is_opened_when_it_is_needed_and_waited_for_until_it_can_be(

@@ -90,6 +90,13 @@ def url_problem(url: str) -> str:
     return f"has a host that {problem}" if problem else ""
 
 
+def base_url_problem(url: str) -> str:
+    """As ``url_problem``, of a URL below which a server's API is."""
+    if problem := url_problem(url):
+        return problem
+    return "has a query (?…), to which no path can be added" if urlsplit(url).query else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a URL goes: what a stored secret may be sent to."""

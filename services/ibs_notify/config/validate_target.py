@@ -107,7 +107,7 @@ def _check_smtp(smtp: pb.SmtpTarget, given: Mapping[str, str], faults: Faults, p
 def _check_influxdb(
     influx: pb.InfluxDbTarget, given: Mapping[str, str], faults: Faults, path: str
 ) -> None:
-    faults.add(f"{path}.url", syntax.url_problem(influx.url))
+    faults.add(f"{path}.url", syntax.base_url_problem(influx.url))
     faults.add(f"{path}.org", syntax.text_problem(influx.org, 256, required=True))
     faults.add(f"{path}.bucket", syntax.text_problem(influx.bucket, 256, required=True))
     faults.add(f"{path}.token", syntax.header_value_problem(given.get(INFLUXDB_TOKEN, "")))
@@ -117,7 +117,7 @@ def _check_influxdb(
 def _check_pushgateway(
     gateway: pb.PushgatewayTarget, given: Mapping[str, str], faults: Faults, path: str
 ) -> None:
-    faults.add(f"{path}.url", syntax.url_problem(gateway.url))
+    faults.add(f"{path}.url", syntax.base_url_problem(gateway.url))
     faults.add(f"{path}.job", syntax.text_problem(gateway.job, 256))
     faults.add(f"{path}.username", syntax.text_problem(gateway.username, 256))
     if ":" in gateway.username:

@@ -81,8 +81,6 @@ def admit_target(target: Target | None, *, paused: bool) -> Admission:
     """The part of the decision that holds for all deliveries of a target alike."""
     if target is None:
         return Admission.TARGET_DELETED
-    if target.is_metric_server:
-        return Admission.TRANSPORT_NOT_AVAILABLE
     if target.disabled:
         return Admission.TARGET_DISABLED
     if paused:

@@ -8,11 +8,14 @@ import random
 import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from uuid import uuid4
 
 from ibs_notify.delivery.by_request import Requests
 from ibs_notify.delivery.dispatcher import STOP_GRACE_SECONDS, Dispatcher
+from ibs_notify.delivery.gateway_keeper import GatewayKeeper
 from ibs_notify.delivery.listing import Listing
+from ibs_notify.delivery.metric_book import DurableMetricBook
 from ibs_notify.delivery.outcome_watch import OutcomeWatch
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.repository import DeliveryQueue
@@ -20,7 +23,7 @@ from ibs_notify.delivery.sender import Sender
 from ibs_notify.delivery.servicer import SERVICE_NAME, DeliveryServicer, UseCases
 from ibs_notify.delivery.target_test import TargetTester
 from ibs_notify.delivery.transport_cache import SecretOpener, TransportCache
-from ibs_notify.delivery.transports.build import build_tester, build_transport
+from ibs_notify.delivery.transports.build import build_transport
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside
@@ -70,11 +73,16 @@ class DeliveryApp(App):
         queue = DeliveryQueue(database, clock, _holder(), on_ended=outcomes.nudge)
         stack.push_async_callback(queue.close)
         await queue.recover()
-        transports = TransportCache(build_transport, secrets, clock)
+        book = DurableMetricBook(database)
+        await book.recover()
+        build = partial(build_transport, book=book)
+        transports = TransportCache(build, secrets, clock)
         stack.push_async_callback(transports.close)
         sender = Sender(outlook, transports, clock, self._jitter)
         dispatcher = Dispatcher(outlook, queue, transports, sender, clock)
         run_beside(stack, dispatcher.run())
+        keeper = GatewayKeeper(database, outlook, transports, book, secrets, clock)
+        run_beside(stack, keeper.run())
         stack.push_async_callback(dispatcher.stop, self._grace_seconds)
 
         channel = await stack.enter_async_context(open_channel(settings.config_address))
@@ -83,6 +91,7 @@ class DeliveryApp(App):
         )
         has_snapshot = asyncio.Event()
         watcher.on_change(dispatcher.set_snapshot)
+        watcher.on_change(keeper.set_snapshot)
         watcher.on_change(lambda _snapshot: has_snapshot.set())
         run_beside(stack, watcher.run())
 
@@ -96,7 +105,7 @@ class DeliveryApp(App):
             listing=Listing(database),
             requests=Requests(database, clock),
             outcomes=outcomes,
-            tester=TargetTester(build_tester, secrets, clock),
+            tester=TargetTester(build, secrets, clock),
             watcher=watcher,
             free_space=FreeSpace(
                 database.directory or settings.home, clock, min_free_mib=settings.min_free_mib

@@ -22,7 +22,7 @@ from ibs_notify.store.value_list import is_among, listed
 
 _DIALECTS = ("sqlite", "postgresql")
 _LIFETIME = LIFETIME // timedelta(microseconds=1)
-_COLUMNS = [column.name for column in DELIVERIES.columns if column.name != "seq"]
+_COLUMNS = [each.name for each in DELIVERIES.columns if each.name not in ("seq", "counted")]
 # Ignoring is for replicas that store the same id at once; whoever waits sees the row of the other.
 _INSERT = {
     dialect: Bulk(

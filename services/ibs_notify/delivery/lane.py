@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from ibs_notify.delivery.admission import Admission, admit_target, default_recipients
+from ibs_notify.delivery.batching import most_together, wait_for_company
 from ibs_notify.delivery.model import Completion, Work
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.pace import most_ahead, smoothed
@@ -64,6 +65,8 @@ class Lane:
         self._claimed_at = 0.0
         self._attempt_seconds = math.inf
         self._concurrency = 0
+        self._together = 1
+        self._gathered = asyncio.Event()
         self._slots: set[asyncio.Task[None]] = set()
         self._turning: asyncio.Task[None] | None = None
         self._turn_timer: asyncio.TimerHandle | None = None
@@ -83,7 +86,8 @@ class Lane:
 
     def wake(self) -> None:
         """There may be something to send."""
-        if self._ahead and self._clock.monotonic() - self._claimed_at > LONGEST_AHEAD_SECONDS:
+        too_long = self._clock.monotonic() - self._claimed_at > LONGEST_AHEAD_SECONDS
+        if self._ahead and self._together == 1 and too_long:
             # The target has become slow: something more urgent may be in the queue by now.
             self._attempt_seconds = math.inf
             self._give_back()
@@ -123,6 +127,7 @@ class Lane:
         now = self._clock.now()
         self._done += [not_begun(work, Admission.SENDABLE, now) for work in self._ahead]
         self._ahead.clear()
+        self._gathered.set()
 
     # Turns: one at a time.
 
@@ -198,12 +203,14 @@ class Lane:
         if self._blocked is not None:
             await self._queue.unpark(self._uid, self._blocked)
             self._blocked = None
+        self._together = most_together(target)
         in_hand = len(self._works) - done
         if in_hand == 1 and any(work.is_suspect for work in self._works.values()):
             return 0
         # Of a bounded rate nothing is claimed ahead: what is claimed counts as sent.
         ahead = 0 if target.max_rate else most_ahead(self._attempt_seconds, self._concurrency)
-        return max(0, self._concurrency + ahead - in_hand)
+        room = self._concurrency + ahead if self._together == 1 else self._together
+        return max(0, room - in_hand)
 
     async def _block(self, error: CannotOpen) -> None:
         if self._blocked is not error.reason:
@@ -253,6 +260,7 @@ class Lane:
             self._works[work.seq] = work
             hit("delivery.after_claim")
         self._ahead += turned.claimed
+        self._gathered.set()
         self._claimed_at = self._clock.monotonic()
         self._note_rate(turned.next_at)
         if self._stopping:
@@ -275,20 +283,40 @@ class Lane:
         """A slot: one attempt after another, as long as there is something in hand."""
         try:
             while self._ahead and len(self._slots) <= self._concurrency:
-                await self._send(self._ahead.popleft())
+                if self._together > 1:
+                    await self._gather()
+                count = min(self._together, len(self._ahead))
+                if works := [self._ahead.popleft() for _ in range(count)]:
+                    await self._send(works)
         finally:
             self._slots.discard(asyncio.current_task())
 
-    async def _send(self, work: Work) -> None:
+    async def _gather(self) -> None:
+        """Wait for more deliveries that go together with those ahead; see ``batching``."""
+        while not self._stopping:
+            now = self._clock.now()
+            seconds = wait_for_company(self._ahead, self._together, now).total_seconds()
+            if not seconds:
+                return
+            self._gathered.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._gathered.wait()
+            except TimeoutError:
+                return
+
+    async def _send(self, works: Sequence[Work]) -> None:
         began = self._clock.monotonic()
         try:
-            done = await self._sender.send(work)
-        except Exception:  # its lease ends, and it is taken up again; three times is poison
-            log.exception("delivery %s: its worker failed", work.delivery_id)
-            del self._works[work.seq]
+            done = await self._sender.send(works)
+        except Exception:  # their leases end, and they are taken up again; three times is poison
+            ids = ", ".join(work.delivery_id for work in works)
+            log.exception("delivery %s: its worker failed", ids)
+            for work in works:
+                del self._works[work.seq]
         else:
-            self._done.append(done)
-            if done.end is not None:
+            self._done += done
+            if any(each.end is not None for each in done):
                 seconds = self._clock.monotonic() - began
                 self._attempt_seconds = smoothed(self._attempt_seconds, seconds)
         self._turn_when_due()

@@ -1,9 +1,9 @@
-"""One attempt with one delivery: the message, the transport's outcome, and what comes of it."""
+"""One attempt: the messages of deliveries, the transport's outcomes, and what comes of them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -23,6 +23,7 @@ from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import CannotOpen, Transports
 from ibs_notify.delivery.settle import settle
 from ibs_notify.delivery.transports.base import (
+    BatchTransport,
     Message,
     Outcome,
     OutcomeReason,
@@ -36,6 +37,11 @@ from ibs_notify.snapshot.model import Snapshot
 from ironcore.notification.v1 import event_pb2
 
 log = logging.getLogger(__name__)
+
+_UNREADABLE = Outcome(
+    Verdict.REFUSED, OutcomeReason.INTERNAL, reply="the stored event cannot be read"
+)
+_FAULT = Outcome(Verdict.RETRY, OutcomeReason.INTERNAL, reply="a fault of the service; see its log")
 
 
 class Sender:
@@ -53,34 +59,61 @@ class Sender:
         self._clock = clock
         self._jitter = jitter
 
-    async def send(self, work: Work) -> Completion:
-        """Make one attempt with the target as it is now; what the transport does is an outcome."""
-        snapshot, target = self._outlook.snapshot, self._outlook.target(work.target_uid)
-        admission = self._outlook.admit(work.target_uid, work.revision, bool(work.recipients))
-        if admission is not Admission.SENDABLE or snapshot is None or target is None:
-            return not_begun(work, admission, self._clock.now())
-        if needs_recipients(target) and not work.recipients:
+    async def send(self, works: Sequence[Work]) -> list[Completion]:
+        """Make one attempt with ``works`` of one target, as it is now.
+
+        What the transport does is an outcome. Those that were sent together are tried again
+        together: the dice fall once for all of them.
+        """
+        uid = works[0].target_uid
+        snapshot, target = self._outlook.snapshot, self._outlook.target(uid)
+        ready: list[Work] = []
+        done: list[Completion] = []
+        for work in works:
+            admission = self._outlook.admit(uid, work.revision, bool(work.recipients))
+            if admission is Admission.SENDABLE:
+                ready.append(work)
+            else:
+                done.append(not_begun(work, admission, self._clock.now()))
+        if snapshot is None or target is None or not ready:
+            return done
+        if needs_recipients(target):
             addresses = default_recipients(target, snapshot)
-            work = replace(work, recipients=tuple(Recipient(each) for each in addresses))
+            ready = [_addressed(work, addresses) for work in ready]
         began = self._clock.monotonic()
         try:
             with self._transports.use(target, snapshot) as transport:
-                outcome = await _attempt(transport, work, snapshot)
+                outcomes = await _attempt(transport, ready, snapshot)
         except CannotOpen as error:
-            return not_begun(work, error.reason, self._clock.now(), error.detail)
-        if outcome.verdict is Verdict.DELIVERED:
+            now = self._clock.now()
+            return done + [not_begun(work, error.reason, now, error.detail) for work in ready]
+        if any(outcome.verdict is Verdict.DELIVERED for outcome in outcomes):
             hit("delivery.after_send")
-        now = self._clock.now()
-        settlement = settle(work, outcome, now, self._jitter())
-        _log(work, outcome, settlement)
-        end = AttemptEnd(
-            outcome.verdict.value,
-            outcome.reason.value,
-            outcome.code,
-            outcome.reply.replace("\0", ""),
-            timedelta(seconds=self._clock.monotonic() - began),
-        )
-        return Completion(work, settlement, end, now, target.revision)
+        now, jitter = self._clock.now(), self._jitter()
+        duration = timedelta(seconds=self._clock.monotonic() - began)
+        for work, outcome in zip(ready, outcomes, strict=True):
+            settlement = settle(work, outcome, now, jitter)
+            _log(work, outcome, settlement)
+            end = _end(outcome, duration)
+            done.append(Completion(work, settlement, end, now, target.revision))
+        return done
+
+
+def _addressed(work: Work, addresses: Sequence[str]) -> Work:
+    """A mail that names nobody goes to ``addresses``."""
+    if work.recipients:
+        return work
+    return replace(work, recipients=tuple(map(Recipient, addresses)))
+
+
+def _end(outcome: Outcome, duration: timedelta) -> AttemptEnd:
+    return AttemptEnd(
+        outcome.verdict.value,
+        outcome.reason.value,
+        outcome.code,
+        outcome.reply.replace("\0", ""),
+        duration,
+    )
 
 
 def not_begun(work: Work, admission: Admission, now: datetime, detail: str = "") -> Completion:
@@ -121,19 +154,30 @@ def interrupted(work: Work, now: datetime) -> Completion:
     return Completion(work, settlement, end, now)
 
 
-async def _attempt(transport: Transport, work: Work, snapshot: Snapshot) -> Outcome:
+async def _attempt(
+    transport: Transport, works: Sequence[Work], snapshot: Snapshot
+) -> Sequence[Outcome]:
+    messages = [_readable(work, snapshot) for work in works]
     try:
-        return await transport.attempt(message_of(work, snapshot))
+        outcomes = iter(await _outcomes(transport, [each for each in messages if each]))
+    except Exception:  # a transport's contract is not to raise; its fault must not stop the lane
+        log.exception("delivery %s: the transport failed", works[0].delivery_id)
+        return [_FAULT] * len(works)
+    return [_UNREADABLE if each is None else next(outcomes) for each in messages]
+
+
+async def _outcomes(transport: Transport, messages: Sequence[Message]) -> Sequence[Outcome]:
+    if len(messages) > 1 and isinstance(transport, BatchTransport):
+        return await transport.attempt_all(messages)
+    return [await transport.attempt(message) for message in messages]
+
+
+def _readable(work: Work, snapshot: Snapshot) -> Message | None:
+    try:
+        return message_of(work, snapshot)
     except DecodeError:
         log.error("delivery %s: its event cannot be read", work.delivery_id)
-        return Outcome(
-            Verdict.REFUSED, OutcomeReason.INTERNAL, reply="the stored event cannot be read"
-        )
-    except Exception:  # a transport's contract is not to raise; its fault must not stop the lane
-        log.exception("delivery %s: the transport failed", work.delivery_id)
-        return Outcome(
-            Verdict.RETRY, OutcomeReason.INTERNAL, reply="a fault of the service; see its log"
-        )
+        return None
 
 
 def message_of(work: Work, snapshot: Snapshot) -> Message:
@@ -149,6 +193,7 @@ def message_of(work: Work, snapshot: Snapshot) -> Message:
         suppressed_count=work.suppressed_count,
         templates=snapshot.templates_of(work.group),
         gathers=work.kind.gathers,
+        sequence=work.seq,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from ibs_notify.store.leases import lease_table
+
 METADATA = sa.MetaData()
 
 _SEQ = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -52,6 +54,8 @@ DELIVERIES = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("closed_at", sa.BigInteger, nullable=True),
     sa.Column("body", sa.LargeBinary, nullable=False),
+    # Whether its event is in the totals of its target, a Pushgateway.
+    sa.Column("counted", sa.SmallInteger, nullable=False, server_default=sa.text("0")),
 )
 """The queue and its history. A row is in at most one of the partial indexes at a time."""
 
@@ -125,3 +129,44 @@ OUTCOMES = sa.Table(
     sa.Column("closed_at", sa.BigInteger, nullable=False),
 )
 """The journal of deaths and cancellations, without gaps from its oldest entry on."""
+
+METRIC_LABELS = sa.Table(
+    "delivery_metric_labels",
+    METADATA,
+    sa.Column("target_uid", sa.String(64), primary_key=True),
+    sa.Column("label", sa.String(16), primary_key=True),
+    sa.Column("value", sa.String(200), primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""The values that keep their names in a metric server, for good; others are ``other``. The empty
+value is the row that whoever adds to a label locks."""
+
+METRIC_SERIES = sa.Table(
+    "delivery_metric_series",
+    METADATA,
+    sa.Column("target_uid", sa.String(64), primary_key=True),
+    # A hash of the metric and the labels, which may be longer than an index takes.
+    sa.Column("key", sa.LargeBinary, primary_key=True),
+    sa.Column("metric", sa.String(16), nullable=False),
+    # JSON list of the labels' values.
+    sa.Column("labels", sa.Text, nullable=False),
+    sa.Column("total", sa.BigInteger, nullable=False),
+    sa.Column("last_at", sa.BigInteger, nullable=False),
+)
+"""The totals of each Pushgateway: what was counted once is in them for good."""
+
+METRIC_GROUPS = sa.Table(
+    "delivery_metric_groups",
+    METADATA,
+    sa.Column("target_uid", sa.String(64), primary_key=True),
+    # A hash of the gateway's address, the job and the target's name.
+    sa.Column("place", sa.LargeBinary, primary_key=True),
+    # JSON: how the gateway is reached, with the secrets as they are sealed.
+    sa.Column("content", sa.Text, nullable=False),
+    # Since when it is to be removed from the gateway.
+    sa.Column("left_at", sa.BigInteger, nullable=True),
+)
+"""The groups that were made on gateways, so that they can be removed when their target is gone."""
+
+LEASES = lease_table(METADATA, "delivery_leases")
+"""Whose turn it is to push to a Pushgateway."""

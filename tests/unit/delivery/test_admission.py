@@ -44,12 +44,9 @@ def decide(
         (replace(HOOK, disabled=True), False, Admission.TARGET_DISABLED),
         (replace(HOOK, disabled=True), True, Admission.TARGET_DISABLED),
         (None, False, Admission.TARGET_DELETED),
-        (METRICS, False, Admission.TRANSPORT_NOT_AVAILABLE),
-        (
-            replace(METRICS, spec=PushgatewaySpec("http://127.0.0.1/")),
-            False,
-            Admission.TRANSPORT_NOT_AVAILABLE,
-        ),
+        (METRICS, False, Admission.SENDABLE),
+        (replace(METRICS, spec=PushgatewaySpec("http://127.0.0.1/")), False, Admission.SENDABLE),
+        (METRICS, True, Admission.TARGET_PAUSED),
         (MAIL, False, Admission.NO_RECIPIENTS),
     ],
 )

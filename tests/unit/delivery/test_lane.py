@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +15,7 @@ from tests.support.delivery import START, FakeClock, work
 
 from ibs_notify.delivery import lane as lanes
 from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.batching import LONGEST_WAIT, MOST_TOGETHER
 from ibs_notify.delivery.lane import LONGEST_AHEAD_SECONDS, Lane
 from ibs_notify.delivery.model import MAX_UNFINISHED, Completion, State, Work
 from ibs_notify.delivery.outlook import Outlook
@@ -23,10 +24,11 @@ from ibs_notify.delivery.ports import CannotOpen, Turn, Turned
 from ibs_notify.delivery.sender import Sender
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Verdict
 from ibs_notify.domain.errors import Reason, Unavailable
-from ibs_notify.domain.target import Target, WebhookSpec
+from ibs_notify.domain.target import InfluxDbSpec, Target, WebhookSpec
 from ibs_notify.snapshot.model import Snapshot
 
 TARGET = Target("chat", "t1", WebhookSpec("http://127.0.0.1/"))
+METRICS = Target("metrics", "t1", InfluxDbSpec("http://127.0.0.1/", "org", "bucket"))
 OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200)
 
 
@@ -78,11 +80,12 @@ class FakeTransports:
         self.running = 0
         self.most = 0
         self.outcome: Outcome | Exception = OK
+        self.batches: list[int] = []
 
-    def concurrency(self, _target: Target, _snapshot: Snapshot) -> int:
+    def concurrency(self, target: Target, _snapshot: Snapshot) -> int:
         if self.error is not None:
             raise self.error
-        return 2
+        return 1 if target.is_metric_server else 2
 
     @contextmanager
     def use(self, _target: Target, _snapshot: Snapshot) -> Iterator[Any]:
@@ -99,6 +102,12 @@ class FakeTransports:
             raise self.outcome
         return self.outcome
 
+    async def attempt_all(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+        self.batches.append(len(messages))
+        return [await self.attempt(messages[0])] * len(messages)
+
+    test = close = attempt
+
 
 class Rig:
     def __init__(self) -> None:
@@ -107,6 +116,7 @@ class Rig:
         self.queue = FakeQueue()
         self.transports = FakeTransports()
         self.settled: list[Completion] = []
+        self.enqueued = 0
         clock = self.clock = FakeClock()
         self.lane = Lane(
             "t1",
@@ -118,9 +128,11 @@ class Rig:
             settled=self.settled.append,
         )
 
-    def enqueue(self, count: int) -> None:
+    def enqueue(self, count: int, **changes: Any) -> None:
+        first, self.enqueued = self.enqueued, self.enqueued + count
         self.queue.waiting.extend(
-            replace(work(), seq=n, delivery_id=f"d-{n}") for n in range(count)
+            replace(work(**changes), seq=n, delivery_id=f"d-{n}")
+            for n in range(first, self.enqueued)
         )
 
     async def until_idle(self) -> None:
@@ -377,3 +389,65 @@ async def test_the_rate_wakes_the_lane_when_it_allows_more(
         await rig.queue.moved.wait()
     await rig.until_idle()
     assert len(rig.queue.done) == 1
+
+
+@pytest.fixture
+def metrics(rig: Rig) -> Rig:
+    """The lane of a metric server."""
+    rig.outlook.snapshot = Snapshot(revision=2, targets={"t1": METRICS})
+    return rig
+
+
+async def test_what_goes_to_a_metric_server_goes_together(metrics: Rig) -> None:
+    metrics.enqueue(MOST_TOGETHER + 200, now=START - LONGEST_WAIT)
+    metrics.lane.wake()
+    await metrics.until_idle()
+    assert metrics.transports.batches == [MOST_TOGETHER, 200]
+    assert len(metrics.settled) == MOST_TOGETHER + 200
+    assert len({each.settlement.state for each in metrics.settled}) == 1
+
+
+async def test_a_few_wait_for_company_and_enough_of_them_go_at_once(metrics: Rig) -> None:
+    metrics.enqueue(3)
+    metrics.lane.wake()
+    await metrics.turns_of_the_loop()
+    assert metrics.transports.batches == []
+    metrics.enqueue(MOST_TOGETHER - 3)
+    metrics.lane.wake()
+    await metrics.until_idle()
+    assert metrics.transports.batches == [MOST_TOGETHER]
+
+
+async def test_what_waits_for_company_goes_back_at_a_stop(metrics: Rig) -> None:
+    metrics.enqueue(3)
+    metrics.lane.wake()
+    await metrics.until_in_hand(3)
+    await metrics.lane.stop(10.0)
+    assert metrics.transports.batches == []
+    assert [each.settlement.state for each in metrics.queue.done] == [State.QUEUED] * 3
+    assert {each.end for each in metrics.queue.done} == {None}
+
+
+async def test_beside_a_batch_that_is_being_sent_no_more_than_one_is_in_hand(metrics: Rig) -> None:
+    metrics.transports.open.clear()
+    metrics.enqueue(100, now=START - LONGEST_WAIT)
+    metrics.lane.wake()
+    await metrics.until_running(1)
+    metrics.enqueue(2 * MOST_TOGETHER, now=START - LONGEST_WAIT)
+    metrics.clock.pass_time(seconds=LONGEST_AHEAD_SECONDS + 1)
+    for _ in range(3):
+        metrics.lane.wake()
+        await metrics.turns_of_the_loop()
+    assert len(metrics.lane.works) == MOST_TOGETHER
+    assert metrics.queue.done == []
+    metrics.transports.open.set()
+    await metrics.until_idle()
+    assert sum(metrics.transports.batches) == 100 + 2 * MOST_TOGETHER
+
+
+async def test_those_that_failed_together_come_back_together(metrics: Rig) -> None:
+    metrics.transports.outcome = Outcome(Verdict.RETRY, OutcomeReason.HTTP_5XX, 503)
+    metrics.enqueue(5, now=START - LONGEST_WAIT)
+    metrics.lane.wake()
+    await metrics.until_idle()
+    assert len({each.settlement.due_at for each in metrics.queue.done}) == 1

@@ -4,10 +4,11 @@ import subprocess
 import sys
 
 import pytest
+from tests.support.metric_book import MemoryBook
 from tests.support.transports import StillClock
 
 from ibs_notify.delivery.transports.build import build_transport
-from ibs_notify.domain.errors import FailedPrecondition, Reason, Unimplemented
+from ibs_notify.domain.errors import FailedPrecondition, Reason
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.target import (
     InfluxDbSpec,
@@ -22,16 +23,8 @@ from ibs_notify.domain.target import (
 
 def build(spec: TargetSpec, **secrets: str) -> object:
     return build_transport(
-        Target("chat", "uid", spec), secrets, InstallationSettings(), StillClock()
+        Target("chat", "uid", spec), secrets, InstallationSettings(), StillClock(), MemoryBook()
     )
-
-
-@pytest.mark.parametrize(
-    "spec", [InfluxDbSpec("http://127.0.0.1", "o", "b"), PushgatewaySpec("http://127.0.0.1")]
-)
-def test_a_metric_server_is_not_yet_of_this_release(spec: TargetSpec) -> None:
-    with pytest.raises(Unimplemented, match="none is lost"):
-        build(spec)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +32,8 @@ def test_a_metric_server_is_not_yet_of_this_release(spec: TargetSpec) -> None:
     [
         SmtpSpec("127.0.0.1", 25, auth=SmtpAuth.PLAIN, username="u"),
         WebhookSpec("http://127.0.0.1", headers=("Authorization",)),
+        InfluxDbSpec("http://127.0.0.1", "o", "b"),
+        PushgatewaySpec("http://127.0.0.1", username="u"),
     ],
 )
 def test_a_secret_that_is_missing_is_named_when_built(spec: TargetSpec) -> None:
@@ -48,10 +43,15 @@ def test_a_secret_that_is_missing_is_named_when_built(spec: TargetSpec) -> None:
     assert "chat" in str(caught.value)
 
 
+def test_a_gateway_needs_no_secret() -> None:
+    assert build(PushgatewaySpec("http://127.0.0.1"))
+
+
 def test_the_contract_alone_imports_no_client_library() -> None:
     program = (
         "import sys, ibs_notify.delivery.transports.base, ibs_notify.delivery.transports.build;"
-        "clients = {'aiohttp', 'aiosmtplib', 'grpc', 'sqlalchemy', 'jinja2'};"
+        "clients = {'aiohttp', 'aiosmtplib', 'grpc', 'sqlalchemy', 'jinja2', 'influxdb_client',"
+        " 'prometheus_client'};"
         "print(sorted(clients & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import InstallationSettings
@@ -71,12 +71,12 @@ class OutcomeReason(StrEnum):
     """2xx, but the text of the answer says that the message was not taken (see the presets)."""
     HTTP_REDIRECT = "HTTP_REDIRECT"
     """3xx: redirects are never followed, since they would take the secrets elsewhere."""
+    PUSHED_ELSEWHERE = "PUSHED_ELSEWHERE"
+    """Pushgateway: other replicas had the turn to push for so long that this one gave way."""
     TEMPLATE_FAILED = "TEMPLATE_FAILED"
     """The message could not be rendered: the template's result is too large."""
     MISCONFIGURED = "MISCONFIGURED"
     """The target's settings cannot work: an unusable address, URL or certificate."""
-    NOT_SUPPORTED = "NOT_SUPPORTED"
-    """This release cannot send to targets of this type."""
     INTERNAL = "INTERNAL"
     """A fault of ours; the log has the details."""
 
@@ -121,7 +121,8 @@ class Message:
     that the mail names in ``To``. ``created_at`` is when Delivery first accepted it (aware UTC).
     ``suppressed_count`` is how many identical events were held back; ``rows`` are the events that
     a digest or a summary stands for. ``templates`` are those of its group, which go before the
-    target's; ``gathers`` says that those of digests are meant.
+    target's; ``gathers`` says that those of digests are meant. ``sequence`` grows with acceptance;
+    no two deliveries have the same one.
     """
 
     delivery_id: str
@@ -134,11 +135,13 @@ class Message:
     rows: tuple[Event, ...] = ()
     templates: TemplateSet = NO_TEMPLATE_SET
     gathers: bool = False
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of a test: ``resolve``, ``connect``, ``tls``, ``auth`` or ``send``."""
+    """One step of a test: ``resolve``, ``connect``, ``tls``, ``auth`` or ``send``; of InfluxDB
+    ``url``, ``token``, ``org`` and ``bucket`` before it, of a Pushgateway ``remove`` after it."""
 
     name: str
     ok: bool
@@ -170,6 +173,15 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Close every connection. Attempts under way end as DISCONNECTED; none may follow."""
+        ...
+
+
+@runtime_checkable
+class BatchTransport(Transport, Protocol):
+    """A transport that sends several messages of its target in one attempt."""
+
+    async def attempt_all(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+        """As ``attempt``, for all ``messages`` together: one Outcome for each, in order."""
         ...
 
 

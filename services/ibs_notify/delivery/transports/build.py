@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, assert_never
 
 from ibs_notify.delivery.signing import Signer
 from ibs_notify.delivery.transports.base import Transport
+from ibs_notify.delivery.transports.metric_book import MetricBook
 from ibs_notify.domain.clock import Clock
-from ibs_notify.domain.errors import (
-    FailedPrecondition,
-    FieldViolation,
-    InvalidArgument,
-    Reason,
-    Unimplemented,
-)
+from ibs_notify.domain.errors import FailedPrecondition, FieldViolation, InvalidArgument, Reason
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.preset import NEEDS, Token
 from ibs_notify.domain.target import (
+    INFLUXDB_TOKEN,
+    PUSHGATEWAY_BEARER_TOKEN,
+    PUSHGATEWAY_PASSWORD,
     SMTP_PASSWORD,
     WEBHOOK_TOKEN,
     InfluxDbSpec,
@@ -30,7 +28,7 @@ from ibs_notify.domain.target import (
 )
 
 if TYPE_CHECKING:
-    from ibs_notify.delivery.transports.waiting import WaitingTransport
+    from ibs_notify.delivery.transports.pushgateway import PushgatewayTransport
 
 
 def build_transport(
@@ -38,11 +36,12 @@ def build_transport(
     secrets: Mapping[str, str],
     settings: InstallationSettings,  # noqa: ARG001 # a Message brings those in force when it is sent
     clock: Clock,
+    book: MetricBook,
 ) -> Transport:
     """The transport of ``target``; ``secrets`` are open, by field as ``domain.target`` names them.
 
-    Raises FailedPrecondition (SECRET_REQUIRED) when one is missing, InvalidArgument when the
-    spec cannot work, and Unimplemented for metric servers, whose deliveries wait.
+    ``book`` is for metric servers. Raises FailedPrecondition (SECRET_REQUIRED) when a secret is
+    missing and InvalidArgument when the spec cannot work.
     """
     match target.spec:
         case SmtpSpec() as spec:
@@ -61,27 +60,30 @@ def build_transport(
             token = secrets.get(WEBHOOK_TOKEN, "")
             signer = _signer(spec, secrets)
             return WebhookTransport(spec, values, clock, token=token, signer=signer)
-        case InfluxDbSpec() | PushgatewaySpec():
-            from ibs_notify.delivery.transports.waiting import NOT_YET  # noqa: PLC0415
+        case InfluxDbSpec() as spec:
+            from ibs_notify.delivery.transports.influxdb import InfluxDbTransport  # noqa: PLC0415
 
-            raise Unimplemented(Reason.NOT_IMPLEMENTED, f"target {target.name}: {NOT_YET}")
+            token = _secret(secrets, INFLUXDB_TOKEN, target)
+            return InfluxDbTransport(target.uid, spec, token, book, clock)
+        case PushgatewaySpec() as spec:
+            return build_pushgateway(target, spec, secrets, clock, book)
         case _:
             assert_never(target.spec)
 
 
-def build_tester(
-    target: Target, secrets: Mapping[str, str], settings: InstallationSettings, clock: Clock
-) -> Transport:
-    """As ``build_transport``, but for ``test`` only: metric servers can be tested too."""
-    if isinstance(target.spec, InfluxDbSpec | PushgatewaySpec):
-        return _waiting(target.spec, clock)
-    return build_transport(target, secrets, settings, clock)
+def build_pushgateway(
+    target: Target,
+    spec: PushgatewaySpec,
+    secrets: Mapping[str, str],
+    clock: Clock,
+    book: MetricBook,
+) -> PushgatewayTransport:
+    """As ``build_transport``, of a target with ``spec``."""
+    from ibs_notify.delivery.transports.pushgateway import PushgatewayTransport  # noqa: PLC0415
 
-
-def _waiting(spec: InfluxDbSpec | PushgatewaySpec, clock: Clock) -> WaitingTransport:
-    from ibs_notify.delivery.transports.waiting import WaitingTransport  # noqa: PLC0415
-
-    return WaitingTransport(spec, clock)
+    password = _secret(secrets, PUSHGATEWAY_PASSWORD, target) if spec.username else ""
+    bearer = secrets.get(PUSHGATEWAY_BEARER_TOKEN, "")
+    return PushgatewayTransport(target, spec, password or bearer, book, clock)
 
 
 def _signer(spec: WebhookSpec, secrets: Mapping[str, str]) -> Signer | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
 from ibs_notify.delivery.redact import Redactor
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Stage, Verdict
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog
+from ibs_notify.domain.errors import ResourceExhausted, Unavailable
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -28,6 +29,21 @@ async def outcome_of(attempt: Awaitable[Outcome], redact: Redactor) -> Outcome:
         return outcome
     recipients = tuple(replace(each, reply=redact(each.reply)) for each in outcome.recipients)
     return replace(outcome, reply=reply, recipients=recipients)
+
+
+async def outcomes_of(
+    attempt: Awaitable[Sequence[Outcome]], count: int, redact: Redactor
+) -> Sequence[Outcome]:
+    """The Outcomes of an attempt with ``count`` messages; what it raises holds for all of them."""
+    try:
+        outcomes = await attempt
+    except AttemptFailed as failure:
+        outcomes = [failure.outcome] * count
+    except (Unavailable, ResourceExhausted) as error:
+        outcomes = [Outcome(Verdict.RETRY, OutcomeReason.INTERNAL, reply=str(error))] * count
+    except Exception as error:  # noqa: BLE001 # the contract: every failure is an Outcome
+        outcomes = [_unexpected(error, redact)] * count
+    return [replace(outcome, reply=redact(outcome.reply)) for outcome in outcomes]
 
 
 async def stages_of(

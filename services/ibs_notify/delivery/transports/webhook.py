@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
-
 from ibs_notify.delivery.presets.endpoint import credentials_of
 from ibs_notify.delivery.presets.verdict import verdict_of
 from ibs_notify.delivery.redact import Redactor, shown_url
 from ibs_notify.delivery.signing import Signer
 from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.http_failure import failure_of
 from ibs_notify.delivery.transports.http_peer import FAILURES, HttpPeer
 from ibs_notify.delivery.transports.safely import outcome_of, stages_of
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog, retry
@@ -94,36 +92,9 @@ class WebhookTransport:
         try:
             answer = await self._peer.send(lines, body)
         except FAILURES as error:
-            raise _failure(error, self._shown) from None
+            raise failure_of(error, self._shown) from None
         reply = self._redact(answer.text or answer.phrase or phrase_of(answer.status))
         return verdict_of(self._preset, answer.status, answer.retry_after, answer.text, reply, now)
-
-
-def _failure(error: Exception, peer: str) -> AttemptFailed:
-    """The end of an attempt without an answer. Texts of aiohttp are not used: they quote URLs."""
-    match error:
-        case aiohttp.ClientConnectorCertificateError():
-            return dial.tls_failure(error.certificate_error, peer)
-        case aiohttp.ClientConnectorSSLError():
-            return dial.tls_failure(error.os_error, peer)
-        case aiohttp.ClientConnectorDNSError():
-            return retry(OutcomeReason.DNS_FAILED, f"the host of {peer} does not resolve")
-        case aiohttp.ClientConnectorError():
-            why = error.os_error.strerror or "no connection"
-            return retry(OutcomeReason.CONNECT_FAILED, f"{peer}: {why}")
-        case aiohttp.ConnectionTimeoutError():
-            return retry(OutcomeReason.TIMEOUT, f"no connection to {peer} in time")
-        case TimeoutError():
-            return _maybe(OutcomeReason.TIMEOUT, f"{peer} did not answer in time")
-        case HttpProcessingError():
-            return _maybe(OutcomeReason.PROTOCOL_ERROR, f"{peer} answered something else than HTTP")
-        case _:
-            return _maybe(OutcomeReason.DISCONNECTED, f"{peer} broke the connection")
-
-
-def _maybe(reason: OutcomeReason, reply: str) -> AttemptFailed:
-    """The request was sent, perhaps: the endpoint may have taken it."""
-    return AttemptFailed(Outcome(Verdict.RETRY, reason, reply=reply, maybe_accepted=True))
 
 
 def _with_code(outcome: Outcome) -> Outcome:

@@ -12,7 +12,7 @@ from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 
 MOST_RETRY_AFTER: Final = timedelta(hours=24)
 
-_ADVICE: Final[Mapping[int, str]] = {
+WEBHOOK_ADVICE: Final[Mapping[int, str]] = {
     401: "the endpoint does not know these credentials: "
     "renew the header with target update --header",
     403: "the endpoint does not allow it: check the header with target update --header",
@@ -23,9 +23,16 @@ _ADVICE: Final[Mapping[int, str]] = {
 }
 
 
-def verdict_on(status: int, retry_after: str, reply: str, now: datetime) -> Outcome:
+def verdict_on(
+    status: int,
+    retry_after: str,
+    reply: str,
+    now: datetime,
+    advice: Mapping[int, str] = WEBHOOK_ADVICE,
+) -> Outcome:
     """The Outcome of an answer with ``status`` and the header Retry-After, empty if there is none.
 
+    ``advice`` is what an administrator can do about a refusal, by status.
     2xx is delivered; 408, 425, 429 and 5xx are tried again, no sooner than the endpoint asks; 410
     pauses the target; a redirect is a refusal, as any other 4xx. Anything else is no HTTP answer.
     """
@@ -46,8 +53,8 @@ def verdict_on(status: int, retry_after: str, reply: str, now: datetime) -> Outc
             reply = f"{said}(redirects are not followed: give the target the final URL)"
             return Outcome(Verdict.REFUSED, OutcomeReason.HTTP_REDIRECT, status, reply)
         case _ if 400 <= status < 500:
-            advice = _ADVICE.get(status, "")
-            reply = f"{said}({advice})" if advice else reply
+            help_text = advice.get(status, "")
+            reply = f"{said}({help_text})" if help_text else reply
             return Outcome(Verdict.REFUSED, OutcomeReason.HTTP_4XX, status, reply)
         case _:
             reply = f"{said}(not a final HTTP status)"
