@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from google.protobuf.message import DecodeError
 
 from ibs_notify.delivery.admission import Admission, default_recipients, needs_recipients
+from ibs_notify.delivery.breaker import sign_of
 from ibs_notify.delivery.model import (
     AttemptEnd,
     Completion,
@@ -66,6 +67,7 @@ class Sender:
         try:
             with self._transports.use(target, snapshot) as transport:
                 outcome = await _attempt(transport, work, snapshot.settings)
+                certificate_until = transport.certificate_until
         except CannotOpen as error:
             return not_begun(work, error.reason, self._clock.now(), error.detail)
         if outcome.verdict is Verdict.DELIVERED:
@@ -79,6 +81,9 @@ class Sender:
             outcome.code,
             outcome.reply.replace("\0", ""),
             timedelta(seconds=self._clock.monotonic() - began),
+            sign_of(outcome),
+            outcome.retry_after,
+            certificate_until,
         )
         return Completion(work, settlement, end, now, target.revision)
 

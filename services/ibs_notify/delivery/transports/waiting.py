@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ class WaitingTransport:
     """Tells whether the server can be reached, for ``test``; sends nothing."""
 
     concurrency = 1
+    certificate_until: datetime | None = None
 
     def __init__(self, spec: InfluxDbSpec | PushgatewaySpec, clock: Clock) -> None:
         """Raises InvalidArgument when the spec's CA cannot be used."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from importlib import metadata
 from typing import Final
 
@@ -66,6 +67,10 @@ class WebhookTransport:
             connections=CONCURRENCY,
             total_seconds=total_seconds,
         )
+
+    @property
+    def certificate_until(self) -> datetime | None:
+        return self._peer.certificate_until
 
     async def attempt(self, message: Message) -> Outcome:
         return await outcome_of(self._attempt(message), self._redact)
