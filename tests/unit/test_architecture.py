@@ -77,6 +77,7 @@ PURE = (
     "router.weekly",
     "router.why",
     "delivery.admission",
+    "delivery.breaker",
     "delivery.max_rate",
     "delivery.outlook",
     "delivery.redact",

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import breakers
+from ibs_notify.delivery import breakers, retention
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.breaker import Phase
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, QueueReason, State, TargetStatus
@@ -98,6 +98,11 @@ class Listing:
             )
             for row in rows
         ]
+
+    async def retired_before(self) -> datetime | None:
+        """What was accepted up to this moment may be kept no more; ``None`` where all is kept."""
+        micros = await self._database.read(retention.retired_before)
+        return from_micros(micros) if micros else None
 
     async def target_status(self, uid: str) -> TargetStatus:
         """How a target fares; one that nothing was ever sent to has zeros."""

@@ -179,6 +179,8 @@ class DeliveryServicer(DeliveryServiceServicer):
                 for each in page
             ],
             next_page_token=page_token("obligation_ids", page[-1].delivery_id) if more else "",
+            # Read after the ids: what was gone by then is not after it.
+            retired_before=moment_to_proto(await self._use.listing.retired_before()),
         )
 
     async def AwaitConfig(

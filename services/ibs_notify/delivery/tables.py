@@ -128,7 +128,8 @@ SEQUENCE = sa.Table(
     sa.Column("name", sa.String(32), primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False),
 )
-"""Numbers in commit order: whoever adds to the journal holds this row until it commits."""
+"""Numbers in commit order: whoever adds to the journal holds its row until it commits. Beside it,
+up to which moment what was accepted may be gone; see ``retention``."""
 
 OUTCOMES = sa.Table(
     "delivery_outcomes",

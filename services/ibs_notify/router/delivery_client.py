@@ -113,6 +113,14 @@ class DeliveryClient:
         except grpc.aio.AioRpcError as error:
             raise naming_service(from_rpc_error(error), "delivery") from error
 
+    async def retired_before(self) -> int:
+        request = delivery_service_pb2.ListObligationIdsRequest(page_size=1)
+        try:
+            answer = await self._stub.ListObligationIds(request, timeout=ASK_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise naming_service(from_rpc_error(error), "delivery") from error
+        return answer.retired_before.ToMicroseconds()
+
     async def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Outcome]], None]:
         call = self._stub.WatchOutcomes(delivery_service_pb2.WatchOutcomesRequest(cursor=cursor))
         outcomes: list[Outcome] = []

@@ -120,6 +120,10 @@ class DeliveryIds(Protocol):
         """Up to ``limit`` ids that Delivery has, those behind ``after``, in bytewise order."""
         ...
 
+    async def retired_before(self) -> int:
+        """What Delivery accepted up to then may be kept there no more; microseconds, 0 for none."""
+        ...
+
 
 class Handover(Protocol):
     """Where released obligations go."""

@@ -823,19 +823,27 @@ class ListObligationIdsResponse(google.protobuf.message.Message):
 
     IDS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    RETIRED_BEFORE_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
     """Asks for the next page; empty on the last."""
     @property
     def ids(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ObligationId]:
         """In order of id."""
 
+    @property
+    def retired_before(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """What was accepted up to then and has ended may be kept no more. Unset where everything is kept."""
+
     def __init__(
         self,
         *,
         ids: collections.abc.Iterable[Global___ObligationId] | None = ...,
         next_page_token: builtins.str = ...,
+        retired_before: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["ids", b"ids", "next_page_token", b"next_page_token"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["retired_before", b"retired_before"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["ids", b"ids", "next_page_token", b"next_page_token", "retired_before", b"retired_before"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListObligationIdsResponse: typing_extensions.TypeAlias = ListObligationIdsResponse

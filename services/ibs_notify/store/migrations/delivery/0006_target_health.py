@@ -1,4 +1,5 @@
-"""The breakers of targets, which take the place of pauses; targets in the journal; certificates."""
+"""The breakers of targets, which take the place of pauses; targets in the journal; certificates;
+what is kept no more."""
 
 from typing import Any
 
@@ -56,9 +57,11 @@ def upgrade() -> None:
     )
     for column in journal_columns():
         op.add_column("delivery_outcomes", column)
+    op.execute("INSERT INTO delivery_sequence (name, value) VALUES ('retired_before', 0)")
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM delivery_sequence WHERE name = 'retired_before'")
     # The release before this one would take a target's turning for the end of a delivery.
     op.execute("DELETE FROM delivery_outcomes WHERE turning IS NOT NULL")
     for column in journal_columns():
