@@ -19,7 +19,14 @@ from ibs_notify.domain.errors import InvalidArgument, Reason
 
 PREFIX = "IBS_NOTIFY_"
 
-_NUMBERS = ("min_free_mib", "keep_days", "keep_events")
+_NUMBERS = (
+    "min_free_mib",
+    "keep_days",
+    "keep_events",
+    "delivery_keep_days",
+    "delivery_keep_count",
+)
+_DAYS = ("keep_days", "delivery_keep_days")
 _MOST_DAYS = 36_500
 
 ServiceName = Literal["config", "router", "delivery"]
@@ -33,7 +40,9 @@ class Settings:
     ``*_database`` are SQLAlchemy URLs; empty means an SQLite file in ``home``. ``profile`` is
     ``development`` or ``production``; reflection is served in the first only. Where less than
     ``min_free_mib`` are free on the disk of its database, a service takes nothing new. Events are
-    kept for ``keep_days``, and the newest ``keep_events`` of them; 0 is no bound.
+    kept for ``keep_days``, and the newest ``keep_events`` of them; 0 is no bound. Finished
+    deliveries are kept for ``delivery_keep_days`` from their end, and of all about the newest
+    ``delivery_keep_count``.
     """
 
     home: Path = Path("var")
@@ -50,6 +59,8 @@ class Settings:
     min_free_mib: int = 64
     keep_days: int = 90
     keep_events: int = 0
+    delivery_keep_days: int = 90
+    delivery_keep_count: int = 0
 
     def address(self, service: ServiceName) -> str:
         """Where ``service`` listens."""
@@ -128,10 +139,10 @@ def _whole_number(name: str, text: str) -> int:
 
 
 def _check(settings: Settings) -> None:
-    if settings.keep_days > _MOST_DAYS:
-        raise InvalidArgument(
-            Reason.FIELD_INVALID, f"keep_days {settings.keep_days} is over {_MOST_DAYS}"
-        )
+    for name in _DAYS:
+        days: int = getattr(settings, name)
+        if days > _MOST_DAYS:
+            raise InvalidArgument(Reason.FIELD_INVALID, f"{name} {days} is over {_MOST_DAYS}")
     for service in SERVICES:
         host, _, port = settings.address(service).rpartition(":")
         if not host or not port.isdigit() or int(port) > 65535:

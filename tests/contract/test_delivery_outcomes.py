@@ -13,8 +13,16 @@ from tests.support.delivery import FakeClock, completion, handoff, sendable
 from ibs_notify.delivery import outcome_journal
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.by_request import Requests
-from ibs_notify.delivery.model import LIFETIME, MAX_UNFINISHED, Filter, State, Work
-from ibs_notify.delivery.outcome_journal import KEPT, Page, Place, note_ended, page_after, prune
+from ibs_notify.delivery.model import LIFETIME, MAX_UNFINISHED, DeliveryRecord, Filter, State, Work
+from ibs_notify.delivery.outcome_journal import (
+    KEPT,
+    Entry,
+    Page,
+    Place,
+    note_ended,
+    page_after,
+    prune,
+)
 from ibs_notify.delivery.outcome_watch import OutcomeWatch
 from ibs_notify.delivery.ports import Standing, Turn
 from ibs_notify.delivery.repository import DeliveryQueue
@@ -26,7 +34,7 @@ from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
-NEVER = Outcome(Verdict.REFUSED, OutcomeReason.HTTP_4XX, 404, "no such hook")
+NEVER = Outcome(Verdict.REFUSED, OutcomeReason.HTTP_4XX, 422, "no such hook")
 LATER = Outcome(Verdict.RETRY, OutcomeReason.HTTP_5XX, 503, "busy")
 OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200, "ok")
 OVER = -1.0
@@ -40,6 +48,11 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await upgrade(database, "delivery")
     yield database
     await database.close()
+
+
+def ended(entry: Entry) -> DeliveryRecord:
+    assert isinstance(entry.what, DeliveryRecord)
+    return entry.what
 
 
 class Desk:
@@ -78,8 +91,8 @@ class Desk:
         """Event, state and reason of what is behind ``place``."""
         page = await self.page(place)
         return [
-            (each.delivery.event_id, each.delivery.state.name, each.delivery.reason)
-            for each in page.endings
+            (ended(each).event_id, ended(each).state.name, ended(each).reason)
+            for each in page.entries
         ]
 
 
@@ -93,12 +106,12 @@ async def test_a_death_is_entered_as_it_is_settled(desk: Desk) -> None:
     first, second = await desk.claim(2)
     await desk.end(first, OK)
     await desk.end(second, NEVER)
-    (entry,) = (await desk.page()).endings
+    (entry,) = (await desk.page()).entries
     assert entry.place == Place(1, 1_779_329_700_000_000)
-    assert entry.delivery.event_id == "evt-2"
-    assert (entry.delivery.state, entry.delivery.reason) == (State.DEAD, "HTTP_4XX")
-    assert (entry.delivery.detail, entry.delivery.closed_at) == ("no such hook", desk.clock.now())
-    assert entry.delivery.attempts == ()
+    assert ended(entry).event_id == "evt-2"
+    assert (ended(entry).state, ended(entry).reason) == (State.DEAD, "HTTP_4XX")
+    assert (ended(entry).detail, ended(entry).closed_at) == ("no such hook", desk.clock.now())
+    assert ended(entry).attempts == ()
 
 
 async def test_a_delivery_that_is_tried_for_its_whole_life_is_entered_once_it_expires(
@@ -179,10 +192,10 @@ async def test_a_delivery_that_is_sent_again_keeps_each_of_its_ends(desk: Desk) 
     await desk.requests.retry(Filter(states=[State.DEAD]), sendable, dry_run=False)
     assert await desk.told() == [("evt-1", "DEAD", "HTTP_4XX")]
     await desk.requests.cancel(Filter(event_ids=["evt-1"]), dry_run=False)
-    first, second = (await desk.page()).endings
-    assert first == before.endings[0]
-    assert second.delivery.state is State.CANCELLED
-    assert second.delivery.closed_at == desk.clock.now()
+    first, second = (await desk.page()).entries
+    assert first == before.entries[0]
+    assert ended(second).state is State.CANCELLED
+    assert ended(second).closed_at == desk.clock.now()
     assert await desk.told(before.place) == [("evt-1", "CANCELLED", "BY_REQUEST")]
 
 
@@ -192,7 +205,7 @@ async def test_pages_follow_each_other_without_a_gap_or_a_repeat(desk: Desk) -> 
     place, is_last, pages = None, False, 0
     while not is_last:
         page = await desk.page(place, most=3)
-        seen += [each.delivery.event_id for each in page.endings]
+        seen += [ended(each).event_id for each in page.entries]
         place, is_last, pages = page.place, page.is_last, pages + 1
     assert seen == [f"evt-{n}" for n in range(7)]
     assert pages == 3
@@ -202,8 +215,8 @@ async def test_more_than_a_statement_takes_are_entered_in_order(desk: Desk) -> N
     await desk.accept(*range(1200))
     await desk.queue.examine(1, {})
     page = await desk.page(most=2000)
-    assert [each.place.number for each in page.endings] == list(range(1, 1201))
-    assert [each.delivery.event_id for each in page.endings] == [f"evt-{n}" for n in range(1200)]
+    assert [each.place.number for each in page.entries] == list(range(1, 1201))
+    assert [ended(each).event_id for each in page.entries] == [f"evt-{n}" for n in range(1200)]
 
 
 async def test_numbers_are_in_the_order_of_commits(postgres_url: str) -> None:
@@ -239,8 +252,8 @@ async def test_numbers_are_in_the_order_of_commits(postgres_url: str) -> None:
     async with asyncio.timeout(20):
         await holder.write(first)
         await waiting[0]
-    endings = (await desk.page()).endings
-    assert [(each.place.number, each.delivery.event_id) for each in endings] == [
+    endings = (await desk.page()).entries
+    assert [(each.place.number, ended(each).event_id) for each in endings] == [
         (1, "evt-1"),
         (2, "evt-2"),
     ]
@@ -260,7 +273,7 @@ async def test_a_transaction_that_fails_leaves_no_number_behind(desk: Desk) -> N
         await desk.database.write(work)
     assert await desk.told() == []
     await desk.die(1)
-    assert [each.place.number for each in (await desk.page()).endings] == [1]
+    assert [each.place.number for each in (await desk.page()).entries] == [1]
 
 
 async def test_old_entries_are_forgotten_but_for_the_last(desk: Desk) -> None:
@@ -300,7 +313,7 @@ async def test_a_place_whose_followers_are_forgotten_is_expired(desk: Desk) -> N
 
 async def test_the_beginning_is_a_place_as_long_as_nothing_is_forgotten(desk: Desk) -> None:
     empty = await desk.page()
-    assert (empty.endings, empty.place.cursor, empty.is_last) == ((), "0-0", True)
+    assert (empty.entries, empty.place.cursor, empty.is_last) == ((), "0-0", True)
     await desk.die(1)
     assert len(await desk.told(empty.place)) == 1
 
@@ -334,7 +347,7 @@ async def test_a_delivery_that_is_kept_no_more_is_passed_over(desk: Desk) -> Non
     gone = sa.delete(DELIVERIES).where(DELIVERIES.c.event_id == "evt-2")
     await desk.database.write(lambda c: c.execute(gone))
     page = await desk.page()
-    assert [each.delivery.event_id for each in page.endings] == ["evt-1"]
+    assert [ended(each).event_id for each in page.entries] == ["evt-1"]
     assert (page.place.number, page.is_last) == (2, True)
 
 
@@ -343,11 +356,11 @@ async def test_a_watch_notices_what_another_replica_enters(desk: Desk) -> None:
     watch = OutcomeWatch(desk.database, desk.clock, poll_seconds=0.01)
     polling = asyncio.create_task(watch.run())
     pages = watch.follow("")
-    assert (await anext(pages)).endings == ()
+    assert (await anext(pages)).entries == ()
     await desk.die(1)
     async with asyncio.timeout(20):
-        (entry,) = (await anext(pages)).endings
-    assert entry.delivery.event_id == "evt-1"
+        (entry,) = (await anext(pages)).entries
+    assert ended(entry).event_id == "evt-1"
     watch.close()
     assert [page async for page in pages] == []
     polling.cancel()
@@ -361,13 +374,13 @@ async def test_a_watch_is_told_at_once_of_what_ends_in_its_own_process(database:
     desk = Desk(database, clock)
     desk.queue = DeliveryQueue(database, clock, "worker", on_ended=watch.nudge)
     pages = watch.follow("")
-    assert (await anext(pages)).endings == ()
+    assert (await anext(pages)).entries == ()
     async with asyncio.timeout(20):
         await desk.die(1)
-        assert len((await anext(pages)).endings) == 1
+        assert len((await anext(pages)).entries) == 1
         await desk.accept(2)
         await desk.queue.examine(1, {})
-        assert len((await anext(pages)).endings) == 1
+        assert len((await anext(pages)).entries) == 1
     polling.cancel()
     await asyncio.gather(polling, return_exceptions=True)
 

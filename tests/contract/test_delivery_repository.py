@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from tests.support.delivery import FakeClock, completion, given_back, handoff, sendable
 
 from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.breaker import Phase
 from ibs_notify.delivery.by_request import Requests
 from ibs_notify.delivery.listing import Listing
 from ibs_notify.delivery.model import (
@@ -420,17 +421,23 @@ async def test_a_target_that_is_gone_is_paused_with_all_its_deliveries(desk: Des
     await desk.accept(handoff(1), handoff(2), handoff(3, target_uid="t2"))
     (mine,) = await desk.claim()
     await desk.end(mine, GONE)
+    paused = {uid: Standing(Admission.TARGET_PAUSED) for uid in ("t1",)}
+    assert await desk.claim(5) == ()
+    assert (await desk.see(2)).reason == "TARGET_PAUSED"
+    await desk.queue.examine(1, paused | {"t2": Standing(Admission.SENDABLE)})
     assert [(await desk.see(n)).reason for n in (1, 2, 3)] == [
         "TARGET_PAUSED",
         "TARGET_PAUSED",
         "",
     ]
-    assert await desk.queue.pauses() == {"t1": 1}
-    status = await desk.listing.target_status("t1")
-    assert (status.paused_reason, status.paused_at) == ("HTTP_GONE", desk.clock.now())
-    assert await desk.queue.lift_pause("t1") == 2
-    assert await desk.queue.pauses() == {}
-    assert len(await desk.claim(5)) == 2
+    paused_since = (await desk.listing.target_status("t1")).breaker
+    assert (paused_since.phase, paused_since.reason) == (Phase.PAUSED, "HTTP_GONE")
+    assert (paused_since.since, paused_since.revision) == (desk.clock.now(), 1)
+    assert await desk.queue.troubled() == {"t1": paused_since}
+    assert await desk.queue.try_again("t1", revision=1) == 2
+    (probe,) = await desk.claim(5)
+    await desk.end(probe, OK)
+    assert len(await desk.claim(5)) == 1
 
 
 async def test_a_target_that_changes_moves_all_its_deliveries(desk: Desk) -> None:

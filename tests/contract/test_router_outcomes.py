@@ -19,7 +19,7 @@ from ibs_notify.router import end_counts
 from ibs_notify.router import outcomes as outcomes_module
 from ibs_notify.router.notices import Hour
 from ibs_notify.router.outcomes import Outcomes, move_cursor, read_cursor
-from ibs_notify.router.ports import DeliveryPort, End, Ended
+from ibs_notify.router.ports import DeliveryPort, End, Ended, Outcome
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
@@ -96,8 +96,8 @@ class Follower:
         delivery = cast("DeliveryPort", journal)
         self.outcomes = Outcomes(database, delivery, SystemClock(), self.apply)
 
-    def apply(self, connection: sa.Connection, batch: Sequence[Ended]) -> None:
-        rows = [{"event_id": each.event_id} for each in batch]
+    def apply(self, connection: sa.Connection, batch: Sequence[Outcome]) -> None:
+        rows = [{"event_id": each.event_id} for each in batch if isinstance(each, Ended)]
         connection.execute(sa.insert(APPLIED), rows)
         if self.fail:
             self.fail -= 1

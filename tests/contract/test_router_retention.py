@@ -238,6 +238,9 @@ class Delivery:
             for each in handoffs
         ]
 
+    async def retired_before(self) -> int:
+        return 0
+
     async def ids(self, after: str, limit: int) -> list[DeliveryId]:
         behind = sorted(each.delivery_id for each in self._ids if each.delivery_id > after)
         by_id = {each.delivery_id: each for each in self._ids}

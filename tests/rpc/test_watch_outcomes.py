@@ -19,7 +19,7 @@ from ibs_notify.delivery import outcome_watch
 from ibs_notify.delivery.app import DeliveryApp
 from ibs_notify.domain.errors import OutOfRange, Reason, Unavailable
 from ibs_notify.router.delivery_client import DeliveryClient
-from ibs_notify.router.ports import End, Ended
+from ibs_notify.router.ports import End, Ended, Outcome, TargetTurned, Turn
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import delivery_pb2
@@ -39,11 +39,11 @@ class Watcher:
 
     def __init__(self, channel: grpc.aio.Channel, cursor: str = "") -> None:
         self.cursor = cursor
-        self.stream: AsyncGenerator[tuple[str, Sequence[Ended]], None] = DeliveryClient(
+        self.stream: AsyncGenerator[tuple[str, Sequence[Outcome]], None] = DeliveryClient(
             channel
         ).outcomes(cursor)
 
-    async def next(self) -> Sequence[Ended]:
+    async def next(self) -> Sequence[Outcome]:
         async with asyncio.timeout(SECONDS):
             self.cursor, ended = await anext(self.stream)
         return ended
@@ -52,7 +52,7 @@ class Watcher:
         """Event, state and reason of the next ``count``, however they come."""
         found: list[Ended] = []
         while len(found) < count:
-            found += await self.next()
+            found += [each for each in await self.next() if isinstance(each, Ended)]
         return [(each.event_id, each.state.value, each.reason) for each in found]
 
     async def close(self) -> None:
@@ -103,6 +103,22 @@ def target(url: str = "http://127.0.0.1:9/hook", *, disabled: bool = False) -> T
     return made
 
 
+async def test_a_target_that_fails_is_told_with_its_name_and_reason(delivery: Running) -> None:
+    async with HttpServer(401, text="who are you?") as hook:
+        await delivery.publish(target(hook.url()))
+        watcher = Watcher(delivery.channel)
+        await watcher.next()
+        await delivery.deliver(*range(9))
+        found: list[Outcome] = []
+        while not (turns := [each for each in found if isinstance(each, TargetTurned)]):
+            found += await watcher.next()
+    (turned,) = turns
+    assert (turned.target, turned.target_uid, turned.turn) == ("chat", "t1", Turn.FAILING)
+    assert (turned.reason, turned.since) == ("HTTP_4XX", turned.at)
+    assert turned.detail.startswith("who are you?")
+    await watcher.close()
+
+
 async def test_each_way_to_end_is_told_as_it_happens(delivery: Running) -> None:
     async with HttpServer(404, text="no such hook") as hook:
         await delivery.publish(target(hook.url()))
@@ -110,6 +126,7 @@ async def test_each_way_to_end_is_told_as_it_happens(delivery: Running) -> None:
         assert await watcher.next() == []
         await delivery.deliver(1)
         (death,) = await watcher.next()
+        assert isinstance(death, Ended)
         assert (death.event_id, death.state, death.reason) == ("evt-1", End.DEAD, "HTTP_4XX")
         assert (death.target, death.target_uid, death.group) == ("chat", "t1", "ops-team")
         assert (death.event_type, death.obligation_id) == ("backup.failed", "evt-1/0")

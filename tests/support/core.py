@@ -178,6 +178,9 @@ class DeliveryDouble:
     async def ids(self, _after: str, _limit: int) -> Sequence[DeliveryId]:
         return []
 
+    async def retired_before(self) -> int:
+        return 0
+
     async def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
         yield cursor, []
 

@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 
 from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.breaker import sign_of
 from ibs_notify.delivery.model import (
     LIFETIME,
     AttemptEnd,
@@ -119,6 +120,8 @@ def completion(done: Work, outcome: Outcome, now: datetime, jitter: float = 0.5)
         outcome.code,
         outcome.reply,
         timedelta(milliseconds=12),
+        sign_of(outcome),
+        outcome.retry_after,
     )
     return Completion(done, settle(done, outcome, now, jitter), end, now, target_revision=1)
 

@@ -79,6 +79,7 @@ PURE = (
     "delivery.admission",
     "delivery.presets.endpoint",
     "delivery.presets.verdict",
+    "delivery.breaker",
     "delivery.max_rate",
     "delivery.outlook",
     "delivery.redact",

@@ -17,6 +17,7 @@ from ibs_notify.cli.params import Slot, duration, names, no_wait_option
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
 from ibs_notify.cli.target_flags import KINDS, TYPES, Given, target_flags
 from ibs_notify.cli.target_view import (
+    Troubles,
     resumed_line,
     show_status,
     show_target,
@@ -165,7 +166,7 @@ def update(
 @target.command("list")
 @output_option
 def list_targets(output: str) -> None:
-    """List all targets.
+    """List all targets, and how they fare.
 
     \b
     Example:
@@ -180,10 +181,27 @@ def list_targets(output: str) -> None:
             if not answer.next_page_token:
                 break
             request.page_token = answer.next_page_token
+        troubles, problem = _troubles(session)
     if output == "table":
-        show_targets(targets)
+        show_targets(targets, troubles)
     else:
-        print_document([document(each) for each in targets], output)
+        print_document([_with_trouble(each, troubles) for each in targets], output)
+    warn_all(problem)
+
+
+def _troubles(session: Session) -> tuple[Troubles | None, list[str]]:
+    """The targets in trouble; ``None`` and a warning where Delivery does not say."""
+    request = delivery_service_pb2.ListTroubledTargetsRequest()
+    try:
+        found = session.call(session.delivery.ListTroubledTargets, request).targets
+    except NotificationError as error:
+        return None, [f"how they fare is not known: {error.message}"]
+    return {each.target_uid: each for each in found}, []
+
+
+def _with_trouble(target: target_pb2.Target, troubles: Troubles | None) -> dict[str, Any]:
+    found = (troubles or {}).get(target.uid)
+    return document(target) | ({} if found is None else {"trouble": document(found)})
 
 
 @target.command("show")
@@ -268,9 +286,10 @@ def disable(name: str, no_wait: bool) -> None:
 @names(_NAME)
 @output_option
 def resume(name: str, output: str) -> None:
-    """Send to a target again that paused itself: its endpoint had said that it is gone (410).
+    """Try a target again, now, that paused itself (its endpoint said that it is gone) or fails.
 
-    What waited is sent now. A target that an administrator disabled needs target enable.
+    One delivery is tried; if it arrives, what waited follows. A target that an administrator
+    disabled needs target enable.
 
     \b
     Example:
@@ -279,13 +298,13 @@ def resume(name: str, output: str) -> None:
     with Session() as session:
         found = session.call(session.config.GetTarget, pb.GetTargetRequest(name=name)).target
         asked = delivery_service_pb2.GetTargetStatusRequest(target_uid=found.uid)
-        paused = session.call(session.delivery.GetTargetStatus, asked).paused_reason
+        before = session.call(session.delivery.GetTargetStatus, asked)
         request = delivery_service_pb2.ResumeTargetRequest(target_uid=found.uid)
         answer = session.call(session.delivery.ResumeTarget, request)
     if output == "table":
-        click.echo(resumed_line(name, answer.count) if paused else f"target {name} was not paused")
+        click.echo(resumed_line(name, before, answer.count))
     else:
-        print_document({"was_paused": bool(paused), **document(answer)}, output)
+        print_document({"was_paused": bool(before.paused_reason), **document(answer)}, output)
     if found.disabled:
         warn(f"target {name} is disabled: what waits goes on waiting until target enable {name}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 from google.protobuf.message import Message
@@ -12,18 +12,22 @@ from ibs_notify.cli.output import Table, moment, print_fields, print_table, word
 from ibs_notify.cli.template_flags import PARTS
 from ironcore.notification.v1 import config_service_pb2, delivery_service_pb2, target_pb2
 
+Troubles = Mapping[str, delivery_service_pb2.TroubledTarget]
+"""The targets in trouble, by uid."""
 
-def show_targets(targets: Sequence[target_pb2.Target]) -> None:
-    """A row for each."""
+
+def show_targets(targets: Sequence[target_pb2.Target], troubles: Troubles | None) -> None:
+    """A row for each. ``troubles`` is ``None`` where nobody could say."""
     print_table(
         Table(
-            ("Name", "Type", "Where", "State", "Max rate", "Description"),
+            ("Name", "Type", "Where", "State", "Health", "Max rate", "Description"),
             [
                 (
                     each.name,
                     _type(each),
                     _where(each),
                     "disabled" if each.disabled else "enabled",
+                    _health_in_list(each.uid, troubles),
                     _rate(each),
                     each.description,
                 )
@@ -54,25 +58,64 @@ def show_target(target: target_pb2.Target) -> None:
 def show_status(status: delivery_service_pb2.GetTargetStatusResponse) -> None:
     """How it fares."""
     failure = moment(status.last_failure_time)
-    paused = ""
-    if status.paused_reason:
-        since = moment(status.paused_time)
-        paused = f"{status.paused_reason} since {since}; target resume sends to it again"
     click.echo()
     print_fields(
         {
+            "Health": _health(status),
             "Deliveries": f"{status.open_count} open, {status.delivered_count} delivered, "
             f"{status.dead_count} dead",
             "Last success": moment(status.last_success_time) or "never",
             "Last failure": f"{failure} {status.last_failure}" if failure else "never",
             "Failing since": moment(status.failing_since),
-            "Paused": paused,
+            "Last code": str(status.last_code or ""),
+            "Certificate": _certificate(status),
         }
     )
 
 
-def resumed_line(name: str, waited: int) -> str:
-    """What became of a paused target, and of the deliveries that had waited for it."""
+def _health(status: delivery_service_pb2.GetTargetStatusResponse) -> str:
+    since = moment(status.trouble_since or status.paused_time)
+    trouble = f"{status.trouble_reason} since {since}"
+    match status.health:
+        case delivery_service_pb2.TARGET_HEALTH_PAUSED:
+            return f"paused: {trouble}; target resume sends to it again"
+        case delivery_service_pb2.TARGET_HEALTH_FAILING:
+            return f"failing: {trouble}; {_next_probe(status)}"
+        case delivery_service_pb2.TARGET_HEALTH_RECOVERING:
+            return "recovering: it is given a few deliveries at a time, then more"
+        case _:
+            return "ok"
+
+
+def _next_probe(status: delivery_service_pb2.GetTargetStatusResponse) -> str:
+    """When one delivery is tried, of those that wait."""
+    if not status.HasField("probe_time"):
+        return "one delivery is being tried"
+    return f"one delivery is tried at {moment(status.probe_time)}, or now with target resume"
+
+
+def _certificate(status: delivery_service_pb2.GetTargetStatusResponse) -> str:
+    until = moment(status.certificate_expire_time)
+    return f"expires {until}" if until else ""
+
+
+def _health_in_list(uid: str, troubles: Troubles | None) -> str:
+    if troubles is None:
+        return "?"
+    trouble = troubles.get(uid)
+    if trouble is None:
+        return "ok"
+    return word(delivery_service_pb2.TargetHealth, trouble.health, "TARGET_HEALTH_")
+
+
+def resumed_line(
+    name: str, before: delivery_service_pb2.GetTargetStatusResponse, waited: int
+) -> str:
+    """What became of a target that was paused or failed, and of what had waited for it."""
+    if before.health == delivery_service_pb2.TARGET_HEALTH_FAILING:
+        return f"target {name} is tried again now; target show tells how it went"
+    if not before.paused_reason:
+        return f"target {name} was not paused"
     if not waited:
         return f"resumed target {name}; nothing had waited for it"
     things = "1 delivery that had waited" if waited == 1 else f"{waited:,} that had waited"

@@ -8,12 +8,14 @@ import random
 import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
 from ibs_notify.delivery.by_request import Requests
 from ibs_notify.delivery.dispatcher import STOP_GRACE_SECONDS, Dispatcher
 from ibs_notify.delivery.gateway_keeper import GatewayKeeper
+from ibs_notify.delivery.housekeeping import Housekeeping
 from ibs_notify.delivery.listing import Listing
 from ibs_notify.delivery.metric_book import DurableMetricBook
 from ibs_notify.delivery.outcome_watch import OutcomeWatch
@@ -70,6 +72,13 @@ class DeliveryApp(App):
         secrets = SecretOpener(settings.key_path)
         outcomes = OutcomeWatch(database, clock)
         run_beside(stack, outcomes.run())
+        housekeeping = Housekeeping(
+            database,
+            clock,
+            keep=timedelta(days=settings.delivery_keep_days),
+            most=settings.delivery_keep_count,
+        )
+        run_beside(stack, housekeeping.run())
         queue = DeliveryQueue(database, clock, _holder(), on_ended=outcomes.nudge)
         stack.push_async_callback(queue.close)
         await queue.recover()

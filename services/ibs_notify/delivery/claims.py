@@ -15,13 +15,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import outcome_journal, target_state
+from ibs_notify.delivery import breaker, outcome_journal, target_state
+from ibs_notify.delivery.breaker import Hold, Phase
+from ibs_notify.delivery.breakers import Panel
 from ibs_notify.delivery.model import (
     MAX_UNFINISHED,
     AttemptEnd,
     Completion,
     QueueReason,
     State,
+    TargetTurn,
     Work,
 )
 from ibs_notify.delivery.ports import Sweep, Turn, Turned
@@ -61,14 +64,17 @@ class Terms:
 
 def take_turns(
     connection: sa.Connection, turns: Sequence[Turn], terms: Terms, now: datetime
-) -> tuple[list[Turned], set[int]]:
+) -> tuple[list[Turned], set[int], Sequence[TargetTurn]]:
     """Complete what the turns have done, then claim what they have room for.
 
-    Returns an answer for each, and the ``seq`` of those that died or were cancelled, for the
-    journal.
+    Returns an answer for each, and for the journal the ``seq`` of those that died or were cancelled
+    and the news of targets.
     """
+    if not turns:
+        return [], set(), ()
+    panel = Panel(connection, {turn.target_uid for turn in turns}, now)
     done = [each for turn in turns for each in turn.done]
-    lost = frozenset(_complete(connection, done, terms.holder))
+    lost = frozenset(_complete(connection, panel, done, terms.holder))
     wanted: dict[str, int] = {}
     latest: dict[str, Turn] = {}
     for turn in turns:
@@ -77,30 +83,36 @@ def take_turns(
     claimed: dict[str, list[Work]] = {}
     next_at: dict[str, datetime | None] = {}
     for uid in sorted(wanted):
-        claimed[uid], next_at[uid] = _claim(connection, latest[uid], wanted[uid], terms, now)
+        claimed[uid], next_at[uid] = _claim(connection, panel, latest[uid], wanted[uid], terms)
     answers: list[Turned] = []
     for turn in turns:
         available = claimed[turn.target_uid]
         mine = tuple(available[: turn.wanted])
         del available[: turn.wanted]
-        answers.append(Turned(mine, lost, next_at[turn.target_uid]))
+        hold = breaker.room(panel.breaker(turn.target_uid), now).hold
+        answers.append(Turned(mine, lost, next_at[turn.target_uid], hold))
     ended = {each.work.seq for each in done if each.settlement.state.is_undelivered}
-    return answers, ended - lost
+    return answers, ended - lost, panel.turns
 
 
 def _claim(
-    connection: sa.Connection, turn: Turn, wanted: int, terms: Terms, now: datetime
+    connection: sa.Connection, panel: Panel, turn: Turn, wanted: int, terms: Terms
 ) -> tuple[list[Work], datetime | None]:
-    next_at: datetime | None = None
-    most = wanted
-    if turn.max_rate and wanted:
-        most, next_at = target_state.allowed(
-            connection, turn.target_uid, turn.max_rate, wanted, now
-        )
+    uid, now = turn.target_uid, panel.now
+    most, next_at = _bounded(connection, panel, uid, wanted)
+    if turn.max_rate and most:
+        most, next_at = target_state.allowed(connection, uid, turn.max_rate, most, now)
     if most == 0:
         return [], next_at
-    found = _NEXT[connection.dialect.name].fetch(connection, (turn.target_uid, most))
-    works = _without_company([work_of(row, turn.fallback) for row in found], turn.in_hand)
+    standing = panel.breaker(uid)
+    found = _NEXT[connection.dialect.name].fetch(connection, (uid, most))
+    if not found and standing.phase is Phase.RAMPING and not _in_hand(connection, uid):
+        panel.put(uid, breaker.drained(standing))
+    is_trial = standing.phase is not Phase.CLOSED
+    works = _without_company(
+        [work_of(row, turn.fallback, epoch=standing.epoch, is_trial=is_trial) for row in found],
+        turn.in_hand,
+    )
     lease_until = found[0][-1] + terms.lease_micros if found else 0
     claimed_at = to_micros(now)
     _LEASE.run(
@@ -121,8 +133,29 @@ def _claim(
         ],
     )
     if turn.max_rate and works:
-        target_state.note_passed(connection, turn.target_uid, len(works), now)
+        target_state.note_passed(connection, uid, len(works), now)
     return works, next_at
+
+
+def _bounded(
+    connection: sa.Connection, panel: Panel, uid: str, wanted: int
+) -> tuple[int, datetime | None]:
+    """How many of ``wanted`` the breaker lets through, and when that changes by itself.
+
+    What all replicas have in hand counts, and the breaker is locked: a probe is one of all of them.
+    """
+    room = breaker.room(panel.breaker(uid), panel.now)
+    if room.hold is Hold.NONE or not wanted:
+        return wanted, None
+    if not room.limit:
+        return 0, room.next_at
+    return max(0, min(wanted, room.limit - _in_hand(connection, uid))), room.next_at
+
+
+def _in_hand(connection: sa.Connection, uid: str) -> int:
+    return connection.execute(
+        sa.select(sa.func.count()).select_from(DELIVERIES).where(_C.target_uid == uid, _IS_LEASED)
+    ).scalar_one()
 
 
 def _without_company(works: list[Work], in_hand: int) -> list[Work]:
@@ -133,7 +166,9 @@ def _without_company(works: list[Work], in_hand: int) -> list[Work]:
     return works
 
 
-def _complete(connection: sa.Connection, done: Sequence[Completion], holder: str) -> set[int]:
+def _complete(
+    connection: sa.Connection, panel: Panel, done: Sequence[Completion], holder: str
+) -> set[int]:
     """Write what was done where the lease is still held; the ``seq`` of the others."""
     if not done:
         return set()
@@ -152,6 +187,7 @@ def _complete(connection: sa.Connection, done: Sequence[Completion], holder: str
         [_attempt_row(each.work, each.end, each.ended_at) for each in kept if each.end],
     )
     target_state.note_ends(connection, kept)
+    panel.see(kept)
     return set(lost)
 
 

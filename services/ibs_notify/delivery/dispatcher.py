@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from ibs_notify.delivery.admission import Admission, admit_target
+from ibs_notify.delivery.breaker import Breaker, Phase
 from ibs_notify.delivery.lane import Lane
 from ibs_notify.delivery.model import Completion, State
 from ibs_notify.delivery.outlook import Outlook
@@ -119,7 +120,7 @@ class Dispatcher:
         self.noticed(sweep.targets, self._changes)
         if now >= self._next_round:
             self._next_round = now + ROUND_SECONDS
-            self._outlook.pauses = await self._queue.pauses()
+            self._note_pauses(await self._queue.troubled())
             for lane in self._lanes.values():
                 lane.wake()
 
@@ -177,11 +178,11 @@ class Dispatcher:
 
     async def _examine(self, snapshot: Snapshot) -> None:
         changes = self._changes
-        for uid, revision in (await self._queue.pauses()).items():
+        for uid, breaker in (await self._queue.troubled()).items():
             target = snapshot.targets.get(uid)
-            if target is None or target.revision > revision:
-                await self._queue.lift_pause(uid)
-        self._outlook.pauses = await self._queue.pauses()
+            if target is not None and target.revision > breaker.revision:
+                await self._queue.try_again(uid, target.revision)
+        self._note_pauses(await self._queue.troubled())
         freed = await self._queue.examine(snapshot.revision, self._outlook.standings())
         for uid, lane in list(self._lanes.items()):
             if uid not in snapshot.targets and lane.is_idle:
@@ -190,6 +191,11 @@ class Dispatcher:
         self._examination.set()
         self._examination = asyncio.Event()
         self.noticed((*snapshot.targets, *freed), self._changes)
+
+    def _note_pauses(self, troubled: Mapping[str, Breaker]) -> None:
+        self._outlook.pauses = {
+            uid: each.revision for uid, each in troubled.items() if each.phase is Phase.PAUSED
+        }
 
     def _lane(self, uid: str) -> Lane | None:
         """The lane of a target that the snapshot has."""

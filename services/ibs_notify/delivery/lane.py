@@ -16,6 +16,7 @@ from datetime import datetime
 
 from ibs_notify.delivery.admission import Admission, admit_target, default_recipients
 from ibs_notify.delivery.batching import most_together, wait_for_company
+from ibs_notify.delivery.breaker import Hold
 from ibs_notify.delivery.model import Completion, Work
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.pace import most_ahead, smoothed
@@ -70,7 +71,7 @@ class Lane:
         self._slots: set[asyncio.Task[None]] = set()
         self._turning: asyncio.Task[None] | None = None
         self._turn_timer: asyncio.TimerHandle | None = None
-        self._rate_timer: asyncio.TimerHandle | None = None
+        self._hold_timer: asyncio.TimerHandle | None = None
         self._blocked: Admission | None = None
         self._woken = False
         self._stopping = False
@@ -97,8 +98,8 @@ class Lane:
     def begin_stop(self) -> None:
         """Claim nothing more, and give back what was not begun."""
         self._stopping = True
-        if self._rate_timer is not None:
-            self._rate_timer.cancel()
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
         self._give_back()
         if self._done:
             self._turn()
@@ -256,26 +257,29 @@ class Lane:
             if each.work.seq not in turned.lost:
                 self._settled(each)
         del self._done[: len(done)]
+        if turned.hold not in (Hold.NONE, Hold.RAMP):
+            self._give_back()
         for work in turned.claimed:
             self._works[work.seq] = work
             hit("delivery.after_claim")
         self._ahead += turned.claimed
         self._gathered.set()
         self._claimed_at = self._clock.monotonic()
-        self._note_rate(turned.next_at)
+        self._wake_at(turned.next_at)
         if self._stopping:
             self._give_back()
             self._woken = bool(self._done)
         for _ in range(min(len(self._ahead), self._concurrency - len(self._slots))):
             self._slots.add(asyncio.get_running_loop().create_task(self._send_all()))
 
-    def _note_rate(self, next_at: datetime | None) -> None:
+    def _wake_at(self, next_at: datetime | None) -> None:
+        """When the rate or the breaker lets more through."""
         if next_at is None or self._stopping:
             return
-        if self._rate_timer is not None:
-            self._rate_timer.cancel()
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
         seconds = max(0.0, (next_at - self._clock.now()).total_seconds())
-        self._rate_timer = asyncio.get_running_loop().call_later(seconds, self.wake)
+        self._hold_timer = asyncio.get_running_loop().call_later(seconds, self.wake)
 
     # Slots.
 

@@ -8,7 +8,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, State, TargetStatus
+from ibs_notify.delivery import breakers, retention
+from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.breaker import Phase
+from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, QueueReason, State, TargetStatus
 from ibs_notify.delivery.rows import RECORD_COLUMNS, moment, record_of
 from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES, TARGETS
 from ibs_notify.domain.clock import from_micros, to_micros
@@ -18,6 +21,20 @@ from ibs_notify.store.database import Database
 MIN_PREFIX = 8
 _C = DELIVERIES.c
 _OPEN_STATES = tuple(state for state in State if state.is_open)
+_IS_QUEUED = _C.state == State.QUEUED.value
+# What a breaker holds back stays in the queue as it is; why it does is looked up when it is asked.
+_REASON = sa.case(
+    (
+        _IS_QUEUED & breakers.is_in(Phase.OPEN, _C.target_uid),
+        sa.literal(QueueReason.TARGET_FAILING.value),
+    ),
+    (
+        _IS_QUEUED & breakers.is_in(Phase.PAUSED, _C.target_uid),
+        sa.literal(Admission.TARGET_PAUSED.value),
+    ),
+    else_=_C.reason,
+)
+_SHOWN = tuple(_REASON.label("reason") if each is _C.reason else each for each in RECORD_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +60,7 @@ class Listing:
         conditions = list(conditions_of(which))
         if before_seq is not None:
             conditions.append(_C.seq < before_seq)
-        statement = (
-            sa.select(*RECORD_COLUMNS).where(*conditions).order_by(_C.seq.desc()).limit(size)
-        )
+        statement = sa.select(*_SHOWN).where(*conditions).order_by(_C.seq.desc()).limit(size)
         rows = await self._database.read(lambda c: c.execute(statement).all())
         return [record_of(row) for row in rows]
 
@@ -57,7 +72,7 @@ class Listing:
 
         def work(connection: sa.Connection) -> DeliveryRecord:
             row = connection.execute(
-                sa.select(*RECORD_COLUMNS).where(_C.seq == _find(connection, delivery_id))
+                sa.select(*_SHOWN).where(_C.seq == _find(connection, delivery_id))
             ).one()
             attempts = connection.execute(
                 sa.select(ATTEMPTS)
@@ -84,6 +99,11 @@ class Listing:
             for row in rows
         ]
 
+    async def retired_before(self) -> datetime | None:
+        """What was accepted up to this moment may be kept no more; ``None`` where all is kept."""
+        micros = await self._database.read(retention.retired_before)
+        return from_micros(micros) if micros else None
+
     async def target_status(self, uid: str) -> TargetStatus:
         """How a target fares; one that nothing was ever sent to has zeros."""
         return await self._database.read(lambda c: _status(c, uid))
@@ -97,7 +117,7 @@ def conditions_of(which: Filter) -> Sequence[sa.ColumnElement[bool]]:
             (_C.target_name, which.targets),
             (_C.group_name, which.groups),
             (_C.state, [state.value for state in which.states]),
-            (_C.reason, which.reasons),
+            (_REASON, which.reasons),
             (_C.event_id, which.event_ids),
             (_C.delivery_id, which.delivery_ids),
         )
@@ -139,9 +159,10 @@ def _find(connection: sa.Connection, delivery_id: str) -> int:
 def _status(connection: sa.Connection, uid: str) -> TargetStatus:
     open_count = sum(_count(connection, uid, state) for state in _OPEN_STATES)
     dead_count = _count(connection, uid, State.DEAD)
+    breaker = breakers.find(connection, uid)
     row = connection.execute(sa.select(TARGETS).where(TARGETS.c.target_uid == uid)).one_or_none()
     if row is None:
-        return TargetStatus(open_count, dead_count)
+        return TargetStatus(open_count, dead_count, breaker=breaker)
     return TargetStatus(
         open_count,
         dead_count,
@@ -149,10 +170,10 @@ def _status(connection: sa.Connection, uid: str) -> TargetStatus:
         last_success_at=moment(row.last_success_at),
         last_failure_at=moment(row.last_failure_at),
         last_failure=row.last_failure,
-        paused_reason=row.paused_reason,
-        paused_at=moment(row.paused_at),
         failing_since=moment(row.failing_since),
         last_code=row.last_code,
+        certificate_until=moment(row.certificate_until),
+        breaker=breaker,
     )
 
 

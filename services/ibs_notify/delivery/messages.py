@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from google.protobuf.duration_pb2 import Duration
 
+from ibs_notify.delivery.breaker import Breaker, Phase, Turning
 from ibs_notify.delivery.model import (
     AttemptRecord,
     DeliveryRecord,
@@ -17,6 +19,7 @@ from ibs_notify.delivery.model import (
     Recipient,
     State,
     TargetStatus,
+    TargetTurn,
 )
 from ibs_notify.delivery.outcome_journal import Page
 from ibs_notify.delivery.preview import DELIVERY_ID, Asked, Preview
@@ -48,6 +51,17 @@ _BOUNDS = (
 )
 _STATES = {state.value: state for state in State}
 _KINDS = {kind.value: kind for kind in Kind}
+_HEALTHS = {
+    Phase.CLOSED: pb.TARGET_HEALTH_OK,
+    Phase.OPEN: pb.TARGET_HEALTH_FAILING,
+    Phase.RAMPING: pb.TARGET_HEALTH_RECOVERING,
+    Phase.PAUSED: pb.TARGET_HEALTH_PAUSED,
+}
+_TURNINGS = {
+    Turning.FAILING: pb.TARGET_HEALTH_FAILING,
+    Turning.RECOVERED: pb.TARGET_HEALTH_OK,
+    Turning.PAUSED: pb.TARGET_HEALTH_PAUSED,
+}
 
 
 def handoffs_from_proto(messages: Sequence[pb.Handoff]) -> list[Handoff]:
@@ -185,14 +199,37 @@ def delivery_to_proto(record: DeliveryRecord) -> delivery_pb2.Delivery:
     )
 
 
-def outcomes_to_proto(page: Page) -> Iterator[pb.WatchOutcomesResponse]:
-    """The entries of a page, and the marker where there is nothing behind them yet."""
-    for each in page.endings:
-        yield pb.WatchOutcomesResponse(
-            cursor=each.place.cursor, delivery=delivery_to_proto(each.delivery)
-        )
+def outcomes_to_proto(
+    page: Page, name_of: Callable[[str], str]
+) -> Iterator[pb.WatchOutcomesResponse]:
+    """The entries of a page, and the marker where there is nothing behind them yet.
+
+    ``name_of`` is the name of a target by its uid.
+    """
+    for each in page.entries:
+        response = pb.WatchOutcomesResponse(cursor=each.place.cursor)
+        match each.what:
+            case DeliveryRecord():
+                response.delivery.CopyFrom(delivery_to_proto(each.what))
+            case TargetTurn():
+                response.target_change.CopyFrom(_turn_to_proto(each.what, name_of))
+            case _:
+                assert_never(each.what)
+        yield response
     if page.is_last:
         yield pb.WatchOutcomesResponse(cursor=page.place.cursor, current=True)
+
+
+def _turn_to_proto(turn: TargetTurn, name_of: Callable[[str], str]) -> pb.TargetChange:
+    return pb.TargetChange(
+        target_uid=turn.target_uid,
+        target=name_of(turn.target_uid),
+        health=_TURNINGS[turn.turning],
+        change_time=moment_to_proto(turn.at),
+        trouble_since=moment_to_proto(turn.since),
+        reason=turn.reason,
+        detail=turn.detail,
+    )
 
 
 def _recipient_to_proto(recipient: Recipient) -> delivery_pb2.RecipientOutcome:
@@ -225,7 +262,14 @@ def _duration_to_proto(duration: timedelta | None) -> Duration | None:
     return message
 
 
+def health_of(breaker: Breaker) -> pb.TargetHealth.ValueType:
+    """The word of the API for a breaker."""
+    return _HEALTHS[breaker.phase]
+
+
 def status_to_proto(status: TargetStatus) -> pb.GetTargetStatusResponse:
+    breaker = status.breaker
+    is_paused = breaker.phase is Phase.PAUSED
     return pb.GetTargetStatusResponse(
         open_count=status.open_count,
         dead_count=status.dead_count,
@@ -233,10 +277,15 @@ def status_to_proto(status: TargetStatus) -> pb.GetTargetStatusResponse:
         last_success_time=moment_to_proto(status.last_success_at),
         last_failure_time=moment_to_proto(status.last_failure_at),
         last_failure=status.last_failure,
-        paused_reason=status.paused_reason,
-        paused_time=moment_to_proto(status.paused_at),
+        paused_reason=breaker.reason if is_paused else "",
+        paused_time=moment_to_proto(breaker.since) if is_paused else None,
         failing_since=moment_to_proto(status.failing_since),
         last_code=status.last_code,
+        health=health_of(breaker),
+        trouble_since=moment_to_proto(breaker.since),
+        probe_time=moment_to_proto(breaker.probe_at),
+        certificate_expire_time=moment_to_proto(status.certificate_until),
+        trouble_reason=breaker.reason,
     )
 
 

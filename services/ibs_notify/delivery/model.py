@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
+
+from ibs_notify.delivery.breaker import Breaker, Sign, Turning
 
 LIFETIME = timedelta(days=5)
 """How long a delivery is tried before it is given up (RFC 5321 section 4.5.4.1: 4 to 5 days)."""
@@ -61,6 +63,8 @@ class QueueReason(StrEnum):
     """Cancelled by somebody."""
     WORKER_DIED = "WORKER_DIED"
     """Queued again: nobody knows how the last attempt ended."""
+    TARGET_FAILING = "TARGET_FAILING"
+    """Queued, and its target fails: it is sent when the target works again. Never stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ class Work:
 
     ``attempt`` is the number of the attempt that begins now; ``failures`` how many failed since its
     life began, which is what backs off; ``unfinished`` how many claims in a row, this one included,
-    have no outcome. ``maybe_duplicate``: the attempt before may have reached the peer.
+    have no outcome. ``maybe_duplicate``: the attempt before may have reached the peer. ``epoch`` is
+    the breaker's when it was claimed; a ``is_trial`` shows whether the target works again.
     """
 
     seq: int
@@ -129,6 +134,8 @@ class Work:
     maybe_duplicate: bool
     fence: int
     body: bytes
+    epoch: int = 0
+    is_trial: bool = False
 
     @property
     def is_suspect(self) -> bool:
@@ -152,13 +159,20 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnd:
-    """How an attempt ended, as it is kept: ``outcome`` is delivered, retry, refused or unknown."""
+    """How an attempt ended, as it is kept: ``outcome`` is delivered, retry, refused or unknown.
+
+    What it tells of the target beyond that: ``sign``, the peer's wish ``retry_after``, and until
+    when its certificate is good.
+    """
 
     outcome: str
     reason: str
     code: int
     reply: str
     duration: timedelta
+    sign: Sign = Sign.SAYS_NOTHING
+    retry_after: timedelta | None = None
+    certificate_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +256,23 @@ class TargetStatus:
     last_success_at: datetime | None = None
     last_failure_at: datetime | None = None
     last_failure: str = ""
-    paused_reason: str = ""
-    paused_at: datetime | None = None
     failing_since: datetime | None = None
     last_code: int = 0
+    certificate_until: datetime | None = None
+    breaker: Breaker = field(default_factory=Breaker)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetTurn:
+    """A target that began to fail, recovered or was paused ``at`` a moment: news.
+
+    ``since`` is when the trouble began that it tells of; ``reason`` and ``detail`` are of the last
+    attempt that failed.
+    """
+
+    target_uid: str
+    turning: Turning
+    at: datetime
+    since: datetime
+    reason: str
+    detail: str

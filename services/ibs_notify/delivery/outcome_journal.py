@@ -1,4 +1,6 @@
-"""The journal of deaths and cancellations, for the Router: numbered in the order of commit.
+"""The journal for the Router: deaths, cancellations, and targets that fail, recover or pause.
+
+It is numbered in the order of commit.
 
 Every function takes a connection inside a transaction that its caller commits.
 """
@@ -6,16 +8,17 @@ Every function takes a connection inside a transaction that its caller commits.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery.model import DeliveryRecord
-from ibs_notify.delivery.rows import RECORD_COLUMNS, record_of
+from ibs_notify.delivery.breaker import Turning
+from ibs_notify.delivery.model import DeliveryRecord, TargetTurn
+from ibs_notify.delivery.rows import RECORD_COLUMNS, Row, moment, record_of
 from ibs_notify.delivery.tables import DELIVERIES, OUTCOMES, SEQUENCE
-from ibs_notify.domain.clock import to_micros
+from ibs_notify.domain.clock import from_micros, to_micros
 from ibs_notify.domain.errors import OutOfRange, Reason
 
 KEPT = timedelta(days=30)
@@ -46,36 +49,48 @@ BEGINNING = Place(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """An entry: the delivery as it ended then, without attempts."""
+class Entry:
+    """``what`` is the delivery as it ended then, without attempts, or a target that turned."""
 
     place: Place
-    delivery: DeliveryRecord
+    what: DeliveryRecord | TargetTurn
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Entries in order. ``place`` is where to go on; ``is_last``: nothing is behind it yet."""
+    """Entries in order, without those of deliveries that are kept no more.
 
-    endings: tuple[Ending, ...]
+    ``place`` is where to go on; ``is_last``: nothing is behind it yet.
+    """
+
+    entries: tuple[Entry, ...]
     place: Place
     is_last: bool
 
 
 def note_ended(connection: sa.Connection, seqs: Collection[int]) -> None:
-    """Enter deliveries that this transaction closed as dead or cancelled.
+    """See ``note``."""
+    note(connection, seqs, ())
+
+
+def note(connection: sa.Connection, seqs: Collection[int], turns: Sequence[TargetTurn]) -> None:
+    """Enter deliveries that this transaction closed as dead or cancelled, and targets that turned.
 
     To be called last: whoever enters holds the sequence until the commit, and must not wait for
     other rows meanwhile.
     """
-    if not seqs:
+    count = len(seqs) + len(turns)
+    if not count:
         return
     ordered = sorted(seqs)
-    last: int = connection.execute(_TAKE_NUMBERS, {"count": len(ordered)}).scalar_one()
-    number = last - len(ordered)
+    last: int = connection.execute(_TAKE_NUMBERS, {"count": count}).scalar_one()
+    number = last - count
     for start in range(0, len(ordered), _CHUNK):
         chunk = ordered[start : start + _CHUNK]
         connection.execute(_ENTER, {"before": number + start, "seqs": chunk})
+    first = number + len(ordered) + 1
+    for place, turn in enumerate(turns, start=first):
+        connection.execute(sa.insert(OUTCOMES).values(_row_of(place, turn)))
 
 
 def place_of(cursor: str) -> Place:
@@ -95,10 +110,14 @@ def page_after(connection: sa.Connection, place: Place | None, most: int) -> Pag
         _require_kept(connection, place)
     after = place or BEGINNING
     rows = connection.execute(_PAGE, {"after": after.number, "most": most}).all()
-    endings = tuple(Ending(Place(row.number, row.closed_at), record_of(row)) for row in rows)
+    entries = tuple(
+        Entry(Place(row.number, row.closed_at), _what(row))
+        for row in rows
+        if row.seq is not None or row.turning
+    )
     if len(rows) < most:
-        return Page(endings, newest(connection) or after, is_last=True)
-    return Page(endings, endings[-1].place, is_last=False)
+        return Page(entries, newest(connection) or after, is_last=True)
+    return Page(entries, Place(rows[-1].number, rows[-1].closed_at), is_last=False)
 
 
 def newest(connection: sa.Connection) -> Place | None:
@@ -119,6 +138,28 @@ def prune(connection: sa.Connection, now: datetime) -> int:
     oldest = connection.execute(_OLDEST).scalar_one()
     end = min(last.number if first_kept is None else first_kept, oldest + MOST_PRUNED)
     return connection.execute(sa.delete(OUTCOMES).where(_O.number < end)).rowcount
+
+
+def _row_of(number: int, turn: TargetTurn) -> dict[str, object]:
+    return {
+        "number": number,
+        "delivery_id": "",
+        "state": 0,
+        "reason": turn.reason,
+        "detail": turn.detail,
+        "closed_at": to_micros(turn.at),
+        "turning": turn.turning.value,
+        "target_uid": turn.target_uid,
+        "since": to_micros(turn.since),
+    }
+
+
+def _what(row: Row) -> DeliveryRecord | TargetTurn:
+    if row.turning:
+        at = from_micros(row.closed_at)
+        since = moment(row.since) or at
+        return TargetTurn(row.turned_uid, Turning(row.turning), at, since, row.reason, row.detail)
+    return record_of(row)
 
 
 def _require_kept(connection: sa.Connection, place: Place) -> None:
@@ -154,12 +195,21 @@ _ENTER = sa.insert(OUTCOMES).from_select(
         _D.reason,
         _D.detail,
         _D.closed_at,
+        sa.null(),
+        sa.null(),
+        sa.null(),
     ).where(_D.seq.in_(sa.bindparam("seqs", expanding=True))),
 )
-_OF_THAT_END = {column.name: column for column in OUTCOMES.columns}
+_OF_THAT_END = {each.name: each for each in (_O.state, _O.reason, _O.detail, _O.closed_at)}
 _PAGE = (
-    sa.select(_O.number, *(_OF_THAT_END.get(each.name, each) for each in RECORD_COLUMNS))
-    .join_from(OUTCOMES, DELIVERIES, _D.delivery_id == _O.delivery_id)
+    sa.select(
+        _O.number,
+        _O.turning,
+        _O.target_uid.label("turned_uid"),
+        _O.since,
+        *(_OF_THAT_END.get(each.name, each) for each in RECORD_COLUMNS),
+    )
+    .outerjoin_from(OUTCOMES, DELIVERIES, _D.delivery_id == _O.delivery_id)
     .where(_O.number > sa.bindparam("after", type_=sa.BigInteger))
     .order_by(_O.number)
     .limit(sa.bindparam("most", type_=sa.Integer))

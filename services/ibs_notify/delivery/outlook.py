@@ -35,6 +35,11 @@ class Outlook:
         """The target, where the snapshot has it."""
         return None if self.snapshot is None else self.snapshot.targets.get(uid)
 
+    def name_of(self, uid: str) -> str:
+        """The target's name; its uid where the snapshot does not have it."""
+        target = self.target(uid)
+        return uid if target is None else target.name
+
     def is_paused(self, target: Target | None) -> bool:
         """A pause holds for the revision that it was made for, and for older ones."""
         return target is not None and self.pauses.get(target.uid, -1) >= target.revision

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.breaker import Breaker, Hold
 from ibs_notify.delivery.model import Accepted, Completion, Handoff, Work
 from ibs_notify.delivery.transports.base import Transport
 from ibs_notify.domain.target import Target
@@ -38,11 +39,13 @@ class Turn:
 class Turned:
     """``claimed`` are leased to the caller, most severe first. ``lost`` are the ``seq`` of those
     done whose lease was lost: somebody else has them by now, nothing was changed. ``next_at`` says
-    when the rate allows more, where it held something back."""
+    when the rate or the breaker allows more, where it held something back; ``hold`` is what the
+    breaker of the target says."""
 
     claimed: tuple[Work, ...]
     lost: frozenset[int] = frozenset()
     next_at: datetime | None = None
+    hold: Hold = Hold.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class Queue(Protocol):
         A claim is a lease by the database's clock with a fencing number, and counts as an attempt;
         no two callers, in whatever process, get the same delivery while a lease lasts. What two
         workers died with is claimed only by a lane with empty hands, and without anything else. A
-        completion counts only while its lease does.
+        completion counts only while its lease does. The breaker of the target, one for all callers,
+        hears of each end and bounds each claim.
         """
         ...
 
@@ -125,12 +129,15 @@ class Queue(Protocol):
         """Queue what waits for ``reason``; how many."""
         ...
 
-    async def pauses(self) -> Mapping[str, int]:
-        """The paused targets, with the revision of the target that was paused."""
+    async def troubled(self) -> Mapping[str, Breaker]:
+        """The breakers that are not closed, by the uid of their target."""
         ...
 
-    async def lift_pause(self, target_uid: str) -> int:
-        """End a pause; how many deliveries it had kept waiting."""
+    async def try_again(self, target_uid: str, revision: int) -> int:
+        """Let a target that fails or is paused be probed at once; how many a pause kept waiting.
+
+        ``revision`` is the target's now: only a later one makes it be tried anew by itself.
+        """
         ...
 
 

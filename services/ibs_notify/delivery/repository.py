@@ -1,7 +1,7 @@
 """The durable queue on a database: the adapter of ``ports.Queue``.
 
-The work is in ``intake``, ``claims``, ``parking`` and ``target_state``, as plain functions of a
-connection; here is who commits them, and together with whom.
+The work is in ``intake``, ``claims``, ``parking``, ``breakers`` and ``target_state``, as plain
+functions of a connection; here is who commits them, and together with whom.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import claims, intake, outcome_journal, parking, target_state
+from ibs_notify.delivery import breakers, claims, intake, outcome_journal, parking
 from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.breaker import Breaker
 from ibs_notify.delivery.model import Accepted, Handoff, Work
 from ibs_notify.delivery.ports import Admit, Standing, Sweep, Turn, Turned
 from ibs_notify.domain.clock import Clock
@@ -103,11 +104,12 @@ class DeliveryQueue:
     async def unpark(self, target_uid: str, reason: Admission) -> int:
         return await self._make(parking.unpark(target_uid, reason, self._clock.now()))
 
-    async def pauses(self) -> Mapping[str, int]:
-        return await self._database.read(target_state.pauses)
+    async def troubled(self) -> Mapping[str, Breaker]:
+        return await self._database.read(breakers.troubled)
 
-    async def lift_pause(self, target_uid: str) -> int:
-        await self._database.write(lambda c: target_state.lift_pause(c, target_uid))
+    async def try_again(self, target_uid: str, revision: int) -> int:
+        now = self._clock.now()
+        await self._database.write(lambda c: breakers.try_again(c, target_uid, revision, now))
         return await self.unpark(target_uid, Admission.TARGET_PAUSED)
 
     async def close(self) -> None:
@@ -139,8 +141,8 @@ class DeliveryQueue:
         batches = [each for each in items if isinstance(each, intake.Batch)]
         turns = [each for each in items if isinstance(each, Turn)]
         accepted, cancelled = intake.accept_all(connection, batches, now)
-        turned, ended = claims.take_turns(connection, turns, self._terms, now)
-        outcome_journal.note_ended(connection, {*cancelled, *ended})
+        turned, ended, news = claims.take_turns(connection, turns, self._terms, now)
+        outcome_journal.note(connection, {*cancelled, *ended}, news)
         batch_answers, turn_answers = iter(accepted), iter(turned)
         return [
             next(turn_answers) if isinstance(each, Turn) else next(batch_answers) for each in items

@@ -26,15 +26,18 @@ def next_attempt(
     expires_at: datetime,
     retry_after: timedelta | None,
     jitter: float,
+    longest: timedelta = LAST_CEILING,
 ) -> RetryDecision:
-    """Exponential with full jitter: uniform between now and a ceiling that doubles each time.
+    """Exponential with full jitter: uniform between now and a ceiling that doubles each time, up to
+
+    ``longest``.
 
     ``failures`` counts the attempt that just failed, from 1; ``jitter`` is uniform in [0, 1). The
     peer's ``retry_after`` is a minimum, up to ``LONGEST_WISH``. What would fall behind
     ``expires_at`` is given up. Full jitter keeps many deliveries of one outage from coming back
     together (aws.amazon.com/builders-library, "Timeouts, retries, and backoff with jitter").
     """
-    delay = ceiling(failures) * jitter
+    delay = min(ceiling(failures), longest) * jitter
     if retry_after is not None:
         delay = max(delay, min(retry_after, LONGEST_WISH))
     due_at = now + delay

@@ -91,10 +91,12 @@ def recipients_from_json(text: str) -> tuple[Recipient, ...]:
     )
 
 
-def work_of(row: Sequence[Any], fallback: Sequence[str]) -> Work:
+def work_of(
+    row: Sequence[Any], fallback: Sequence[str], *, epoch: int = 0, is_trial: bool = False
+) -> Work:
     """The work of ``WORK_COLUMNS``, which is claimed: one more attempt, which nobody else makes.
 
-    A mail that names nobody goes to ``fallback``.
+    A mail that names nobody goes to ``fallback``. ``epoch`` and ``is_trial`` are of the breaker.
     """
     return Work(
         seq=row[0],
@@ -113,6 +115,8 @@ def work_of(row: Sequence[Any], fallback: Sequence[str]) -> Work:
         fence=row[13] + 1,
         body=row[14],
         group=row[15],
+        epoch=epoch,
+        is_trial=is_trial,
     )
 
 

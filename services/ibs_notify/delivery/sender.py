@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from google.protobuf.message import DecodeError
 
 from ibs_notify.delivery.admission import Admission, default_recipients, needs_recipients
+from ibs_notify.delivery.breaker import Sign, signs_of
 from ibs_notify.delivery.model import (
     AttemptEnd,
     Completion,
@@ -84,6 +85,7 @@ class Sender:
         try:
             with self._transports.use(target, snapshot) as transport:
                 outcomes = await _attempt(transport, ready, snapshot)
+                certificate_until = transport.certificate_until
         except CannotOpen as error:
             now = self._clock.now()
             return done + [not_begun(work, error.reason, now, error.detail) for work in ready]
@@ -91,10 +93,10 @@ class Sender:
             hit("delivery.after_send")
         now, jitter = self._clock.now(), self._jitter()
         duration = timedelta(seconds=self._clock.monotonic() - began)
-        for work, outcome in zip(ready, outcomes, strict=True):
+        for work, outcome, sign in zip(ready, outcomes, signs_of(outcomes), strict=True):
             settlement = settle(work, outcome, now, jitter)
             _log(work, outcome, settlement)
-            end = _end(outcome, duration)
+            end = _end(outcome, sign, duration, certificate_until)
             done.append(Completion(work, settlement, end, now, target.revision))
         return done
 
@@ -106,13 +108,18 @@ def _addressed(work: Work, addresses: Sequence[str]) -> Work:
     return replace(work, recipients=tuple(map(Recipient, addresses)))
 
 
-def _end(outcome: Outcome, duration: timedelta) -> AttemptEnd:
+def _end(
+    outcome: Outcome, sign: Sign, duration: timedelta, certificate_until: datetime | None
+) -> AttemptEnd:
     return AttemptEnd(
         outcome.verdict.value,
         outcome.reason.value,
         outcome.code,
         outcome.reply.replace("\0", ""),
         duration,
+        sign,
+        outcome.retry_after,
+        certificate_until,
     )
 
 

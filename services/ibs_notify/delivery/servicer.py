@@ -159,11 +159,29 @@ class DeliveryServicer(DeliveryServiceServicer):
         _require_uid(request.target_uid)
         return messages.status_to_proto(await self._use.listing.target_status(request.target_uid))
 
+    async def ListTroubledTargets(
+        self, request: pb.ListTroubledTargetsRequest, context: Context
+    ) -> pb.ListTroubledTargetsResponse:
+        troubled = await self._use.queue.troubled()
+        return pb.ListTroubledTargetsResponse(
+            targets=[
+                pb.TroubledTarget(
+                    target_uid=uid,
+                    health=messages.health_of(breaker),
+                    trouble_since=moment_to_proto(breaker.since),
+                    trouble_reason=breaker.reason,
+                )
+                for uid, breaker in sorted(troubled.items())
+            ]
+        )
+
     async def ResumeTarget(
         self, request: pb.ResumeTargetRequest, context: Context
     ) -> pb.ResumeTargetResponse:
         _require_uid(request.target_uid)
-        count = await self._use.queue.lift_pause(request.target_uid)
+        target = self._use.outlook.target(request.target_uid)
+        revision = 0 if target is None else target.revision
+        count = await self._use.queue.try_again(request.target_uid, revision)
         self._use.dispatcher.examine_soon()
         return pb.ResumeTargetResponse(count=count)
 
@@ -186,6 +204,8 @@ class DeliveryServicer(DeliveryServiceServicer):
                 for each in page
             ],
             next_page_token=page_token("obligation_ids", page[-1].delivery_id) if more else "",
+            # Read after the ids: what was gone by then is not after it.
+            retired_before=moment_to_proto(await self._use.listing.retired_before()),
         )
 
     async def AwaitConfig(
@@ -199,7 +219,7 @@ class DeliveryServicer(DeliveryServiceServicer):
         self, request: pb.WatchOutcomesRequest, context: Context
     ) -> AsyncIterator[pb.WatchOutcomesResponse]:
         async for page in self._use.outcomes.follow(request.cursor):
-            for response in messages.outcomes_to_proto(page):
+            for response in messages.outcomes_to_proto(page, self._use.outlook.name_of):
                 yield response
 
     async def ListDigests(

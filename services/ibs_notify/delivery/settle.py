@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import assert_never
 
 from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.breaker import LONGEST_DELAY, Sign, sign_of
 from ibs_notify.delivery.model import QueueReason, Recipient, Settlement, State, Work
-from ibs_notify.delivery.retry import next_attempt
+from ibs_notify.delivery.retry import LAST_CEILING, next_attempt
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 
 MAX_DETAIL = 1024
@@ -20,7 +21,8 @@ def settle(work: Work, outcome: Outcome, now: datetime, jitter: float) -> Settle
 
     Of a mail, each recipient has an outcome of its own: one that was delivered or refused before
     stays so whatever comes later. The mail is delivered when all are; dead when none is open and
-    one died. ``jitter`` is uniform in [0, 1).
+    one died. A trial of a target that fails says nothing of the delivery: it is never refused by
+    it, and need not wait longer than the target. ``jitter`` is uniform in [0, 1).
     """
     recipients = judged(work.recipients, outcome)
     match verdict_on(recipients, outcome):
@@ -33,7 +35,7 @@ def settle(work: Work, outcome: Outcome, now: datetime, jitter: float) -> Settle
                 work.failures,
                 pause=outcome.pause,
             )
-        case Verdict.REFUSED if not outcome.pause:
+        case Verdict.REFUSED if not (outcome.pause or _is_of_the_target(work, outcome)):
             return Settlement(
                 State.DEAD,
                 _fatal(outcome),
@@ -98,12 +100,16 @@ def _again(
             maybe_duplicate=outcome.maybe_accepted,
             pause=True,
         )
+    longest = LAST_CEILING
+    if _is_of_the_target(work, outcome):
+        recipients, longest = tuple(_reopened(work.recipients, recipients)), LONGEST_DELAY
     decision = next_attempt(
         failures=failures,
         now=now,
         expires_at=work.expires_at,
         retry_after=outcome.retry_after,
         jitter=jitter,
+        longest=longest,
     )
     if decision.due_at is None:
         dead = tuple(
@@ -123,6 +129,10 @@ def _again(
         due_at=decision.due_at,
         maybe_duplicate=outcome.maybe_accepted,
     )
+
+
+def _is_of_the_target(work: Work, outcome: Outcome) -> bool:
+    return work.is_trial and sign_of(outcome) is Sign.FAILS
 
 
 def _reopened(before: Sequence[Recipient], after: Sequence[Recipient]) -> list[Recipient]:

@@ -95,10 +95,6 @@ TARGETS = sa.Table(
     "delivery_target_state",
     METADATA,
     sa.Column("target_uid", sa.String(64), primary_key=True),
-    sa.Column("paused_reason", sa.String(32), nullable=False),
-    sa.Column("paused_at", sa.BigInteger, nullable=True),
-    # The target's revision when it was paused: a later one lifts the pause.
-    sa.Column("paused_revision", sa.BigInteger, nullable=False),
     sa.Column("delivered_count", sa.BigInteger, nullable=False),
     sa.Column("last_success_at", sa.BigInteger, nullable=True),
     sa.Column("last_failure_at", sa.BigInteger, nullable=True),
@@ -107,7 +103,28 @@ TARGETS = sa.Table(
     sa.Column("last_code", sa.Integer, nullable=False),
     # JSON list of [moment, count]: what max_rate let through in the last minute.
     sa.Column("rate_window", sa.Text, nullable=False),
+    # Of the peer, as the last handshake showed it.
+    sa.Column("certificate_until", sa.BigInteger, nullable=True),
 )
+
+BREAKERS = sa.Table(
+    "delivery_breakers",
+    METADATA,
+    sa.Column("target_uid", sa.String(64), primary_key=True),
+    sa.Column("phase", sa.String(16), nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("openings", sa.Integer, nullable=False),
+    sa.Column("ramp_limit", sa.Integer, nullable=False),
+    sa.Column("successes", sa.Integer, nullable=False),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.Column("since", sa.BigInteger, nullable=True),
+    sa.Column("probe_at", sa.BigInteger, nullable=True),
+    sa.Column("reason", sa.String(32), nullable=False),
+    # The target's revision when it failed or paused: a later one is tried at once.
+    sa.Column("revision", sa.BigInteger, nullable=False),
+)
+"""See ``breaker.Breaker``. Targets that never failed have no row; replicas share what there is, and
+whoever settles or claims for a target holds its row until the commit."""
 
 SEQUENCE = sa.Table(
     "delivery_sequence",
@@ -115,7 +132,8 @@ SEQUENCE = sa.Table(
     sa.Column("name", sa.String(32), primary_key=True),
     sa.Column("value", sa.BigInteger, nullable=False),
 )
-"""Numbers in commit order: whoever adds to the journal holds this row until it commits."""
+"""Numbers in commit order: whoever adds to the journal holds its row until it commits. Beside it,
+up to which moment what was accepted may be gone; see ``retention``."""
 
 OUTCOMES = sa.Table(
     "delivery_outcomes",
@@ -127,8 +145,13 @@ OUTCOMES = sa.Table(
     sa.Column("reason", sa.String(32), nullable=False),
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("closed_at", sa.BigInteger, nullable=False),
+    # Of a target that turned, which is no delivery: how, which, and since when the trouble was.
+    sa.Column("turning", sa.String(16), nullable=True),
+    sa.Column("target_uid", sa.String(64), nullable=True),
+    sa.Column("since", sa.BigInteger, nullable=True),
 )
-"""The journal of deaths and cancellations, without gaps from its oldest entry on."""
+"""The journal of deaths, cancellations and targets that fail, recover or pause; without gaps from
+its oldest entry on."""
 
 METRIC_LABELS = sa.Table(
     "delivery_metric_labels",

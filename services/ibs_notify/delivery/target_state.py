@@ -1,9 +1,8 @@
-"""What is kept of each target: how its attempts fare, whether it is paused, its rate."""
+"""What is kept of each target beside its breaker: how its attempts fare, and its rate."""
 
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -12,22 +11,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from ibs_notify.delivery import max_rate
-from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.max_rate import Passed
 from ibs_notify.delivery.model import Completion, State
-from ibs_notify.delivery.tables import DELIVERIES, TARGETS
+from ibs_notify.delivery.tables import TARGETS
 from ibs_notify.domain.clock import from_micros, to_micros
 from ibs_notify.store.bulk import Bulk
 from ibs_notify.store.upsert import insert_or_ignore
 
-log = logging.getLogger(__name__)
-
 _T = TARGETS.c
 _IS_THIS = _T.target_uid == sa.bindparam("uid", type_=sa.String)
 _UNKNOWN: Mapping[str, Any] = {
-    "paused_reason": "",
-    "paused_at": None,
-    "paused_revision": 0,
     "delivered_count": 0,
     "last_success_at": None,
     "last_failure_at": None,
@@ -35,6 +28,7 @@ _UNKNOWN: Mapping[str, Any] = {
     "failing_since": None,
     "last_code": 0,
     "rate_window": "[]",
+    "certificate_until": None,
 }
 
 
@@ -68,7 +62,7 @@ def _window(connection: sa.Connection, uid: str) -> Sequence[Passed]:
 
 
 def note_ends(connection: sa.Connection, done: Iterable[Completion]) -> None:
-    """Keep how the attempts ended, and pause the targets that asked for it."""
+    """Keep how the attempts ended."""
     attempts = sorted(
         (each for each in done if each.end is not None), key=lambda each: each.work.target_uid
     )
@@ -78,9 +72,6 @@ def note_ends(connection: sa.Connection, done: Iterable[Completion]) -> None:
         if _NOTE_ENDS.change(connection, parameters) == 0:
             _ensure(connection, uid)
             _NOTE_ENDS.change(connection, parameters)
-        for each in ends:
-            if each.settlement.pause and each.end is not None:
-                _pause(connection, each, each.end.reason)
 
 
 def _summary(ends: Sequence[Completion]) -> tuple[Any, ...]:
@@ -91,9 +82,12 @@ def _summary(ends: Sequence[Completion]) -> tuple[Any, ...]:
     failing_since: int | None = None
     delivered = 0
     code = 0
+    certificate: int | None = None
     for each in ends:
         if each.end is None:
             continue
+        if each.end.certificate_until is not None:
+            certificate = to_micros(each.end.certificate_until)
         at, code = to_micros(each.ended_at), each.end.code
         delivered += each.settlement.state is State.DELIVERED
         if each.end.outcome == "delivered":
@@ -101,36 +95,16 @@ def _summary(ends: Sequence[Completion]) -> tuple[Any, ...]:
         else:
             failure, text = at, each.end.reply
             failing_since = failing_since or at
-    return (delivered, success, failure, text, success, failing_since, failing_since, code)
-
-
-def _pause(connection: sa.Connection, done: Completion, reason: str) -> None:
-    uid, at = done.work.target_uid, to_micros(done.ended_at)
-    log.warning("target %s is paused: %s; its deliveries wait until it is resumed", uid, reason)
-    connection.execute(
-        sa.update(TARGETS).where(_T.target_uid == uid),
-        {"paused_reason": reason, "paused_at": at, "paused_revision": done.target_revision},
-    )
-    for state in (sa.text("state = 1"), sa.text("state = 3")):
-        connection.execute(
-            sa.update(DELIVERIES)
-            .where(DELIVERIES.c.target_uid == uid, state)
-            .values(state=State.WAITING.value, reason=Admission.TARGET_PAUSED.value)
-        )
-
-
-def pauses(connection: sa.Connection) -> Mapping[str, int]:
-    """The revision of each paused target when it was paused."""
-    rows = connection.execute(
-        sa.select(_T.target_uid, _T.paused_revision).where(_T.paused_reason != "")
-    )
-    return {row.target_uid: row.paused_revision for row in rows}
-
-
-def lift_pause(connection: sa.Connection, uid: str) -> None:
-    connection.execute(
-        sa.update(TARGETS).where(_T.target_uid == uid),
-        {"paused_reason": "", "paused_at": None, "paused_revision": 0},
+    return (
+        delivered,
+        success,
+        failure,
+        text,
+        success,
+        failing_since,
+        failing_since,
+        code,
+        certificate,
     )
 
 
@@ -163,6 +137,7 @@ _NOTE_ENDS = Bulk(
             ),
         ),
         (_T.last_code, sa.bindparam("code", type_=sa.Integer)),
+        (_T.certificate_until, _kept_unless_given("certificate", _T.certificate_until)),
     )
     .where(_IS_THIS),
     (
@@ -174,6 +149,7 @@ _NOTE_ENDS = Bulk(
         "since",
         "since_success",
         "code",
+        "certificate",
         "uid",
     ),
 )

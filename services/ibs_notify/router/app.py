@@ -8,12 +8,12 @@ from datetime import timedelta
 from uuid import uuid4
 
 from ibs_notify.domain.clock import Clock, SystemClock
-from ibs_notify.router.aftermath import take_ends
+from ibs_notify.router.aftermath import Way, take_outcomes
 from ibs_notify.router.blocks import Blocks
 from ibs_notify.router.delivery_client import DeliveryClient
 from ibs_notify.router.event_watch import EventWatch
 from ibs_notify.router.housekeeping import Housekeeping
-from ibs_notify.router.in_force import InForce
+from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.inbox_calls import InboxCalls
 from ibs_notify.router.intake import Commit, Intake
 from ibs_notify.router.outbox import Outbox
@@ -72,11 +72,12 @@ class RouterApp(App):
             database, lambda connection, batches: accept(connection, batches, silences), weigh=len
         )
         run_beside(stack, outbox.run())
+        way = Way(lambda: required(in_force.table), silences)
         outcomes = Outcomes(
             database,
             delivery,
             clock,
-            lambda connection, ended: take_ends(connection, ended, clock.now()),
+            lambda connection, told: take_outcomes(connection, told, way, clock.now()),
         )
         run_beside(stack, outcomes.run())
         stack.push_async_callback(commit.close)

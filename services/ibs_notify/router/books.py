@@ -194,6 +194,21 @@ def released_ids(connection: sa.Connection, after: str, end: str | None) -> froz
     return frozenset(connection.execute(statement).scalars())
 
 
+def handed_off_before(
+    connection: sa.Connection, after: str, end: str | None, moment: int
+) -> frozenset[str]:
+    """The ids behind ``after``, up to ``end``, that were released up to ``moment``."""
+    column = _bytewise(connection)
+    statement = sa.select(OBLIGATIONS.c.delivery_id).where(
+        OBLIGATIONS.c.state == State.HANDED_OFF.value,
+        OBLIGATIONS.c.released_at <= moment,
+        column > after,
+    )
+    if end is not None:
+        statement = statement.where(column <= end)
+    return frozenset(connection.execute(statement).scalars())
+
+
 def _bytewise(connection: sa.Connection) -> sa.ColumnElement[str]:
     """The id in the order that SQLite, Python and Delivery have."""
     column = OBLIGATIONS.c.delivery_id

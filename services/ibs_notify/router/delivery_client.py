@@ -11,7 +11,16 @@ import grpc
 from ibs_notify.domain.clock import from_micros
 from ibs_notify.domain.errors import NotFound
 from ibs_notify.router.identity import Kind, obligation_id
-from ibs_notify.router.ports import DeliveryId, End, Ended, Handoff, TargetHealth
+from ibs_notify.router.ports import (
+    DeliveryId,
+    End,
+    Ended,
+    Handoff,
+    Outcome,
+    TargetHealth,
+    TargetTurned,
+    Turn,
+)
 from ibs_notify.rpc.convert import moment_from_proto
 from ibs_notify.rpc.status import from_rpc_error, naming_service
 from ironcore.notification.v1 import delivery_pb2, delivery_service_pb2
@@ -104,17 +113,25 @@ class DeliveryClient:
         except grpc.aio.AioRpcError as error:
             raise naming_service(from_rpc_error(error), "delivery") from error
 
-    async def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
+    async def retired_before(self) -> int:
+        request = delivery_service_pb2.ListObligationIdsRequest(page_size=1)
+        try:
+            answer = await self._stub.ListObligationIds(request, timeout=ASK_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            raise naming_service(from_rpc_error(error), "delivery") from error
+        return answer.retired_before.ToMicroseconds()
+
+    async def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Outcome]], None]:
         call = self._stub.WatchOutcomes(delivery_service_pb2.WatchOutcomesRequest(cursor=cursor))
-        ended: list[Ended] = []
+        outcomes: list[Outcome] = []
         try:
             async for message in call:
-                end = _ENDS.get(message.delivery.state)
-                if end is not None:
-                    ended.append(_ended(message.delivery, end))
-                if message.current or len(ended) >= MOST_OUTCOMES:
-                    yield message.cursor, ended
-                    ended = []
+                outcome = _outcome(message)
+                if outcome is not None:
+                    outcomes.append(outcome)
+                if message.current or len(outcomes) >= MOST_OUTCOMES:
+                    yield message.cursor, outcomes
+                    outcomes = []
         except grpc.aio.AioRpcError as error:
             raise naming_service(from_rpc_error(error), "delivery") from error
         finally:
@@ -163,6 +180,33 @@ _ENDS = {
     delivery_pb2.DELIVERY_STATE_DEAD: End.DEAD,
     delivery_pb2.DELIVERY_STATE_CANCELLED: End.CANCELLED,
 }
+
+
+_TURNS = {
+    delivery_service_pb2.TARGET_HEALTH_FAILING: Turn.FAILING,
+    delivery_service_pb2.TARGET_HEALTH_OK: Turn.RECOVERED,
+    delivery_service_pb2.TARGET_HEALTH_PAUSED: Turn.PAUSED,
+}
+
+
+def _outcome(message: delivery_service_pb2.WatchOutcomesResponse) -> Outcome | None:
+    """``None`` for the marker, and for what a later release may tell."""
+    end = _ENDS.get(message.delivery.state)
+    if end is not None:
+        return _ended(message.delivery, end)
+    change = message.target_change
+    turn = _TURNS.get(change.health)
+    if turn is None:
+        return None
+    return TargetTurned(
+        change.target,
+        change.target_uid,
+        turn,
+        moment_from_proto(change.change_time),
+        moment_from_proto(change.trouble_since),
+        change.reason,
+        change.detail,
+    )
 
 
 def _ended(message: delivery_pb2.Delivery, end: End) -> Ended:

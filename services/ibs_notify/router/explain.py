@@ -24,7 +24,7 @@ from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
 from ibs_notify.router.ports import DeliveryAnswers
 from ibs_notify.router.retention import retired_ids
 from ibs_notify.router.revisions import Revisions
-from ibs_notify.router.scope import IN_SCOPE, ScopeReason, scope_reason
+from ibs_notify.router.scope import IN_SCOPE, ScopeReason, is_about, scope_reason
 from ibs_notify.router.silences import SilenceBook
 from ibs_notify.router.standing import Standing, Step, sentence_of
 from ibs_notify.router.views import event_not_found, event_record
@@ -230,7 +230,8 @@ def _routes(subject: _Subject, target: str) -> Iterator[tuple[RoutedGroup, Route
         reason = scope_reason(group, event, names_decide=names_decide)
         for route in group.routes:
             if not target or route.target == target:
-                yield group, route, reason
+                own = ScopeReason.ABOUT_THIS_TARGET if is_about(event, route) else reason
+                yield group, route, own
 
 
 def _fill_unheard(

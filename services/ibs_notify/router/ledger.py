@@ -95,14 +95,21 @@ class Comparison:
         self._delivery_states: Counter[str] = Counter()
         self._unaccounted = list(books.events_astray)
 
-    def add(self, span: Span, released: Collection[str], retired_before: int = 0) -> None:
+    def add(
+        self,
+        span: Span,
+        released: Collection[str],
+        retired_before: int = 0,
+        given_up: Collection[str] = (),
+    ) -> None:
         """``released`` are the Router's ids of the span, marked or not, read last.
 
         What Delivery accepted before ``retired_before``, in microseconds and read with them, may
         be of events that are kept no longer. Only a span with a ``surplus`` needs either.
+        ``given_up`` are those ``missing`` that Delivery may have finished and keep no longer.
         """
         accepted_at = {each.delivery_id: each.accepted_at for each in span.deliveries}
-        self._unaccounted += span.missing
+        self._unaccounted += [each for each in span.missing if each not in given_up]
         self._unaccounted += [
             each
             for each in span.surplus

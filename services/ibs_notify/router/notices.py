@@ -2,7 +2,8 @@
 
 A notice is an event of type ``notification.*``. Its id follows from what it is about, so the same
 notice is never written twice; and a storm makes few of them: ends are told per target and hour, at
-the 1st, 10th, 100th … of them, everything else once a day.
+the 1st, 10th, 100th … of them, troubles of a target ``MOST_TROUBLES`` times an hour, everything
+else once a day. Notices of targets are routed like any event, the others are only in the inbox.
 """
 
 from __future__ import annotations
@@ -10,22 +11,43 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from shlex import quote
+from typing import assert_never
 
 from ibs_notify.domain import catalogue
 from ibs_notify.domain.event import NOTHING, Event
 from ibs_notify.domain.naming import is_name
 from ibs_notify.router.match import Route
-from ibs_notify.router.ports import End, Ended
+from ibs_notify.router.ports import End, Ended, TargetTurned, Turn
 
 DELIVERY_DEAD = "notification.delivery-dead"
 DELIVERY_CANCELLED = "notification.delivery-cancelled"
 NO_RECIPIENTS = "notification.no-recipients"
 UNKNOWN_GROUP = "notification.unknown-group"
-NOTICES = frozenset({DELIVERY_DEAD, DELIVERY_CANCELLED, NO_RECIPIENTS, UNKNOWN_GROUP})
+TARGET_FAILING = "notification.target-failing"
+TARGET_RECOVERED = "notification.target-recovered"
+TARGET_PAUSED = "notification.target-paused"
+TROUBLES = (TARGET_FAILING, TARGET_PAUSED)
+NOTICES = frozenset(
+    {
+        DELIVERY_DEAD,
+        DELIVERY_CANCELLED,
+        NO_RECIPIENTS,
+        UNKNOWN_GROUP,
+        TARGET_RECOVERED,
+        *TROUBLES,
+    }
+)
 """No notice is made of a notice: one that dies would make the next, for ever."""
+MOST_TROUBLES = 4
+"""So often an hour it is told that a target is in trouble; a recovery only where that was told."""
 
+_TURNS = {
+    Turn.FAILING: TARGET_FAILING,
+    Turn.RECOVERED: TARGET_RECOVERED,
+    Turn.PAUSED: TARGET_PAUSED,
+}
 _TYPES = {End.DEAD: DELIVERY_DEAD, End.CANCELLED: DELIVERY_CANCELLED}
 _VERBS = {End.DEAD: "given up", End.CANCELLED: "cancelled"}
 _COMMAND = "ironcore-backup notification"
@@ -67,6 +89,75 @@ def notices_of_ends(
         for step in [_largest_power_of_ten(count)]
         if before.get(hour, 0) < step
     ]
+
+
+def notice_of_target(turned: TargetTurned) -> Event:
+    """That a target fails, recovered or is paused. It is never told to that target: see ``scope``.
+
+    Of one trouble there is one notice of each kind, however often it is asked for.
+    """
+    target = turned.target
+    what, why, then, commands = _about_target(turned)
+    return _notice(
+        _TURNS[turned.turn],
+        _trouble(turned),
+        turned.at,
+        subject=_SUBJECTS[turned.turn].format(target=target, reason=turned.reason),
+        summary=_text(what, why, then, commands),
+        resource=_resource_of(target),
+        labels={"target": target, "target_uid": turned.target_uid, "reason": turned.reason},
+    )
+
+
+def ids_of_trouble(turned: TargetTurned) -> Sequence[str]:
+    """The ids of the notices of the trouble that ended: one of them was told, or none."""
+    return [_notice_id(type_, _trouble(turned), turned.since) for type_ in TROUBLES]
+
+
+def _trouble(turned: TargetTurned) -> Sequence[str]:
+    return turned.target_uid, turned.since.isoformat()
+
+
+_SUBJECTS = {
+    Turn.FAILING: "Target {target} does not accept notifications: {reason}",
+    Turn.RECOVERED: "Target {target} accepts notifications again",
+    Turn.PAUSED: "Target {target} wants no more notifications, and is paused",
+}
+
+
+def _about_target(turned: TargetTurned) -> tuple[str, str, str, Sequence[str]]:
+    """What happened, why, what is to be done, and the commands for it."""
+    target, at = quote(turned.target), f"{turned.at:%Y-%m-%d %H:%M:%S} UTC"
+    said = f": {turned.detail}" if turned.detail else ""
+    reason = f"The reason is {turned.reason}{said}."
+    show, test = f"target show {target}", f"target test {target}"
+    match turned.turn:
+        case Turn.FAILING:
+            return (
+                f"Target {turned.target} has failed again and again, the last time at {at}.",
+                f"{reason} Nothing is lost: what is meant for it waits, and now and then one of it "
+                "is tried.",
+                "To see how it fares, what is wrong, and to try it at once when it is mended:",
+                (show, test, f"target resume {target}"),
+            )
+        case Turn.RECOVERED:
+            # Seconds of a long outage help nobody.
+            lasted = timedelta(seconds=int((turned.at - turned.since).total_seconds()))
+            return (
+                f"Target {turned.target} accepts notifications again since {at}.",
+                f"The trouble had lasted for {lasted} (h:mm:ss). What had waited is sent.",
+                "To see how it fares, and what was given up meanwhile:",
+                (show, f"delivery list --target {target} --state dead"),
+            )
+        case Turn.PAUSED:
+            return (
+                f"Target {turned.target} said at {at} that it is gone, and is paused.",
+                f"{reason} Nothing is lost: what is meant for it waits.",
+                "It waits until the target is changed, resumed or deleted:",
+                (show, f"target resume {target}", f"target delete {target}"),
+            )
+        case _:
+            assert_never(turned.turn)
 
 
 def notice_of_no_recipients(route: Route, event: Event, now: datetime) -> Event | None:
@@ -195,10 +286,8 @@ def _notice(
     labels: Mapping[str, str] = NOTHING,
 ) -> Event:
     """The event; its id is the same for what is the same type, day and ``about``."""
-    digest = hashlib.blake2b("\0".join(about).encode(), digest_size=8).hexdigest()
-    kind = type_.removeprefix("notification.")
     return Event(
-        event_id=f"notice-{kind}-{digest}-{at:%Y-%m-%d}",
+        event_id=_notice_id(type_, about, at),
         type=type_,
         severity=catalogue.default_severity(type_),
         timestamp=at,
@@ -208,6 +297,11 @@ def _notice(
         canonical_resource=resource if canonical_resource is None else canonical_resource,
         labels=labels,
     )
+
+
+def _notice_id(type_: str, about: Sequence[str], at: datetime) -> str:
+    digest = hashlib.blake2b("\0".join(about).encode(), digest_size=8).hexdigest()
+    return f"notice-{type_.removeprefix('notification.')}-{digest}-{at:%Y-%m-%d}"
 
 
 def _resource_of(target: str) -> str:

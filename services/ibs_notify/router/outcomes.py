@@ -1,4 +1,4 @@
-"""Takes deaths and cancellations from Delivery: each exactly once, with the cursor behind it."""
+"""Takes what Delivery's journal tells: each entry exactly once, with the cursor behind it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import NotificationError, OutOfRange
-from ibs_notify.router.ports import DeliveryPort, Ended
+from ibs_notify.router.ports import DeliveryPort, Outcome
 from ibs_notify.router.tables import CURSORS
 from ibs_notify.store.database import Database
 from ibs_notify.store.upsert import insert_or_ignore
@@ -25,8 +25,8 @@ QUIET_SECONDS = 3.0
 SAY_AGAIN_SECONDS = 60.0
 _NAME = "outcomes"
 
-Apply = Callable[[sa.Connection, Sequence[Ended]], None]
-"""What ended deliveries change in the Router, within the transaction that moves the cursor."""
+Apply = Callable[[sa.Connection, Sequence[Outcome]], None]
+"""What outcomes change in the Router, within the transaction that moves the cursor."""
 
 
 def read_cursor(connection: sa.Connection) -> str:
@@ -77,7 +77,7 @@ class Outcomes:
             self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def follow(self) -> None:
-        """Apply what ends behind the stored cursor, until the stream ends or another is ahead."""
+        """Apply what is behind the stored cursor, until the stream ends or another is ahead."""
         stored = await self._database.read(read_cursor)
         try:
             await self._follow_from(stored, stored)
@@ -92,19 +92,19 @@ class Outcomes:
 
     async def _follow_from(self, cursor: str, stored: str) -> None:
         async with aclosing(self._delivery.outcomes(cursor)) as outcomes:
-            async for behind, ended in outcomes:
-                if behind != stored and not await self._take(stored, behind, ended):
+            async for behind, told in outcomes:
+                if behind != stored and not await self._take(stored, behind, told):
                     return
                 stored = behind
                 self._pause, self._next_warning = FIRST_PAUSE_SECONDS, 0.0
 
-    async def _take(self, before: str, after: str, ended: Sequence[Ended]) -> bool:
+    async def _take(self, before: str, after: str, told: Sequence[Outcome]) -> bool:
         """Apply and move the cursor in one transaction; false where another replica did."""
 
         def work(connection: sa.Connection) -> bool:
             moved = move_cursor(connection, before, after)
-            if moved and ended:
-                self._apply(connection, ended)
+            if moved and told:
+                self._apply(connection, told)
             return moved
 
         return await self._database.write(work)

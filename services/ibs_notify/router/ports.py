@@ -89,11 +89,39 @@ class Ended:
     closed_at: datetime
 
 
+class Turn(StrEnum):
+    """How a target changed."""
+
+    FAILING = "failing"
+    RECOVERED = "recovered"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetTurned:
+    """A target changed ``at`` a moment; its trouble began ``since``. The rest is Delivery's."""
+
+    target: str
+    target_uid: str
+    turn: Turn
+    at: datetime
+    since: datetime
+    reason: str
+    detail: str
+
+
+Outcome = Ended | TargetTurned
+
+
 class DeliveryIds(Protocol):
     """What Delivery answers for, as the ledger asks for it."""
 
     async def ids(self, after: str, limit: int) -> Sequence[DeliveryId]:
         """Up to ``limit`` ids that Delivery has, those behind ``after``, in bytewise order."""
+        ...
+
+    async def retired_before(self) -> int:
+        """What Delivery accepted up to then may be kept there no more; microseconds, 0 for none."""
         ...
 
 
@@ -111,8 +139,8 @@ class Handover(Protocol):
 class DeliveryPort(Handover, Protocol):
     """The Delivery service, as the Router's own work uses it."""
 
-    def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
-        """What ended behind ``cursor``, in order, then what ends, until Delivery stops.
+    def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Outcome]], None]:
+        """What ended or turned behind ``cursor``, in order, then what does, until Delivery stops.
 
         Each item is what is known by then, with the cursor behind it; the first may be empty. An
         empty cursor: all that Delivery keeps. ``OutOfRange`` where it does not know the cursor, or

@@ -20,8 +20,11 @@ class ScopeReason(StrEnum):
     EVENT_NAMES_OTHER_GROUPS = "EVENT_NAMES_OTHER_GROUPS"
     RESOURCE_NOT_ATTACHED = "RESOURCE_NOT_ATTACHED"
     NOT_NAMED_BY_EVENT = "NOT_NAMED_BY_EVENT"
+    ABOUT_THIS_TARGET = "ABOUT_THIS_TARGET"
+    """Of a route, not a group: that its target fails is told to others, never to itself."""
 
 
+_OF_TARGETS = "notification.target-"
 IN_SCOPE = frozenset(
     {ScopeReason.HEARS_EVERYTHING, ScopeReason.NAMED_BY_EVENT, ScopeReason.RESOURCE_ATTACHED}
 )
@@ -37,14 +40,29 @@ class Heard:
 
 def who_hears(table: RoutingTable, event: Event) -> Heard:
     """The routes of ``event``: groups that hear everything first, each kind by name."""
+    routes = table.hearing(event)
+    if _target_of(event):
+        routes = tuple(each for each in routes if not is_about(event, each))
     return Heard(
-        table.hearing(event),
+        routes,
         tuple(
             f"there is no group {name!r}; attachments decided instead"
             for name in event.groups
             if name not in table.group_names
         ),
     )
+
+
+def is_about(event: Event, route: Route) -> bool:
+    """Whether ``event`` tells of the target of ``route``: a notice to it would be its own cause."""
+    return _target_of(event) == route.target_uid
+
+
+def _target_of(event: Event) -> str:
+    """The uid of the target that ``event`` tells of; empty where it does not."""
+    if not event.type.startswith(_OF_TARGETS):
+        return ""
+    return event.labels.get("target_uid", "")
 
 
 def scope_reason(group: RoutedGroup, event: Event, *, names_decide: bool) -> ScopeReason:

@@ -51,7 +51,9 @@ def why_not(group: RoutedGroup, route: Route, event: Event, reason: ScopeReason)
     needed = differences(route.rule, trace)
     scope, rule = _scope(group, event, reason), _rule(route, trace)
     parts = []
-    if reason not in IN_SCOPE:
+    if reason is ScopeReason.ABOUT_THIS_TARGET:
+        parts.append(scope.sentence)
+    elif reason not in IN_SCOPE:
         parts.append(f"{scope.sentence}; {_to_be_in_scope(group, event, reason)}")
     if needed is None:
         parts.append("its rule can never match")
@@ -106,6 +108,8 @@ def _scope_sentence(group: RoutedGroup, event: Event, reason: ScopeReason) -> st
             return f"the event has no resource, and group {name} hears only of what is attached"
         case ScopeReason.RESOURCE_NOT_ATTACHED:
             return f"{resource} is not attached to group {name}"
+        case ScopeReason.ABOUT_THIS_TARGET:
+            return f"the event tells of this very target: group {name} tells only its others"
         case _:
             assert_never(reason)
 

@@ -25,7 +25,20 @@ from ironcore.notification.v1 import delivery_service_pb2, target_pb2
 SMTP = ["target", "create", "--name", "ops-smtp", "--type", "smtp", "--server", "smtp.example.com"]
 
 PAUSED = delivery_service_pb2.GetTargetStatusResponse(
-    paused_reason="HTTP_GONE", paused_time=Timestamp(seconds=1_800_000_000)
+    paused_reason="HTTP_GONE",
+    paused_time=Timestamp(seconds=1_800_000_000),
+    health=delivery_service_pb2.TARGET_HEALTH_PAUSED,
+    trouble_reason="HTTP_GONE",
+    trouble_since=Timestamp(seconds=1_800_000_000),
+)
+FAILING = delivery_service_pb2.GetTargetStatusResponse(
+    open_count=12,
+    last_code=0,
+    health=delivery_service_pb2.TARGET_HEALTH_FAILING,
+    trouble_reason="CONNECT_FAILED",
+    trouble_since=Timestamp(seconds=1_800_000_000),
+    probe_time=Timestamp(seconds=1_800_000_300),
+    certificate_expire_time=Timestamp(seconds=1_900_000_000),
 )
 
 
@@ -349,6 +362,45 @@ def test_show_tells_a_pause_and_how_it_ends(cli: Cli) -> None:
     result = cli("target", "show", "chat-ops")
 
     assert "HTTP_GONE since 2027-01-15 08:00:00Z; target resume sends to it again" in result.stdout
+
+
+def test_show_tells_since_when_a_target_fails_and_when_it_is_tried_next(cli: Cli) -> None:
+    cli.delivery.answers["GetTargetStatus"] = FAILING
+
+    shown = cli("target", "show", "chat-ops").stdout
+
+    assert (
+        "failing: CONNECT_FAILED since 2027-01-15 08:00:00Z; one delivery is tried at "
+        "2027-01-15 08:05:00Z, or now with target resume"
+    ) in shown
+    assert "expires 2030-03-17 17:46:40Z" in shown
+
+
+def test_a_failing_target_is_tried_now_when_it_is_resumed(cli: Cli) -> None:
+    cli.delivery.answers["GetTargetStatus"] = FAILING
+    told = "target chat-ops is tried again now; target show tells how it went\n"
+    assert cli("target", "resume", "chat-ops").stdout == told
+
+
+def test_the_list_tells_which_targets_fail_and_that_nobody_knows(cli: Cli) -> None:
+    targets = [target_pb2.Target(name=each, uid=each) for each in ("chat", "mail")]
+    cli.config.answers["ListTargets"] = pb.ListTargetsResponse(targets=targets)
+    cli.delivery.answers["ListTroubledTargets"] = delivery_service_pb2.ListTroubledTargetsResponse(
+        targets=[
+            delivery_service_pb2.TroubledTarget(
+                target_uid="mail", health=delivery_service_pb2.TARGET_HEALTH_FAILING
+            )
+        ]
+    )
+    chat, mail = cli("target", "list").stdout.splitlines()[-2:]
+    assert ("ok" in chat, "failing" in mail) == (True, True)
+    whole = json.loads(cli("target", "list", "-o", "json").stdout)
+    assert whole[1]["trouble"]["health"] == "TARGET_HEALTH_FAILING"
+
+    cli.delivery.answers["ListTroubledTargets"] = Unavailable(Reason.STORAGE_UNAVAILABLE, "away")
+    result = cli("target", "list")
+    assert "how they fare is not known: away" in result.stderr
+    assert result.exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from tests.support.delivery import FakeClock, work
 
 from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.breaker import Breaker
 from ibs_notify.delivery.dispatcher import HEARTBEAT_SECONDS, SEARCH_SECONDS, Dispatcher
 from ibs_notify.delivery.lane import Lane
 from ibs_notify.delivery.model import Work
@@ -38,7 +39,7 @@ class FakeQueue:
         self.calls.append("sweep")
         return Sweep(frozenset(), None)
 
-    async def pauses(self) -> Mapping[str, int]:
+    async def troubled(self) -> Mapping[str, Breaker]:
         return {}
 
     async def is_astray(self, _revision: int, _standings: Mapping[str, Standing]) -> bool:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -72,6 +72,8 @@ class FakeQueue:
 
 class FakeTransports:
     """A transport that answers when it is let, and tells how many it has at a time."""
+
+    certificate_until: datetime | None = None
 
     def __init__(self) -> None:
         self.error: CannotOpen | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ SNAPSHOT = Snapshot(revision=1, targets={"t1": TARGET})
 
 class FakeTransport:
     concurrency = 3
+    certificate_until: datetime | None = None
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         self.secrets = dict(secrets)

@@ -20,11 +20,13 @@ from ibs_notify.router.notices import (
     NOTICES,
     Hour,
     by_hour,
+    ids_of_trouble,
     notice_of_no_recipients,
+    notice_of_target,
     notice_of_unknown_groups,
     notices_of_ends,
 )
-from ibs_notify.router.ports import End, Ended
+from ibs_notify.router.ports import End, Ended, TargetTurned, Turn
 from ibs_notify.rules.ast import Always
 
 AT = datetime(2026, 5, 21, 2, 14, 35, tzinfo=UTC)
@@ -234,7 +236,42 @@ def test_a_name_that_no_group_may_have_is_in_no_command() -> None:
     assert commands(unknown("; rm -rf /\n", "-x")) == ["group list"]
 
 
+TURNED = TargetTurned("chat", "u-chat", Turn.FAILING, AT, AT, "CONNECT_FAILED", "port 443: refused")
+RECOVERED = replace(TURNED, turn=Turn.RECOVERED, at=AT + timedelta(hours=1))
+PAUSED = replace(TURNED, turn=Turn.PAUSED, reason="HTTP_GONE", detail="410")
+
+
+def test_a_target_that_fails_says_why_and_that_nothing_is_lost() -> None:
+    notice = notice_of_target(TURNED)
+    assert (notice.type, notice.severity) == ("notification.target-failing", Severity.ERROR)
+    assert notice.subject == "Target chat does not accept notifications: CONNECT_FAILED"
+    assert "port 443: refused" in notice.summary
+    assert "Nothing is lost" in notice.summary
+    assert commands(notice) == ["target show chat", "target test chat", "target resume chat"]
+    assert notice.labels["target_uid"] == "u-chat"
+
+
+def test_a_recovery_says_how_long_it_took_and_belongs_to_its_trouble() -> None:
+    notice = notice_of_target(RECOVERED)
+    assert (notice.type, notice.severity) == ("notification.target-recovered", Severity.NOTICE)
+    assert "1:00:00" in notice.summary
+    assert notice.resource == notice_of_target(TURNED).resource
+    assert notice_of_target(TURNED).event_id in ids_of_trouble(RECOVERED)
+    assert notice_of_target(PAUSED).event_id in ids_of_trouble(RECOVERED)
+    other = replace(RECOVERED, since=AT + timedelta(minutes=1))
+    assert notice_of_target(TURNED).event_id not in ids_of_trouble(other)
+
+
+def test_a_paused_target_says_how_it_goes_on() -> None:
+    notice = notice_of_target(PAUSED)
+    assert (notice.type, notice.severity) == ("notification.target-paused", Severity.WARNING)
+    assert "target resume chat" in commands(notice)
+
+
 def every_notice() -> Iterator[Event]:
+    yield notice_of_target(TURNED)
+    yield notice_of_target(RECOVERED)
+    yield notice_of_target(replace(PAUSED, target="t" * 63, detail="d" * 1024))
     yield one(DEATH)
     yield one(*deaths(10))
     yield one(CANCELLATION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,7 +14,14 @@ from ibs_notify.domain.group import Scope
 from ibs_notify.domain.resource import canonical
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
-from ibs_notify.router.scope import IN_SCOPE, Heard, ScopeReason, scope_reason, who_hears
+from ibs_notify.router.scope import (
+    IN_SCOPE,
+    Heard,
+    ScopeReason,
+    is_about,
+    scope_reason,
+    who_hears,
+)
 from ibs_notify.rules.ast import Always
 from ibs_notify.rules.parse import parse
 
@@ -82,9 +90,21 @@ def test_the_truth_table_of_scopes(
 
 
 def test_every_reason_of_the_truth_table_is_in_scope_or_not_by_its_name() -> None:
-    assert {reason for *_, reason in TRUTH} == set(ScopeReason)
-    refused = {each for each in ScopeReason if "NOT" in each or "OTHER" in each}
-    assert set(ScopeReason) - refused == IN_SCOPE
+    of_groups = set(ScopeReason) - {ScopeReason.ABOUT_THIS_TARGET}
+    assert {reason for *_, reason in TRUTH} == of_groups
+    refused = {each for each in of_groups if "NOT" in each or "OTHER" in each}
+    assert of_groups - refused == IN_SCOPE
+
+
+def test_what_tells_of_a_target_is_heard_by_all_routes_but_those_to_it() -> None:
+    routes = [Route("ops", each, each, f"s-{each}", Always()) for each in ("t1", "t2")]
+    ops = RoutedGroup("ops", EVERYTHING, (), tuple(routes))
+    told = replace(event("x"), type="notification.target-failing", labels={"target_uid": "t1"})
+    assert [each.target_uid for each in who_hears(table(ops), told).routes] == ["t2"]
+    assert is_about(told, ops.routes[0])
+    # Of any other type the label is a label.
+    other = replace(told, type="backup.failed")
+    assert len(who_hears(table(ops), other).routes) == 2
 
 
 STORE_A = group("attached-a", ATTACHED, "/datastore/a")

@@ -155,6 +155,11 @@ class Transport(Protocol):
     concurrency: int
     """How many attempts may run at a time."""
 
+    @property
+    def certificate_until(self) -> datetime | None:
+        """When the peer's certificate expires, by the last handshake; ``None`` without TLS."""
+        ...
+
     async def attempt(self, message: Message) -> Outcome:
         """Make exactly one attempt, now, and say how it ended.
 

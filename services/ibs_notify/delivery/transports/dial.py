@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from ibs_notify.delivery.transports.base import OutcomeReason
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog, retry
@@ -136,6 +137,13 @@ async def _handshake(sock: socket.socket, host: str, context: ssl.SSLContext) ->
     transport.abort()
     await asyncio.sleep(0)
     return version
+
+
+def certificate_until(transport: asyncio.BaseTransport) -> datetime | None:
+    """When the certificate of the peer expires; ``None`` where it showed none."""
+    certificate = transport.get_extra_info("peercert") or {}
+    until = certificate.get("notAfter")
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC) if until else None
 
 
 def tls_version(transport: asyncio.BaseTransport) -> str:

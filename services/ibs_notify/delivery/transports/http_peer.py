@@ -11,6 +11,7 @@ import asyncio
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import aiohttp
@@ -69,6 +70,9 @@ class HttpPeer:
         self._connector: aiohttp.TCPConnector | None = None
         self._request: ClientRequest | None = None
         self._head = b""
+        self._certificate: object = None
+        self.certificate_until: datetime | None = None
+        """See ``base.Transport``."""
 
     async def send(self, headers: str, body: bytes) -> Reply:
         """Send one request and wait for its answer. ``headers`` are lines, each with its CRLF.
@@ -83,6 +87,7 @@ class HttpPeer:
             async with asyncio.timeout(self._total_seconds):
                 connection = await self._connect()
                 try:
+                    self._look_at_certificate(connection)
                     protocol = _write(connection, self._head, headers, body)
                     message, payload = await _answer(protocol)
                     await _read(payload, pieces)
@@ -121,6 +126,15 @@ class HttpPeer:
             return await self._connector.connect(self._request, [], self._timeout)
         except TimeoutError:
             raise aiohttp.ConnectionTimeoutError("no connection in time") from None
+
+    def _look_at_certificate(self, connection: Connection) -> None:
+        """Once for each handshake: every request would cost more than the rest of it."""
+        if self._context is None or connection.transport is None:
+            return
+        certificate = connection.transport.get_extra_info("peercert")
+        if certificate is not self._certificate:
+            self._certificate = certificate
+            self.certificate_until = dial.certificate_until(connection.transport)
 
     def _head_of(self, request: ClientRequest) -> bytes:
         """What all requests begin with: the request line and the headers that never change."""

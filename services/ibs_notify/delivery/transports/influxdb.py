@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from importlib import metadata
 from typing import Final
 
@@ -52,8 +53,15 @@ class InfluxDbTransport:
         self._server = metric_server(spec.url, spec.ca_pem)
         self._redact = Redactor((token,), url=spec.url)
         self._admitted: Values = {label: frozenset() for label in Label}
+        self._session = PeerSession(
+            context=self._server.context, connections=self.concurrency, total_seconds=TOTAL_SECONDS
+        )
         self._client: InfluxDBClientAsync | None = None
         self._closed = False
+
+    @property
+    def certificate_until(self) -> datetime | None:
+        return self._session.certificate_until
 
     async def attempt(self, message: Message) -> Outcome:
         return (await self.attempt_all((message,)))[0]
@@ -112,15 +120,12 @@ class InfluxDbTransport:
         return self._client.write_api()
 
     def _opened(self) -> InfluxDBClientAsync:
-        session = PeerSession(
-            context=self._server.context, connections=self.concurrency, total_seconds=TOTAL_SECONDS
-        )
         client = InfluxDBClientAsync(
             self._spec.url,
             self._token,
             self._spec.org,
             ssl_context=self._server.context,
-            client_session_type=session.adopt,
+            client_session_type=self._session.adopt,
         )
         version = metadata.version("ibs-notify")
         client.api_client.user_agent = f"ironcore-backup-notification/{version}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from aiohttp import hdrs
@@ -48,6 +49,11 @@ class PeerSession:
         self._total_seconds = total_seconds
         self._peer: HttpPeer | None = None
         self._unused: BaseConnector | None = None
+
+    @property
+    def certificate_until(self) -> datetime | None:
+        """See ``base.Transport``."""
+        return self._peer.certificate_until if self._peer is not None else None
 
     def adopt(self, *, connector: BaseConnector, **_options: object) -> PeerSession:
         """What the client calls to make its session: its own connector is closed, never used."""

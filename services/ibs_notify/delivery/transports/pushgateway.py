@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from importlib import metadata
 from typing import Final
 from uuid import uuid4
@@ -82,6 +83,11 @@ class PushgatewayTransport:
         self._pushing = asyncio.Lock()
         self._peers: dict[tuple[str, str], HttpPeer] = {}
         self._closed = False
+
+    @property
+    def certificate_until(self) -> datetime | None:
+        known = (each.certificate_until for each in self._peers.values())
+        return next((each for each in known if each is not None), None)
 
     async def attempt(self, message: Message) -> Outcome:
         return (await self.attempt_all((message,)))[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from ibs_notify.delivery.redact import Redactor
@@ -53,6 +54,10 @@ class SmtpTransport:
         self._opener = SmtpOpener(spec, password, local_hostname=host, seconds=command_seconds)
         self._redact = Redactor((password,), username=spec.username)
         self._pool = SmtpPool(idle_seconds, most_messages)
+
+    @property
+    def certificate_until(self) -> datetime | None:
+        return self._opener.certificate_until
 
     async def attempt(self, message: Message) -> Outcome:
         return await outcome_of(self._attempt(message), self._redact)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import datetime
 from typing import Final
 
 import aiosmtplib
@@ -50,6 +51,8 @@ class SmtpOpener:
         self._seconds = seconds
         # There is no context without TLS, so that none can be used by mistake.
         self._context = None if spec.tls_mode is TlsMode.NONE else dial.tls_context(spec.ca_pem)
+        self.certificate_until: datetime | None = None
+        """See ``base.Transport``."""
 
     async def open(self, log: StageLog) -> SmtpConnection:
         """A fresh connection. Raises AttemptFailed, and then no socket is left open."""
@@ -127,6 +130,7 @@ class SmtpOpener:
             await self._starttls(client)
         if client.transport is None or client.transport.get_extra_info("ssl_object") is None:
             raise retry(OutcomeReason.TLS_FAILED, "the connection is not encrypted")
+        self.certificate_until = dial.certificate_until(client.transport)
         return dial.tls_version(client.transport)
 
     async def _starttls(self, client: aiosmtplib.SMTP) -> None:

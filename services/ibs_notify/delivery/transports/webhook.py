@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from ibs_notify.delivery.presets.endpoint import credentials_of
@@ -62,6 +63,10 @@ class WebhookTransport:
             connections=CONCURRENCY,
             total_seconds=total_seconds,
         )
+
+    @property
+    def certificate_until(self) -> datetime | None:
+        return self._peer.certificate_until
 
     async def attempt(self, message: Message) -> Outcome:
         return await outcome_of(self._attempt(message), self._redact)

@@ -7,6 +7,7 @@ import builtins
 import collections.abc
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
+import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import ironcore.notification.v1.delivery_pb2
@@ -21,6 +22,38 @@ else:
     import typing_extensions
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
+
+class _TargetHealth:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _TargetHealthEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_TargetHealth.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    TARGET_HEALTH_UNSPECIFIED: _TargetHealth.ValueType  # 0
+    """Never sent."""
+    TARGET_HEALTH_OK: _TargetHealth.ValueType  # 1
+    """It takes what it is sent, or nothing was ever sent to it."""
+    TARGET_HEALTH_FAILING: _TargetHealth.ValueType  # 2
+    """It fails: its deliveries wait, and now and then one of them is tried."""
+    TARGET_HEALTH_RECOVERING: _TargetHealth.ValueType  # 3
+    """It works again: it is given a few deliveries at a time, then more."""
+    TARGET_HEALTH_PAUSED: _TargetHealth.ValueType  # 4
+    """It wants no more (HTTP 410): its deliveries wait until it is resumed or changed."""
+
+class TargetHealth(_TargetHealth, metaclass=_TargetHealthEnumTypeWrapper):
+    """Whether a target is sent to. Replicas share it, and it outlasts restarts."""
+
+TARGET_HEALTH_UNSPECIFIED: TargetHealth.ValueType  # 0
+"""Never sent."""
+TARGET_HEALTH_OK: TargetHealth.ValueType  # 1
+"""It takes what it is sent, or nothing was ever sent to it."""
+TARGET_HEALTH_FAILING: TargetHealth.ValueType  # 2
+"""It fails: its deliveries wait, and now and then one of them is tried."""
+TARGET_HEALTH_RECOVERING: TargetHealth.ValueType  # 3
+"""It works again: it is given a few deliveries at a time, then more."""
+TARGET_HEALTH_PAUSED: TargetHealth.ValueType  # 4
+"""It wants no more (HTTP 410): its deliveries wait until it is resumed or changed."""
+Global___TargetHealth: typing_extensions.TypeAlias = TargetHealth
 
 @typing.final
 class Handoff(google.protobuf.message.Message):
@@ -599,6 +632,11 @@ class GetTargetStatusResponse(google.protobuf.message.Message):
     PAUSED_TIME_FIELD_NUMBER: builtins.int
     FAILING_SINCE_FIELD_NUMBER: builtins.int
     LAST_CODE_FIELD_NUMBER: builtins.int
+    HEALTH_FIELD_NUMBER: builtins.int
+    TROUBLE_SINCE_FIELD_NUMBER: builtins.int
+    PROBE_TIME_FIELD_NUMBER: builtins.int
+    CERTIFICATE_EXPIRE_TIME_FIELD_NUMBER: builtins.int
+    TROUBLE_REASON_FIELD_NUMBER: builtins.int
     open_count: builtins.int
     """Open deliveries."""
     dead_count: builtins.int
@@ -611,6 +649,10 @@ class GetTargetStatusResponse(google.protobuf.message.Message):
     """Why Delivery paused the target; empty where it did not."""
     last_code: builtins.int
     """The code of the last attempt."""
+    health: Global___TargetHealth.ValueType
+    """Whether it is sent to."""
+    trouble_reason: builtins.str
+    """The name of the reason of the trouble, such as "CONNECT_FAILED"."""
     @property
     def last_success_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the last attempt succeeded."""
@@ -627,6 +669,18 @@ class GetTargetStatusResponse(google.protobuf.message.Message):
     def failing_since(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """Since when every attempt failed; unset where the last one succeeded."""
 
+    @property
+    def trouble_since(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Since when the trouble is that health tells of; unset where there is none."""
+
+    @property
+    def probe_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the next delivery is tried, of a target that fails."""
+
+    @property
+    def certificate_expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the peer's certificate expires, as the last TLS handshake showed it; unset without TLS."""
+
     def __init__(
         self,
         *,
@@ -640,17 +694,139 @@ class GetTargetStatusResponse(google.protobuf.message.Message):
         paused_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         failing_since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         last_code: builtins.int = ...,
+        health: Global___TargetHealth.ValueType = ...,
+        trouble_since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        probe_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        certificate_expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        trouble_reason: builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["failing_since", b"failing_since", "last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "paused_time", b"paused_time"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["certificate_expire_time", b"certificate_expire_time", "failing_since", b"failing_since", "last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "paused_time", b"paused_time", "probe_time", b"probe_time", "trouble_since", b"trouble_since"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dead_count", b"dead_count", "delivered_count", b"delivered_count", "failing_since", b"failing_since", "last_code", b"last_code", "last_failure", b"last_failure", "last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "open_count", b"open_count", "paused_reason", b"paused_reason", "paused_time", b"paused_time"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["certificate_expire_time", b"certificate_expire_time", "dead_count", b"dead_count", "delivered_count", b"delivered_count", "failing_since", b"failing_since", "health", b"health", "last_code", b"last_code", "last_failure", b"last_failure", "last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "open_count", b"open_count", "paused_reason", b"paused_reason", "paused_time", b"paused_time", "probe_time", b"probe_time", "trouble_reason", b"trouble_reason", "trouble_since", b"trouble_since"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___GetTargetStatusResponse: typing_extensions.TypeAlias = GetTargetStatusResponse
 
 @typing.final
+class ListTroubledTargetsRequest(google.protobuf.message.Message):
+    """Asks for the targets in trouble."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___ListTroubledTargetsRequest: typing_extensions.TypeAlias = ListTroubledTargetsRequest
+
+@typing.final
+class TroubledTarget(google.protobuf.message.Message):
+    """A target that is not simply sent to."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TARGET_UID_FIELD_NUMBER: builtins.int
+    HEALTH_FIELD_NUMBER: builtins.int
+    TROUBLE_SINCE_FIELD_NUMBER: builtins.int
+    TROUBLE_REASON_FIELD_NUMBER: builtins.int
+    target_uid: builtins.str
+    """The target's uid."""
+    health: Global___TargetHealth.ValueType
+    """How it fares."""
+    trouble_reason: builtins.str
+    """The name of its reason, such as "CONNECT_FAILED"."""
+    @property
+    def trouble_since(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Since when the trouble is."""
+
+    def __init__(
+        self,
+        *,
+        target_uid: builtins.str = ...,
+        health: Global___TargetHealth.ValueType = ...,
+        trouble_since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        trouble_reason: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["trouble_since", b"trouble_since"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["health", b"health", "target_uid", b"target_uid", "trouble_reason", b"trouble_reason", "trouble_since", b"trouble_since"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___TroubledTarget: typing_extensions.TypeAlias = TroubledTarget
+
+@typing.final
+class ListTroubledTargetsResponse(google.protobuf.message.Message):
+    """The targets in trouble."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TARGETS_FIELD_NUMBER: builtins.int
+    @property
+    def targets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___TroubledTarget]:
+        """In order of uid."""
+
+    def __init__(
+        self,
+        *,
+        targets: collections.abc.Iterable[Global___TroubledTarget] | None = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["targets", b"targets"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListTroubledTargetsResponse: typing_extensions.TypeAlias = ListTroubledTargetsResponse
+
+@typing.final
+class TargetChange(google.protobuf.message.Message):
+    """A target began to fail, recovered or was paused."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TARGET_UID_FIELD_NUMBER: builtins.int
+    TARGET_FIELD_NUMBER: builtins.int
+    HEALTH_FIELD_NUMBER: builtins.int
+    CHANGE_TIME_FIELD_NUMBER: builtins.int
+    TROUBLE_SINCE_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    DETAIL_FIELD_NUMBER: builtins.int
+    target_uid: builtins.str
+    """The target's uid."""
+    target: builtins.str
+    """Its name when this is read; the uid where it is deleted."""
+    health: Global___TargetHealth.ValueType
+    """FAILING, PAUSED, or OK where it recovered."""
+    reason: builtins.str
+    """The name of the reason of the trouble, such as "CONNECT_FAILED"."""
+    detail: builtins.str
+    """What the last failed attempt said, capped and without secrets."""
+    @property
+    def change_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it changed."""
+
+    @property
+    def trouble_since(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the trouble began that it tells of."""
+
+    def __init__(
+        self,
+        *,
+        target_uid: builtins.str = ...,
+        target: builtins.str = ...,
+        health: Global___TargetHealth.ValueType = ...,
+        change_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        trouble_since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        reason: builtins.str = ...,
+        detail: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["change_time", b"change_time", "trouble_since", b"trouble_since"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["change_time", b"change_time", "detail", b"detail", "health", b"health", "reason", b"reason", "target", b"target", "target_uid", b"target_uid", "trouble_since", b"trouble_since"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___TargetChange: typing_extensions.TypeAlias = TargetChange
+
+@typing.final
 class ResumeTargetRequest(google.protobuf.message.Message):
-    """Asks to try a paused target again."""
+    """Asks to try a target again."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -675,7 +851,7 @@ class ResumeTargetResponse(google.protobuf.message.Message):
 
     COUNT_FIELD_NUMBER: builtins.int
     count: builtins.int
-    """How many deliveries had waited."""
+    """How many deliveries had waited for a pause to end."""
     def __init__(
         self,
         *,
@@ -707,13 +883,14 @@ Global___WatchOutcomesRequest: typing_extensions.TypeAlias = WatchOutcomesReques
 
 @typing.final
 class WatchOutcomesResponse(google.protobuf.message.Message):
-    """A death, a cancellation or the marker."""
+    """A death, a cancellation, a change of a target or the marker."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     CURSOR_FIELD_NUMBER: builtins.int
     DELIVERY_FIELD_NUMBER: builtins.int
     CURRENT_FIELD_NUMBER: builtins.int
+    TARGET_CHANGE_FIELD_NUMBER: builtins.int
     cursor: builtins.str
     """The place to resume from."""
     current: builtins.bool
@@ -723,8 +900,12 @@ class WatchOutcomesResponse(google.protobuf.message.Message):
     @property
     def delivery(self) -> ironcore.notification.v1.delivery_pb2.Delivery:
         """The delivery that ended, without attempts. Its state, reason, detail and close_time are of that
-        end, whatever became of it since. Unset in the marker.
+        end, whatever became of it since. Unset in all others.
         """
+
+    @property
+    def target_change(self) -> Global___TargetChange:
+        """The target that changed. Unset in all others."""
 
     def __init__(
         self,
@@ -732,10 +913,11 @@ class WatchOutcomesResponse(google.protobuf.message.Message):
         cursor: builtins.str = ...,
         delivery: ironcore.notification.v1.delivery_pb2.Delivery | None = ...,
         current: builtins.bool = ...,
+        target_change: Global___TargetChange | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["delivery", b"delivery"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["delivery", b"delivery", "target_change", b"target_change"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["current", b"current", "cursor", b"cursor", "delivery", b"delivery"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["current", b"current", "cursor", b"cursor", "delivery", b"delivery", "target_change", b"target_change"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___WatchOutcomesResponse: typing_extensions.TypeAlias = WatchOutcomesResponse
@@ -810,19 +992,27 @@ class ListObligationIdsResponse(google.protobuf.message.Message):
 
     IDS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    RETIRED_BEFORE_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
     """Asks for the next page; empty on the last."""
     @property
     def ids(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ObligationId]:
         """In order of id."""
 
+    @property
+    def retired_before(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """What was accepted up to then and has ended may be kept no more. Unset where everything is kept."""
+
     def __init__(
         self,
         *,
         ids: collections.abc.Iterable[Global___ObligationId] | None = ...,
         next_page_token: builtins.str = ...,
+        retired_before: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["ids", b"ids", "next_page_token", b"next_page_token"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["retired_before", b"retired_before"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["ids", b"ids", "next_page_token", b"next_page_token", "retired_before", b"retired_before"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListObligationIdsResponse: typing_extensions.TypeAlias = ListObligationIdsResponse

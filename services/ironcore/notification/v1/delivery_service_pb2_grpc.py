@@ -80,6 +80,11 @@ class DeliveryServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetTargetStatusRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetTargetStatusResponse.FromString,
                 _registered_method=True)
+        self.ListTroubledTargets = channel.unary_unary(
+                '/ironcore.notification.v1.DeliveryService/ListTroubledTargets',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTroubledTargetsRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTroubledTargetsResponse.FromString,
+                _registered_method=True)
         self.ResumeTarget = channel.unary_unary(
                 '/ironcore.notification.v1.DeliveryService/ResumeTarget',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ResumeTargetRequest.SerializeToString,
@@ -187,16 +192,24 @@ class DeliveryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTroubledTargets(self, request, context):
+        """Lists the targets that fail, recover or are paused; of a healthy installation none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ResumeTarget(self, request, context):
-        """Lets a paused target be tried again.
+        """Lets a target that is paused or fails be tried again at once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchOutcomes(self, request, context):
-        """Streams deaths and cancellations in order from a cursor on, then each new one; for the Router.
-        A delivery that is sent again and ends again is told again. They are kept for 30 days;
+        """Streams deaths, cancellations and changes of targets in order from a cursor on, then each new
+        one; for the Router. A delivery that is sent again and ends again is told again, and one that is
+        kept no more is left out. They are kept for 30 days;
         OUT_OF_RANGE where the cursor is older than what is kept, or of another database.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -285,6 +298,11 @@ def add_DeliveryServiceServicer_to_server(servicer, server):
                     servicer.GetTargetStatus,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetTargetStatusRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetTargetStatusResponse.SerializeToString,
+            ),
+            'ListTroubledTargets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTroubledTargets,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTroubledTargetsRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTroubledTargetsResponse.SerializeToString,
             ),
             'ResumeTarget': grpc.unary_unary_rpc_method_handler(
                     servicer.ResumeTarget,
@@ -566,6 +584,33 @@ class DeliveryService(object):
             '/ironcore.notification.v1.DeliveryService/GetTargetStatus',
             ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetTargetStatusRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetTargetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTroubledTargets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.DeliveryService/ListTroubledTargets',
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTroubledTargetsRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTroubledTargetsResponse.FromString,
             options,
             channel_credentials,
             insecure,

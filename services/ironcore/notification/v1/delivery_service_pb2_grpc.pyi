@@ -50,11 +50,14 @@ class DeliveryServiceStub:
     """Cancels open deliveries by filter; or counts them."""
     GetTargetStatus: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetTargetStatusRequest, ironcore.notification.v1.delivery_service_pb2.GetTargetStatusResponse]
     """Returns how a target fares."""
+    ListTroubledTargets: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListTroubledTargetsRequest, ironcore.notification.v1.delivery_service_pb2.ListTroubledTargetsResponse]
+    """Lists the targets that fail, recover or are paused; of a healthy installation none."""
     ResumeTarget: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ResumeTargetRequest, ironcore.notification.v1.delivery_service_pb2.ResumeTargetResponse]
-    """Lets a paused target be tried again."""
+    """Lets a target that is paused or fails be tried again at once."""
     WatchOutcomes: grpc.UnaryStreamMultiCallable[ironcore.notification.v1.delivery_service_pb2.WatchOutcomesRequest, ironcore.notification.v1.delivery_service_pb2.WatchOutcomesResponse]
-    """Streams deaths and cancellations in order from a cursor on, then each new one; for the Router.
-    A delivery that is sent again and ends again is told again. They are kept for 30 days;
+    """Streams deaths, cancellations and changes of targets in order from a cursor on, then each new
+    one; for the Router. A delivery that is sent again and ends again is told again, and one that is
+    kept no more is left out. They are kept for 30 days;
     OUT_OF_RANGE where the cursor is older than what is kept, or of another database.
     """
     ListObligationIds: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListObligationIdsRequest, ironcore.notification.v1.delivery_service_pb2.ListObligationIdsResponse]
@@ -96,11 +99,14 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     """Cancels open deliveries by filter; or counts them."""
     GetTargetStatus: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetTargetStatusRequest, ironcore.notification.v1.delivery_service_pb2.GetTargetStatusResponse]  # type: ignore[assignment]
     """Returns how a target fares."""
+    ListTroubledTargets: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListTroubledTargetsRequest, ironcore.notification.v1.delivery_service_pb2.ListTroubledTargetsResponse]  # type: ignore[assignment]
+    """Lists the targets that fail, recover or are paused; of a healthy installation none."""
     ResumeTarget: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ResumeTargetRequest, ironcore.notification.v1.delivery_service_pb2.ResumeTargetResponse]  # type: ignore[assignment]
-    """Lets a paused target be tried again."""
+    """Lets a target that is paused or fails be tried again at once."""
     WatchOutcomes: grpc.aio.UnaryStreamMultiCallable[ironcore.notification.v1.delivery_service_pb2.WatchOutcomesRequest, ironcore.notification.v1.delivery_service_pb2.WatchOutcomesResponse]  # type: ignore[assignment]
-    """Streams deaths and cancellations in order from a cursor on, then each new one; for the Router.
-    A delivery that is sent again and ends again is told again. They are kept for 30 days;
+    """Streams deaths, cancellations and changes of targets in order from a cursor on, then each new
+    one; for the Router. A delivery that is sent again and ends again is told again, and one that is
+    kept no more is left out. They are kept for 30 days;
     OUT_OF_RANGE where the cursor is older than what is kept, or of another database.
     """
     ListObligationIds: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListObligationIdsRequest, ironcore.notification.v1.delivery_service_pb2.ListObligationIdsResponse]  # type: ignore[assignment]
@@ -195,12 +201,20 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         """Returns how a target fares."""
 
     @abc.abstractmethod
+    def ListTroubledTargets(
+        self,
+        request: ironcore.notification.v1.delivery_service_pb2.ListTroubledTargetsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.ListTroubledTargetsResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.ListTroubledTargetsResponse]]:
+        """Lists the targets that fail, recover or are paused; of a healthy installation none."""
+
+    @abc.abstractmethod
     def ResumeTarget(
         self,
         request: ironcore.notification.v1.delivery_service_pb2.ResumeTargetRequest,
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.ResumeTargetResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.ResumeTargetResponse]]:
-        """Lets a paused target be tried again."""
+        """Lets a target that is paused or fails be tried again at once."""
 
     @abc.abstractmethod
     def WatchOutcomes(
@@ -208,8 +222,9 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         request: ironcore.notification.v1.delivery_service_pb2.WatchOutcomesRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[ironcore.notification.v1.delivery_service_pb2.WatchOutcomesResponse], collections.abc.AsyncIterator[ironcore.notification.v1.delivery_service_pb2.WatchOutcomesResponse]]:
-        """Streams deaths and cancellations in order from a cursor on, then each new one; for the Router.
-        A delivery that is sent again and ends again is told again. They are kept for 30 days;
+        """Streams deaths, cancellations and changes of targets in order from a cursor on, then each new
+        one; for the Router. A delivery that is sent again and ends again is told again, and one that is
+        kept no more is left out. They are kept for 30 days;
         OUT_OF_RANGE where the cursor is older than what is kept, or of another database.
         """
 
