@@ -151,7 +151,7 @@ def update(
             target=message, update_mask=mask, remove_headers=remove_header
         )
         if rotated is not None:
-            request.signing_overlap.FromTimedelta(overlap or _OVERLAP)
+            request.signing_overlap.FromTimedelta(_OVERLAP if overlap is None else overlap)
         answer = session.call(session.config.UpdateTarget, request)
         report_change(
             session,

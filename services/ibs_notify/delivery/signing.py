@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from ibs_notify.domain.signing_secret import signing_key
@@ -21,8 +21,8 @@ from ibs_notify.domain.target import (
 class Signer:
     """Signs with ``key``, and until ``former_until`` with ``former`` as well."""
 
-    key: bytes
-    former: bytes = b""
+    key: bytes = field(repr=False)
+    former: bytes = field(default=b"", repr=False)
     former_until: datetime | None = None
 
     @classmethod

@@ -77,6 +77,12 @@ def test_without_a_signing_secret_there_is_no_signer() -> None:
     assert Signer.of(WebhookSpec("https://x"), {}) is None
 
 
+def test_a_signer_never_shows_its_keys() -> None:
+    made = signer(until=datetime.now(UTC), **{WEBHOOK_FORMER_SIGNING_SECRET: OLD})
+    assert str(made.key) not in repr(made)
+    assert str(made.former) not in repr(made)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

