@@ -9,7 +9,7 @@ import argparse
 import platform
 from collections.abc import Callable, Sequence
 
-from tests.bench import idle, inbox, ingest, matching, outbound, resources, through
+from tests.bench import idle, inbox, ingest, matching, outbound, points, resources, through
 from tests.bench.lines import HEADING, Line, Note
 
 BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
@@ -18,6 +18,7 @@ BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
     "storage": ingest.storage,
     "webhook": outbound.webhook,
     "mail": outbound.mail,
+    "influxdb": points.influxdb,
     "through": through.webhooks,
     "idle": idle.webhook,
     "inbox": inbox.on_sqlite,

@@ -75,7 +75,8 @@ def _line(
     )
 
 
-def _message(number: int) -> Message:
+def message_of(number: int) -> Message:
+    """A message of the size of most."""
     event = Event(
         event_id=f"evt-{number}",
         type="backup.failed",
@@ -108,7 +109,7 @@ async def _attempts(spec: TargetSpec, count: int) -> float:
 
 def _attempt_with(transport: Transport) -> Callable[[int], Awaitable[None]]:
     async def attempt(number: int) -> None:
-        outcome = await transport.attempt(_message(number))
+        outcome = await transport.attempt(message_of(number))
         assert outcome.verdict is Verdict.DELIVERED, outcome
 
     return attempt

@@ -23,7 +23,7 @@ async def webhook() -> None:
         return web.Response(text=str(count))
 
     app = web.Application(client_max_size=2**24)
-    app.router.add_post("/hook", take)
+    app.router.add_post("/{path:.*}", take)
     app.router.add_get("/count", tell)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

@@ -52,7 +52,7 @@ class Replica:
             database, self.outlook, self.transports, self.book, secrets, self.clock
         )
 
-    async def see(self, *targets: Target) -> None:
+    async def see(self, *targets: Target, revision: int = 1) -> None:
         """A new configuration is in force, and the keeper has done what follows."""
         sealed = {
             PUSHGATEWAY_PASSWORD: self.keyring.seal(
@@ -60,7 +60,7 @@ class Replica:
             )
         }
         self.outlook.snapshot = Snapshot(
-            revision=1,
+            revision=revision,
             targets={target.uid: target for target in targets},
             sealed={target.uid: sealed for target in targets if _username(target)},
         )
@@ -91,9 +91,9 @@ async def gateway() -> AsyncIterator[HttpServer]:
         yield server
 
 
-def target(http: HttpServer, uid: str = "t1", **changes: object) -> Target:
+def target(http: HttpServer, uid: str = "t1", revision: int = 1, **changes: object) -> Target:
     spec = PushgatewaySpec(http.url(""), "ibs", **changes)  # type: ignore[arg-type]  # only texts are given
-    return Target("metrics", uid, spec)
+    return Target("metrics", uid, spec, revision=revision)
 
 
 def seen(http: HttpServer) -> list[tuple[str, str]]:
@@ -146,6 +146,18 @@ async def test_every_replica_removes_the_group_after_its_own_last_push(
     await behind.see()
     assert seen(gateway).count(("DELETE", GROUP)) == 2
     await behind.transports.close()
+
+
+async def test_a_replica_that_is_behind_removes_nothing_that_it_does_not_know_yet(
+    replica: Replica, gateway: HttpServer, database: Database, tmp_path: Path
+) -> None:
+    behind = Replica(database, tmp_path / "secret.key")
+    await replica.see(target(gateway, revision=7), revision=7)
+    await behind.see(revision=6)
+    assert seen(gateway) == [("PUT", GROUP)]
+    assert await behind.book.count("t1", "me", ()) != []
+    await behind.see(revision=7)
+    assert seen(gateway)[-1] == ("DELETE", GROUP)
 
 
 async def test_a_target_that_moves_leaves_nothing_behind_and_keeps_its_totals(

@@ -6,12 +6,14 @@ import random
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import trustme
 
+from ibs_notify.settings import SERVICES, ServiceName
 from ironcore.notification.v1 import (
     config_service_pb2,
     delivery_pb2,
@@ -20,7 +22,13 @@ from ironcore.notification.v1 import (
     target_pb2,
 )
 from tests.system import metric_servers
-from tests.system.installation import CALL_SECONDS, Installation, running_installation, until
+from tests.system.installation import (
+    CALL_SECONDS,
+    Installation,
+    free_port,
+    running_installation,
+    until,
+)
 from tests.system.metric_servers import (
     BUCKET,
     ORG,
@@ -35,7 +43,7 @@ pytestmark = [
     pytest.mark.system,
     pytest.mark.peer,
     pytest.mark.slow,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(180),
 ]
 
 Need = Callable[[str, str], str]
@@ -281,7 +289,7 @@ def test_the_totals_of_a_pushgateway_are_right_over_deaths_of_both(
     installation.create_group("metrics", {"metrics": "*"})
     sent = events(600, "gateway")
     emit(installation, sent[:100])
-    die_at(installation, "delivery.after_count@2", sent[100:200])
+    die_at(installation, "delivery.after_count@1", sent[100:200])
     die_at(installation, "delivery.after_send@1", sent[200:300])
     die_at(installation, "delivery.after_claim@40", sent[300:400])
     gateway.server.kill()
@@ -314,6 +322,36 @@ def test_the_totals_of_a_pushgateway_are_right_over_deaths_of_both(
     success = prometheus.query(f'ibs_last_success_timestamp_seconds{{resource="{resource}"}}')
     expected = max(event.timestamp.ToDatetime(tzinfo=UTC) for event in good)
     assert success == pytest.approx(expected.timestamp(), abs=1e-3)
+
+
+def test_two_replicas_push_one_truth_though_one_of_them_dies(
+    tmp_path: Path, postgres_url: str, gateway: Pushgateway
+) -> None:
+    databases: dict[ServiceName, str] = dict.fromkeys(SERVICES, postgres_url)
+    key = {"IBS_NOTIFY_KEY_FILE": str(tmp_path / "secret.key")}
+    with ExitStack() as stack:
+        first = stack.enter_context(Installation(tmp_path / "first", databases, key))
+        ports = {name: free_port() for name in SERVICES}
+        ports["config"] = int(first.services["config"].address.rpartition(":")[2])
+        second = stack.enter_context(Installation(tmp_path / "second", databases, key, ports))
+        # The Router that hands over decides which Delivery pushes.
+        first.start_and_wait()
+        second.start_and_wait("delivery")
+        first.create_target(gateway_target(gateway.url))
+        first.create_group("metrics", {"metrics": "*"})
+        sent = events(400, "replicas")
+        emit(first, sent[:100])
+        until(lambda: gateway.totals() == counted(sent[:100]), "one replica pushed")
+        first.stop("router")
+        second.start_and_wait("router")
+        emit(second, sent[100:200])
+        until(lambda: gateway.totals() == counted(sent[:200]), "the other pushed")
+        die_at(second, "delivery.after_count@1", sent[200:300])
+        emit(second, sent[300:])
+        second.drain(60)
+        assert deaths(first) == []
+        assert gateway.totals() == counted(sent)
+        assert len(gateway.groups()) == 1
 
 
 def test_what_is_pushed_is_good_by_promtool_and_goes_with_its_target(

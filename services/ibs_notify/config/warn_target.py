@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.target import (
     WEBHOOK_FORMER_SIGNING_SECRET,
     WEBHOOK_SIGNING_SECRET,
+    InfluxDbSpec,
+    PushgatewaySpec,
     SmtpAuth,
     SmtpSpec,
     Target,
@@ -32,6 +35,11 @@ def target_warnings(
             )
         if spec.ca_pem:
             warnings.append("the CA certificates are not used: the URL is not https")
+    path = urlsplit(spec.url).path.rstrip("/")
+    if isinstance(spec, InfluxDbSpec) and path.endswith("/write"):
+        warnings.append("/api/v2/write is added to the URL, which ends in it already")
+    if isinstance(spec, PushgatewaySpec) and "/metrics" in path:
+        warnings.append("/metrics/job/… is added to the URL, which has it already")
     return warnings
 
 

@@ -43,6 +43,7 @@ def note(connection: sa.Connection, group: GatewayGroup) -> None:
     """Keep how a group is reached now, replacing what was known of it."""
     content = {
         "name": group.target.name,
+        "revision": group.target.revision,
         "spec": asdict(group.spec),
         "sealed": {field: base64.b64encode(data).decode() for field, data in group.sealed.items()},
     }
@@ -82,7 +83,7 @@ def _group(uid: str, content: str, left_at: int | None) -> GatewayGroup:
     kept = json.loads(content)
     spec = PushgatewaySpec(**kept["spec"])
     return GatewayGroup(
-        target=Target(name=kept["name"], uid=uid, spec=spec),
+        target=Target(name=kept["name"], uid=uid, spec=spec, revision=kept["revision"]),
         spec=spec,
         sealed={field: base64.b64decode(data) for field, data in kept["sealed"].items()},
         left_at=None if left_at is None else from_micros(left_at),

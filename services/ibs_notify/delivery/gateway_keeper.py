@@ -98,7 +98,9 @@ class GatewayKeeper:
         await self._note(present)
         now = self._clock.now()
         for group in await self._database.read(gateway_groups.noted):
-            if (group.target.uid, group.place) not in present:
+            # One of a newer configuration than ours is none of ours to remove.
+            is_known = group.target.revision <= snapshot.revision
+            if is_known and (group.target.uid, group.place) not in present:
                 taken = any(group.place == place for _, place in present)
                 await self._remove(group, now, is_taken=taken, snapshot=snapshot)
         for uid, _ in present:
@@ -170,7 +172,9 @@ class GatewayKeeper:
 def _groups_of(snapshot: Snapshot) -> dict[tuple[str, bytes], GatewayGroup]:
     groups = [
         GatewayGroup(
-            Target(target.name, uid, target.spec), target.spec, snapshot.sealed.get(uid, {})
+            Target(target.name, uid, target.spec, revision=target.revision),
+            target.spec,
+            snapshot.sealed.get(uid, {}),
         )
         for uid, target in snapshot.targets.items()
         if isinstance(target.spec, PushgatewaySpec)

@@ -40,7 +40,8 @@ class DurableMetricBook:
             return metric_totals.totals(connection, target_uid)
 
         series = await self._database.write(work)
-        hit("delivery.after_count")
+        if samples:
+            hit("delivery.after_count")
         return series
 
     async def end_turn(self, target_uid: str, pusher: str) -> None:

@@ -93,12 +93,18 @@ class Sender:
             hit("delivery.after_send")
         now, jitter = self._clock.now(), self._jitter()
         duration = timedelta(seconds=self._clock.monotonic() - began)
-        for work, outcome, sign in zip(ready, outcomes, signs_of(outcomes), strict=True):
-            settlement = settle(work, outcome, now, jitter)
-            _log(work, outcome, settlement)
-            end = _end(outcome, sign, duration, certificate_until)
-            done.append(Completion(work, settlement, end, now, target.revision))
-        return done
+        sent = [
+            Completion(
+                work,
+                settle(work, outcome, now, jitter),
+                _end(outcome, sign, duration, certificate_until),
+                now,
+                target.revision,
+            )
+            for work, outcome, sign in zip(ready, outcomes, signs_of(outcomes), strict=True)
+        ]
+        _log(sent, outcomes)
+        return done + sent
 
 
 def _addressed(work: Work, addresses: Sequence[str]) -> Work:
@@ -204,14 +210,20 @@ def message_of(work: Work, snapshot: Snapshot) -> Message:
     )
 
 
-def _log(work: Work, outcome: Outcome, settlement: Settlement) -> None:
-    level = logging.DEBUG if settlement.state is State.DELIVERED else logging.INFO
-    log.log(
-        level,
-        "delivery %s attempt %d: %s %d, %s",
-        work.delivery_id,
-        work.attempt,
-        outcome.reason,
-        outcome.code,
-        settlement.state.name.lower(),
-    )
+def _log(done: Sequence[Completion], outcomes: Sequence[Outcome]) -> None:
+    """A line for those that were sent together and ended alike."""
+    alike: dict[tuple[str, int, State], list[Work]] = {}
+    for each, outcome in zip(done, outcomes, strict=True):
+        key = (outcome.reason, outcome.code, each.settlement.state)
+        alike.setdefault(key, []).append(each.work)
+    for (reason, code, state), works in alike.items():
+        log.log(
+            logging.DEBUG if state is State.DELIVERED else logging.INFO,
+            "delivery %s%s attempt %d: %s %d, %s",
+            works[0].delivery_id,
+            f" and {len(works) - 1} more" if len(works) > 1 else "",
+            works[0].attempt,
+            reason,
+            code,
+            state.name.lower(),
+        )

@@ -145,6 +145,13 @@ def test_metric_servers_need_what_their_protocol_needs() -> None:
     }
 
 
+@pytest.mark.parametrize("kind", ["influxdb", "pushgateway"])
+def test_to_the_url_of_a_metric_server_a_path_can_be_added(kind: str) -> None:
+    target = pb.Target(name="metrics")
+    getattr(target, kind).url = "https://m.example.com/base?token=t"
+    assert "has a query" in paths_of(target)[f"target.{kind}.url"]
+
+
 def test_a_real_certificate_is_taken_and_the_job_has_a_default() -> None:
     pem = trustme.CA().cert_pem.bytes().decode()
     gateway = pb.PushgatewayTarget(url="https://p.example.com", ca_pem=pem)

@@ -47,6 +47,17 @@ def test_a_gateway_needs_no_secret() -> None:
     assert build(PushgatewaySpec("http://127.0.0.1"))
 
 
+def test_a_service_without_a_metric_server_imports_no_client_of_one() -> None:
+    program = (
+        "import sys, ibs_notify.delivery.app;"
+        "print(sorted({'influxdb_client', 'prometheus_client'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_contract_alone_imports_no_client_library() -> None:
     program = (
         "import sys, ibs_notify.delivery.transports.base, ibs_notify.delivery.transports.build;"

@@ -430,7 +430,7 @@ Global___WebhookTarget: typing_extensions.TypeAlias = WebhookTarget
 
 @typing.final
 class InfluxDbTarget(google.protobuf.message.Message):
-    """An InfluxDB v2 write API."""
+    """An InfluxDB v2 write API. Every event becomes a point of the measurement ibs_event."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -441,7 +441,7 @@ class InfluxDbTarget(google.protobuf.message.Message):
     TOKEN_SET_FIELD_NUMBER: builtins.int
     CA_PEM_FIELD_NUMBER: builtins.int
     url: builtins.str
-    """The server's address, http or https. Required."""
+    """The server's address, http or https, without a query; /api/v2/write is added. Required."""
     org: builtins.str
     """The organisation. Required."""
     bucket: builtins.str
@@ -469,7 +469,7 @@ Global___InfluxDbTarget: typing_extensions.TypeAlias = InfluxDbTarget
 
 @typing.final
 class PushgatewayTarget(google.protobuf.message.Message):
-    """A Prometheus Pushgateway."""
+    """A Prometheus Pushgateway. It is pushed the totals of all events, as one group for each target."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -482,7 +482,7 @@ class PushgatewayTarget(google.protobuf.message.Message):
     BEARER_TOKEN_SET_FIELD_NUMBER: builtins.int
     CA_PEM_FIELD_NUMBER: builtins.int
     url: builtins.str
-    """The gateway's address, http or https. Required."""
+    """The gateway's address, http or https, without a query; /metrics/job/… is added. Required."""
     job: builtins.str
     """The job label of the grouping key. Default: ibs-notifications."""
     username: builtins.str
@@ -548,7 +548,9 @@ class TestStage(google.protobuf.message.Message):
     DETAIL_FIELD_NUMBER: builtins.int
     DURATION_MS_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """resolve, connect, tls, auth, render or send."""
+    """resolve, connect, tls, auth, render or send; of InfluxDB url, token, org and bucket before send,
+    of a Pushgateway remove after it.
+    """
     ok: builtins.bool
     """Whether it succeeded."""
     detail: builtins.str
