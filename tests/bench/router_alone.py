@@ -11,6 +11,7 @@ import uvloop
 
 from ibs_notify.router.app import RouterApp
 from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.lifecycle import spare_the_collector
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import config_service_pb2, group_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -61,6 +62,7 @@ async def main(home: Path, rules: int, database: str = "") -> None:
     )
     async with RouterApp(settings) as app, open_channel(f"127.0.0.1:{app.port}") as channel:
         await RouterServiceStub(channel).AwaitConfig(pb.RouterServiceAwaitConfigRequest())
+        spare_the_collector()
         print(app.port, flush=True)
         await asyncio.Event().wait()
 

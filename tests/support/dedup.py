@@ -120,7 +120,7 @@ class InMemory:
     async def die(self, subscription: str, obligation: str) -> None:
         for key, known in self._windows.items():
             if known.window.told == obligation:
-                self._windows[key] = replace(known, window=replace(known.window, told=""))
+                self._windows[key] = replace(known, window=known.window._replace(told=""))
 
     async def set_length(self, length: timedelta) -> None:
         self._length = length

@@ -37,7 +37,7 @@ def to_micros(moment: datetime) -> int:
 
 def from_micros(micros: int) -> datetime:
     """The aware UTC moment of a stored value."""
-    return _EPOCH + timedelta(microseconds=micros)
+    return _EPOCH + timedelta(0, 0, micros)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

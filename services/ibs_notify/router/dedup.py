@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from ibs_notify.domain.catalogue import Outcome, outcome_of
 from ibs_notify.domain.event import Event
@@ -29,8 +29,7 @@ class DedupReason(StrEnum):
     """Identical to one that was told within the window."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """What a subscription was told, and what has repeated it since. One for each fingerprint.
 
     ``opened_at`` is when the event that was told was accepted, ``told`` its obligation, empty where
@@ -46,8 +45,7 @@ class Window:
     suppressed_since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """``window`` is the one from now on. An event that is told takes over the former one's count:
 
     ``suppressed_before`` events, since ``suppressed_since``, are to be mentioned with it.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class State(StrEnum):
@@ -38,8 +38,7 @@ class Reason(StrEnum):
     """Delivery refused to take it as it is. Until it does it is asked again each minute."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """``pointer`` names what a closed obligation points to: a silence, an event, an obligation.
 
     Of one that is told: ``suppressed`` identical events were not since the last one that was, the

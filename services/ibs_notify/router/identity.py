@@ -22,23 +22,31 @@ class EventIds:
     """
 
     def __init__(self) -> None:
+        self._now: datetime | None = None
         self._milliseconds = 0
         self._tail = 0
+        self._head = ""
         self._day = -1
         self._date = ""
 
     def next(self, now: datetime) -> str:
-        milliseconds = int(now.timestamp() * 1000)
-        if milliseconds > self._milliseconds:
-            self._milliseconds = milliseconds
-            self._tail = secrets.randbits(_RANDOM_BITS - 1)
-        else:
-            self._tail += 1
-        day = self._milliseconds // _DAY_MILLISECONDS
+        # All events of a batch have the same moment.
+        if now is not self._now:
+            self._now = now
+            milliseconds = int(now.timestamp() * 1000)
+            if milliseconds > self._milliseconds:
+                self._milliseconds = milliseconds
+                self._tail = secrets.randbits(_RANDOM_BITS - 1)
+                self._head = f"evt-{self._date_of(milliseconds)}-{milliseconds:012x}"
+        self._tail += 1
+        return f"{self._head}{self._tail:015x}"
+
+    def _date_of(self, milliseconds: int) -> str:
+        day = milliseconds // _DAY_MILLISECONDS
         if day != self._day:
             self._day = day
-            self._date = f"{datetime.fromtimestamp(self._milliseconds / 1000, UTC):%Y-%m-%d}"
-        return f"evt-{self._date}-{self._milliseconds:012x}{self._tail:015x}"
+            self._date = f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d}"
+        return self._date
 
 
 class Kind(StrEnum):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -52,8 +51,7 @@ class Change(NamedTuple):
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(NamedTuple):
     """A window in the database. ``subject`` and ``standing`` are of the event that was told."""
 
     window: Window
@@ -96,7 +94,7 @@ class Memory:
         for key in self._by_subject.get(subject, ()):
             each = self._windows[key]
             if changes_subject(each.window.type, each.window.severity, event):
-                self._windows[key] = replace(each, changed=True)
+                self._windows[key] = each._replace(changed=True)
         if subject in self._stood:
             self._stood[subject][event.type, event.severity] = seq
         return subject
@@ -113,7 +111,7 @@ class Memory:
             and says_otherwise(window.type, window.severity, event_type, severity)
             for (event_type, severity), seq in stood.items()
         )
-        return replace(known, changed=changed)
+        return known._replace(changed=changed)
 
     def remember(self, key: Key, window: Window, event: Event, seq: int, subject: int) -> None:
         """Keep ``window`` from now on, after the event of this number and subject."""
@@ -156,7 +154,12 @@ def subject_of(event: Event) -> int:
 
     Two subjects of one number would end each other's windows: an extra message, never a lost one.
     """
-    return _number(f"{event.source}\0{event.canonical_resource}")
+    return _subject(event.source, event.canonical_resource)
+
+
+@lru_cache(maxsize=4096)
+def _subject(source: str, resource: str) -> int:
+    return _number(f"{source}\0{resource}")
 
 
 @lru_cache(maxsize=4096)

@@ -51,8 +51,7 @@ class Arrival:
     notices: Sequence[Event] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What a stage says: why, and what becomes of the event if its way ends here.
 
     If it goes on, ``suppressed`` identical ones were not told before it, since then.
@@ -64,8 +63,7 @@ class Verdict:
     suppressed_since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(NamedTuple):
     """One obligation: the route that matched, and what was decided."""
 
     route: Route

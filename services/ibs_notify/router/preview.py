@@ -128,4 +128,4 @@ class _Windows:
         for standing in list(standings):
             if standing < change.standing or change.standing < standing < change.limit:
                 for key in standings.pop(standing):
-                    self._known[key] = replace(self._known[key], changed=True)
+                    self._known[key] = self._known[key]._replace(changed=True)

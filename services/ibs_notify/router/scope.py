@@ -43,6 +43,8 @@ def who_hears(table: RoutingTable, event: Event) -> Heard:
     routes = table.hearing(event)
     if _target_of(event):
         routes = tuple(each for each in routes if not is_about(event, each))
+    if not event.groups:
+        return Heard(routes)
     return Heard(
         routes,
         tuple(

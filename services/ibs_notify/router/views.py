@@ -34,7 +34,8 @@ def fill_response(response: pb.EmitResponse, event_id: str, routing: Routing) ->
     response.event_id = event_id
     for position, routed in enumerate(routing.obligations):
         fill_disposition(response.dispositions.add(), event_id, position, routed)
-    response.warnings.extend(routing.warnings)
+    if routing.warnings:
+        response.warnings.extend(routing.warnings)
 
 
 def fill_known(response: pb.EmitResponse, stored: StoredEvent) -> None:
@@ -56,17 +57,16 @@ def fill_error(error: pb.EmitError, raised: NotificationError) -> None:
 
 def pack(event_id: str, routing: Routing) -> tuple[list[tuple[int, Routed]], bytes]:
     """Which obligations get a row, by position, and what is packed with the event instead."""
-    opened = [
-        (position, routed)
-        for position, routed in enumerate(routing.obligations)
-        if routed.decision.state is State.READY
-    ]
-    if len(opened) == len(routing.obligations) and not routing.warnings:
+    opened, closed = [], []
+    for each in enumerate(routing.obligations):
+        (opened if each[1].decision.state is State.READY else closed).append(each)
+    if not closed and not routing.warnings:
         return opened, b""
-    packed = pb.EventRecord(warnings=routing.warnings)
-    for position, routed in enumerate(routing.obligations):
-        if routed.decision.state is not State.READY:
-            fill_disposition(packed.dispositions.add(), event_id, position, routed)
+    packed = pb.EventRecord()
+    if routing.warnings:
+        packed.warnings.extend(routing.warnings)
+    for position, routed in closed:
+        fill_disposition(packed.dispositions.add(), event_id, position, routed)
     return opened, packed.SerializeToString()
 
 

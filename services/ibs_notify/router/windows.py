@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,9 +26,9 @@ Row = sa.Row[*tuple[Any, ...]]
 OPEN, CHANGED, IN_VAIN = 0, 1, 2
 """How a window stands: open, over by a change of its subject, or told to nobody."""
 _CHUNK = 300
+_SEVERITIES = {each.value: each for each in Severity}
 _C = WINDOWS.c
 _KEY = ("subject", "standing", "kind")
-_BOUND = tuple(f"key_{name}" for name in _KEY)
 _COLUMNS = tuple(column.name for column in WINDOWS.columns)
 _PUT = {
     dialect: Bulk(
@@ -69,7 +70,17 @@ _ANY_KEYED = Bulk(
 _READ = sa.select(
     *(_C[name] for name in _COLUMNS), EVENTS.c.event_id, EVENTS.c.type, EVENTS.c.severity
 ).outerjoin(EVENTS, EVENTS.c.seq == _C.told_seq)
-_READ_ONE = Bulk(_READ.where(*(_C[name] == sa.bindparam(f"key_{name}") for name in _KEY)), _BOUND)
+_ASKED = sa.func.json_each(sa.bindparam("keys")).table_valued("value")
+# SQLite takes a list of keys for a reason to look through all windows, but a join it follows.
+_READ_ASKED = Bulk(
+    _READ.where(
+        *(
+            _C[name] == _ASKED.c.value.op("->>")(sa.literal_column(str(place)))
+            for place, name in enumerate(_KEY)
+        )
+    ),
+    ("keys",),
+)
 
 
 def read_memory(
@@ -85,8 +96,7 @@ def read_memory(
 def read_windows(connection: sa.Connection, keys: Collection[Key]) -> dict[Key, Remembered]:
     """Those of ``keys`` that there are."""
     if connection.dialect.name == "sqlite":
-        # One by one: for a list of keys SQLite would look through all windows.
-        rows = [row for key in keys for row in _READ_ONE.fetch(connection, key)]
+        rows = _READ_ASKED.fetch(connection, (json.dumps(sorted(keys)),))
     else:
         rows = [tuple(row) for row in _read_many(connection, sorted(keys))]
     return {Key(*row[:3]): _remembered(row) for row in rows}
@@ -108,7 +118,7 @@ def _remembered(row: Sequence[Any]) -> Remembered:
         opened_at=from_micros(opened_at),
         told="" if in_vain else obligation_id(event_id, position),
         type=event_type or "",
-        severity=Severity(severity or Severity.INFO),
+        severity=_SEVERITIES.get(severity, Severity.INFO),
         suppressed=suppressed,
         suppressed_since=None if since is None else from_micros(since),
     )

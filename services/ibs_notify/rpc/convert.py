@@ -90,7 +90,7 @@ def is_moment(stamp: Timestamp) -> bool:
 
 def moment_from_proto(stamp: Timestamp) -> datetime:
     """The aware UTC moment of a timestamp, to the microsecond."""
-    return _EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)
+    return _EPOCH + timedelta(0, stamp.seconds, stamp.nanos // 1000)
 
 
 def moment_to_proto(moment: datetime | None) -> Timestamp | None:

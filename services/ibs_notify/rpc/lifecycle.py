@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -18,6 +19,9 @@ from ibs_notify.rpc.logs import configure_logging
 from ibs_notify.settings import ServiceName, Settings, load
 
 log = logging.getLogger(__name__)
+
+_YOUNG_OBJECTS = 10_000
+"""As many as some hundred events in one transaction hold: the collector would find them alive."""
 
 
 def run_beside(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
@@ -37,6 +41,17 @@ def _die_of(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.critical("a part of the service failed; stopping", exc_info=error)
         signal.raise_signal(signal.SIGTERM)
+
+
+def spare_the_collector() -> None:
+    """Keep the garbage collector from what a service that has started is made of, for good.
+
+    What an event leaves behind has no cycles, so looking for them is worth little: a twentieth of
+    the work with the usual settings.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS)
 
 
 class App(ABC):
@@ -81,6 +96,7 @@ async def _serve(build: Callable[[Settings], App], settings: Settings) -> int:
         loop.add_signal_handler(number, stop.set)
     async with app:
         log.info("listening on port %d", app.port)
+        spare_the_collector()
         waits = [asyncio.ensure_future(event.wait()) for event in (stop, app.broken)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:

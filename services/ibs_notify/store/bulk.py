@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine.interfaces import DBAPICursor
+
+T = TypeVar("T")
 
 
 class Bulk:
@@ -25,41 +26,47 @@ class Bulk:
     def run(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Execute for every row; an empty sequence does nothing."""
         if rows:
-            with self._cursor(connection) as cursor:
-                cursor.executemany(self._sql(connection), rows)
+            self._on_cursor(connection, lambda cursor, sql: cursor.executemany(sql, rows))
 
     def change(self, connection: sa.Connection, parameters: tuple[Any, ...]) -> int:
         """Execute once; how many rows it changed."""
-        with self._cursor(connection) as cursor:
-            cursor.execute(self._sql(connection), parameters)
+
+        def execute(cursor: DBAPICursor, sql: str) -> int:
+            cursor.execute(sql, parameters)
             return cursor.rowcount
+
+        return self._on_cursor(connection, execute)
 
     def scalar(self, connection: sa.Connection, parameters: tuple[Any, ...]) -> Any:
         """Execute once; the first column of the row that it returns."""
-        with self._cursor(connection) as cursor:
-            cursor.execute(self._sql(connection), parameters)
-            row: Any = cursor.fetchone()
-        return row[0]
+
+        def execute(cursor: DBAPICursor, sql: str) -> Any:
+            cursor.execute(sql, parameters)
+            return cursor.fetchone()
+
+        return self._on_cursor(connection, execute)[0]
 
     def fetch(
         self, connection: sa.Connection, parameters: tuple[Any, ...]
     ) -> Sequence[tuple[Any, ...]]:
         """Execute once; all rows that it returns."""
-        with self._cursor(connection) as cursor:
-            cursor.execute(self._sql(connection), parameters)
-            rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
-        return rows
 
-    @contextmanager
-    def _cursor(self, connection: sa.Connection) -> Iterator[DBAPICursor]:
-        """A cursor of the driver; its errors come out as SQLAlchemy's."""
+        def execute(cursor: DBAPICursor, sql: str) -> Sequence[tuple[Any, ...]]:
+            cursor.execute(sql, parameters)
+            return cursor.fetchall()
+
+        return self._on_cursor(connection, execute)
+
+    def _on_cursor(self, connection: sa.Connection, work: Callable[[DBAPICursor, str], T]) -> T:
+        """Run ``work`` on a cursor of the driver; its errors come out as SQLAlchemy's."""
+        sql = self._sql(connection)
         driver = connection.dialect.loaded_dbapi
         cursor = connection.connection.cursor()
         try:
-            yield cursor
+            return work(cursor, sql)
         except driver.Error as error:
             raise exc.DBAPIError.instance(
-                self._sql(connection), None, error, driver.Error, dialect=connection.dialect
+                sql, None, error, driver.Error, dialect=connection.dialect
             ) from error
         finally:
             cursor.close()

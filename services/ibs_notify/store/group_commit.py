@@ -20,21 +20,23 @@ from ibs_notify.store.database import Database
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-WINDOW_SECONDS = 0.005
-LOOKS = 5
-"""How often a batch looks around within the window; it goes when none came since the last look."""
-ENOUGH = 64
+WINDOW_SECONDS = 0.02
+LOOK_SECONDS = 0.001
+"""How often a batch looks around, or five times within a window that is shorter than that many;
+it goes when none came since the last look."""
+ENOUGH = 128
 MAX_BATCH = 1000
 """The most weight that one transaction takes."""
 
 
 async def company(count: Callable[[], int], window: float = WINDOW_SECONDS) -> None:
     """Wait until ``count`` is enough, or stands still for a while; for ``window`` at most."""
-    for _ in range(LOOKS):
+    pause = min(LOOK_SECONDS, window / 5)
+    for _ in range(round(window / pause)):
         seen = count()
         if seen >= ENOUGH:
             return
-        await asyncio.sleep(window / LOOKS)
+        await asyncio.sleep(pause)
         if count() == seen:
             return
 

@@ -58,7 +58,7 @@ def test_a_repeat_within_the_window_is_suppressed_and_points_to_what_was_told() 
     verdict = ask(TOLD)
     assert verdict.reason is DedupReason.REPEATED
     assert verdict.decision == Decision(State.SUPPRESSED, Reason.REPEATED, "evt-1/0")
-    assert verdict.window == replace(TOLD, suppressed=1, suppressed_since=START + SECOND)
+    assert verdict.window == TOLD._replace(suppressed=1, suppressed_since=START + SECOND)
 
 
 def test_repeats_do_not_prolong_the_window() -> None:
@@ -73,9 +73,9 @@ def test_repeats_do_not_prolong_the_window() -> None:
 @pytest.mark.parametrize(
     ("expected", "verdict"),
     [
-        (DedupReason.WINDOW_ENDED, ask(replace(TOLD, suppressed=2), FIVE)),
-        (DedupReason.STATE_CHANGED, ask(replace(TOLD, suppressed=2), changed=True)),
-        (DedupReason.OFF, ask(replace(TOLD, suppressed=2), length=timedelta(0))),
+        (DedupReason.WINDOW_ENDED, ask(TOLD._replace(suppressed=2), FIVE)),
+        (DedupReason.STATE_CHANGED, ask(TOLD._replace(suppressed=2), changed=True)),
+        (DedupReason.OFF, ask(TOLD._replace(suppressed=2), length=timedelta(0))),
     ],
 )
 def test_whatever_ended_the_window_what_it_suppressed_is_counted(

@@ -109,7 +109,7 @@ def test_what_is_told_again_says_how_many_were_not_and_since_when() -> None:
     for second in range(3):
         settle(arrival(CHAT, after=timedelta(seconds=second)), known)
     (told,) = decisions(settle(arrival(CHAT, after=FIVE), known))
-    assert told == replace(READY, suppressed=2, suppressed_since=NOW + timedelta(seconds=1))
+    assert told == READY._replace(suppressed=2, suppressed_since=NOW + timedelta(seconds=1))
 
 
 def test_a_change_of_the_subject_in_the_same_batch_is_heard() -> None:
