@@ -17,9 +17,11 @@ from ibs_notify.delivery.stored_report import read_report
 from ibs_notify.domain.catalogue import default_severity
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.resource import canonical
+from ibs_notify.domain.severity import Severity
 from ibs_notify.templates.body import compile_body
 from ibs_notify.templates.context import event_context
 from ibs_notify.templates.mail import MailTemplates, RenderedMail
+from ibs_notify.templates.shapes import Kind, Shape
 
 OPENED = datetime(2026, 5, 20, 7, 0, tzinfo=UTC)
 CLOSED = OPENED + timedelta(days=1)
@@ -71,3 +73,35 @@ def webhook_of(report: DigestReport | bytes) -> Any:
     """The body of a webhook that has no template, parsed."""
     body = report if isinstance(report, bytes) else to_bytes(report)
     return json.loads(compile_body("").render(context_of(body)))
+
+
+def fits(shape: Shape, value: object) -> bool:
+    """Whether a value has exactly what its shape declares."""
+    match shape.kind, value:
+        case Kind.RECORD, dict():
+            return value.keys() == shape.fields.keys() and all(
+                fits(inner, value[name]) for name, inner in shape.fields.items()
+            )
+        case Kind.LIST, list():
+            return shape.items is not None and all(fits(shape.items, each) for each in value)
+        case ((Kind.TEXT | Kind.SEVERITY), str()):
+            return True
+        case Kind.NUMBER, int() | float():
+            return True
+        case _:
+            return False
+
+
+def hostile(number: int, fill: str) -> Event:
+    """An event of its own kind, with every text at its bound."""
+    resource = f"/{number}/{fill * 1015}"
+    return event(
+        f"x.t{number}-failed",
+        number / 1000,
+        resource,
+        severity=list(Severity)[number % 5],
+        subject=fill * 1000,
+        event_id=f"{number:0128}",
+        task_url="https://x/" + fill * 2038,
+        links={"task_log": "https://x/" + fill * 2038},
+    )

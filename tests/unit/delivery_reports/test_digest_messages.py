@@ -16,11 +16,12 @@ from tests.support.reports import (
     built,
     context_of,
     event,
+    fits,
+    hostile,
     mail_of,
     report_of,
     webhook_of,
 )
-from tests.unit.delivery_reports.test_digest_report import hostile
 
 from ibs_notify.delivery.digest_report import ReportWindow, to_bytes
 from ibs_notify.domain.event import Event
@@ -29,7 +30,6 @@ from ibs_notify.templates.context import NO_REPORTS
 from ibs_notify.templates.mail import MailTemplates
 from ibs_notify.templates.report_shapes import REPORTS
 from ibs_notify.templates.run import MOST_RESULT
-from ibs_notify.templates.shapes import Kind, Shape
 
 NIGHT = (
     event("backup.failed", 18.25, task_url="https://ibs.example.com/#tasks/1"),
@@ -202,26 +202,8 @@ def test_a_digest_by_the_templates_of_events_still_says_what_happened() -> None:
 def test_a_report_says_exactly_what_its_shape_declares(name: str) -> None:
     body = to_bytes(report_of(*NIGHT))
     if name == "digest":
-        _check(REPORTS[name], context_of(body)[name])
-    _check(REPORTS[name], NO_REPORTS[name])
-
-
-def _check(shape: Shape, value: object) -> None:
-    match shape.kind, value:
-        case Kind.RECORD, dict():
-            assert value.keys() == shape.fields.keys()
-            for field, inner in shape.fields.items():
-                _check(inner, value[field])
-        case Kind.LIST, list():
-            for each in value:
-                assert shape.items is not None
-                _check(shape.items, each)
-        case ((Kind.TEXT | Kind.SEVERITY), str()):
-            pass
-        case Kind.NUMBER, int() | float():
-            pass
-        case _:
-            raise AssertionError(f"{value!r} is not {shape.kind}")
+        assert fits(REPORTS[name], context_of(body)[name])
+    assert fits(REPORTS[name], NO_REPORTS[name])
 
 
 # Hostile texts, and many

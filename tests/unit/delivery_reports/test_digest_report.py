@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from tests.support.reports import CLOSED, OPENED, VM, WINDOW, built, event, report_of
+from tests.support.reports import CLOSED, OPENED, VM, WINDOW, built, event, hostile, report_of
 
 from ibs_notify.delivery import digest_durations, digest_lines, digest_standing
 from ibs_notify.delivery.digest_durations import duration_of_label
@@ -25,7 +25,6 @@ from ibs_notify.delivery.digest_report import (
 )
 from ibs_notify.delivery.event_result import Result
 from ibs_notify.domain.event import Event
-from ibs_notify.domain.severity import Severity
 
 # Like with like
 
@@ -256,21 +255,6 @@ def test_what_is_no_report_is_refused(stored: bytes) -> None:
 
 
 # Bounds
-
-
-def hostile(number: int, fill: str) -> Event:
-    """An event of its own kind, with every text at its bound."""
-    resource = f"/{number}/{fill * 1015}"
-    return event(
-        f"x.t{number}-failed",
-        number / 1000,
-        resource,
-        severity=list(Severity)[number % 5],
-        subject=fill * 1000,
-        event_id=f"{number:0128}",
-        task_url="https://x/" + fill * 2038,
-        links={"task_log": "https://x/" + fill * 2038},
-    )
 
 
 @pytest.mark.parametrize("fill", ["&", '"', "\x01", "😀", "a"])

@@ -22,11 +22,11 @@ from ibs_notify.delivery.transports.mail_message import MailComposer
 from ibs_notify.delivery.transports.webhook import WebhookTransport
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.target import Target, WebhookSpec
+from ibs_notify.domain.templates import NO_TEMPLATE_SET
 from ibs_notify.rpc.convert import event_to_proto
 from ibs_notify.snapshot.model import Snapshot
-from ibs_notify.templates.mail import MailTemplates
 
-SETTINGS = InstallationSettings(sender="backup@example.org")
+SNAPSHOT = Snapshot(1, InstallationSettings(sender="backup@example.org"))
 
 
 def a_report() -> DigestReport:
@@ -38,8 +38,8 @@ def stored(body: bytes, kind: Kind = Kind.DIGEST) -> Work:
 
 
 def test_a_digest_is_mailed_with_its_subject_and_both_parts() -> None:
-    composer = MailComposer(MailTemplates.compile(), "", "backup-host")
-    message = message_of(stored(to_bytes(a_report())), SETTINGS)
+    composer = MailComposer(NO_TEMPLATE_SET, "", "backup-host")
+    message = message_of(stored(to_bytes(a_report())), SNAPSHOT)
     raw = composer.compose(message, utf8=False)
     assert raw == composer.compose(message, utf8=False)
     mail = message_from_bytes(raw, policy=policy.default)
@@ -53,7 +53,7 @@ def test_a_digest_is_mailed_with_its_subject_and_both_parts() -> None:
 async def test_a_digest_is_posted_with_what_a_machine_needs() -> None:
     async with HttpServer() as server:
         transport = WebhookTransport(WebhookSpec(server.url()), {}, FakeClock())
-        await transport.attempt(message_of(stored(to_bytes(a_report())), SETTINGS))
+        await transport.attempt(message_of(stored(to_bytes(a_report())), SNAPSHOT))
         await transport.close()
         (request,) = server.requests
     body = json.loads(request.body)
@@ -65,7 +65,7 @@ async def test_a_digest_is_posted_with_what_a_machine_needs() -> None:
 @pytest.mark.parametrize("kind", Kind)
 def test_an_event_is_told_as_an_event_whatever_it_is_called(kind: Kind) -> None:
     told = event("notification.summary", 1, summary="900 events in one")
-    message = message_of(stored(event_to_proto(told).SerializeToString(), kind), SETTINGS)
+    message = message_of(stored(event_to_proto(told).SerializeToString(), kind), SNAPSHOT)
     assert message.event == told
     assert all(not each["period"] for each in message.reports.values())
 

@@ -6,8 +6,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
-from tests.support.reports import CLOSED, context_of, mail_of, webhook_of
-from tests.unit.delivery_reports.test_digest_messages import _check
+from tests.support.reports import CLOSED, context_of, fits, mail_of, webhook_of
 
 from ibs_notify.delivery.digest_report import ReportWindow
 from ibs_notify.delivery.weekly_report import (
@@ -172,7 +171,7 @@ def test_a_webhook_is_told_in_json_what_the_mail_says() -> None:
 
 
 def test_a_summary_says_exactly_what_its_shape_declares() -> None:
-    _check(WEEKLY, context_of(to_bytes(report()))["weekly"])
+    assert fits(WEEKLY, context_of(to_bytes(report()))["weekly"])
 
 
 class _Elements(HTMLParser):
