@@ -18,6 +18,7 @@ from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.tables import TARGETS
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.delivery.weekly_report import DeliveryHealth, FailingTarget
+from ibs_notify.domain.target import PushgatewaySpec, Target, WebhookSpec
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
@@ -26,6 +27,7 @@ OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200, "ok")
 NEVER = Outcome(Verdict.REFUSED, OutcomeReason.HTTP_4XX, 404, "no such hook")
 LATER = Outcome(Verdict.RETRY, OutcomeReason.HTTP_5XX, 503, "busy")
 WEEK = timedelta(days=7)
+CHAT = Target("chat", "t1", WebhookSpec("https://chat.example.com"))
 
 
 @pytest.fixture
@@ -65,10 +67,11 @@ class Week:
         await self._queue.accept([handoff(self._number)], sendable)
         await self._requests.cancel(Filter(event_ids=(f"evt-{self._number}",)), dry_run=False)
 
-    async def health(self, after: float = 0, before: float = 7, **names: str) -> DeliveryHealth:
+    async def health(self, after: float = 0, before: float = 7, *targets: Target) -> DeliveryHealth:
         """Of the days ``after`` to ``before``."""
         began, ended = (START + timedelta(days=each) for each in (after, before))
-        return await self._healths.health(began, ended, names)
+        by_uid = {each.uid: each for each in targets}
+        return await self._healths.health(began, ended, by_uid)
 
 
 @pytest.fixture
@@ -109,6 +112,13 @@ async def test_what_was_accepted_in_the_week_before_counts_where_it_ended(week: 
     await week.deliver(OK, seconds=LIFETIME.total_seconds())
     found = await week.health(1, 8)
     assert (found.delivered, found.median) == (1, LIFETIME)
+
+
+async def test_what_a_metric_server_recorded_is_no_notification(week: Week) -> None:
+    await week.deliver(OK)
+    assert (await week.health(0, 7, CHAT)).delivered == 1
+    metrics = Target("metrics", "t1", PushgatewaySpec("https://push.example.com"))
+    assert await week.health(0, 7, metrics) == DeliveryHealth()
 
 
 async def test_without_deliveries_there_is_nothing_to_tell(week: Week) -> None:
@@ -162,7 +172,7 @@ async def test_targets_that_fail_or_are_paused_are_named(week: Week, database: D
     gone = {**paused, "target_uid": "t3"}
     insert = sa.insert(TARGETS).values([paused, gone])
     await database.write(lambda c: c.execute(insert))
-    found = await week.health(t1="chat", t2="hook")
+    found = await week.health(0, 7, CHAT, Target("hook", "t2", CHAT.spec))
     assert [(each.name, each.reason) for each in found.failing] == [
         ("hook", "410 HTTP_GONE"),
         ("chat", "503 busy"),

@@ -20,6 +20,7 @@ from ibs_notify.delivery.weekly_report import (
     FailingTarget,
 )
 from ibs_notify.domain.clock import from_micros, to_micros
+from ibs_notify.domain.target import Target
 from ibs_notify.store.database import Database
 
 PIECE = 20_000
@@ -61,20 +62,21 @@ class DeliveryHealths:
         self._database = database
 
     async def health(
-        self, after: datetime, before: datetime, names: Mapping[str, str]
+        self, after: datetime, before: datetime, targets: Mapping[str, Target]
     ) -> DeliveryHealth:
         sums = _Sums()
         earliest = to_micros(after - LIFETIME - _SLACK)
         span = (to_micros(after), to_micros(before))
+        recorders = [uid for uid, target in targets.items() if target.is_metric_server]
         last: int | None = None
         while True:
             rows, last = await self._database.read(
-                partial(_turn, last=last, earliest=earliest, span=span)
+                partial(_turn, last=last, earliest=earliest, span=span, recorders=recorders)
             )
             sums.add(rows)
             if last is None:
                 break
-        failing = await self._database.read(partial(_failing, names=names))
+        failing = await self._database.read(partial(_failing, targets=targets))
         return DeliveryHealth(
             sums.ended[State.DELIVERED],
             sums.retried,
@@ -88,7 +90,11 @@ class DeliveryHealths:
 
 
 def _turn(
-    connection: sa.Connection, last: int | None, earliest: int, span: tuple[int, int]
+    connection: sa.Connection,
+    last: int | None,
+    earliest: int,
+    span: tuple[int, int],
+    recorders: Sequence[str],
 ) -> tuple[Sequence[Sequence[int]], int | None]:
     """Count the next piece down from ``last``; where to go on, None at the end.
 
@@ -114,13 +120,14 @@ def _turn(
             _C.state.in_([each.value for each in _ENDS]),
             _C.closed_at >= after,
             _C.closed_at < before,
+            _C.target_uid.not_in(recorders),
         )
         .group_by(_C.state, "step")
     ).all()
     return [tuple(row) for row in rows], seq - PIECE
 
 
-def _failing(connection: sa.Connection, names: Mapping[str, str]) -> Sequence[FailingTarget]:
+def _failing(connection: sa.Connection, targets: Mapping[str, Target]) -> Sequence[FailingTarget]:
     """Targets that there still are; those that fail for longest first."""
     t = TARGETS.c
     rows = connection.execute(
@@ -128,12 +135,12 @@ def _failing(connection: sa.Connection, names: Mapping[str, str]) -> Sequence[Fa
     )
     found = [
         FailingTarget(
-            names[row.target_uid],
+            targets[row.target_uid].name,
             from_micros(row.failing_since if row.failing_since is not None else row.paused_at or 0),
             _reason(row.last_code, row.last_failure or row.paused_reason),
         )
         for row in rows
-        if row.target_uid in names
+        if row.target_uid in targets
     ]
     return sorted(found, key=lambda each: (each.since, each.name))
 

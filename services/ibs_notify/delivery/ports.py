@@ -168,10 +168,10 @@ class Healths(Protocol):
     """Who knows how deliveries fared."""
 
     async def health(
-        self, after: datetime, before: datetime, names: Mapping[str, str]
+        self, after: datetime, before: datetime, targets: Mapping[str, Target]
     ) -> DeliveryHealth:
-        """Of the deliveries that ended from ``after`` until before ``before``, and how the targets
-        in ``names``, by uid, stand now."""
+        """Of the deliveries that ended from ``after`` until before ``before``, and which of the
+        ``targets``, by uid, fail now. What metric servers recorded is no notification."""
         ...
 
 

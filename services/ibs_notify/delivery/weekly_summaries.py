@@ -18,13 +18,9 @@ class WeeklySummaries:
 
     async def compose(self, window: ReportWindow, target_uid: str, delivery_id: str) -> Composed:  # noqa: ARG002  # see the port
         after, before = window.opened_at, window.closed_at
-        totals = await self._sums.totals(after, before)
-        health = await self._healths.health(after, before, self._names())
-        report = weekly_report(window, totals, health)
-        return Composed(weekly_event(report, delivery_id, before), to_bytes(report))
-
-    def _names(self) -> dict[str, str]:
-        """The targets that there are, by uid."""
         snapshot = self._outlook.snapshot
         targets = {} if snapshot is None else snapshot.targets
-        return {uid: target.name for uid, target in targets.items()}
+        totals = await self._sums.totals(after, before)
+        health = await self._healths.health(after, before, targets)
+        report = weekly_report(window, totals, health)
+        return Composed(weekly_event(report, delivery_id, before), to_bytes(report))

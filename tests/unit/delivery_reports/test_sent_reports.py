@@ -107,7 +107,9 @@ async def sent(body: bytes) -> Completion:
     outlook = Outlook()
     target = Target("chat", "t1", WebhookSpec("https://x"))
     outlook.snapshot = Snapshot(revision=1, targets={"t1": target})
-    return await Sender(outlook, Opened(), FakeClock(), lambda: 0.5).send(stored(body))
+    sender = Sender(outlook, Opened(), FakeClock(), lambda: 0.5)
+    (done,) = await sender.send([stored(body)])
+    return done
 
 
 @pytest.mark.parametrize(

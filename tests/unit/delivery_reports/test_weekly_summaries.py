@@ -35,13 +35,13 @@ class Sums:
 
 class Healths:
     def __init__(self) -> None:
-        self.names: Mapping[str, str] = {}
+        self.targets: Mapping[str, Target] = {}
 
     async def health(
-        self, after: datetime, before: datetime, names: Mapping[str, str]
+        self, after: datetime, before: datetime, targets: Mapping[str, Target]
     ) -> DeliveryHealth:
         assert (after, before) == (WINDOW.opened_at, WINDOW.closed_at)
-        self.names = names
+        self.targets = targets
         return HEALTH
 
 
@@ -51,7 +51,7 @@ def test_a_summary_is_composed_of_the_routers_totals_and_our_own() -> None:
     outlook.snapshot = Snapshot(revision=1, targets={"t1": chat})
     composed = asyncio.run(WeeklySummaries(sums, healths, outlook).compose(WINDOW, "t1", "d-1"))
     assert sums.asked == [(WINDOW.opened_at, WINDOW.closed_at)]
-    assert healths.names == {"t1": "chat-ops"}
+    assert healths.targets == {"t1": chat}
     assert from_bytes(composed.body) == report()
     told = read_report(composed.body, "d-1", CLOSED)
     assert told is not None
