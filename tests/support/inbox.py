@@ -49,9 +49,13 @@ class InboxReader:
         request = pb.CountEventsRequest(filter=pb.EventFilter(**fields))
         return await self.calls.count(request, self.user)
 
+    async def summarize(self, offenders: int = 0, **fields: Any) -> pb.SummarizeEventsResponse:
+        chosen = pb.EventFilter(**fields)
+        request = pb.SummarizeEventsRequest(filter=chosen, max_offenders=offenders)
+        return await self.calls.summarize(request, self.user)
+
     async def summary(self, **fields: Any) -> dict[tuple[str, str, int], int]:
-        request = pb.SummarizeEventsRequest(filter=pb.EventFilter(**fields))
-        answer = await self.calls.summarize(request, self.user)
+        answer = await self.summarize(**fields)
         return {(each.datastore, each.type, each.severity): each.count for each in answer.counts}
 
 

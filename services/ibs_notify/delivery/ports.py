@@ -10,8 +10,11 @@ from typing import Protocol
 
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.breaker import Breaker, Hold
+from ibs_notify.delivery.digest_report import ReportWindow
 from ibs_notify.delivery.model import Accepted, Completion, Handoff, Work
 from ibs_notify.delivery.transports.base import Transport
+from ibs_notify.delivery.weekly_report import DeliveryHealth, EventTotals
+from ibs_notify.domain.event import Event
 from ibs_notify.domain.target import Target
 from ibs_notify.snapshot.model import Snapshot
 
@@ -138,6 +141,44 @@ class Queue(Protocol):
 
         ``revision`` is the target's now: only a later one makes it be tried anew by itself.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What a digest says: the event that it is, and the report as its delivery stores it."""
+
+    event: Event
+    body: bytes
+
+
+class Summaries(Protocol):
+    """Who makes the weekly summaries."""
+
+    async def compose(self, window: ReportWindow, target_uid: str, delivery_id: str) -> Composed:
+        """The summary of a window. ``Unavailable`` where it cannot be made now: ask again."""
+        ...
+
+
+class EventSums(Protocol):
+    """Who knows all events: the Router."""
+
+    async def totals(self, after: datetime, before: datetime) -> EventTotals:
+        """Counts of the events accepted from ``after`` until before ``before``.
+
+        ``Unavailable`` where they cannot be had now: ask again, the events are kept for months.
+        """
+        ...
+
+
+class Healths(Protocol):
+    """Who knows how deliveries fared."""
+
+    async def health(
+        self, after: datetime, before: datetime, targets: Mapping[str, Target]
+    ) -> DeliveryHealth:
+        """Of the deliveries that ended from ``after`` until before ``before``, and which of the
+        ``targets``, by uid, fail now. What metric servers recorded is no notification."""
         ...
 
 

@@ -23,6 +23,7 @@ from ibs_notify.delivery.model import (
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import CannotOpen, Transports
 from ibs_notify.delivery.settle import settle
+from ibs_notify.delivery.stored_report import read_report
 from ibs_notify.delivery.transports.base import (
     BatchTransport,
     Message,
@@ -35,6 +36,7 @@ from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.rpc.convert import event_from_proto
 from ibs_notify.snapshot.model import Snapshot
+from ibs_notify.templates.context import NO_REPORTS
 from ironcore.notification.v1 import event_pb2
 
 log = logging.getLogger(__name__)
@@ -188,14 +190,19 @@ async def _outcomes(transport: Transport, messages: Sequence[Message]) -> Sequen
 def _readable(work: Work, snapshot: Snapshot) -> Message | None:
     try:
         return message_of(work, snapshot)
-    except DecodeError:
+    except (DecodeError, ValueError):
         log.error("delivery %s: its event cannot be read", work.delivery_id)
         return None
 
 
 def message_of(work: Work, snapshot: Snapshot) -> Message:
     """What is sent: the same id and moment on every attempt, to those who are still open."""
-    event, _ = event_from_proto(event_pb2.Event.FromString(work.body), work.created_at)
+    report = read_report(work.body, work.delivery_id, work.created_at)
+    if report is None:
+        event, _ = event_from_proto(event_pb2.Event.FromString(work.body), work.created_at)
+        reports = NO_REPORTS
+    else:
+        event, reports = report
     return Message(
         delivery_id=work.delivery_id,
         event=event,
@@ -207,6 +214,7 @@ def message_of(work: Work, snapshot: Snapshot) -> Message:
         templates=snapshot.templates_of(work.group),
         gathers=work.kind.gathers,
         sequence=work.seq,
+        reports=reports,
     )
 
 

@@ -1,19 +1,22 @@
-"""Counts of events: by severity for the inbox, by datastore, type and severity for reports."""
+"""Counts of events: by severity for the inbox, by datastore, type and severity for reports, and of
+the resources with the most problems."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Protocol, TypeVar
+from heapq import nlargest
+from typing import Generic, Protocol, TypeVar
 
 import sqlalchemy as sa
 
+from ibs_notify.domain.catalogue import Outcome, outcome_of
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.blocks import Blocks
-from ibs_notify.router.event_conditions import Columns
+from ibs_notify.router.event_conditions import Columns, Condition
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.event_scan import OPENED, EventScan
 from ibs_notify.router.event_walk import Walk, begin, go_on, next_piece
@@ -26,11 +29,19 @@ INDEXED = 50_000
 """So many entries of an index are counted in a turn: about ten milliseconds."""
 SORTED = 100_000
 """So many are read and sorted for it rather than that everything is looked at."""
+MOST_KEYS = 40_000
+"""So many are counted apart before the least of them are only added up."""
+MOST_OF_A_TURN = 5_000
+"""So many resources are taken from a turn."""
+MOST_TYPES = 1_000
+"""So many types of problems are looked for."""
 _DATASTORE = "/datastore/"
 
 Key = TypeVar("Key")
 Combination = tuple[str, str, int]
 """Datastore, type and severity."""
+Offence = tuple[str, str, int]
+"""Canonical resource, type and severity."""
 
 
 class CountTurn(Protocol[Key]):
@@ -39,6 +50,34 @@ class CountTurn(Protocol[Key]):
     def __call__(
         self, connection: sa.Connection, walk: Walk, before: int | None
     ) -> tuple[Counter[Key], int]: ...
+
+
+class Group(Protocol[Key]):
+    """Counts the events of the columns ``c`` for which the conditions hold."""
+
+    def __call__(
+        self, connection: sa.Connection, c: Columns, conditions: Sequence[Condition]
+    ) -> Counter[Key]: ...
+
+
+class Tally(Generic[Key]):
+    """Counts in bounded memory: of too many keys the least are only added up, as ``other``."""
+
+    def __init__(self, rank: Callable[[tuple[Key, int]], tuple[int, ...]]) -> None:
+        self._rank = rank
+        self.counts: Counter[Key] = Counter()
+        self.other = 0
+
+    def add(self, part: Counter[Key]) -> None:
+        self.counts += part
+        if len(self.counts) > MOST_KEYS:
+            self.cut(MOST_KEYS // 2)
+
+    def cut(self, most: int) -> None:
+        """Keep the ``most`` highest."""
+        before = self.counts.total()
+        self.counts = Counter(dict(nlargest(most, self.counts.items(), key=self._rank)))
+        self.other += before - self.counts.total()
 
 
 class EventCounts:
@@ -55,26 +94,42 @@ class EventCounts:
         if replace(query, min_severity=0).asks_only_for_marks:
             states = await self._database.read(lambda c: self._by_state(c, query))
             return _of_marks(states, marks), _of_marks(states, marks & {Mark.UNREAD})
-        every = await self._all_turns(query, _count_turn)
+        every = await _sum(self._turns(query, _count_turn))
         if Mark.UNREAD not in marks:
             return every, Counter()
         if await self._database.read(lambda c: has_read_nothing(c, query.viewer)):
             return every, every
         unread = replace(query, marks=frozenset({Mark.UNREAD}))
-        return every, await self._all_turns(unread, _count_turn)
+        return every, await _sum(self._turns(unread, _count_turn))
 
-    async def by_combination(self, query: EventQuery) -> Counter[Combination]:
+    async def by_combination(self, query: EventQuery) -> Tally[Combination]:
         """Of each datastore, type and severity how many events there are."""
-        if not query.opens_events:
-            return await self._all_turns(query, _combine_turn)
-        total: Counter[Combination] = Counter()
-        scan = EventScan(self._database, self._blocks, self._clock, query)
-        before: int | None = None
-        while before != 0:
-            found = await scan.find(before, OPENED)
-            total += await self._database.read(partial(_combine_seqs, seqs=found.seqs))
-            before = found.before
-        return total
+        tally: Tally[Combination] = Tally(lambda item: (item[1],))
+        async for part in self._grouped(query, _combine):
+            tally.add(part)
+        return tally
+
+    async def offenders(
+        self, query: EventQuery, combinations: Iterable[Combination], most: int
+    ) -> Sequence[tuple[Offence, int]]:
+        """The ``most`` resources with the worst problems, each with the type and how many of it.
+
+        ``combinations`` are those that occur. Worst severity first, then the most frequent.
+        """
+        types = {
+            event_type
+            for _, event_type, severity in combinations
+            if severity >= Severity.WARNING and outcome_of(event_type) is Outcome.PROBLEM
+        }
+        grave = replace(query, min_severity=max(query.min_severity, Severity.WARNING.value))
+        tally: Tally[Offence] = Tally(_rank)
+        group = partial(_offences, types=sorted(types)[:MOST_TYPES])
+        async for part in self._grouped(grave, group):
+            tally.add(part)
+        # By name among equals, so that the answer is the same each time.
+        return sorted(tally.counts.items(), key=lambda item: (-item[0][2], -item[1], item[0]))[
+            :most
+        ]
 
     def _by_state(self, connection: sa.Connection, query: EventQuery) -> Counter[tuple[int, Mark]]:
         """By severity and mark: the lines' stretches, but for what has a mark of its own."""
@@ -90,15 +145,35 @@ class EventCounts:
             total.update({(each, stretch.mark): count for each, count in counts.items()})
         return Counter({key: n for key, n in total.items() if key[0] >= query.min_severity})
 
-    async def _all_turns(self, query: EventQuery, count: CountTurn[Key]) -> Counter[Key]:
+    def _grouped(self, query: EventQuery, group: Group[Key]) -> AsyncIterator[Counter[Key]]:
+        if query.opens_events:
+            return self._opened(query, group)
+        return self._turns(query, partial(_group_turn, group=group))
+
+    async def _turns(self, query: EventQuery, count: CountTurn[Key]) -> AsyncIterator[Counter[Key]]:
         walk = await self._database.read(lambda c: begin(c, query, self._blocks, few=SORTED))
-        total: Counter[Key] = Counter()
         before: int | None = None
         while before != 0:
             turn = partial(count, walk=walk, before=before)
             part, before = await self._database.read(turn)
-            total += part
-        return total
+            yield part
+
+    async def _opened(self, query: EventQuery, group: Group[Key]) -> AsyncIterator[Counter[Key]]:
+        scan = EventScan(self._database, self._blocks, self._clock, query)
+        before: int | None = None
+        while before != 0:
+            found = await scan.find(before, OPENED)
+            yield await self._database.read(
+                partial(group, c=EVENTS.c, conditions=(EVENTS.c.seq.in_(found.seqs),))
+            )
+            before = found.before
+
+
+async def _sum(parts: AsyncIterator[Counter[Key]]) -> Counter[Key]:
+    total: Counter[Key] = Counter()
+    async for part in parts:
+        total += part
+    return total
 
 
 def _of_marks(states: Counter[tuple[int, Mark]], marks: frozenset[Mark]) -> Counter[int]:
@@ -128,21 +203,17 @@ def _count_turn(
     return found, go_on(walk, reached)
 
 
-def _combine_turn(
-    connection: sa.Connection, walk: Walk, before: int | None
-) -> tuple[Counter[Combination], int]:
+def _group_turn(
+    connection: sa.Connection, walk: Walk, before: int | None, group: Group[Key]
+) -> tuple[Counter[Key], int]:
     piece = next_piece(connection, walk, before, INDEXED, whole=True)
     if piece is None:
         return Counter(), 0
-    return _combine(connection, piece.events.c, *piece.rest), go_on(walk, piece.first)
-
-
-def _combine_seqs(connection: sa.Connection, seqs: Sequence[int]) -> Counter[Combination]:
-    return _combine(connection, EVENTS.c, EVENTS.c.seq.in_(seqs))
+    return group(connection, piece.events.c, piece.rest), go_on(walk, piece.first)
 
 
 def _combine(
-    connection: sa.Connection, c: Columns, *conditions: sa.ColumnElement[bool]
+    connection: sa.Connection, c: Columns, conditions: Sequence[Condition]
 ) -> Counter[Combination]:
     store = _datastore(c.resource, connection.dialect.name).label("datastore")
     rows = connection.execute(
@@ -151,6 +222,25 @@ def _combine(
         .group_by(store, c.type, c.severity)
     )
     return Counter({(row[0], row[1], row[2]): row[3] for row in rows})
+
+
+def _offences(
+    connection: sa.Connection, c: Columns, conditions: Sequence[Condition], types: Sequence[str]
+) -> Counter[Offence]:
+    count = sa.func.count()
+    rows = connection.execute(
+        sa.select(c.resource, c.type, c.severity, count)
+        .where(*conditions, c.resource != "", c.type.in_(types))
+        .group_by(c.resource, c.type, c.severity)
+        .order_by(c.severity.desc(), count.desc())
+        .limit(MOST_OF_A_TURN)
+    )
+    return Counter({(row[0], row[1], row[2]): row[3] for row in rows})
+
+
+def _rank(item: tuple[Offence, int]) -> tuple[int, ...]:
+    (_, _, severity), count = item
+    return severity, count
 
 
 def _datastore(resource: sa.ColumnElement[str], dialect: str) -> sa.ColumnElement[str]:

@@ -24,6 +24,9 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 LOOK_SECONDS = 0.04
 """After so much looking a list answers with what it has, and where it would go on."""
 MOST_IDS = 1000
+MOST_COMBINATIONS = 3_000
+"""So many fit into an answer, were each name as long as it may be."""
+MOST_OFFENDERS = 100
 
 
 class InboxCalls:
@@ -90,16 +93,31 @@ class InboxCalls:
     async def summarize(
         self, request: pb.SummarizeEventsRequest, viewer: str
     ) -> pb.SummarizeEventsResponse:
-        """By datastore, type and severity, in this order."""
-        counts = await self._counts.by_combination(query_of(request.filter, viewer))
-        response = pb.SummarizeEventsResponse()
-        for (datastore, event_type, severity), count in sorted(counts.items()):
+        """By datastore, type and severity, in this order; and the worst resources."""
+        if not 0 <= request.max_offenders <= MOST_OFFENDERS:
+            fault = f"is not from 0 to {MOST_OFFENDERS}"
+            raise InvalidArgument.of([FieldViolation("max_offenders", fault)])
+        query = query_of(request.filter, viewer)
+        tally = await self._counts.by_combination(query)
+        combinations = list(tally.counts)
+        tally.cut(MOST_COMBINATIONS)
+        response = pb.SummarizeEventsResponse(other_count=tally.other)
+        for (datastore, event_type, severity), count in sorted(tally.counts.items()):
             response.counts.add(
                 datastore=datastore,
                 type=event_type,
                 severity=event_pb2.Severity.ValueType(severity),
                 count=count,
             )
+        if request.max_offenders:
+            offenders = await self._counts.offenders(query, combinations, request.max_offenders)
+            for (resource, event_type, severity), count in offenders:
+                response.offenders.add(
+                    resource=resource,
+                    type=event_type,
+                    severity=event_pb2.Severity.ValueType(severity),
+                    count=count,
+                )
         return response
 
 

@@ -57,7 +57,8 @@ def fill_error(error: pb.EmitError, raised: NotificationError) -> None:
 
 def pack(event_id: str, routing: Routing) -> tuple[list[tuple[int, Routed]], bytes]:
     """Which obligations get a row, by position, and what is packed with the event instead."""
-    opened, closed = [], []
+    opened: list[tuple[int, Routed]] = []
+    closed: list[tuple[int, Routed]] = []
     for each in enumerate(routing.obligations):
         (opened if each[1].decision.state is State.READY else closed).append(each)
     if not closed and not routing.warnings:

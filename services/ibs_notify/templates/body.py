@@ -42,7 +42,7 @@ class StandardBody:
     """The product's standard payload: the body of a webhook that has no template."""
 
     def render(self, context: Mapping[str, Any]) -> bytes:
-        return encode(to_json(payload_of(context["event"])))
+        return encode(to_json(payload_of(context)))
 
 
 def standard_body(event: Event) -> bytes:

@@ -27,6 +27,10 @@ def builtins() -> list[Builtin]:
 def _mail() -> Iterator[Builtin]:
     for part, what in (("subject", "the subject"), ("text", "the text"), ("html", "the HTML")):
         yield Builtin(f"mail.{part}", f"{what} of a mail", builtin_text(part))
+    for report, of in (("digest", "a digest"), ("weekly", "a weekly summary")):
+        for part, what in (("text", "the text"), ("html", "the HTML")):
+            text = builtin_text(f"{report}_{part}")
+            yield Builtin(f"mail.{report}-{part}", f"{what} of a mail with {of}", text)
 
 
 def _presets() -> Iterator[Builtin]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from ibs_notify.domain.catalogue import outcome_of
 from ibs_notify.domain.event import Event
+from ibs_notify.templates.report_shapes import REPORTS, nothing
 from ibs_notify.templates.shapes import PRESET
 
 MOST_ROWS: Final = 100
@@ -31,6 +33,11 @@ _PAYLOAD_FIELDS: Final = (
     "task_url",
     "links",
 )
+Report = Mapping[str, Any]
+"""What a digest or a weekly summary says, as ``report_shapes`` declares it."""
+NO_REPORTS: Final[Mapping[str, Report]] = MappingProxyType(
+    {name: nothing(shape) for name, shape in REPORTS.items()}
+)
 
 
 def event_context(
@@ -39,13 +46,15 @@ def event_context(
     suppressed: int = 0,
     rows: Sequence[Event] = (),
     preset: Mapping[str, str] = _NO_PRESET,
+    reports: Mapping[str, Report] = NO_REPORTS,
 ) -> dict[str, Any]:
-    """The variables of a template, as ``shapes.VARIABLES`` declares them.
+    """The variables of a template, as ``variables.VARIABLES`` declares them.
 
     ``suppressed`` is how many identical events were held back since the last notification;
     ``rows`` are the events that a digest or a summary stands for, of which the first ``MOST_ROWS``
-    are shown; ``preset`` has the fields of ``shapes.PRESET``. A field that the event does not have
-    is an empty string, list or map.
+    are shown; ``preset`` has the fields of ``shapes.PRESET``; ``reports`` are the variables
+    ``digest`` or ``weekly``, for a message that has one. A field that the event does not have is an
+    empty string, list or map.
     """
     return {
         "event": _record(event),
@@ -53,6 +62,8 @@ def event_context(
         "rows": [_record(row) for row in rows[:MOST_ROWS]],
         "more": max(0, len(rows) - MOST_ROWS),
         "preset": preset,
+        **NO_REPORTS,
+        **reports,
     }
 
 
@@ -61,14 +72,16 @@ def standard_payload(event: Event) -> dict[str, Any]:
 
     All eleven fields are always there; ``labels`` follows where the event has any.
     """
-    return payload_of(_record(event))
+    return payload_of({"event": _record(event), **NO_REPORTS})
 
 
-def payload_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The standard payload of the ``event`` of a context."""
+def payload_of(context: Mapping[str, Any]) -> dict[str, Any]:
+    """The standard payload of a context: of its event, and of the report that the message is."""
+    record = context["event"]
     payload = {name: record[name] for name in _PAYLOAD_FIELDS}
     if record["labels"]:
         payload["labels"] = record["labels"]
+    payload.update({name: context[name] for name in REPORTS if context[name]["period"]})
     return payload
 
 

@@ -29,11 +29,11 @@ class RenderedMail:
 
 @dataclass(frozen=True, slots=True)
 class MailTemplates:
-    """The compiled templates of a mail target."""
+    """The compiled templates of a mail target; None where it has none of its own."""
 
-    subject: Program
-    text: Program
-    html: Program | None
+    subject: Program | None = None
+    text: Program | None = None
+    html: Program | None = None
 
     @classmethod
     def compile(
@@ -45,9 +45,9 @@ class MailTemplates:
         something else. Raises InvalidArgument with line, column and the likeliest fix.
         """
         return cls(
-            _builtin("subject") if subject is None else _compile("subject", subject),
-            _builtin("text") if text is None else _compile("text", text),
-            _html(html, own_text=text is not None),
+            None if subject is None else _compile("subject", subject),
+            None if text is None else _compile("text", text),
+            None if html is None else _compile("html", html),
         )
 
     def render(self, context: Mapping[str, Any]) -> RenderedMail:
@@ -56,20 +56,26 @@ class MailTemplates:
         Raises InvalidArgument (TEMPLATE_INVALID) when a part is larger than 256 KiB or takes too
         much work; no event makes it fail otherwise.
         """
-        subject = one_line(self.subject.text(Run(context)))
+        family = _FAMILIES.get(context["event"]["type"], "")
+        subject = one_line((self.subject or _builtin("subject")).text(Run(context)))
         if len(subject) > MOST_SUBJECT:
             subject = subject[: MOST_SUBJECT - 1] + "…"
-        html = None if self.html is None else _part(self.html, context)
-        return RenderedMail(subject, _part(self.text, context), html)
+        html = self.html
+        if html is None and self.text is None:
+            html = _builtin("html", family)
+        return RenderedMail(
+            subject,
+            _part(self.text or _builtin("text", family), context),
+            None if html is None else _part(html, context),
+        )
 
 
 _ESCAPING: Final[Mapping[str, Escaping]] = {"subject": PLAIN, "text": MAIL_TEXT, "html": HTML}
-
-
-def _html(html: str | None, *, own_text: bool) -> Program | None:
-    if html is not None:
-        return _compile("html", html)
-    return None if own_text else _builtin("html")
+_FAMILIES: Final[Mapping[str, str]] = {
+    "notification.digest": "digest_",
+    "notification.weekly-summary": "weekly_",
+}
+"""Which built-in text and HTML a message has; the others have those of an event."""
 
 
 def _compile(part: str, text: str) -> Program:
@@ -88,8 +94,8 @@ def builtin_text(part: str) -> str:
 
 
 @cache
-def _builtin(part: str) -> Program:
-    return _compile(part, builtin_text(part))
+def _builtin(part: str, family: str = "") -> Program:
+    return _compile(part, builtin_text(f"{family}{part}"))
 
 
 def _part(program: Program, context: Mapping[str, Any]) -> str:

@@ -14,8 +14,9 @@ from ibs_notify.templates.expressions import MOST_DEPTH, lower
 from ibs_notify.templates.faults import Fault, Place, at_fault, of_syntax
 from ibs_notify.templates.refusals import refusal
 from ibs_notify.templates.run import MOST_TEMPLATE, Run, to_text
-from ibs_notify.templates.shapes import LOOP, TEXT, VARIABLES, Kind, Shape
+from ibs_notify.templates.shapes import LOOP, TEXT, Kind, Shape
 from ibs_notify.templates.typed import Expression
+from ibs_notify.templates.variables import VARIABLES
 
 Write = Callable[[Run], None]
 

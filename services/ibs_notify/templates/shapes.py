@@ -1,4 +1,4 @@
-"""What kinds of values templates handle, and the names they may use: the contract of a template."""
+"""What kinds of values templates handle, and the fields of an event and of a loop."""
 
 from __future__ import annotations
 
@@ -77,17 +77,6 @@ PRESET: Final = Shape(
     ),
 )
 """What a preset's peer has to be told of the target; empty without a preset."""
-
-VARIABLES: Final[Mapping[str, Shape]] = MappingProxyType(
-    {
-        "event": EVENT,
-        "suppressed": NUMBER,
-        "rows": Shape(Kind.LIST, items=EVENT),
-        "more": NUMBER,
-        "preset": PRESET,
-    }
-)
-"""Everything a template may name; ``context.event_context`` gives exactly these."""
 
 LOOP: Final = Shape(
     Kind.RECORD,

@@ -14,13 +14,16 @@ from ibs_notify.templates.body import compile_body
 from ibs_notify.templates.context import event_context
 from ibs_notify.templates.filters import FILTERS
 from ibs_notify.templates.mail import MailTemplates
-from ibs_notify.templates.shapes import EVENT, VARIABLES
+from ibs_notify.templates.report_shapes import REPORTS
+from ibs_notify.templates.shapes import EVENT, Shape
+from ibs_notify.templates.variables import VARIABLES
 
 EventOf = Callable[..., Event]
 
 PAGE = (Path(__file__).parents[3] / "docs" / "templates.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```$', PAGE, re.MULTILINE | re.DOTALL)
-EXAMPLES = {title: text for title, text in BLOCKS if title != "error"}
+EXAMPLES = {title: text for title, text in BLOCKS if title != "error" and "digest-" not in title}
+"""Those of events; a digest's is tested with the digests."""
 ERRORS = [text for title, text in BLOCKS if title == "error"]
 
 
@@ -49,6 +52,17 @@ def test_an_error_reads_as_it_is_printed(error: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         compile_body(template)
     assert str(caught.value) == message
+
+
+def names_in(shape: Shape) -> set[str]:
+    """The names of the fields of a record, and of what is inside."""
+    inner = {name for field in shape.fields.values() for name in names_in(field)}
+    return {*shape.fields, *inner, *(names_in(shape.items) if shape.items else ())}
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_every_field_of_a_report_is_documented(report: str) -> None:
+    assert [name for name in names_in(REPORTS[report]) if f"`{name}`" not in PAGE] == []
 
 
 def test_every_variable_and_filter_is_documented() -> None:

@@ -45,7 +45,7 @@ def test_a_fault_in_a_json_template_names_its_place(template: str, place: str, a
     [
         ("{{ severity }}", "did you mean event.severity?"),
         ("{{ evnt.type }}", "did you mean event?"),
-        ("{{ zzz }}", "there are: event"),
+        ("{{ zzz }}", "there are: digest, event"),
         ("{{ event.__class__ }}", "there are: actor"),
         ("{{ event.type.upper }}", "write {{ event.type }}"),
         ("{{ event.type|uper }}", "did you mean upper?"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.templates import NO_TEMPLATE_SET, TemplateSet
+from ibs_notify.templates.context import NO_REPORTS, Report
 
 
 class Verdict(StrEnum):
@@ -113,6 +114,10 @@ class Outcome:
     recipients: tuple[RecipientOutcome, ...] = ()
 
 
+def _no_reports() -> Mapping[str, Report]:
+    return NO_REPORTS
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """What is to be sent. The same ``delivery_id`` and ``created_at`` on every attempt.
@@ -122,7 +127,8 @@ class Message:
     ``suppressed_count`` is how many identical events were held back; ``rows`` are the events that
     a digest or a summary stands for. ``templates`` are those of its group, which go before the
     target's; ``gathers`` says that those of digests are meant. ``sequence`` grows with acceptance;
-    no two deliveries have the same one.
+    no two deliveries have the same one. ``reports`` is what a digest or a weekly summary says,
+    under the name that templates know it by.
     """
 
     delivery_id: str
@@ -136,6 +142,7 @@ class Message:
     templates: TemplateSet = NO_TEMPLATE_SET
     gathers: bool = False
     sequence: int = 0
+    reports: Mapping[str, Report] = field(default_factory=_no_reports)
 
 
 @dataclass(frozen=True, slots=True)

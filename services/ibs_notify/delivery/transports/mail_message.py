@@ -115,7 +115,10 @@ class MailComposer:
         except InvalidArgument as error:
             raise retry(OutcomeReason.MISCONFIGURED, f"a template of the group: {error}") from error
         context = event_context(
-            message.event, suppressed=message.suppressed_count, rows=message.rows
+            message.event,
+            suppressed=message.suppressed_count,
+            rows=message.rows,
+            reports=message.reports,
         )
         try:
             return templates.render(context)

@@ -91,6 +91,7 @@ class WebhookComposer:
             suppressed=message.suppressed_count,
             rows=message.rows,
             preset=self._variables,
+            reports=message.reports,
         )
         try:
             return template.render(context)

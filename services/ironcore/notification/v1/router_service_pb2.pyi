@@ -747,6 +747,9 @@ class SummarizeEventsRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     FILTER_FIELD_NUMBER: builtins.int
+    MAX_OFFENDERS_FIELD_NUMBER: builtins.int
+    max_offenders: builtins.int
+    """Name at most so many of the resources with the most problems. Default 0, at most 100."""
     @property
     def filter(self) -> Global___EventFilter:
         """Which."""
@@ -755,10 +758,11 @@ class SummarizeEventsRequest(google.protobuf.message.Message):
         self,
         *,
         filter: Global___EventFilter | None = ...,
+        max_offenders: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "max_offenders", b"max_offenders"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___SummarizeEventsRequest: typing_extensions.TypeAlias = SummarizeEventsRequest
@@ -795,22 +799,65 @@ class EventCount(google.protobuf.message.Message):
 Global___EventCount: typing_extensions.TypeAlias = EventCount
 
 @typing.final
+class ResourceCount(google.protobuf.message.Message):
+    """The count of the problems of one type and severity that a resource had."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESOURCE_FIELD_NUMBER: builtins.int
+    TYPE_FIELD_NUMBER: builtins.int
+    SEVERITY_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    resource: builtins.str
+    """The resource, in its canonical spelling."""
+    type: builtins.str
+    """The type: one that says that something is wrong."""
+    severity: ironcore.notification.v1.event_pb2.Severity.ValueType
+    """The severity: warning, error or critical."""
+    count: builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        resource: builtins.str = ...,
+        type: builtins.str = ...,
+        severity: ironcore.notification.v1.event_pb2.Severity.ValueType = ...,
+        count: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "resource", b"resource", "severity", b"severity", "type", b"type"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ResourceCount: typing_extensions.TypeAlias = ResourceCount
+
+@typing.final
 class SummarizeEventsResponse(google.protobuf.message.Message):
     """Counts."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     COUNTS_FIELD_NUMBER: builtins.int
+    OTHER_COUNT_FIELD_NUMBER: builtins.int
+    OFFENDERS_FIELD_NUMBER: builtins.int
+    other_count: builtins.int
+    """How many events the counts leave out."""
     @property
     def counts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___EventCount]:
-        """One for each combination that occurs."""
+        """One for each combination that occurs; of very many the 3,000 most frequent."""
+
+    @property
+    def offenders(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ResourceCount]:
+        """Resources with problems, the worst first: by severity, then by count. Where tens of thousands of
+        resources have problems, a count may be too low.
+        """
 
     def __init__(
         self,
         *,
         counts: collections.abc.Iterable[Global___EventCount] | None = ...,
+        other_count: builtins.int = ...,
+        offenders: collections.abc.Iterable[Global___ResourceCount] | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["counts", b"counts"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["counts", b"counts", "offenders", b"offenders", "other_count", b"other_count"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___SummarizeEventsResponse: typing_extensions.TypeAlias = SummarizeEventsResponse
