@@ -501,6 +501,28 @@ async def test_an_outbox_that_stops_gives_its_lease_back(database: Database, ids
     assert lease is not None
 
 
+async def test_what_delivery_took_is_noted_with_the_next_release(
+    database: Database, ids: Numbers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "NOTE_SECONDS", 60.0)
+    monkeypatch.setattr(outbox_module, "IDLE_SECONDS", 60.0)
+    delivery = DeliveryDouble()
+    outbox = Outbox(database, delivery, lambda: TABLE, SystemClock(), "one")
+    running = asyncio.create_task(outbox.run())
+    seen = []
+    for event_id in ("e1", "e2"):
+        delivery.called.clear()
+        await insert(database, new_event(ids, event_id, CHAT))
+        outbox.nudge()
+        async with asyncio.timeout(20):
+            await delivery.called.wait()
+        seen.append([state for _, _, state, _ in await states(database)])
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert seen == [["ready"], ["handed_off", "ready"]]
+
+
 async def test_an_outbox_repeats_what_failed_until_it_is_taken(
     database: Database, ids: Numbers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

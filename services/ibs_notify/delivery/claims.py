@@ -113,25 +113,15 @@ def _claim(
         [work_of(row, turn.fallback, epoch=standing.epoch, is_trial=is_trial) for row in found],
         turn.in_hand,
     )
-    lease_until = found[0][-1] + terms.lease_micros if found else 0
-    claimed_at = to_micros(now)
-    _LEASE.run(
-        connection,
-        [
-            (
-                State.LEASED.value,
-                recipients_to_json(work.recipients),
-                work.attempt,
-                work.unfinished,
-                terms.holder,
-                work.fence,
-                lease_until,
-                claimed_at,
-                work.seq,
-            )
-            for work in works
-        ],
-    )
+    if works:
+        lease_until = found[0][-1] + terms.lease_micros
+        dialect = connection.dialect.name
+        seqs = listed([work.seq for work in works], dialect)
+        _LEASE[dialect].change(connection, (terms.holder, lease_until, to_micros(now), seqs))
+        _NAME_RECIPIENTS.run(
+            connection,
+            [(recipients_to_json(each.recipients), each.seq) for each in works if each.recipients],
+        )
     if turn.max_rate and works:
         target_state.note_passed(connection, uid, len(works), now)
     return works, next_at
@@ -326,6 +316,24 @@ def _next_statement(dialect: str) -> sa.Select[Any]:
     )
 
 
+def _lease_statement(dialect: str) -> sa.Update:
+    """As ``rows.work_of`` has it: one more attempt, unfinished as yet, under the next fence."""
+    one = sa.literal_column("1", sa.Integer)
+    return (
+        sa.update(DELIVERIES)
+        .ordered_values(
+            (_C.state, sa.literal_column(str(State.LEASED.value))),
+            (_C.attempt_count, _C.attempt_count + one),
+            (_C.unfinished, _C.unfinished + one),
+            (_C.lease_holder, sa.bindparam("holder", type_=_C.lease_holder.type)),
+            (_C.lease_fence, _C.lease_fence + one),
+            (_C.lease_until, sa.bindparam("until", type_=_C.lease_until.type)),
+            (_C.due_at, sa.bindparam("now", type_=_C.due_at.type)),
+        )
+        .where(is_among(_C.seq, "seqs", dialect))
+    )
+
+
 def _held_statement(dialect: str) -> sa.Select[Any]:
     return (
         sa.select(_C.seq, _C.lease_fence)
@@ -359,18 +367,10 @@ def _bulk_update(columns: Sequence[str]) -> Bulk:
     return Bulk(statement.where(_C.seq == key), (*columns, "key_seq"))
 
 
-_LEASE = _bulk_update(
-    (
-        "state",
-        "recipients",
-        "attempt_count",
-        "unfinished",
-        "lease_holder",
-        "lease_fence",
-        "lease_until",
-        "due_at",
-    )
-)
+_LEASE = {
+    each: Bulk(_lease_statement(each), ("holder", "until", "now", "seqs")) for each in _DIALECTS
+}
+_NAME_RECIPIENTS = _bulk_update(("recipients",))
 _SETTLE = _bulk_update(
     (
         "state",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -15,8 +15,9 @@ from ibs_notify.router.release import Coalesced, Decided, Released, Waiting, rel
 from ibs_notify.router.routes import routes_by_id
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS
 from ibs_notify.store.bulk import Bulk
+from ibs_notify.store.value_list import is_among, listed
 
-Row = sa.Row[*tuple[Any, ...]]
+_DIALECTS = ("sqlite", "postgresql")
 _C = OBLIGATIONS.c
 
 
@@ -43,45 +44,65 @@ IS_WAITING = sa.text("state = 'ready' AND released_at IS NULL")
 IS_RELEASED = sa.text("state = 'ready' AND released_at IS NOT NULL")
 _IS_NOT_REFUSED = sa.text("router_obligations.reason <> 'HANDOFF_REFUSED'")
 URGENCY = (_C.severity.desc(), _C.event_seq, _C.position)
-_HANDOFF_COLUMNS = (
-    _C.event_seq,
-    _C.position,
-    _C.route_id,
-    _C.lane_id,
-    _C.state,
-    _C.released_at,
-    _C.taken,
-    _C.delivery_id,
-    _C.suppressed,
-    _C.suppressed_since,
-    EVENTS.c.event_id,
-    EVENTS.c.type,
-    EVENTS.c.body,
-    EVENTS.c.revision,
+
+
+class _Row(NamedTuple):
+    """An obligation, released or not, with what is handed off of its event."""
+
+    event_seq: int
+    position: int
+    route_id: int
+    lane_id: int
+    state: str
+    released_at: int | None
+    taken: str
+    delivery_id: str
+    suppressed: int
+    suppressed_since: int | None
+    event_id: str
+    type: str
+    body: bytes
+    revision: int
+
+
+_WITH_EVENT = sa.select(
+    *(_C[name] if name in _C else EVENTS.c[name] for name in _Row._fields)
+).join(EVENTS, EVENTS.c.seq == _C.event_seq)
+_OF_EVENTS = {
+    dialect: Bulk(
+        _WITH_EVENT.where(is_among(_C.event_seq, "seqs", dialect)).order_by(*URGENCY), ("seqs",)
+    )
+    for dialect in _DIALECTS
+}
+
+
+def _most(statement: sa.Select[Any]) -> sa.Select[Any]:
+    """The most urgent ones of a statement, as many as ``most``."""
+    limited = statement.order_by(*URGENCY).limit(sa.bindparam("most", type_=sa.Integer))
+    return limited.offset(sa.literal_column("0"))  # SQLite has it bound otherwise
+
+
+_REFUSED_TOO = Bulk(_most(_WITH_EVENT.where(IS_RELEASED)), ("most",))
+_PENDING = Bulk(_most(_WITH_EVENT.where(IS_RELEASED, _IS_NOT_REFUSED)), ("most",))
+_NEXT_OF_LANE = Bulk(
+    _most(
+        sa.select(_C.event_seq).where(
+            IS_WAITING, _C.lane_id == sa.bindparam("lane", type_=sa.BigInteger)
+        )
+    ),
+    ("lane", "most"),
 )
-_WITH_EVENT = sa.select(*_HANDOFF_COLUMNS).join(EVENTS, EVENTS.c.seq == _C.event_seq)
-_OF_EVENTS = _WITH_EVENT.where(_C.event_seq.in_(sa.bindparam("seqs", expanding=True))).order_by(
-    *URGENCY
-)
-_REFUSED_TOO = (
-    _WITH_EVENT.where(IS_RELEASED).order_by(*URGENCY).limit(sa.bindparam("most", type_=sa.Integer))
-)
-_PENDING = _REFUSED_TOO.where(_IS_NOT_REFUSED)
-_ANY_WAITING = sa.select(_C.event_seq).where(IS_WAITING).limit(1)
-_ANY_REFUSED_TOO = sa.select(_C.event_seq).where(IS_RELEASED).limit(1)
-_ANY_PENDING = _ANY_REFUSED_TOO.where(_IS_NOT_REFUSED)
-_NEXT_OF_LANE = (
-    sa.select(_C.event_seq)
-    .where(IS_WAITING, _C.lane_id == sa.bindparam("lane", type_=sa.BigInteger))
-    .order_by(*URGENCY)
-    .limit(sa.bindparam("most", type_=sa.Integer))
+_ANY_WAITING = sa.select(_C.event_seq).where(IS_WAITING)
+_ANY_RELEASED = sa.select(_C.event_seq).where(IS_RELEASED)
+_OPEN_REFUSED_TOO = Bulk(sa.select(sa.or_(_ANY_WAITING.exists(), _ANY_RELEASED.exists())), ())
+_OPEN = Bulk(
+    sa.select(sa.or_(_ANY_WAITING.exists(), _ANY_RELEASED.where(_IS_NOT_REFUSED).exists())), ()
 )
 
 
 def has_open(connection: sa.Connection, *, refused_too: bool = False) -> bool:
     """Whether any obligation waits to be released or handed off."""
-    released = _ANY_REFUSED_TOO if refused_too else _ANY_PENDING
-    return any(connection.execute(each).first() is not None for each in (_ANY_WAITING, released))
+    return bool((_OPEN_REFUSED_TOO if refused_too else _OPEN).scalar(connection, ()))
 
 
 def handoffs_pending(
@@ -91,7 +112,10 @@ def handoffs_pending(
 
     Those that it refused only if they are to be tried again.
     """
-    rows = connection.execute(_REFUSED_TOO if refused_too else _PENDING, {"most": most}).all()
+    statement = _REFUSED_TOO if refused_too else _PENDING
+    rows = [_Row(*row) for row in statement.fetch(connection, (most,))]
+    if not rows:
+        return []
     routes = routes_by_id(connection, {row.route_id for row in rows})
     return [
         _handoff(row, routes, row.delivery_id, _recipients(routes[row.route_id], row.taken))
@@ -113,10 +137,12 @@ def release_from(
     for lane, events in free.items():
         share = max(1, most // len(free))
         limit = share if events is None else min(share, events)
-        seqs.update(connection.execute(_NEXT_OF_LANE, {"lane": lane, "most": limit}).scalars())
+        seqs.update(row[0] for row in _NEXT_OF_LANE.fetch(connection, (lane, limit)))
     if not seqs:
         return [], {}
-    rows = connection.execute(_OF_EVENTS, {"seqs": sorted(seqs)}).all()
+    dialect = connection.dialect.name
+    found = _OF_EVENTS[dialect].fetch(connection, (listed(seqs, dialect),))
+    rows = [_Row(*row) for row in found]
     routes = routes_by_id(connection, {row.route_id for row in rows})
     decided = _decide(rows, routes, room)
     _write(connection, decided, now)
@@ -134,7 +160,7 @@ def release_from(
 
 
 def _decide(
-    rows: Sequence[Row], routes: Mapping[int, KnownRoute], room: Mapping[int, int | None]
+    rows: Sequence[_Row], routes: Mapping[int, KnownRoute], room: Mapping[int, int | None]
 ) -> Decided:
     waiting: list[Waiting] = []
     already: list[Released] = []
@@ -151,7 +177,7 @@ def _decide(
     return release(waiting, already, limits)
 
 
-def _waiting(row: Row, route: KnownRoute) -> Waiting:
+def _waiting(row: _Row, route: KnownRoute) -> Waiting:
     return Waiting(
         row.event_seq,
         row.position,
@@ -186,7 +212,7 @@ def _coalesced(each: Coalesced) -> tuple[Any, ...]:
 
 
 def _handoff(
-    row: Row, routes: Mapping[int, KnownRoute], delivery_id: str, recipients: tuple[str, ...]
+    row: _Row, routes: Mapping[int, KnownRoute], delivery_id: str, recipients: tuple[str, ...]
 ) -> Handoff:
     return Handoff(
         event_seq=row.event_seq,

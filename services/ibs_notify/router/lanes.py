@@ -12,6 +12,7 @@ from ibs_notify.router.handoffs import IS_WAITING
 from ibs_notify.router.limit import Allowance, Past, allowance, from_bytes, record, to_bytes
 from ibs_notify.router.tables import LANES, OBLIGATIONS
 from ibs_notify.store.bulk import Bulk
+from ibs_notify.store.value_list import is_among, listed
 
 FREE_LANE = 0
 """Metric servers': nobody's limit holds it."""
@@ -29,7 +30,16 @@ def _waiting_statement() -> sa.Select[tuple[int]]:
     return sa.select(lanes.c.lane).where(lanes.c.lane.is_not(None))
 
 
-_WAITING = _waiting_statement()
+_WAITING = Bulk(_waiting_statement(), ())
+_PAST = {
+    dialect: Bulk(
+        sa.select(LANES.c.lane_id, LANES.c.releases).where(
+            is_among(LANES.c.lane_id, "lanes", dialect)
+        ),
+        ("lanes",),
+    )
+    for dialect in ("sqlite", "postgresql")
+}
 _RECORD = Bulk(
     sa.update(LANES)
     .where(LANES.c.lane_id == sa.bindparam("key_lane"))
@@ -53,7 +63,7 @@ class Room:
 
 def waiting_lanes(connection: sa.Connection) -> Sequence[int]:
     """The lanes that hold anything."""
-    return [row.lane for row in connection.execute(_WAITING)]
+    return [lane for (lane,) in _WAITING.fetch(connection, ())]
 
 
 def room_of(
@@ -81,10 +91,9 @@ def limit_of(lane: int, limits: Mapping[int, int]) -> int:
 
 def past_of(connection: sa.Connection, lanes: Sequence[int]) -> dict[int, Past]:
     """What each lane let go lately."""
-    rows = connection.execute(
-        sa.select(LANES.c.lane_id, LANES.c.releases).where(LANES.c.lane_id.in_(lanes))
-    )
-    return {row.lane_id: from_bytes(row.releases) for row in rows}
+    dialect = connection.dialect.name
+    rows = _PAST[dialect].fetch(connection, (listed(lanes, dialect),))
+    return {lane: from_bytes(releases) for lane, releases in rows}
 
 
 def record_releases(

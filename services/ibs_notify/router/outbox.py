@@ -34,6 +34,8 @@ BATCH = 500
 LEASE_SECONDS = 15.0
 IDLE_SECONDS = 1.0
 """How long a nudge that was missed, one of another replica for instance, may go unnoticed."""
+NOTE_SECONDS = 0.01
+"""How long what Delivery acknowledged waits for company, before a transaction notes just that."""
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 SAY_AGAIN_SECONDS = 60.0
@@ -93,11 +95,16 @@ class Outbox:
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
                 continue
             pause, self._said_at = FIRST_PAUSE_SECONDS, None
-            if busy:
+            if busy and not self._has_only_to_note:
                 # A transaction on SQLite does not suspend: let others have their turn.
                 await asyncio.sleep(0)
             else:
                 await self._idle()
+
+    @property
+    def _has_only_to_note(self) -> bool:
+        """Whether nothing else is known to be left than to note what Delivery acknowledged."""
+        return 0 < len(self._acknowledged) < BATCH and not self._backlog.is_folding
 
     def _log_wait(self, error: NotificationError) -> None:
         """Once when it begins, then now and then as long as it lasts."""
@@ -205,6 +212,8 @@ class Outbox:
         seconds = IDLE_SECONDS
         if self._until_room is not None:
             seconds = min(seconds, self._until_room)
+        if self._acknowledged:
+            seconds = min(seconds, NOTE_SECONDS)
         try:
             async with asyncio.timeout(seconds):
                 await self._nudged.wait()

@@ -11,9 +11,25 @@ import sqlalchemy as sa
 from ibs_notify.router.match import Numbers, Route, RoutedGroup
 from ibs_notify.router.ports import KnownRoute
 from ibs_notify.router.tables import LANES, ROUTES
+from ibs_notify.store.bulk import Bulk
 from ibs_notify.store.upsert import insert_or_ignore
+from ibs_notify.store.value_list import is_among, listed
 
 _CHUNK = 500
+_BY_ID = {
+    dialect: Bulk(
+        sa.select(
+            ROUTES.c.route_id,
+            ROUTES.c.group_name,
+            ROUTES.c.target_name,
+            ROUTES.c.target_uid,
+            ROUTES.c.subscription_uid,
+            ROUTES.c.recipients,
+        ).where(is_among(ROUTES.c.route_id, "ids", dialect)),
+        ("ids",),
+    )
+    for dialect in ("sqlite", "postgresql")
+}
 
 
 def register(
@@ -70,17 +86,9 @@ def _known(
 
 def routes_by_id(connection: sa.Connection, ids: set[int]) -> Mapping[int, KnownRoute]:
     """The routes of these numbers."""
-    found: dict[int, KnownRoute] = {}
-    wanted = sorted(ids)
-    for start in range(0, len(wanted), _CHUNK):
-        for row in connection.execute(
-            sa.select(ROUTES).where(ROUTES.c.route_id.in_(wanted[start : start + _CHUNK]))
-        ):
-            found[row.route_id] = KnownRoute(
-                row.group_name,
-                row.target_name,
-                row.target_uid,
-                row.subscription_uid,
-                tuple(json.loads(row.recipients)),
-            )
-    return found
+    dialect = connection.dialect.name
+    rows = _BY_ID[dialect].fetch(connection, (listed(ids, dialect),))
+    return {
+        route_id: KnownRoute(group, target, uid, subscription, tuple(json.loads(recipients)))
+        for route_id, group, target, uid, subscription, recipients in rows
+    }

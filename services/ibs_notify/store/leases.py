@@ -8,6 +8,7 @@ from functools import cache
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
+from ibs_notify.store.bulk import Bulk
 from ibs_notify.store.upsert import insert_or_ignore
 
 
@@ -52,33 +53,48 @@ def acquire(
 ) -> Lease | None:
     """Take or prolong the lease ``name``; ``None`` where another holder has it."""
     dialect = connection.dialect.name
-    parameters = {"lease": name, "who": holder, "length": int(seconds * 1_000_000)}
-    row = connection.execute(_take(table, dialect), parameters).one_or_none()
-    if row is None:
+    length = int(seconds * 1_000_000)
+    parameters = (holder, holder, length, name, holder)
+    taken = _take(table, dialect).fetch(connection, parameters)
+    if not taken:
         # Another holder has it, or nobody ever had.
         connection.execute(
             insert_or_ignore(table, dialect).values(name=name, holder="", fence=0, expires_at=0)
         )
-        row = connection.execute(_take(table, dialect), parameters).one_or_none()
-    return Lease(name, holder, row.fence, row.acquired_at) if row is not None else None
+        taken = _take(table, dialect).fetch(connection, parameters)
+    for fence, expires_at in taken:
+        return Lease(name, holder, fence, expires_at - length)
+    return None
 
 
 @cache
-def _take(table: sa.Table, dialect: str) -> sa.UpdateBase:
+def _take(table: sa.Table, dialect: str) -> Bulk:
     """Made once: to put it together takes longer than to run it."""
     now = database_now(dialect)
-    length = sa.bindparam("length", type_=sa.BigInteger)
-    mine = table.c.holder == sa.bindparam("who")
-    return (
+
+    def is_of(parameter: str) -> ColumnElement[bool]:
+        return table.c.holder == sa.bindparam(parameter, type_=table.c.holder.type)
+
+    statement = (
         sa.update(table)
-        .where(table.c.name == sa.bindparam("lease"), sa.or_(mine, table.c.expires_at < now))
-        .values(
-            holder=sa.bindparam("who"),
-            fence=sa.case((mine, table.c.fence), else_=table.c.fence + 1),
-            expires_at=now + length,
+        .ordered_values(
+            (table.c.holder, sa.bindparam("who", type_=table.c.holder.type)),
+            (
+                table.c.fence,
+                sa.case(
+                    (is_of("former"), table.c.fence),
+                    else_=table.c.fence + sa.literal_column("1"),
+                ),
+            ),
+            (table.c.expires_at, now + sa.bindparam("length", type_=sa.BigInteger)),
         )
-        .returning(table.c.fence, (table.c.expires_at - length).label("acquired_at"))
+        .where(
+            table.c.name == sa.bindparam("lease"),
+            sa.or_(is_of("holding"), table.c.expires_at < now),
+        )
+        .returning(table.c.fence, table.c.expires_at)
     )
+    return Bulk(statement, ("who", "former", "length", "lease", "holding"))
 
 
 def release(connection: sa.Connection, table: sa.Table, lease: Lease) -> None:
