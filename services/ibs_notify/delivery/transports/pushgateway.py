@@ -33,7 +33,7 @@ from ibs_notify.delivery.transports.pushgateway_text import (
     push_request,
     test_families,
 )
-from ibs_notify.delivery.transports.safely import outcome_of, outcomes_of, stages_of
+from ibs_notify.delivery.transports.safely import outcome_of, stages_of
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog, retry
 from ibs_notify.delivery.transports.webhook_verdict import phrase_of, verdict_on
 from ibs_notify.domain.clock import Clock
@@ -94,19 +94,16 @@ class PushgatewayTransport:
 
     async def attempt_all(self, messages: Sequence[Message]) -> Sequence[Outcome]:
         samples = [Sample(message.sequence, message.event) for message in messages]
-
-        async def attempt() -> Sequence[Outcome]:
-            return [await self._push(samples)] * len(messages)
-
-        return await outcomes_of(attempt(), len(messages), self._redact)
+        outcome = await outcome_of(self._push(samples), self._redact)
+        return [outcome] * len(messages)
 
     async def refresh(self) -> Outcome:
         """Push what was counted so far, for a gateway that may have lost it."""
-        return (await outcomes_of(self._refresh(), 1, self._redact))[0]
+        return await outcome_of(self._push(()), self._redact)
 
     async def remove(self) -> Outcome:
         """End the target's group on the gateway."""
-        return (await outcomes_of(self._remove(), 1, self._redact))[0]
+        return await outcome_of(self._remove(), self._redact)
 
     async def test(self, message: Message) -> tuple[Stage, ...]:  # noqa: ARG002 # not an event
         async def run(log: StageLog) -> None:
@@ -130,12 +127,9 @@ class PushgatewayTransport:
         for peer in self._peers.values():
             await peer.close()
 
-    async def _refresh(self) -> Sequence[Outcome]:
-        return [await self._push(())]
-
-    async def _remove(self) -> Sequence[Outcome]:
+    async def _remove(self) -> Outcome:
         async with self._turn(()) as (_, deadline):
-            return [await self._send_by(deadline, delete_request(self._group))]
+            return await self._send_by(deadline, delete_request(self._group))
 
     async def _push(self, samples: Sequence[Sample]) -> Outcome:
         async with self._turn(samples) as (series, deadline):

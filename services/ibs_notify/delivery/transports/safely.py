@@ -20,30 +20,20 @@ async def outcome_of(attempt: Awaitable[Outcome], redact: Redactor) -> Outcome:
     """The Outcome of ``attempt``, redacted, whatever it raises but CancelledError."""
     try:
         outcome = await attempt
-    except AttemptFailed as failure:
-        outcome = failure.outcome
     except Exception as error:  # noqa: BLE001 # the contract: every failure is an Outcome
-        outcome = _unexpected(error, redact)
-    reply = redact(outcome.reply)
-    if reply == outcome.reply and not outcome.recipients:
-        return outcome
-    recipients = tuple(replace(each, reply=redact(each.reply)) for each in outcome.recipients)
-    return replace(outcome, reply=reply, recipients=recipients)
+        outcome = _failed(error, redact)
+    return _redacted(outcome, redact)
 
 
 async def outcomes_of(
     attempt: Awaitable[Sequence[Outcome]], count: int, redact: Redactor
 ) -> Sequence[Outcome]:
-    """The Outcomes of an attempt with ``count`` messages; what it raises holds for all of them."""
+    """As ``outcome_of``, of ``count`` messages: what it raises holds for all of them."""
     try:
         outcomes = await attempt
-    except AttemptFailed as failure:
-        outcomes = [failure.outcome] * count
-    except (Unavailable, ResourceExhausted) as error:
-        outcomes = [Outcome(Verdict.RETRY, OutcomeReason.INTERNAL, reply=str(error))] * count
-    except Exception as error:  # noqa: BLE001 # the contract: every failure is an Outcome
-        outcomes = [_unexpected(error, redact)] * count
-    return [replace(outcome, reply=redact(outcome.reply)) for outcome in outcomes]
+    except Exception as error:  # noqa: BLE001 # as above
+        outcomes = [_failed(error, redact)] * count
+    return [_redacted(outcome, redact) for outcome in outcomes]
 
 
 async def stages_of(
@@ -58,6 +48,25 @@ async def stages_of(
     except Exception as error:  # noqa: BLE001 # the contract: every failure is a stage
         log.add_failure("send", _unexpected(error, redact).reply)
     return tuple(replace(stage, detail=redact(stage.detail)) for stage in log.stages)
+
+
+def _failed(error: Exception, redact: Redactor) -> Outcome:
+    match error:
+        case AttemptFailed():
+            return error.outcome
+        case Unavailable() | ResourceExhausted():
+            # The storage is away, of a transport that keeps something.
+            return Outcome(Verdict.RETRY, OutcomeReason.INTERNAL, reply=str(error))
+        case _:
+            return _unexpected(error, redact)
+
+
+def _redacted(outcome: Outcome, redact: Redactor) -> Outcome:
+    reply = redact(outcome.reply)
+    if reply == outcome.reply and not outcome.recipients:
+        return outcome
+    recipients = tuple(replace(each, reply=redact(each.reply)) for each in outcome.recipients)
+    return replace(outcome, reply=reply, recipients=recipients)
 
 
 def _unexpected(error: Exception, redact: Redactor) -> Outcome:
