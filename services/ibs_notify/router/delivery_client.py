@@ -140,6 +140,7 @@ def _requests(handoffs: Sequence[Handoff]) -> Iterator[delivery_service_pb2.Deli
             kind=_KINDS[each.kind],
             recipients=each.recipients,
             revision=each.revision,
+            digest=each.digest,
             suppressed_count=each.suppressed,
         )
         message.event.MergeFromString(each.body)
