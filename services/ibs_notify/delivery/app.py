@@ -11,6 +11,9 @@ from contextlib import AsyncExitStack
 from uuid import uuid4
 
 from ibs_notify.delivery.by_request import Requests
+from ibs_notify.delivery.digest_desk import DigestDesk
+from ibs_notify.delivery.digest_maker import DigestMaker
+from ibs_notify.delivery.digest_scheduler import DigestScheduler
 from ibs_notify.delivery.dispatcher import STOP_GRACE_SECONDS, Dispatcher
 from ibs_notify.delivery.listing import Listing
 from ibs_notify.delivery.outcome_watch import OutcomeWatch
@@ -21,6 +24,7 @@ from ibs_notify.delivery.servicer import SERVICE_NAME, DeliveryServicer, UseCase
 from ibs_notify.delivery.target_test import TargetTester
 from ibs_notify.delivery.transport_cache import SecretOpener, TransportCache
 from ibs_notify.delivery.transports.build import build_tester, build_transport
+from ibs_notify.delivery.weekly_summaries import RouterSummaries
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside
@@ -77,12 +81,18 @@ class DeliveryApp(App):
         run_beside(stack, dispatcher.run())
         stack.push_async_callback(dispatcher.stop, self._grace_seconds)
 
+        router = await stack.enter_async_context(open_channel(settings.router_address))
+        maker = DigestMaker(database, RouterSummaries(router), dispatcher, outlook.admit)
+        scheduler = DigestScheduler(database, clock, maker, _holder())
+        run_beside(stack, scheduler.run())
+
         channel = await stack.enter_async_context(open_channel(settings.config_address))
         watcher = ConfigWatcher(
             channel, settings.home / "delivery-snapshot.pb", include_secrets=True
         )
         has_snapshot = asyncio.Event()
         watcher.on_change(dispatcher.set_snapshot)
+        watcher.on_change(scheduler.set_snapshot)
         watcher.on_change(lambda _snapshot: has_snapshot.set())
         run_beside(stack, watcher.run())
 
@@ -96,6 +106,7 @@ class DeliveryApp(App):
             listing=Listing(database),
             requests=Requests(database, clock),
             outcomes=outcomes,
+            digests=DigestDesk(database, scheduler, maker, outlook, clock),
             tester=TargetTester(build_tester, secrets, clock),
             watcher=watcher,
             free_space=FreeSpace(

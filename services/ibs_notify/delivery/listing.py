@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
+from ibs_notify.delivery import digest_store
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, State, TargetStatus
 from ibs_notify.delivery.rows import RECORD_COLUMNS, moment, record_of
 from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES, TARGETS
@@ -22,12 +23,13 @@ _OPEN_STATES = tuple(state for state in State if state.is_open)
 
 @dataclass(frozen=True, slots=True)
 class IdAndState:
-    """A line of the ledger."""
+    """A line of the ledger. ``is_derived``: it was made here, of a window."""
 
     delivery_id: str
     kind: Kind
     state: State
     created_at: datetime
+    is_derived: bool
 
 
 class Listing:
@@ -46,8 +48,9 @@ class Listing:
         statement = (
             sa.select(*RECORD_COLUMNS).where(*conditions).order_by(_C.seq.desc()).limit(size)
         )
-        rows = await self._database.read(lambda c: c.execute(statement).all())
-        return [record_of(row) for row in rows]
+        return await self._database.read(
+            lambda c: _with_digests(c, [record_of(row) for row in c.execute(statement)])
+        )
 
     async def find(self, delivery_id: str) -> DeliveryRecord:
         """A delivery with its attempts, by its id or the beginning of it where that is unique.
@@ -64,14 +67,14 @@ class Listing:
                 .where(ATTEMPTS.c.delivery_seq == row.seq)
                 .order_by(ATTEMPTS.c.number)
             ).all()
-            return record_of(row, attempts)
+            return _with_digests(connection, [record_of(row, attempts)])[0]
 
         return await self._database.read(work)
 
     async def ids(self, *, size: int, after: str) -> Sequence[IdAndState]:
         """Up to ``size`` deliveries in bytewise order of id, of those behind ``after``."""
         statement = (
-            sa.select(_C.delivery_id, _C.kind, _C.state, _C.created_at)
+            sa.select(_C.delivery_id, _C.kind, _C.state, _C.created_at, _C.obligation_id)
             .where(_C.delivery_id > after)
             .order_by(_C.delivery_id)
             .limit(size)
@@ -79,7 +82,11 @@ class Listing:
         rows = await self._database.read(lambda c: c.execute(statement).all())
         return [
             IdAndState(
-                row.delivery_id, Kind(row.kind), State(row.state), from_micros(row.created_at)
+                row.delivery_id,
+                Kind(row.kind),
+                State(row.state),
+                from_micros(row.created_at),
+                row.kind != Kind.EVENT and not row.obligation_id,
             )
             for row in rows
         ]
@@ -87,6 +94,18 @@ class Listing:
     async def target_status(self, uid: str) -> TargetStatus:
         """How a target fares; one that nothing was ever sent to has zeros."""
         return await self._database.read(lambda c: _status(c, uid))
+
+
+def _with_digests(
+    connection: sa.Connection, records: Sequence[DeliveryRecord]
+) -> Sequence[DeliveryRecord]:
+    """With what the entries of digests belong to."""
+    seqs = {each.window_seq for each in records if each.window_seq is not None}
+    found = digest_store.memberships(connection, seqs)
+    return [
+        replace(each, digest=found.get(each.window_seq)) if each.window_seq else each
+        for each in records
+    ]
 
 
 def conditions_of(which: Filter) -> Sequence[sa.ColumnElement[bool]]:

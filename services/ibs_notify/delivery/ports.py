@@ -9,8 +9,10 @@ from datetime import datetime
 from typing import Protocol
 
 from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.digest_report import ReportWindow
 from ibs_notify.delivery.model import Accepted, Completion, Handoff, Work
 from ibs_notify.delivery.transports.base import Transport
+from ibs_notify.domain.event import Event
 from ibs_notify.domain.target import Target
 from ibs_notify.snapshot.model import Snapshot
 
@@ -131,6 +133,22 @@ class Queue(Protocol):
 
     async def lift_pause(self, target_uid: str) -> int:
         """End a pause; how many deliveries it had kept waiting."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What a digest says: the event that it is, and the report as its delivery stores it."""
+
+    event: Event
+    body: bytes
+
+
+class Summaries(Protocol):
+    """Who makes the weekly summaries."""
+
+    async def compose(self, window: ReportWindow, target_uid: str, delivery_id: str) -> Composed:
+        """The summary of a window. ``Unavailable`` where it cannot be made now: ask again."""
         ...
 
 

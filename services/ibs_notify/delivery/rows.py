@@ -61,6 +61,7 @@ RECORD_COLUMNS = (
     _C.closed_at,
     _C.revision,
     _C.maybe_duplicate,
+    _C.window_seq,
 )
 NOBODY = "[]"
 
@@ -139,6 +140,7 @@ def record_of(row: Row, attempts: Sequence[Row] | None = None) -> DeliveryRecord
         closed_at=moment(row.closed_at),
         revision=row.revision,
         attempts=() if attempts is None else _attempts(row, attempts),
+        window_seq=row.window_seq if state in (State.DIGEST_OPEN, State.DIGESTED) else None,
     )
 
 

@@ -9,10 +9,12 @@ from datetime import datetime, timedelta
 
 from google.protobuf.message import DecodeError
 
+from ibs_notify.delivery import digest_report
 from ibs_notify.delivery.admission import Admission, default_recipients, needs_recipients
 from ibs_notify.delivery.model import (
     AttemptEnd,
     Completion,
+    Kind,
     QueueReason,
     Recipient,
     Settlement,
@@ -30,6 +32,7 @@ from ibs_notify.delivery.transports.base import (
     Verdict,
 )
 from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.event import Event
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.rpc.convert import event_from_proto
@@ -137,8 +140,11 @@ async def _attempt(transport: Transport, work: Work, settings: InstallationSetti
 
 
 def message_of(work: Work, settings: InstallationSettings) -> Message:
-    """What is sent: the same id and moment on every attempt, to those who are still open."""
-    event, _ = event_from_proto(event_pb2.Event.FromString(work.body), work.created_at)
+    """What is sent: the same id and moment on every attempt, to those who are still open.
+
+    ``DecodeError`` where what is stored cannot be read.
+    """
+    event = _event_of(work)
     return Message(
         delivery_id=work.delivery_id,
         event=event,
@@ -148,6 +154,17 @@ def message_of(work: Work, settings: InstallationSettings) -> Message:
         created_at=work.created_at,
         suppressed_count=work.suppressed_count,
     )
+
+
+def _event_of(work: Work) -> Event:
+    if work.kind is not Kind.DIGEST:
+        event, _ = event_from_proto(event_pb2.Event.FromString(work.body), work.created_at)
+        return event
+    try:
+        report = digest_report.from_bytes(work.body)
+    except (ValueError, KeyError) as error:
+        raise DecodeError(f"the report of digest {work.delivery_id}: {error}") from error
+    return digest_report.digest_event(report, work.delivery_id, work.created_at)
 
 
 def _log(work: Work, outcome: Outcome, settlement: Settlement) -> None:

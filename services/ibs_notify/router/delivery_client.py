@@ -33,7 +33,7 @@ _KINDS = {
     Kind.SUMMARY: delivery_pb2.DELIVERY_KIND_SUMMARY,
 }
 _DERIVED = (delivery_pb2.DELIVERY_KIND_DIGEST, delivery_pb2.DELIVERY_KIND_TEST)
-"""What Delivery makes by itself."""
+"""What Delivery makes by itself; weekly summaries, too, which it says."""
 
 
 class DeliveryClient:
@@ -155,7 +155,7 @@ def _delivery_id(message: delivery_service_pb2.ObligationId) -> DeliveryId:
         message.delivery_id,
         # One text for all that have it: there are many ids.
         intern(name.removeprefix("DELIVERY_STATE_").lower()),
-        message.kind in _DERIVED,
+        message.derived or message.kind in _DERIVED,
         message.create_time.ToMicroseconds(),
     )
 
