@@ -83,7 +83,9 @@ class DeliveryApp(App):
 
         router = await stack.enter_async_context(open_channel(settings.router_address))
         maker = DigestMaker(database, RouterSummaries(router), dispatcher, outlook.admit)
-        scheduler = DigestScheduler(database, clock, maker, _holder())
+        # Of an SQLite file there is one Delivery: after a crash it need not wait for its own lease.
+        holder = "only" if database.dialect == "sqlite" else _holder()
+        scheduler = DigestScheduler(database, clock, maker, holder)
         run_beside(stack, scheduler.run())
 
         channel = await stack.enter_async_context(open_channel(settings.config_address))
