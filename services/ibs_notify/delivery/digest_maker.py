@@ -36,7 +36,7 @@ from ironcore.notification.v1 import event_pb2
 
 log = logging.getLogger(__name__)
 
-CHUNK = 1000
+CHUNK = 500
 """Entries that are read, or marked, at a time."""
 _AT_ONCE = 50
 """Entries that are added up before others have their turn: some milliseconds."""
