@@ -219,14 +219,16 @@ def note_cut(
 
 
 def mark(connection: sa.Connection, window_seq: int, now: datetime, most: int) -> bool:
-    """Mark up to ``most`` entries of a window that is cut; whether those were the last."""
-    some = sa.select(_C.seq).where(_C.window_seq == window_seq, _IS_GATHERED).limit(most)
-    marked = connection.execute(
+    """Mark up to ``most`` entries of a window that is cut; whether none is left."""
+    held = (_C.window_seq == window_seq, _IS_GATHERED)
+    some = sa.select(_C.seq).where(*held).limit(most)
+    connection.execute(
         sa.update(DELIVERIES)
-        .where(_C.seq.in_(some))
+        # Asked again, since one that is just being cancelled stays so.
+        .where(_C.seq.in_(some), _IS_GATHERED)
         .values(state=State.DIGESTED.value, closed_at=to_micros(now))
-    ).rowcount
-    if marked == most:
+    )
+    if connection.execute(sa.select(_C.seq).where(*held).limit(1)).first() is not None:
         return False
     connection.execute(
         sa.update(WINDOWS)

@@ -296,7 +296,7 @@ class Delivery(google.protobuf.message.Message):
 
     @property
     def due_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the next attempt is due; unset unless it is open."""
+        """When the next attempt is due; unset unless it is open, and of an entry of a digest."""
 
     @property
     def close_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
