@@ -9,7 +9,7 @@ import argparse
 import platform
 from collections.abc import Callable, Sequence
 
-from tests.bench import idle, inbox, ingest, matching, outbound, points, resources, through
+from tests.bench import digests, idle, inbox, ingest, matching, outbound, points, resources, through
 from tests.bench.lines import HEADING, Line, Note
 
 BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
@@ -23,6 +23,7 @@ BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
     "idle": idle.webhook,
     "inbox": inbox.on_sqlite,
     "inbox-postgresql": inbox.on_postgresql,
+    "digest": digests.of_100_000_events,
     "resources": resources.start_and_memory,
 }
 

@@ -25,7 +25,6 @@ from ibs_notify.domain.errors import (
     NotFound,
     NotificationError,
     Reason,
-    Unimplemented,
 )
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.paging import page_token
@@ -626,15 +625,3 @@ async def test_a_filter_has_bounds_and_says_so(delivery: Running) -> None:
     error = await refusal(delivery.stub.ListDeliveries(pb.ListDeliveriesRequest(filter=many)))
     assert isinstance(error, InvalidArgument)
     assert [each.path for each in error.violations] == ["filter.event_ids", "filter.after"]
-
-
-async def test_what_comes_with_later_releases_says_so(delivery: Running) -> None:
-    stub = delivery.stub
-    for call in (
-        stub.ListDigests(pb.ListDigestsRequest()),
-        stub.PreviewDigest(pb.PreviewDigestRequest()),
-        stub.FlushDigest(pb.FlushDigestRequest()),
-    ):
-        error = await refusal(call)
-        assert isinstance(error, Unimplemented)
-        assert error.reason is Reason.NOT_IMPLEMENTED

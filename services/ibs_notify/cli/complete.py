@@ -68,6 +68,25 @@ def silence_ids(
     )
 
 
+def digest_ids(
+    _ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem[str]]:
+    """Digests that are not sent yet, and whose; none where Delivery does not answer."""
+    from ironcore.notification.v1 import delivery_service_pb2 as pb  # noqa: PLC0415  # see above
+
+    return _beginning(
+        incomplete,
+        lambda session: [
+            (each.digest_id, f"{each.group}, {each.target}")
+            for each in session.call(
+                session.delivery.ListDigests,
+                pb.ListDigestsRequest(page_size=1000, open_only=True),
+                timeout=SECONDS,
+            ).digests
+        ],
+    )
+
+
 def _beginning(
     incomplete: str, listed: Callable[[Session], list[tuple[str, str]]]
 ) -> list[CompletionItem[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from ibs_notify.cli.digest_view import membership
 from ibs_notify.cli.output import Table, moment, print_fields, print_table, severity, word
 from ibs_notify.cli.session import Session
 from ironcore.notification.v1 import delivery_pb2 as pb
@@ -31,6 +32,8 @@ def deliveries_of(session: Session, event_id: str) -> dict[str, pb.Delivery]:
 
 def outcome(delivery: pb.Delivery) -> str:
     """``dead (SMTP_5XX): 550 no such user``."""
+    if delivery.HasField("digest"):
+        return f"{word(pb.DeliveryState, delivery.state, _STATES)}: {membership(delivery.digest)}"
     reason = f" ({delivery.reason})" if delivery.reason else ""
     detail = f": {delivery.detail}" if delivery.detail else ""
     return f"{word(pb.DeliveryState, delivery.state, _STATES)}{reason}{detail}"

@@ -9,6 +9,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from ibs_notify.cli.changed import report_change
 from ibs_notify.cli.complete import group_names
+from ibs_notify.cli.digest_view import next_digest
 from ibs_notify.cli.group_dedup import group_dedup
 from ibs_notify.cli.group_flags import group_flags, read_group
 from ibs_notify.cli.group_status import group_status
@@ -137,7 +138,7 @@ def list_groups(resource: str | None, output: str) -> None:
 @names(_NAME)
 @output_option
 def show(name: str, output: str) -> None:
-    """Show a group and its targets.
+    """Show a group, its targets, and when its digest is sent next.
 
     \b
     Example:
@@ -145,10 +146,10 @@ def show(name: str, output: str) -> None:
     """
     with Session() as session:
         found = session.call(session.config.GetGroup, pb.GetGroupRequest(name=name)).group
-    if output == "table":
-        show_group(found)
-    else:
-        print_document(document(found), output)
+        if output == "table":
+            show_group(found, next_digest(session, found))
+        else:
+            print_document(document(found), output)
 
 
 @group.command("delete")

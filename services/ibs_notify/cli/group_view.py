@@ -35,8 +35,8 @@ def show_groups(groups: Sequence[pb.Group], *, empty: str) -> None:
     )
 
 
-def show_group(group: pb.Group) -> None:
-    """Every field of one, then its targets."""
+def show_group(group: pb.Group, next_digest: str = "") -> None:
+    """Every field of one, then its targets. ``next_digest`` says when its digest is sent."""
     print_fields(
         {
             "Name": group.name,
@@ -46,6 +46,7 @@ def show_group(group: pb.Group) -> None:
             "Rate limit": _rate(group),
             "Dedup window": _dedup(group),
             "Digest": _digest(group),
+            "Next digest": next_digest,
             "Weekly summary": "yes" if group.weekly_summary else "no",
             **own_templates(group.templates, "{}"),
             "Created": f"{moment(group.create_time)} by {group.created_by}",
@@ -53,7 +54,7 @@ def show_group(group: pb.Group) -> None:
             "Revision": str(group.revision),
         }
     )
-    click.echo("\nThe digest is stored; a later release applies it.\n")
+    click.echo()
     show_subscriptions(group)
 
 

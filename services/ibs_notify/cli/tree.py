@@ -27,6 +27,7 @@ _SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
         "explain": Lazy("explain:explain", "Who hears of an event, who does not, and why."),
         "silence": Lazy("silence:silence", "Times in which nobody is told of some events."),
         "coverage": Lazy("coverage:coverage", "What nobody hears of, and who cannot be told."),
+        "digest": Lazy("digest:digest", "What is gathered, and when it is sent."),
         "delivery": Lazy("delivery:delivery", "What was sent, waits or was given up."),
         "ledger": Lazy("ledger:ledger", "Check that every event is accounted for."),
         "event-types": Lazy("event_types:event_types", "The known types of events."),

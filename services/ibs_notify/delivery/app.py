@@ -13,6 +13,10 @@ from functools import partial
 from uuid import uuid4
 
 from ibs_notify.delivery.by_request import Requests
+from ibs_notify.delivery.delivery_health import DeliveryHealths
+from ibs_notify.delivery.digest_desk import DigestDesk
+from ibs_notify.delivery.digest_maker import DigestMaker
+from ibs_notify.delivery.digest_scheduler import DigestScheduler
 from ibs_notify.delivery.dispatcher import STOP_GRACE_SECONDS, Dispatcher
 from ibs_notify.delivery.gateway_keeper import GatewayKeeper
 from ibs_notify.delivery.housekeeping import Housekeeping
@@ -21,11 +25,13 @@ from ibs_notify.delivery.metric_book import DurableMetricBook
 from ibs_notify.delivery.outcome_watch import OutcomeWatch
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.repository import DeliveryQueue
+from ibs_notify.delivery.router_client import RouterClient
 from ibs_notify.delivery.sender import Sender
 from ibs_notify.delivery.servicer import SERVICE_NAME, DeliveryServicer, UseCases
 from ibs_notify.delivery.target_test import TargetTester
 from ibs_notify.delivery.transport_cache import SecretOpener, TransportCache
 from ibs_notify.delivery.transports.build import build_transport
+from ibs_notify.delivery.weekly_summaries import WeeklySummaries
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside
@@ -94,6 +100,14 @@ class DeliveryApp(App):
         run_beside(stack, keeper.run())
         stack.push_async_callback(dispatcher.stop, self._grace_seconds)
 
+        router = await stack.enter_async_context(open_channel(settings.router_address))
+        summaries = WeeklySummaries(RouterClient(router), DeliveryHealths(database), outlook)
+        maker = DigestMaker(database, summaries, dispatcher, outlook.admit)
+        # Of an SQLite file there is one Delivery: after a crash it need not wait for its own lease.
+        holder = "only" if database.dialect == "sqlite" else _holder()
+        scheduler = DigestScheduler(database, clock, maker, holder)
+        run_beside(stack, scheduler.run())
+
         channel = await stack.enter_async_context(open_channel(settings.config_address))
         watcher = ConfigWatcher(
             channel, settings.home / "delivery-snapshot.pb", include_secrets=True
@@ -101,6 +115,7 @@ class DeliveryApp(App):
         has_snapshot = asyncio.Event()
         watcher.on_change(dispatcher.set_snapshot)
         watcher.on_change(keeper.set_snapshot)
+        watcher.on_change(scheduler.set_snapshot)
         watcher.on_change(lambda _snapshot: has_snapshot.set())
         run_beside(stack, watcher.run())
 
@@ -115,6 +130,7 @@ class DeliveryApp(App):
             requests=Requests(database, clock),
             outcomes=outcomes,
             tester=TargetTester(build, secrets, clock),
+            digests=DigestDesk(database, scheduler, maker, outlook, clock),
             watcher=watcher,
             free_space=FreeSpace(
                 database.directory or settings.home, clock, min_free_mib=settings.min_free_mib

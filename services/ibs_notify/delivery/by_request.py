@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import outcome_journal
+from ibs_notify.delivery import digest_store, outcome_journal
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.listing import conditions_of
 from ibs_notify.delivery.model import LIFETIME, Filter, QueueReason, State
@@ -36,7 +36,8 @@ class Retried:
     targets: frozenset[str]
 
 
-Change = Callable[[sa.Connection, Sequence[Row], datetime], None]
+Change = Callable[[sa.Connection, Sequence[Row], datetime], Sequence[Row]]
+"""Returns the rows that it has changed."""
 
 
 class Requests:
@@ -100,9 +101,7 @@ class Requests:
         statement = statement.with_for_update(skip_locked=True)
 
         def work(connection: sa.Connection) -> Sequence[Row]:
-            still = _rows(statement, connection)
-            change(connection, still, now)
-            return still
+            return change(connection, _rows(statement, connection), now)
 
         return await self._database.write(work)
 
@@ -126,7 +125,7 @@ def _narrowed(which: Filter, able: Sequence[State], verb: str) -> Filter:
 
 def _matching(which: Filter, condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return (
-        sa.select(_C.seq, _C.target_uid, _C.revision, _C.state, _C.recipients)
+        sa.select(_C.seq, _C.target_uid, _C.revision, _C.state, _C.recipients, _C.window_seq)
         .where(*conditions_of(which), condition)
         .order_by(_C.seq)
     )
@@ -136,7 +135,7 @@ def _rows(statement: sa.Select[Any], connection: sa.Connection) -> Sequence[Row]
     return connection.execute(statement).all()
 
 
-def _requeue(connection: sa.Connection, rows: Sequence[Row], now: datetime) -> None:
+def _requeue(connection: sa.Connection, rows: Sequence[Row], now: datetime) -> Sequence[Row]:
     for row in rows:
         values: dict[str, object] = {
             "state": State.QUEUED.value,
@@ -147,6 +146,7 @@ def _requeue(connection: sa.Connection, rows: Sequence[Row], now: datetime) -> N
         if row.state in (State.DEAD, State.CANCELLED):
             values |= _new_life(row, now)
         connection.execute(sa.update(DELIVERIES).where(_C.seq == row.seq).values(values))
+    return rows
 
 
 def _new_life(row: Row, now: datetime) -> dict[str, object]:
@@ -162,7 +162,11 @@ def _new_life(row: Row, now: datetime) -> dict[str, object]:
     }
 
 
-def _cancel(connection: sa.Connection, rows: Sequence[Row], now: datetime) -> None:
+def _cancel(connection: sa.Connection, rows: Sequence[Row], now: datetime) -> Sequence[Row]:
+    """Not what is in a window that is closed: a digest is being made of it."""
+    gathered = {row.window_seq for row in rows if row.state == State.DIGEST_OPEN}
+    gathering = digest_store.still_gathering(connection, gathered)
+    rows = [row for row in rows if row.state != State.DIGEST_OPEN or row.window_seq in gathering]
     seqs = [row.seq for row in rows]
     connection.execute(
         sa.update(DELIVERIES)
@@ -174,3 +178,4 @@ def _cancel(connection: sa.Connection, rows: Sequence[Row], now: datetime) -> No
         )
     )
     outcome_journal.note_ended(connection, seqs)
+    return rows

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from ibs_notify.delivery import digest_store
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.model import LIFETIME, Accepted, Handoff, State
+from ibs_notify.delivery.digest_windows import Stream
+from ibs_notify.delivery.model import LIFETIME, Accepted, Handoff, Kind, State
 from ibs_notify.delivery.ports import Admit
 from ibs_notify.delivery.rows import addresses_to_json
 from ibs_notify.delivery.tables import DELIVERIES
@@ -68,6 +70,7 @@ def accept_all(
     if not batches:
         return [], []
     known = _known(connection, {each.delivery_id for b in batches for each in b.handoffs})
+    windows = _windows(connection, batches, known, now)
     rows: list[tuple[Any, ...]] = []
     cancelled: list[str] = []
     moment = to_micros(now)
@@ -80,8 +83,10 @@ def accept_all(
                 continue
             known.add(handoff.delivery_id)
             admission = batch.admit(handoff.target_uid, handoff.revision, bool(handoff.recipients))
-            rows.append(_row(handoff, admission, moment))
-            if admission is Admission.SENDABLE:
+            stream = None if admission.cancels else _stream(handoff)
+            window = None if stream is None else windows[stream]
+            rows.append(_row(handoff, admission, moment, window))
+            if window is None and admission is Admission.SENDABLE:
                 targets.add(handoff.target_uid)
             elif admission.cancels:
                 cancelled.append(handoff.delivery_id)
@@ -90,6 +95,28 @@ def accept_all(
     _INSERT[connection.dialect.name].run(connection, rows)
     hit("delivery.after_accept_insert")
     return answers, _cancelled_seqs(connection, cancelled, moment)
+
+
+def _windows(
+    connection: sa.Connection, batches: Sequence[Batch], known: Collection[str], now: datetime
+) -> Mapping[Stream, int]:
+    """The open windows of the digests that gather what is new."""
+    streams: dict[Stream, tuple[str, int]] = {}
+    for batch in batches:
+        for each in batch.handoffs:
+            stream = _stream(each)
+            if stream is None or each.delivery_id in known:
+                continue
+            if not batch.admit(each.target_uid, each.revision, bool(each.recipients)).cancels:
+                streams.setdefault(stream, (each.target, each.revision))
+    return digest_store.join(connection, streams, now)
+
+
+def _stream(handoff: Handoff) -> Stream | None:
+    """Whose digest gathers it; ``None`` for what is sent by itself."""
+    if not handoff.digest:
+        return None
+    return Stream(Kind.DIGEST, handoff.group, handoff.target_uid, handoff.recipients)
 
 
 def _known(connection: sa.Connection, ids: Iterable[str]) -> set[str]:
@@ -105,9 +132,13 @@ def _cancelled_seqs(connection: sa.Connection, ids: Sequence[str], moment: int) 
     return [row[0] for row in _CANCELLED[dialect].fetch(connection, (listed(ids, dialect), moment))]
 
 
-def _row(handoff: Handoff, admission: Admission, moment: int) -> tuple[Any, ...]:
+def _row(
+    handoff: Handoff, admission: Admission, moment: int, window: int | None
+) -> tuple[Any, ...]:
     """In the order of ``_COLUMNS``."""
-    if admission is Admission.SENDABLE:
+    if window is not None:
+        state, reason = State.DIGEST_OPEN, ""
+    elif admission is Admission.SENDABLE:
         state, reason = State.QUEUED, ""
     else:
         state = State.CANCELLED if admission.cancels else State.WAITING
@@ -144,4 +175,5 @@ def _row(handoff: Handoff, admission: Admission, moment: int) -> tuple[Any, ...]
         moment,  # created_at
         moment if state is State.CANCELLED else None,
         handoff.body,
+        window,
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import breakers, retention
+from ibs_notify.delivery import breakers, digest_store, retention
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.breaker import Phase
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, QueueReason, State, TargetStatus
@@ -39,12 +39,13 @@ _SHOWN = tuple(_REASON.label("reason") if each is _C.reason else each for each i
 
 @dataclass(frozen=True, slots=True)
 class IdAndState:
-    """A line of the ledger."""
+    """A line of the ledger. ``is_derived``: it was made here, of a window."""
 
     delivery_id: str
     kind: Kind
     state: State
     created_at: datetime
+    is_derived: bool
 
 
 class Listing:
@@ -61,8 +62,9 @@ class Listing:
         if before_seq is not None:
             conditions.append(_C.seq < before_seq)
         statement = sa.select(*_SHOWN).where(*conditions).order_by(_C.seq.desc()).limit(size)
-        rows = await self._database.read(lambda c: c.execute(statement).all())
-        return [record_of(row) for row in rows]
+        return await self._database.read(
+            lambda c: _with_digests(c, [record_of(row) for row in c.execute(statement)])
+        )
 
     async def find(self, delivery_id: str) -> DeliveryRecord:
         """A delivery with its attempts, by its id or the beginning of it where that is unique.
@@ -79,14 +81,14 @@ class Listing:
                 .where(ATTEMPTS.c.delivery_seq == row.seq)
                 .order_by(ATTEMPTS.c.number)
             ).all()
-            return record_of(row, attempts)
+            return _with_digests(connection, [record_of(row, attempts)])[0]
 
         return await self._database.read(work)
 
     async def ids(self, *, size: int, after: str) -> Sequence[IdAndState]:
         """Up to ``size`` deliveries in bytewise order of id, of those behind ``after``."""
         statement = (
-            sa.select(_C.delivery_id, _C.kind, _C.state, _C.created_at)
+            sa.select(_C.delivery_id, _C.kind, _C.state, _C.created_at, _C.obligation_id)
             .where(_C.delivery_id > after)
             .order_by(_C.delivery_id)
             .limit(size)
@@ -94,7 +96,11 @@ class Listing:
         rows = await self._database.read(lambda c: c.execute(statement).all())
         return [
             IdAndState(
-                row.delivery_id, Kind(row.kind), State(row.state), from_micros(row.created_at)
+                row.delivery_id,
+                Kind(row.kind),
+                State(row.state),
+                from_micros(row.created_at),
+                row.kind != Kind.EVENT and not row.obligation_id,
             )
             for row in rows
         ]
@@ -107,6 +113,18 @@ class Listing:
     async def target_status(self, uid: str) -> TargetStatus:
         """How a target fares; one that nothing was ever sent to has zeros."""
         return await self._database.read(lambda c: _status(c, uid))
+
+
+def _with_digests(
+    connection: sa.Connection, records: Sequence[DeliveryRecord]
+) -> Sequence[DeliveryRecord]:
+    """With what the entries of digests belong to."""
+    seqs = {each.window_seq for each in records if each.window_seq is not None}
+    found = digest_store.memberships(connection, seqs)
+    return [
+        replace(each, digest=found.get(each.window_seq)) if each.window_seq else each
+        for each in records
+    ]
 
 
 def conditions_of(which: Filter) -> Sequence[sa.ColumnElement[bool]]:

@@ -16,6 +16,7 @@ from ibs_notify.delivery.model import (
     Filter,
     Handoff,
     Kind,
+    Membership,
     Recipient,
     State,
     TargetStatus,
@@ -196,6 +197,18 @@ def delivery_to_proto(record: DeliveryRecord) -> delivery_pb2.Delivery:
         close_time=moment_to_proto(record.closed_at),
         revision=record.revision,
         attempts=[_attempt_to_proto(each) for each in record.attempts],
+        digest=None if record.digest is None else _membership_to_proto(record.digest),
+    )
+
+
+def _membership_to_proto(membership: Membership) -> delivery_pb2.DigestMembership:
+    state = membership.state
+    return delivery_pb2.DigestMembership(
+        digest_id=membership.digest_id,
+        close_time=moment_to_proto(membership.closes_at),
+        delivery_id=membership.delivery_id,
+        state=delivery_pb2.DELIVERY_STATE_UNSPECIFIED if state is None else state_to_proto(state),
+        reason=membership.reason,
     )
 
 

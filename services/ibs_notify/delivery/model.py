@@ -202,6 +202,21 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """The digest that an entry belongs to, whose fate it shares.
+
+    ``closes_at`` is of a window that is open. ``delivery_id`` is empty until the digest is made;
+    ``state`` and ``reason`` are of that delivery.
+    """
+
+    digest_id: str
+    closes_at: datetime | None = None
+    delivery_id: str = ""
+    state: State | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryRecord:
     """A delivery, as it is listed."""
 
@@ -226,6 +241,10 @@ class DeliveryRecord:
     closed_at: datetime | None
     revision: int
     attempts: tuple[AttemptRecord, ...] = ()
+    window_seq: int | None = None
+    """Of an entry of a digest: its window."""
+    digest: Membership | None = None
+    """The same in full, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

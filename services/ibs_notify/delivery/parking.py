@@ -44,8 +44,10 @@ _WHEN_SENT = tuple(
 """Why a delivery may wait that only opening its target's transport finds out."""
 _SENDABLE = (State.QUEUED, State.RETRY_WAIT)
 _OPEN = (*_SENDABLE, State.WAITING)
+_CANCELLABLE = (*_OPEN, State.DIGEST_OPEN)
+"""What ends with its target. What a digest gathers waits for nothing else."""
 # One statement for each state: the partial indexes serve one state each, where it is written out.
-_IS = {state: sa.text(f"state = {state.value}") for state in _OPEN}
+_IS = {state: sa.text(f"state = {state.value}") for state in _CANCELLABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def make(connection: sa.Connection, change: Change, seqs: Sequence[int]) -> int:
 def targets_with_open(connection: sa.Connection) -> list[str]:
     """The targets of all open deliveries."""
     uids: set[str] = set()
-    for state in _OPEN:
+    for state in _CANCELLABLE:
         statement = sa.select(_C.target_uid).where(_IS[state]).distinct()
         uids.update(connection.execute(statement).scalars())
     # Replicas examine in the same order, so that they do not lock each other out.
@@ -100,13 +102,16 @@ def stand(uid: str, revision: int, standing: Standing, now: datetime) -> list[Ch
 
 def is_astray(connection: sa.Connection, revision: int, standings: Mapping[str, Standing]) -> bool:
     """See ``ports.Queue.is_astray``. Only for reasons that ``examine`` decides about."""
-    for state in _OPEN:
+    for state in _CANCELLABLE:
         columns = (_C.target_uid, _C.reason)
         statement = sa.select(*columns).where(_IS[state], _C.revision <= revision).distinct()
         for row in connection.execute(statement):
             standing = standings.get(row.target_uid, Standing(Admission.TARGET_DELETED))
             waits_for = row.reason if state is State.WAITING else ""
-            if _is_astray(waits_for, standing):
+            if state is State.DIGEST_OPEN:
+                if standing.admission.cancels:
+                    return True
+            elif _is_astray(waits_for, standing):
                 return True
     return False
 
@@ -146,7 +151,7 @@ def _cancel(mine: Conditions, reason: Admission, now: datetime) -> list[Change]:
         "reason": reason.value,
         "closed_at": to_micros(now),
     }
-    return [Change(state, mine, values, ends=True) for state in _OPEN]
+    return [Change(state, mine, values, ends=True) for state in _CANCELLABLE]
 
 
 def _wait(mine: Conditions, reason: Admission) -> list[Change]:

@@ -64,7 +64,11 @@ def preview(asked: Asked, snapshot: Snapshot, clock: Clock) -> Preview:
     target = snapshot.target_named(asked.target)
     if target is None:
         raise NotFound(Reason.TARGET_NOT_FOUND, f"there is no target {asked.target!r}")
-    message = _message(asked, target, snapshot, clock)
+    return rendered(target, _message(asked, target, snapshot, clock), snapshot, clock)
+
+
+def rendered(target: Target, message: Message, snapshot: Snapshot, clock: Clock) -> Preview:
+    """``message`` as ``target`` would be sent it. ``InvalidArgument`` as of ``preview``."""
     try:
         match target.spec:
             case SmtpSpec() as spec:

@@ -62,6 +62,7 @@ RECORD_COLUMNS = (
     _C.closed_at,
     _C.revision,
     _C.maybe_duplicate,
+    _C.window_seq,
 )
 NOBODY = "[]"
 
@@ -123,6 +124,7 @@ def work_of(
 def record_of(row: Row, attempts: Sequence[Row] | None = None) -> DeliveryRecord:
     """The record of ``RECORD_COLUMNS``, with its attempts where the rows of them are given."""
     state = State(row.state)
+    is_gathered = state is State.DIGEST_OPEN
     return DeliveryRecord(
         seq=row.seq,
         delivery_id=row.delivery_id,
@@ -141,10 +143,11 @@ def record_of(row: Row, attempts: Sequence[Row] | None = None) -> DeliveryRecord
         recipients=_as_the_whole(recipients_from_json(row.recipients), state),
         attempt_count=row.attempt_count,
         created_at=from_micros(row.created_at),
-        due_at=from_micros(row.due_at) if state.is_open else None,
+        due_at=from_micros(row.due_at) if state.is_open and not is_gathered else None,
         closed_at=moment(row.closed_at),
         revision=row.revision,
         attempts=() if attempts is None else _attempts(row, attempts),
+        window_seq=row.window_seq if state in (State.DIGEST_OPEN, State.DIGESTED) else None,
     )
 
 

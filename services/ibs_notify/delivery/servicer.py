@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 
-from ibs_notify.delivery import messages
+from ibs_notify.delivery import digest_messages, messages
 from ibs_notify.delivery.by_request import Requests
+from ibs_notify.delivery.digest_desk import DigestDesk
 from ibs_notify.delivery.dispatcher import Dispatcher
 from ibs_notify.delivery.listing import Listing
 from ibs_notify.delivery.outcome_watch import OutcomeWatch
@@ -18,13 +19,7 @@ from ibs_notify.delivery.ports import Queue
 from ibs_notify.delivery.preview import preview
 from ibs_notify.delivery.target_test import TargetTester
 from ibs_notify.domain.clock import Clock
-from ibs_notify.domain.errors import (
-    FieldViolation,
-    InvalidArgument,
-    Reason,
-    Unavailable,
-    Unimplemented,
-)
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason, Unavailable
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.rpc.convert import moment_to_proto
 from ibs_notify.rpc.convert_config import target_from_proto
@@ -50,6 +45,7 @@ class UseCases:
     listing: Listing
     requests: Requests
     outcomes: OutcomeWatch
+    digests: DigestDesk
     tester: TargetTester
     watcher: ConfigWatcher
     free_space: FreeSpace
@@ -200,6 +196,7 @@ class DeliveryServicer(DeliveryServiceServicer):
                     kind=messages.kind_to_proto(each.kind),
                     state=messages.state_to_proto(each.state),
                     create_time=moment_to_proto(each.created_at),
+                    derived=each.is_derived,
                 )
                 for each in page
             ],
@@ -225,27 +222,32 @@ class DeliveryServicer(DeliveryServiceServicer):
     async def ListDigests(
         self, request: pb.ListDigestsRequest, context: Context
     ) -> pb.ListDigestsResponse:
-        _not_yet("ListDigests")
+        size = page_size(request.page_size)
+        found = await self._use.digests.page(
+            messages.line(request.group),
+            size=size + 1,
+            before=read_page_number("digests", request.page_token),
+            open_only=request.open_only,
+        )
+        page, more = found[:size], len(found) > size
+        return pb.ListDigestsResponse(
+            digests=[digest_messages.window_to_proto(each) for each in page],
+            next_page_token=page_token("digests", page[-1].window.seq) if more else "",
+        )
 
     async def PreviewDigest(
         self, request: pb.PreviewDigestRequest, context: Context
     ) -> pb.PreviewDigestResponse:
-        _not_yet("PreviewDigest")
+        preview = await self._use.digests.preview(messages.line(request.digest_id))
+        return digest_messages.preview_to_proto(preview)
 
     async def FlushDigest(
         self, request: pb.FlushDigestRequest, context: Context
     ) -> pb.FlushDigestResponse:
-        _not_yet("FlushDigest")
+        delivery_id = await self._use.digests.flush(messages.line(request.digest_id))
+        return pb.FlushDigestResponse(delivery_id=delivery_id)
 
 
 def _require_uid(uid: str) -> None:
     if not uid:
         raise InvalidArgument.of([FieldViolation("target_uid", "is missing")])
-
-
-def _not_yet(rpc: str) -> NoReturn:
-    raise Unimplemented(
-        Reason.NOT_IMPLEMENTED,
-        f"{rpc} is not part of this release yet",
-        advice="until then events of a digest are sent singly",
-    )

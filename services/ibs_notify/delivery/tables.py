@@ -56,6 +56,8 @@ DELIVERIES = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     # Whether its event is in the totals of its target, a Pushgateway.
     sa.Column("counted", sa.SmallInteger, nullable=False, server_default=sa.text("0")),
+    # Of what a digest gathers: its window.
+    sa.Column("window_seq", sa.BigInteger, nullable=True),
 )
 """The queue and its history. A row is in at most one of the partial indexes at a time."""
 
@@ -71,6 +73,8 @@ _index_of_state("delivery_queued", 1, _C.target_uid, _C.severity.desc(), _C.due_
 _index_of_state("delivery_leased", 2, _C.lease_until)
 _index_of_state("delivery_retries", 3, _C.due_at, _C.target_uid)
 _index_of_state("delivery_waiting", 4, _C.target_uid)
+_index_of_state("delivery_gathered", 5, _C.window_seq, _C.seq)
+_index_of_state("delivery_gathered_for", 5, _C.target_uid)
 _index_of_state("delivery_dead", 8, _C.target_uid)
 
 ATTEMPTS = sa.Table(
@@ -192,4 +196,50 @@ METRIC_GROUPS = sa.Table(
 """The groups that were made on gateways, so that they can be removed when their target is gone."""
 
 LEASES = lease_table(METADATA, "delivery_leases")
-"""Whose turn it is to push to a Pushgateway."""
+"""Whose turn it is to push to a Pushgateway, and to cut digests."""
+
+WINDOWS = sa.Table(
+    "delivery_digest_windows",
+    METADATA,
+    sa.Column("seq", _SEQ, primary_key=True, autoincrement=True),
+    # Whose: DIGEST or SUMMARY, of a group, for a target and, for mail, these recipients.
+    sa.Column("kind", sa.SmallInteger, nullable=False),
+    sa.Column("group_name", sa.String(63), nullable=False),
+    sa.Column("target_uid", sa.String(64), nullable=False),
+    sa.Column("audience", sa.String(32), nullable=False),
+    sa.Column("target_name", sa.String(63), nullable=False),
+    # JSON list of addresses.
+    sa.Column("recipients", sa.Text, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("opened_at", sa.BigInteger, nullable=False),
+    # See ``digest_windows.WindowState``.
+    sa.Column("state", sa.SmallInteger, nullable=False),
+    # When an open one is to be looked at; null: at once.
+    sa.Column("due_at", sa.BigInteger, nullable=True),
+    # Of one that is closed: why, and the date or hour that it was of.
+    sa.Column("reason", sa.String(16), nullable=False),
+    sa.Column("period", sa.String(16), nullable=True),
+    sa.Column("name", sa.String(48), nullable=True),
+    sa.Column("closed_at", sa.BigInteger, nullable=True),
+    sa.Column("event_count", sa.BigInteger, nullable=False),
+    sa.Column("delivery_id", sa.String(64), nullable=False),
+)
+"""What digests gather, and what became of it. A delivery that is gathered names its window."""
+
+_W = WINDOWS.c
+_STREAM = (_W.kind, _W.group_name, _W.target_uid, _W.audience)
+# One digest of a date, and one open window: whatever replicas do, the database sees to it.
+sa.Index("delivery_digest_once", *_STREAM, _W.period, _W.name, unique=True)
+sa.Index(
+    "delivery_digest_open",
+    *_STREAM,
+    unique=True,
+    sqlite_where=sa.text("state = 1"),
+    postgresql_where=sa.text("state = 1"),
+)
+sa.Index(
+    "delivery_digest_unfinished",
+    _W.state,
+    sqlite_where=sa.text("state < 4"),
+    postgresql_where=sa.text("state < 4"),
+)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from ibs_notify.router.digest import DigestReason, lane_of
 from ibs_notify.router.dispositions import Reason, State
 from ibs_notify.router.explain_reads import (
     Place,
@@ -32,7 +33,11 @@ Key = tuple[str, str]
 
 _BEHIND_ALL = 2**62
 """The number of an event that has none yet."""
-_GOES_ON = {"silence": SilenceReason.NOT_SILENCED, "dedup": ToldReason.NOT_REPEATED}
+_GOES_ON = {
+    "silence": SilenceReason.NOT_SILENCED,
+    "digest": DigestReason.NOT_GATHERED,
+    "dedup": ToldReason.NOT_REPEATED,
+}
 """What the stages said, as far as that is stored, of an event that passed all of them."""
 
 
@@ -112,6 +117,8 @@ def _stored_verdicts(disposition: disposition_pb2.Disposition) -> Mapping[str, s
         return {"silence": SilenceReason.SILENCED}
     if state is State.SUPPRESSED:
         return _GOES_ON | {"dedup": Reason.REPEATED}
+    if disposition.reason == Reason.GATHERED:
+        return {"silence": SilenceReason.NOT_SILENCED, "digest": DigestReason.GATHERED}
     return _GOES_ON
 
 
@@ -152,7 +159,7 @@ def _released(
             routed.route.target_uid,
             routed.route.recipients,
             kind_of(arrival.event.type),
-            routed.route.lane_id,
+            lane_of(routed.decision, routed.route.lane_id),
         )
         for position, routed in enumerate(routing.obligations)
         if routed.decision.state is State.READY

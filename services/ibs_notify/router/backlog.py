@@ -22,7 +22,7 @@ from ibs_notify.router.collapse import SummaryRow, bound_of, collapse, summary_o
 from ibs_notify.router.dispositions import Reason, State
 from ibs_notify.router.handoffs import IS_WAITING, close
 from ibs_notify.router.identity import SUMMARY_TYPE, EventIds, Kind
-from ibs_notify.router.lanes import FREE_LANE, limit_of
+from ibs_notify.router.lanes import limit_of
 from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.ports import Handoff
 from ibs_notify.router.repository import insert_own
@@ -74,7 +74,7 @@ class Backlog:
 
         Counting a long queue takes a while, so it is done beside the one who writes.
         """
-        limited = [lane for lane in lanes if lane != FREE_LANE and limit_of(lane, table.limits)]
+        limited = [lane for lane in lanes if limit_of(lane, table.limits)]
         elapsed = self._clock.monotonic()
         if self._folds or not limited or elapsed < self._look_at:
             return

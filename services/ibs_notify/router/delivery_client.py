@@ -42,7 +42,7 @@ _KINDS = {
     Kind.SUMMARY: delivery_pb2.DELIVERY_KIND_SUMMARY,
 }
 _DERIVED = (delivery_pb2.DELIVERY_KIND_DIGEST, delivery_pb2.DELIVERY_KIND_TEST)
-"""What Delivery makes by itself."""
+"""What Delivery makes by itself; weekly summaries, too, which it says."""
 
 
 class DeliveryClient:
@@ -157,6 +157,7 @@ def _requests(handoffs: Sequence[Handoff]) -> Iterator[delivery_service_pb2.Deli
             kind=_KINDS[each.kind],
             recipients=each.recipients,
             revision=each.revision,
+            digest=each.digest,
             suppressed_count=each.suppressed,
         )
         message.event.MergeFromString(each.body)
@@ -171,7 +172,7 @@ def _delivery_id(message: delivery_service_pb2.ObligationId) -> DeliveryId:
         message.delivery_id,
         # One text for all that have it: there are many ids.
         intern(name.removeprefix("DELIVERY_STATE_").lower()),
-        message.kind in _DERIVED,
+        message.derived or message.kind in _DERIVED,
         message.create_time.ToMicroseconds(),
     )
 

@@ -24,6 +24,8 @@ class Reason(StrEnum):
     RULE_MATCHED = "RULE_MATCHED"
     RULE_UNREADABLE = "RULE_UNREADABLE"
     """The rule is of a later release; a missed alert is worse than an extra one."""
+    GATHERED = "GATHERED"
+    """The rule of the group's digest matched: Delivery keeps it for the digest."""
     RECORDED = "RECORDED"
     """For a metric server: it records every matching event."""
     DESTINATION_TAKEN = "DESTINATION_TAKEN"

@@ -26,10 +26,10 @@ from ibs_notify.router.retention import retired_ids
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.scope import IN_SCOPE, ScopeReason, is_about, scope_reason
 from ibs_notify.router.silences import SilenceBook
-from ibs_notify.router.standing import Standing, Step, sentence_of
+from ibs_notify.router.standing import Standing, Step, at, sentence_of
 from ibs_notify.router.views import event_not_found, event_record
 from ibs_notify.router.why import Why, why, why_not
-from ibs_notify.rpc.convert import event_from_proto
+from ibs_notify.rpc.convert import event_from_proto, moment_from_proto
 from ibs_notify.rules.evaluate import Trace
 from ibs_notify.store.database import Database
 from ironcore.notification.v1 import delivery_pb2, event_pb2
@@ -266,11 +266,27 @@ def _with_fates(each: Obliged, deliveries: Deliveries) -> Standing:
 
 def _how_far(delivery: delivery_pb2.Delivery) -> str:
     """``delivered``, ``retry wait: CONNECT_FAILED``, ``dead: SMTP_5XX``."""
-    name = delivery_pb2.DeliveryState.Name(delivery.state).removeprefix("DELIVERY_STATE_")
+    if delivery.HasField("digest"):
+        return _digest_words(delivery.digest)
+    return _state_words(delivery.state, delivery.reason)
+
+
+def _state_words(state: delivery_pb2.DeliveryState.ValueType, reason: str) -> str:
+    name = delivery_pb2.DeliveryState.Name(state).removeprefix("DELIVERY_STATE_")
     words = name.lower().replace("_", " ")
-    if not delivery.reason or delivery.state == delivery_pb2.DELIVERY_STATE_DELIVERED:
+    if not reason or state == delivery_pb2.DELIVERY_STATE_DELIVERED:
         return words
-    return f"{words}: {delivery.reason}"
+    return f"{words}: {reason}"
+
+
+def _digest_words(digest: delivery_pb2.DigestMembership) -> str:
+    """Its fate is that of the digest."""
+    if digest.delivery_id:
+        return f"in {digest.digest_id}, which is {_state_words(digest.state, digest.reason)}"
+    if digest.HasField("close_time"):
+        closes_at = moment_from_proto(digest.close_time)
+        return f"it waits for {digest.digest_id}, which closes at {at(closes_at)}"
+    return f"it waits for {digest.digest_id}"
 
 
 def _fill(answer: pb.SubscriptionExplanation, each: Why) -> None:

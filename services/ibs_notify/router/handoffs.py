@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from ibs_notify.router.digest import DIGEST_LANE
 from ibs_notify.router.dispositions import Reason, State
 from ibs_notify.router.identity import kind_of
 from ibs_notify.router.ports import Handoff, KnownRoute
@@ -226,6 +227,7 @@ def _handoff(
         recipients=recipients,
         suppressed=row.suppressed,
         suppressed_since=row.suppressed_since,
+        digest=row.lane_id == DIGEST_LANE,
     )
 
 

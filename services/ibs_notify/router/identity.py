@@ -68,5 +68,13 @@ def obligation_id(event_id: str, position: int) -> str:
 
 def delivery_id(event_id: str, target_uid: str, kind: Kind, recipients: Sequence[str]) -> str:
     """The same for the same event, target, kind and recipients, whoever computes it: 32 hex."""
-    key = "\0".join((event_id, target_uid, kind, *sorted(recipients)))
-    return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+    return _hash(event_id, target_uid, kind, *sorted(recipients))
+
+
+def entry_id(obligation: str) -> str:
+    """The id of an entry of a digest: each group has its own, beside what is sent at once."""
+    return _hash(obligation, "digest entry")
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ibs_notify.domain.group import DEFAULT_RATE_LIMIT
+from ibs_notify.router.digest import DIGEST_LANE
 from ibs_notify.router.handoffs import IS_WAITING
 from ibs_notify.router.limit import Allowance, Past, allowance, from_bytes, record, to_bytes
 from ibs_notify.router.tables import LANES, OBLIGATIONS
@@ -73,7 +74,7 @@ def room_of(
 
     A lane that has none there is of a group that is gone: what it holds goes by the default.
     """
-    bounds = {lane: limit_of(lane, limits) for lane in lanes if lane != FREE_LANE}
+    bounds = {lane: limit_of(lane, limits) for lane in lanes}
     past = past_of(connection, [lane for lane, bound in bounds.items() if bound])
     limited = {lane: allowance(each, bounds[lane], now) for lane, each in past.items()}
     full = [each.next_at for each in limited.values() if each.next_at is not None]
@@ -85,7 +86,9 @@ def room_of(
 
 
 def limit_of(lane: int, limits: Mapping[int, int]) -> int:
-    """Events a minute of a group's lane, 0 for no limit."""
+    """Events a minute of a lane, 0 for no limit."""
+    if lane in (FREE_LANE, DIGEST_LANE):
+        return 0
     return limits.get(lane, DEFAULT_RATE_LIMIT)
 
 

@@ -13,9 +13,11 @@ from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import Group, InstallationSettings, Scope, Subscription
 from ibs_notify.domain.target import SmtpSpec, Target
+from ibs_notify.router.digest import Gathers
 from ibs_notify.router.dispositions import Reason
 from ibs_notify.router.route_index import RouteIndex, ScopedRules
 from ibs_notify.rules.ast import Always, Rule
+from ibs_notify.rules.evaluate import compile_rule
 from ibs_notify.rules.parse import parse
 from ibs_notify.snapshot.model import Snapshot
 
@@ -51,6 +53,8 @@ class Route:
     lane_id: int = 0
     is_disabled: bool = False
     """Its target is: what is meant for it waits."""
+    gathers: Gathers | None = None
+    """What the digest of its group gathers; ``None`` where it has none."""
 
     @property
     def digest(self) -> str:
@@ -198,13 +202,15 @@ def _routed(
     settings: InstallationSettings,
 ) -> RoutedGroup:
     routes = []
+    gathers = _gathers(group)
     for subscription in group.subscriptions:
         target = targets.get(subscription.target)
         if target is None:
             log.error("group %s: target %s is unknown here", group.name, subscription.target)
             continue
         rule = rules[subscription.rule]
-        routes.append(_route(group, subscription, target, rule, settings))
+        route = _route(group, subscription, target, rule, settings)
+        routes.append(route if gathers is None else replace(route, gathers=gathers))
     return RoutedGroup(
         group.name,
         group.scope,
@@ -214,6 +220,16 @@ def _routed(
         group.rate_limit,
         dedup_window=group.dedup_window,
     )
+
+
+def _gathers(group: Group) -> Gathers | None:
+    if group.digest is None:
+        return None
+    try:
+        return compile_rule(parse(group.digest.rule))
+    except InvalidArgument as error:
+        log.error("group %s: its digest gathers nothing: %s", group.name, error)
+        return None
 
 
 def _route(

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from ibs_notify.domain.event import Event
 from ibs_notify.router.dedup import DedupReason, deduplicate
+from ibs_notify.router.digest import ENTRY, DigestReason, gather
 from ibs_notify.router.dispositions import Decision, Reason, State
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.match import Route
@@ -102,6 +103,11 @@ def silenced(arrival: Arrival, _candidate: Candidate, memory: Memory) -> Verdict
     return Verdict(SilenceReason.SILENCED, decision)
 
 
+def gathered(arrival: Arrival, candidate: Candidate, _memory: Memory) -> Verdict:
+    """What the digest of the group gathers goes to Delivery at once, and is never a duplicate."""
+    return _GATHERED[gather(candidate.route.gathers, arrival.event)]
+
+
 def repeated(arrival: Arrival, candidate: Candidate, memory: Memory) -> Verdict:
     """An event identical to the one that was told last, within its window, is not told again."""
     key = candidate.key
@@ -125,7 +131,7 @@ def repeated(arrival: Arrival, candidate: Candidate, memory: Memory) -> Verdict:
 
 STAGES: tuple[tuple[str, Stage], ...] = (
     ("silence", silenced),
-    # The digest's place: its entries go to Delivery at once and are never duplicates.
+    ("digest", gathered),
     ("dedup", repeated),
 )
 """What may keep a matching event from being told. The first that ends its way has the last word."""
@@ -175,3 +181,8 @@ _READY = {reason: Decision(State.READY, reason) for reason in Reason}
 _RECORDED = _READY[Reason.RECORDED]
 _NOT_SILENCED = Verdict(SilenceReason.NOT_SILENCED)
 _DEDUP_OFF = Verdict(DedupReason.OFF)
+_GATHERED = {
+    DigestReason.NO_DIGEST: Verdict(DigestReason.NO_DIGEST),
+    DigestReason.NOT_GATHERED: Verdict(DigestReason.NOT_GATHERED),
+    DigestReason.GATHERED: Verdict(DigestReason.GATHERED, ENTRY),
+}

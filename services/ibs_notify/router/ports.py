@@ -27,7 +27,7 @@ class Handoff:
     """A released obligation with all that Delivery needs. ``body`` is the event's protobuf.
 
     ``suppressed`` identical events were not told since the last one that was; the first of them
-    came at ``suppressed_since``, in microseconds.
+    came at ``suppressed_since``, in microseconds. ``digest``: it is an entry of its group's.
     """
 
     event_seq: int
@@ -41,6 +41,7 @@ class Handoff:
     recipients: tuple[str, ...]
     suppressed: int = 0
     suppressed_since: int | None = None
+    digest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
+from ibs_notify.router.digest import DigestReason, gather
 from ibs_notify.router.dispositions import State
 from ibs_notify.router.match import Route, RoutedGroup
 from ibs_notify.router.memory import Change, Key, Memory, Remembered, keys_of, subject_of
@@ -46,7 +47,8 @@ class Fingerprint:
 class Replay:
     """A group with another window. ``take`` is called with events in order, some at a time.
 
-    Silences, and notifications that died, are left out: they are not deduplication's doing.
+    Silences, and notifications that died, are left out: they are not deduplication's doing; and so
+    is what the group's digest gathers.
     """
 
     def __init__(self, group: RoutedGroup, window: timedelta) -> None:
@@ -77,7 +79,11 @@ class Replay:
     def _arrival(self, past: Past) -> tuple[Arrival, Sequence[Key]]:
         event, routes = past.event, []
         if scope_reason(self._group, event, names_decide=past.names_decide) in IN_SCOPE:
-            routes = [route for route, matches in self._routes if matches(event)]
+            routes = [
+                route
+                for route, matches in self._routes
+                if matches(event) and gather(route.gathers, event) is not DigestReason.GATHERED
+            ]
         keys = keys_of(event, [each.subscription_uid for each in routes]) if routes else []
         asked = keys if self._window else [None] * len(keys)
         return Arrival(event.event_id, event, past.received_at, routes, asked), keys

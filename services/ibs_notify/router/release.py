@@ -1,6 +1,8 @@
 """Release: which obligations may go to Delivery now. Pure.
 
 room of its group's rate limit? ─ coalesced? ─ released
+
+Entries of digests go at once and by themselves: they take no destination, and none is taken.
 """
 
 from __future__ import annotations
@@ -8,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ibs_notify.router.identity import Kind, delivery_id, obligation_id
+from ibs_notify.router.digest import DIGEST_LANE
+from ibs_notify.router.identity import Kind, delivery_id, entry_id, obligation_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,11 @@ class Waiting:
     recipients: tuple[str, ...]
     kind: Kind = Kind.EVENT
     lane_id: int = 0
+
+    @property
+    def is_entry(self) -> bool:
+        """Of a digest."""
+        return self.lane_id == DIGEST_LANE
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,9 @@ def _has_room(each: Waiting, room: Mapping[int, int], charged: Mapping[int, set[
 
 
 def _coalesce(waiting: Waiting, taken: dict[Destination, str]) -> Released | Coalesced:
+    if waiting.is_entry:
+        entry = entry_id(obligation_id(waiting.event_id, waiting.position))
+        return Released(waiting, entry, waiting.recipients)
     if not waiting.recipients:
         place = (waiting.event_seq, waiting.target_uid, "")
         if place in taken:
@@ -122,6 +133,8 @@ def _destinations(waiting: Waiting, recipients: Sequence[str]) -> dict[Destinati
 
 def _take(taken: dict[Destination, str], released: Released) -> None:
     waiting = released.waiting
+    if waiting.is_entry:
+        return
     taker = obligation_id(waiting.event_id, waiting.position)
     for place in _destinations(waiting, released.recipients or ("",)):
         taken.setdefault(place, taker)

@@ -16,6 +16,7 @@ from ibs_notify.domain.clock import to_micros
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.router.books import StoredEvent, events_by_id, index_text
+from ibs_notify.router.digest import lane_of
 from ibs_notify.router.dispositions import Decision, Reason, State, bit
 from ibs_notify.router.pipeline import NOTHING, Arrival, Routed, Routing, settle
 from ibs_notify.router.retention import retired_ids
@@ -179,7 +180,8 @@ def _event_row(
 
 def _obligation_row(seq: int, position: int, severity: int, routed: Routed) -> tuple[Any, ...]:
     route = routed.route
-    return (seq, position, severity, route.route_id, *_decision_row(routed.decision, route.lane_id))
+    lane = lane_of(routed.decision, route.lane_id)
+    return (seq, position, severity, route.route_id, *_decision_row(routed.decision, lane))
 
 
 def _decision_row(decision: Decision, lane: int) -> tuple[Any, ...]:

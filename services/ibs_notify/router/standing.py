@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from ibs_notify.router.dedup import DedupReason
+from ibs_notify.router.digest import DigestReason
 from ibs_notify.router.dispositions import Reason, State
 from ibs_notify.router.limit import LimitReason
 from ibs_notify.router.match import Route
@@ -91,6 +92,11 @@ class Standing:
         """Whether the event is told on this route, now or as part of something else."""
         return self.state not in (State.SILENCED, State.SUPPRESSED)
 
+    @property
+    def is_entry(self) -> bool:
+        """Whether it is gathered for a digest."""
+        return self.reason == Reason.GATHERED
+
 
 def steps_of(route: Route, standing: Standing) -> list[Step]:
     """What each stage said, in their order, then the release."""
@@ -101,7 +107,11 @@ def _stages(route: Route, standing: Standing) -> list[Step]:
     if route.is_metric_server:
         sentence = "a metric server records every matching event: nothing keeps one from it"
         return [Step("record", Reason.RECORDED, sentence)]
-    return [_stage(route, stage, reason, standing) for stage, reason in standing.verdicts.items()]
+    return [
+        _stage(route, stage, reason, standing)
+        for stage, reason in standing.verdicts.items()
+        if stage != "digest" or route.gathers is not None
+    ]
 
 
 def _stage(route: Route, stage: str, reason: str, standing: Standing) -> Step:
@@ -139,7 +149,13 @@ def _stage_sentence(route: Route, reason: str, standing: Standing) -> str:
         case ToldReason.NOT_REPEATED:
             return f"it was no repeat of what was told within {window}{mention}"
         case _:
-            return reason
+            return _DIGEST_SENTENCES.get(reason, reason).format(group=route.group)
+
+
+_DIGEST_SENTENCES = {
+    str(DigestReason.GATHERED): "the digest of group {group} gathers it",
+    str(DigestReason.NOT_GATHERED): "the digest of group {group} does not gather it",
+}
 
 
 def _silence(standing: Standing) -> str:
@@ -179,7 +195,7 @@ def _last_word(route: Route, standing: Standing) -> list[Step]:
             summary = f"summary {pointer} stands for it ({told.fate if told else 'not known'})"
             sentence = f"more events waited than the rate limit releases in 15 minutes; {summary}"
             return [Step("rate", Reason.BACKLOG_COLLAPSED, sentence, pointer)]
-        case State.READY | State.HANDED_OFF if route.is_metric_server:
+        case State.READY | State.HANDED_OFF if route.is_metric_server or standing.is_entry:
             return []
         case State.READY | State.HANDED_OFF:
             return [_rate(route, standing)]
@@ -215,9 +231,9 @@ def sentence_of(standing: Standing) -> str:
     """The whole in one sentence: the last decision that matters."""
     told, pointer = standing.told, standing.pointer
     match standing.state:
-        case State.READY | State.HANDED_OFF if standing.reason == Reason.BACKLOG_COLLAPSED:
-            how = standing.delivery or "it waits for the rate limit"
-            return f"it is the summary of a backlog: {how}"
+        case State.READY | State.HANDED_OFF if standing.reason in _UNUSUAL:
+            what, until_known = _UNUSUAL[standing.reason]
+            return f"{what}: {standing.delivery or until_known}"
         case State.SILENCED:
             return _silence(standing)
         case State.SUPPRESSED:
@@ -238,6 +254,19 @@ def sentence_of(standing: Standing) -> str:
             return f"the rule matches and nothing held it back: {how}"
         case _:
             assert_never(standing.state)
+
+
+_UNUSUAL = {
+    str(Reason.BACKLOG_COLLAPSED): (
+        "it is the summary of a backlog",
+        "it waits for the rate limit",
+    ),
+    str(Reason.GATHERED): (
+        "the group's digest gathers it",
+        "Delivery keeps it until the window closes",
+    ),
+}
+"""What it is, and where it is as long as nothing is known of its delivery."""
 
 
 def at(moment: datetime) -> str:

@@ -52,6 +52,7 @@ def test_the_tree_has_every_command_of_the_issue() -> None:
         "event": "list show",
         "inbox": "list show watch read unread archive count",
         "silence": "create list show expire",
+        "digest": "list preview flush",
         "delivery": "list show retry cancel",
         "ledger": "verify",
         "event-types": "list",

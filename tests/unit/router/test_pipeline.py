@@ -12,6 +12,7 @@ from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router import pipeline
 from ibs_notify.router.dedup import DedupReason
+from ibs_notify.router.digest import DigestReason
 from ibs_notify.router.dispositions import Decision, Reason, State
 from ibs_notify.router.match import Route
 from ibs_notify.router.memory import Memory, keys_of
@@ -173,8 +174,10 @@ def test_every_verdict_on_the_way_can_be_heard_for_an_explanation() -> None:
     settle(arrival(CHAT, never, INFLUX), known, record=record)
     assert heard == [
         ("chat", "silence", SilenceReason.NOT_SILENCED),
+        ("chat", "digest", DigestReason.NO_DIGEST),
         ("chat", "dedup", DedupReason.REPEATED),
         ("pager", "silence", SilenceReason.NOT_SILENCED),
+        ("pager", "digest", DigestReason.NO_DIGEST),
         ("pager", "dedup", DedupReason.OFF),
     ]
 

@@ -191,6 +191,45 @@ class Attempt(google.protobuf.message.Message):
 Global___Attempt: typing_extensions.TypeAlias = Attempt
 
 @typing.final
+class DigestMembership(google.protobuf.message.Message):
+    """The digest that an entry belongs to. What becomes of the digest becomes of the entry."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DIGEST_ID_FIELD_NUMBER: builtins.int
+    CLOSE_TIME_FIELD_NUMBER: builtins.int
+    DELIVERY_ID_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    digest_id: builtins.str
+    """The window."""
+    delivery_id: builtins.str
+    """The delivery that the digest became; empty until then."""
+    state: Global___DeliveryState.ValueType
+    """Where that delivery stands."""
+    reason: builtins.str
+    """Why it stands there."""
+    @property
+    def close_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the window closes; unset once it has."""
+
+    def __init__(
+        self,
+        *,
+        digest_id: builtins.str = ...,
+        close_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        delivery_id: builtins.str = ...,
+        state: Global___DeliveryState.ValueType = ...,
+        reason: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["close_time", b"close_time"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["close_time", b"close_time", "delivery_id", b"delivery_id", "digest_id", b"digest_id", "reason", b"reason", "state", b"state"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DigestMembership: typing_extensions.TypeAlias = DigestMembership
+
+@typing.final
 class Delivery(google.protobuf.message.Message):
     """One message for one target."""
 
@@ -216,6 +255,7 @@ class Delivery(google.protobuf.message.Message):
     CLOSE_TIME_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
     ATTEMPTS_FIELD_NUMBER: builtins.int
+    DIGEST_FIELD_NUMBER: builtins.int
     delivery_id: builtins.str
     """Identifies it: a hash of event, target, kind and recipients."""
     obligation_id: builtins.str
@@ -256,7 +296,7 @@ class Delivery(google.protobuf.message.Message):
 
     @property
     def due_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When the next attempt is due; unset unless it is open."""
+        """When the next attempt is due; unset unless it is open, and of an entry of a digest."""
 
     @property
     def close_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -265,6 +305,10 @@ class Delivery(google.protobuf.message.Message):
     @property
     def attempts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Attempt]:
         """The attempts, oldest first. Only GetDelivery fills this."""
+
+    @property
+    def digest(self) -> Global___DigestMembership:
+        """Of an entry of a digest: its window and, once that is closed, what became of the digest."""
 
     def __init__(
         self,
@@ -289,10 +333,11 @@ class Delivery(google.protobuf.message.Message):
         close_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         revision: builtins.int = ...,
         attempts: collections.abc.Iterable[Global___Attempt] | None = ...,
+        digest: Global___DigestMembership | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["close_time", b"close_time", "create_time", b"create_time", "due_time", b"due_time"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["close_time", b"close_time", "create_time", b"create_time", "digest", b"digest", "due_time", b"due_time"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "close_time", b"close_time", "create_time", b"create_time", "delivery_id", b"delivery_id", "detail", b"detail", "due_time", b"due_time", "event_id", b"event_id", "event_type", b"event_type", "group", b"group", "kind", b"kind", "obligation_id", b"obligation_id", "reason", b"reason", "recipients", b"recipients", "revision", b"revision", "severity", b"severity", "state", b"state", "subject", b"subject", "target", b"target", "target_uid", b"target_uid"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "close_time", b"close_time", "create_time", b"create_time", "delivery_id", b"delivery_id", "detail", b"detail", "digest", b"digest", "due_time", b"due_time", "event_id", b"event_id", "event_type", b"event_type", "group", b"group", "kind", b"kind", "obligation_id", b"obligation_id", "reason", b"reason", "recipients", b"recipients", "revision", b"revision", "severity", b"severity", "state", b"state", "subject", b"subject", "target", b"target", "target_uid", b"target_uid"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___Delivery: typing_extensions.TypeAlias = Delivery

@@ -55,6 +55,34 @@ TARGET_HEALTH_PAUSED: TargetHealth.ValueType  # 4
 """It wants no more (HTTP 410): its deliveries wait until it is resumed or changed."""
 Global___TargetHealth: typing_extensions.TypeAlias = TargetHealth
 
+class _DigestWindowState:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _DigestWindowStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_DigestWindowState.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    DIGEST_WINDOW_STATE_UNSPECIFIED: _DigestWindowState.ValueType  # 0
+    """Never sent."""
+    DIGEST_WINDOW_STATE_OPEN: _DigestWindowState.ValueType  # 1
+    """It gathers; see close_time."""
+    DIGEST_WINDOW_STATE_CLOSING: _DigestWindowState.ValueType  # 2
+    """It gathers no more, and its digest is being made."""
+    DIGEST_WINDOW_STATE_CLOSED: _DigestWindowState.ValueType  # 3
+    """Its digest is made; see delivery_id, which is empty where there was nothing to send."""
+
+class DigestWindowState(_DigestWindowState, metaclass=_DigestWindowStateEnumTypeWrapper):
+    """Where the window of a digest stands."""
+
+DIGEST_WINDOW_STATE_UNSPECIFIED: DigestWindowState.ValueType  # 0
+"""Never sent."""
+DIGEST_WINDOW_STATE_OPEN: DigestWindowState.ValueType  # 1
+"""It gathers; see close_time."""
+DIGEST_WINDOW_STATE_CLOSING: DigestWindowState.ValueType  # 2
+"""It gathers no more, and its digest is being made."""
+DIGEST_WINDOW_STATE_CLOSED: DigestWindowState.ValueType  # 3
+"""Its digest is made; see delivery_id, which is empty where there was nothing to send."""
+Global___DigestWindowState: typing_extensions.TypeAlias = DigestWindowState
+
 @typing.final
 class Handoff(google.protobuf.message.Message):
     """One obligation, as the Router hands it over."""
@@ -959,12 +987,15 @@ class ObligationId(google.protobuf.message.Message):
     KIND_FIELD_NUMBER: builtins.int
     STATE_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
+    DERIVED_FIELD_NUMBER: builtins.int
     delivery_id: builtins.str
     """The delivery's id."""
     kind: ironcore.notification.v1.delivery_pb2.DeliveryKind.ValueType
-    """What it carries; digests, summaries and tests are derived and no obligation of the Router."""
+    """What it carries."""
     state: ironcore.notification.v1.delivery_pb2.DeliveryState.ValueType
     """Where it stands."""
+    derived: builtins.bool
+    """Delivery made it by itself: a digest or a weekly summary, no obligation of the Router."""
     @property
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When Delivery accepted it."""
@@ -976,10 +1007,11 @@ class ObligationId(google.protobuf.message.Message):
         kind: ironcore.notification.v1.delivery_pb2.DeliveryKind.ValueType = ...,
         state: ironcore.notification.v1.delivery_pb2.DeliveryState.ValueType = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        derived: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["create_time", b"create_time"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["create_time", b"create_time", "delivery_id", b"delivery_id", "kind", b"kind", "state", b"state"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["create_time", b"create_time", "delivery_id", b"delivery_id", "derived", b"derived", "kind", b"kind", "state", b"state"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ObligationId: typing_extensions.TypeAlias = ObligationId
@@ -1068,6 +1100,11 @@ class DigestWindow(google.protobuf.message.Message):
     CLOSE_TIME_FIELD_NUMBER: builtins.int
     EVENT_COUNT_FIELD_NUMBER: builtins.int
     DELIVERY_ID_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    RECIPIENTS_FIELD_NUMBER: builtins.int
+    PERIOD_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
     digest_id: builtins.str
     """Identifies the window."""
     group: builtins.str
@@ -1078,6 +1115,14 @@ class DigestWindow(google.protobuf.message.Message):
     """How many events it holds."""
     delivery_id: builtins.str
     """The delivery that it became."""
+    kind: ironcore.notification.v1.delivery_pb2.DeliveryKind.ValueType
+    """DIGEST, or SUMMARY for the weekly one."""
+    state: Global___DigestWindowState.ValueType
+    """Where it stands."""
+    period: builtins.str
+    """"hourly", "daily" or "weekly", as the group has it; empty while that is not known."""
+    reason: builtins.str
+    """Why it was closed, such as "SCHEDULED", "FLUSHED" or "NO_DIGEST"; empty while it is open."""
     @property
     def open_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the window opened."""
@@ -1085,6 +1130,10 @@ class DigestWindow(google.protobuf.message.Message):
     @property
     def close_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it closes, or did."""
+
+    @property
+    def recipients(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """For mail: who receives it. Empty: whoever is configured when it is sent."""
 
     def __init__(
         self,
@@ -1096,10 +1145,15 @@ class DigestWindow(google.protobuf.message.Message):
         close_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         event_count: builtins.int = ...,
         delivery_id: builtins.str = ...,
+        kind: ironcore.notification.v1.delivery_pb2.DeliveryKind.ValueType = ...,
+        state: Global___DigestWindowState.ValueType = ...,
+        recipients: collections.abc.Iterable[builtins.str] | None = ...,
+        period: builtins.str = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["close_time", b"close_time", "open_time", b"open_time"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["close_time", b"close_time", "delivery_id", b"delivery_id", "digest_id", b"digest_id", "event_count", b"event_count", "group", b"group", "open_time", b"open_time", "target", b"target"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["close_time", b"close_time", "delivery_id", b"delivery_id", "digest_id", b"digest_id", "event_count", b"event_count", "group", b"group", "kind", b"kind", "open_time", b"open_time", "period", b"period", "reason", b"reason", "recipients", b"recipients", "state", b"state", "target", b"target"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___DigestWindow: typing_extensions.TypeAlias = DigestWindow
@@ -1113,20 +1167,24 @@ class ListDigestsRequest(google.protobuf.message.Message):
     GROUP_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    OPEN_ONLY_FIELD_NUMBER: builtins.int
     group: builtins.str
     """Of this group; empty for all."""
     page_size: builtins.int
     """At most this many. Default 100, at most 1,000."""
     page_token: builtins.str
     """The next_page_token of the page before."""
+    open_only: builtins.bool
+    """Only windows that are not closed."""
     def __init__(
         self,
         *,
         group: builtins.str = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        open_only: builtins.bool = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["group", b"group", "page_size", b"page_size", "page_token", b"page_token"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["group", b"group", "open_only", b"open_only", "page_size", b"page_size", "page_token", b"page_token"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListDigestsRequest: typing_extensions.TypeAlias = ListDigestsRequest

@@ -238,14 +238,16 @@ class DeliveryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def PreviewDigest(self, request, context):
-        """Renders the digest of an open window as it would be sent now.
+        """Renders the digest of an open window as it would be sent now, by the code that sends it.
+        FAILED_PRECONDITION where the window is closed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FlushDigest(self, request, context):
-        """Closes an open window now.
+        """Closes an open window now and sends its digest; the next one closes at its usual time.
+        FAILED_PRECONDITION where the window is closed already, or holds nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

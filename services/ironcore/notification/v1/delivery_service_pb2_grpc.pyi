@@ -67,9 +67,13 @@ class DeliveryServiceStub:
     ListDigests: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListDigestsRequest, ironcore.notification.v1.delivery_service_pb2.ListDigestsResponse]
     """Lists digests, open and sent."""
     PreviewDigest: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.PreviewDigestRequest, ironcore.notification.v1.delivery_service_pb2.PreviewDigestResponse]
-    """Renders the digest of an open window as it would be sent now."""
+    """Renders the digest of an open window as it would be sent now, by the code that sends it.
+    FAILED_PRECONDITION where the window is closed.
+    """
     FlushDigest: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.FlushDigestRequest, ironcore.notification.v1.delivery_service_pb2.FlushDigestResponse]
-    """Closes an open window now."""
+    """Closes an open window now and sends its digest; the next one closes at its usual time.
+    FAILED_PRECONDITION where the window is closed already, or holds nothing.
+    """
 
 @typing.type_check_only
 class DeliveryServiceAsyncStub(DeliveryServiceStub):
@@ -116,9 +120,13 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     ListDigests: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListDigestsRequest, ironcore.notification.v1.delivery_service_pb2.ListDigestsResponse]  # type: ignore[assignment]
     """Lists digests, open and sent."""
     PreviewDigest: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.PreviewDigestRequest, ironcore.notification.v1.delivery_service_pb2.PreviewDigestResponse]  # type: ignore[assignment]
-    """Renders the digest of an open window as it would be sent now."""
+    """Renders the digest of an open window as it would be sent now, by the code that sends it.
+    FAILED_PRECONDITION where the window is closed.
+    """
     FlushDigest: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.FlushDigestRequest, ironcore.notification.v1.delivery_service_pb2.FlushDigestResponse]  # type: ignore[assignment]
-    """Closes an open window now."""
+    """Closes an open window now and sends its digest; the next one closes at its usual time.
+    FAILED_PRECONDITION where the window is closed already, or holds nothing.
+    """
 
 class DeliveryServiceServicer(metaclass=abc.ABCMeta):
     """The durable queue, the transports and the digests."""
@@ -258,7 +266,9 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         request: ironcore.notification.v1.delivery_service_pb2.PreviewDigestRequest,
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.PreviewDigestResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.PreviewDigestResponse]]:
-        """Renders the digest of an open window as it would be sent now."""
+        """Renders the digest of an open window as it would be sent now, by the code that sends it.
+        FAILED_PRECONDITION where the window is closed.
+        """
 
     @abc.abstractmethod
     def FlushDigest(
@@ -266,6 +276,8 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         request: ironcore.notification.v1.delivery_service_pb2.FlushDigestRequest,
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.FlushDigestResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.FlushDigestResponse]]:
-        """Closes an open window now."""
+        """Closes an open window now and sends its digest; the next one closes at its usual time.
+        FAILED_PRECONDITION where the window is closed already, or holds nothing.
+        """
 
 def add_DeliveryServiceServicer_to_server(servicer: DeliveryServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

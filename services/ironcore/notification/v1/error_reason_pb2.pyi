@@ -90,6 +90,10 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """A fault of the service; its log has the details."""
     ERROR_REASON_GROUP_IN_USE: _ErrorReason.ValueType  # 33
     """The group holds targets or resources; force lets go of them."""
+    ERROR_REASON_DIGEST_NOT_FOUND: _ErrorReason.ValueType  # 40
+    """There is no window of a digest with that id."""
+    ERROR_REASON_DIGEST_NOT_OPEN: _ErrorReason.ValueType  # 41
+    """The window of the digest is closed already, or holds nothing to send."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the reason of the google.rpc.ErrorInfo that every failure carries, without the
@@ -164,4 +168,8 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 32
 """A fault of the service; its log has the details."""
 ERROR_REASON_GROUP_IN_USE: ErrorReason.ValueType  # 33
 """The group holds targets or resources; force lets go of them."""
+ERROR_REASON_DIGEST_NOT_FOUND: ErrorReason.ValueType  # 40
+"""There is no window of a digest with that id."""
+ERROR_REASON_DIGEST_NOT_OPEN: ErrorReason.ValueType  # 41
+"""The window of the digest is closed already, or holds nothing to send."""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason
