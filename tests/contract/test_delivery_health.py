@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 from tests.support.delivery import START, FakeClock, completion, handoff, sendable
 
 from ibs_notify.delivery import delivery_health
+from ibs_notify.delivery.breaker import Phase
 from ibs_notify.delivery.by_request import Requests
 from ibs_notify.delivery.delivery_health import DeliveryHealths
 from ibs_notify.delivery.model import LIFETIME, Filter
 from ibs_notify.delivery.ports import Turn
 from ibs_notify.delivery.repository import DeliveryQueue
-from ibs_notify.delivery.tables import TARGETS
+from ibs_notify.delivery.tables import BREAKERS, TARGETS
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.delivery.weekly_report import DeliveryHealth, FailingTarget
 from ibs_notify.domain.target import PushgatewaySpec, Target, WebhookSpec
@@ -159,19 +161,23 @@ async def test_it_looks_no_further_back_than_anything_could_have_been_accepted(
 
 async def test_targets_that_fail_or_are_paused_are_named(week: Week, database: Database) -> None:
     await week.deliver(LATER)
-    paused = {
-        "target_uid": "t2",
-        "paused_reason": "HTTP_GONE",
-        "paused_at": 1_000_000,
-        "paused_revision": 1,
-        "delivered_count": 0,
-        "last_failure": "",
-        "last_code": 410,
-        "rate_window": "[]",
+    state = {"delivered_count": 0, "last_failure": "", "last_code": 410, "rate_window": "[]"}
+    breaker = {
+        "phase": Phase.PAUSED,
+        "failures": 0,
+        "openings": 0,
+        "ramp_limit": 0,
+        "successes": 0,
+        "epoch": 1,
+        "since": 1_000_000,
+        "reason": "HTTP_GONE",
+        "revision": 1,
     }
-    gone = {**paused, "target_uid": "t3"}
-    insert = sa.insert(TARGETS).values([paused, gone])
-    await database.write(lambda c: c.execute(insert))
+    for uid in ("t2", "gone"):
+        insert = sa.insert(TARGETS).values(target_uid=uid, **state)
+        pause = sa.insert(BREAKERS).values(target_uid=uid, **breaker)
+        await database.write(partial(sa.Connection.execute, statement=insert))
+        await database.write(partial(sa.Connection.execute, statement=pause))
     found = await week.health(0, 7, CHAT, Target("hook", "t2", CHAT.spec))
     assert [(each.name, each.reason) for each in found.failing] == [
         ("hook", "410 HTTP_GONE"),

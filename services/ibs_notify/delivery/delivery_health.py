@@ -10,9 +10,10 @@ from functools import partial
 
 import sqlalchemy as sa
 
+from ibs_notify.delivery.breaker import Phase
 from ibs_notify.delivery.model import LIFETIME, State
 from ibs_notify.delivery.report_words import shortened
-from ibs_notify.delivery.tables import DELIVERIES, TARGETS
+from ibs_notify.delivery.tables import BREAKERS, DELIVERIES, TARGETS
 from ibs_notify.delivery.weekly_report import (
     MOST_OF_A_NAME,
     MOST_TARGETS,
@@ -129,15 +130,18 @@ def _turn(
 
 def _failing(connection: sa.Connection, targets: Mapping[str, Target]) -> Sequence[FailingTarget]:
     """Targets that there still are; those that fail for longest first."""
-    t = TARGETS.c
+    t, b = TARGETS.c, BREAKERS.c
+    since = sa.func.coalesce(b.since, t.failing_since).label("trouble_since")
     rows = connection.execute(
-        sa.select(TARGETS).where(sa.or_(t.failing_since.is_not(None), t.paused_reason != ""))
+        sa.select(t.target_uid, since, t.last_code, t.last_failure, b.reason)
+        .join_from(TARGETS, BREAKERS, b.target_uid == t.target_uid, isouter=True)
+        .where(sa.or_(t.failing_since.is_not(None), b.phase.in_([Phase.OPEN, Phase.PAUSED])))
     )
     found = [
         FailingTarget(
             targets[row.target_uid].name,
-            from_micros(row.failing_since if row.failing_since is not None else row.paused_at or 0),
-            _reason(row.last_code, row.last_failure or row.paused_reason),
+            from_micros(row.trouble_since or 0),
+            _reason(row.last_code, row.last_failure or row.reason or ""),
         )
         for row in rows
         if row.target_uid in targets
