@@ -230,7 +230,7 @@ class Expected:
 
     An event reaches one destination once, however many groups route it there: the further routes
     are ``coalesced``. What is not told is ``closed`` at once on each route to people. ``recorded``
-    are for the metric server, which is told of every event that matches, and wait.
+    are for the metric server, which is told of every event that matches.
     """
 
     mails: Counter[tuple[str, str]]
@@ -264,7 +264,7 @@ class Expected:
     @property
     def delivered(self) -> int:
         """How many deliveries must end as delivered."""
-        return self.mails.total() + self.chat.total() + self.sms.total()
+        return self.mails.total() + self.chat.total() + self.sms.total() + self.recorded
 
 
 def chat_key(fields: Mapping[str, str]) -> str:

@@ -6,7 +6,6 @@ import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from plan import (
     COMPLIANCE,
@@ -168,15 +167,16 @@ def harmless(console: Console, web: WebhookSink) -> None:
                 console.print(f"      [dim]{name:8}[/] {told}", no_wrap=True, overflow="ellipsis")
 
 
-def waiting(console: Console, rows: Iterable[Mapping[str, Any]], expected: Expected) -> None:
-    """Deliveries that wait, by target and reason."""
-    counts = Counter((str(row["target"]), str(row["reason"])) for row in rows)
-    for (target, reason), count in counts.items():
-        console.print(f"  {count} deliveries to [bold]{target}[/]: {reason}")
+def counted(console: Console, web: WebhookSink, expected: Expected) -> None:
+    """The points that the metric server keeps."""
+    right = len(web.points) == expected.recorded
+    mark = "[green]✓[/]" if right else f"[red]✗ expected {expected.recorded}[/]"
+    console.print(f"  {mark} [bold]metrics-influx[/] [dim](InfluxDB)[/]  {len(web.points)} points")
+    console.print(f"      {_by_severity(each['severity'] for each in web.points.values())}")
     _say(
         console,
-        f"{expected.recorded} events are for the metric server, once each. They are kept until a "
-        "release that serves it.",
+        "A metric server records: it has every event that matches once, repeats and silenced ones "
+        "too, so that its counts are true.",
     )
 
 

@@ -96,12 +96,14 @@ class Post:
 class WebhookSink:
     """An HTTP server with ``/chat``, which takes JSON, and ``/sms``, which takes a form.
 
+    It takes points as an InfluxDB does, too: ``points`` has the tags of each, by its time.
     ``outage`` requests to ``/chat`` are first answered with 503.
     """
 
     def __init__(self, outage: int = 0) -> None:
         self.chat: list[Post] = []
         self.sms: list[Post] = []
+        self.points: dict[str, Mapping[str, str]] = {}
         self.turned_away = 0
         self.url = ""
         self._outage = outage
@@ -110,6 +112,7 @@ class WebhookSink:
         application = web.Application()
         application.router.add_post("/chat", self._on_chat)
         application.router.add_post("/sms", self._on_sms)
+        application.router.add_post("/api/v2/write", self._on_points)
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, LOOPBACK, 0)
@@ -136,6 +139,14 @@ class WebhookSink:
         form = dict(parse_qsl(await request.text(), keep_blank_values=True, strict_parsing=True))
         self.sms.append(_post(request, form))
         return web.Response(text="queued")
+
+    async def _on_points(self, request: web.Request) -> web.Response:
+        for line in (await request.text()).split("\n"):
+            if "count=1i" in line:
+                series = line.partition(" ")[0]
+                tags = dict(tag.split("=", 1) for tag in series.split(",")[1:])
+                self.points[line.rpartition(" ")[2]] = tags
+        return web.Response(status=204)
 
 
 def _post(request: web.Request, fields: Mapping[str, Any]) -> Post:

@@ -41,7 +41,7 @@ async def test_the_demo_tells_everybody_once_and_ends_with_books_that_balance(
     assert "Every event is accounted for" in output
     assert "offsite@example.com" in output
     assert "the gateway received: INFO: Test of the notification target sms-gateway" in output
-    assert output.count("✓") == 9, "six inboxes, three stages of a test"
+    assert output.count("✓") == 10, "six inboxes, three stages of a test, the points"
     assert "Last minute:   60 of 60" in output
     words = " ".join(output.split())
     assert "11 repeats were told once, 5 events were silenced, and" in words
