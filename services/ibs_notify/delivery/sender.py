@@ -219,11 +219,13 @@ def message_of(work: Work, snapshot: Snapshot) -> Message:
 
 
 def _log(done: Sequence[Completion], outcomes: Sequence[Outcome]) -> None:
-    """A line for those that were sent together and ended alike."""
+    """A line for those that were sent together and ended alike; what was delivered is a detail."""
+    in_detail = log.isEnabledFor(logging.DEBUG)
     alike: dict[tuple[str, int, State], list[Work]] = {}
     for each, outcome in zip(done, outcomes, strict=True):
-        key = (outcome.reason, outcome.code, each.settlement.state)
-        alike.setdefault(key, []).append(each.work)
+        if in_detail or each.settlement.state is not State.DELIVERED:
+            key = (outcome.reason, outcome.code, each.settlement.state)
+            alike.setdefault(key, []).append(each.work)
     for (reason, code, state), works in alike.items():
         log.log(
             logging.DEBUG if state is State.DELIVERED else logging.INFO,

@@ -87,8 +87,7 @@ def payload_of(context: Mapping[str, Any]) -> dict[str, Any]:
 
 def rfc3339(moment: datetime) -> str:
     """``2026-05-21T02:14:35Z``: UTC, whole seconds (RFC 3339 section 5.6)."""
-    plain = moment.astimezone(UTC).replace(tzinfo=None)
-    return plain.isoformat(timespec="seconds") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
 def _record(event: Event) -> dict[str, Any]:

@@ -59,7 +59,8 @@ def mail_text_value(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Line breaks, control characters and runs of spaces become one space each: for headers."""
-    return " ".join(_CONTROLS.sub(" ", text).split())
+    printable = text if text.isprintable() else _CONTROLS.sub(" ", text)
+    return " ".join(printable.split())
 
 
 def web_link(text: str) -> str:
