@@ -28,7 +28,7 @@ _C, _W = DELIVERIES.c, WINDOWS.c
 _IS_GATHERED = sa.text("delivery_deliveries.state = 5")
 _IS_OPEN = sa.text("delivery_digest_windows.state = 1")
 _IS_UNFINISHED = sa.text("delivery_digest_windows.state < 4")
-_LOOK_BACK = timedelta(days=2)
+LOOK_BACK = timedelta(days=2)
 """A close of longer ago cannot come again, wherever the window's zone is moved."""
 
 
@@ -135,7 +135,7 @@ def names_taken(
     connection: sa.Connection, windows: Iterable[Window], now: datetime
 ) -> dict[int, frozenset[str]]:
     """For each window the names of the closes that its stream has had lately, or is to have."""
-    since = f"{now - _LOOK_BACK:%Y-%m-%d}"
+    since = f"{now - LOOK_BACK:%Y-%m-%d}"
     taken: dict[int, frozenset[str]] = {}
     for window in windows:
         statement = sa.select(_W.name).where(
@@ -236,6 +236,20 @@ def mark(connection: sa.Connection, window_seq: int, now: datetime, most: int) -
         .values(state=WindowState.CLOSED.value)
     )
     return True
+
+
+def is_any_closed(connection: sa.Connection, since: int) -> bool:
+    """Whether any window was closed before ``since``, in microseconds, and is kept."""
+    return connection.execute(_closed_before(since).limit(1)).first() is not None
+
+
+def prune(connection: sa.Connection, since: int, most: int) -> None:
+    """Remove up to ``most`` windows that were closed before ``since``, in microseconds."""
+    connection.execute(sa.delete(WINDOWS).where(_W.seq.in_(_closed_before(since).limit(most))))
+
+
+def _closed_before(since: int) -> sa.Select[tuple[int]]:
+    return sa.select(_W.seq).where(_W.state == WindowState.CLOSED.value, _W.closed_at < since)
 
 
 # Looking

@@ -11,7 +11,7 @@ import logging
 from datetime import timedelta
 from functools import partial
 
-from ibs_notify.delivery import retention
+from ibs_notify.delivery import digest_store, retention
 from ibs_notify.delivery.retention import Bounds
 from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import NotificationError
@@ -54,6 +54,7 @@ class Housekeeping:
         bounds = Bounds(to_micros(now - self._keep) if self._keep else 0, self._most)
         if bounds == Bounds(0, 0):
             return
+        await self._tidy_windows(min(bounds.since, to_micros(now - digest_store.LOOK_BACK)))
         seq, removed, is_last = 0, 0, False
         while not is_last:
             due = await self._database.read(partial(retention.due_after, seq=seq, bounds=bounds))
@@ -64,3 +65,10 @@ class Housekeeping:
             seq, is_last = due.through, due.is_last
         if removed:
             log.info("removed %d deliveries that are older than what is kept", removed)
+
+    async def _tidy_windows(self, since: int) -> None:
+        """The windows of digests are kept as long as deliveries, and for some days at least."""
+        most = retention.REMOVED
+        while await self._database.read(lambda c: digest_store.is_any_closed(c, since)):
+            await self._database.write(lambda c: digest_store.prune(c, since, most))
+            await asyncio.sleep(PAUSE_SECONDS)
