@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -66,15 +67,10 @@ def place_of(
 
     ``recording`` are the numbers of the routes to metric servers, which tell nobody.
     """
-    at_or_below = sa.or_(
-        _E.resource == resource,
-        sa.and_(_E.resource > f"{resource}/", _E.resource < f"{resource}{_BELOW}"),
-    )
-    since = sa.and_(at_or_below, _E.seq >= first_seq)
     # By the index alone, unlike what became of the events.
-    counted = sa.select(_E.seq).where(since).limit(MOST_COUNTED).subquery()
+    counted = _some_of(resource, first_seq, _E.seq).subquery()
     count = connection.execute(sa.select(sa.func.count()).select_from(counted)).scalar_one()
-    some = sa.select(_E.seq, _E.opened, _E.closed).where(since).limit(MOST_COUNTED).cte("some")
+    some = _some_of(resource, first_seq, _E.seq, _E.opened, _E.closed).cte("some")
     told = sa.exists().where(
         some.c.opened > 0,
         _O.event_seq == some.c.seq,
@@ -85,6 +81,17 @@ def place_of(
         sa.select(some.c.seq).where(sa.or_(some.c.closed > 0, told)).limit(1)
     ).first()
     return Place(resource, count, heard is not None)
+
+
+def _some_of(resource: str, first_seq: int, *columns: sa.Column[int]) -> sa.Select[Any]:
+    """At most ``MOST_COUNTED`` events of a place and all below it, each by a range of the index."""
+    below = sa.and_(_E.resource > f"{resource}/", _E.resource < f"{resource}{_BELOW}")
+    parts = (
+        sa.select(*columns).where(each, _E.seq >= first_seq).limit(MOST_COUNTED).subquery()
+        for each in (_E.resource == resource, below)
+    )
+    both = sa.union_all(*(sa.select(each) for each in parts)).subquery()
+    return sa.select(both).limit(MOST_COUNTED)
 
 
 def critical_types(connection: sa.Connection, first_seq: int) -> dict[str, int]:
