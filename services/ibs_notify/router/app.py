@@ -121,8 +121,9 @@ class RouterApp(App):
         await self._server.start()
         self.port = self._server.port
         stack.push_async_callback(self._server.stop)
-        # Stopping begins here: open watches end by themselves, so the server need not wait.
+        # Stopping begins here: open streams end by themselves, so the server need not wait.
         stack.callback(watch.close)
+        stack.callback(servicer.close)
         run_beside(stack, self._serve_when_ready(in_force))
 
     async def _serve_when_ready(self, in_force: InForce) -> None:
