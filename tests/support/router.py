@@ -128,6 +128,9 @@ class FakeDelivery(Watched, DeliveryServiceServicer):
         handoff = self.stored.get(request.delivery_id)
         if handoff is None or request.delivery_id in self.forgotten:
             raise NotFound(Reason.DELIVERY_NOT_FOUND, "not here")
+        for each in self._ended:
+            if each.delivery_id == request.delivery_id:
+                return delivery_pb.GetDeliveryResponse(delivery=each)
         found = delivery_pb2.Delivery(
             delivery_id=request.delivery_id,
             event_id=handoff.event.event_id,
