@@ -17,9 +17,11 @@ from ibs_notify.domain.errors import OutOfRange, Unavailable
 from ibs_notify.domain.errors import Reason as ErrorReason
 from ibs_notify.router import end_counts
 from ibs_notify.router import outcomes as outcomes_module
+from ibs_notify.router.aftermath import take_ends
 from ibs_notify.router.notices import Hour
 from ibs_notify.router.outcomes import Outcomes, move_cursor, read_cursor
 from ibs_notify.router.ports import DeliveryPort, End, Ended, Outcome
+from ibs_notify.router.tables import END_COUNTS
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
@@ -94,7 +96,7 @@ class Follower:
         self.database = database
         self.fail = 0
         delivery = cast("DeliveryPort", journal)
-        self.outcomes = Outcomes(database, delivery, SystemClock(), self.apply)
+        self.outcomes = Outcomes(database, delivery, SystemClock(), self.apply, end_counts.clear)
 
     def apply(self, connection: sa.Connection, batch: Sequence[Outcome]) -> None:
         rows = [{"event_id": each.event_id} for each in batch if isinstance(each, Ended)]
@@ -261,6 +263,26 @@ async def test_an_expired_cursor_is_told_once_also_where_nothing_is_kept(
     assert "7" not in journal.asked[2:]
 
 
+async def test_what_comes_again_after_an_expired_cursor_is_not_counted_twice(
+    database: Database, running: Running
+) -> None:
+    class Counting(Follower):
+        def apply(self, connection: sa.Connection, batch: Sequence[Outcome]) -> None:
+            super().apply(connection, batch)
+            take_ends(connection, [each for each in batch if isinstance(each, Ended)], AT)
+
+    journal = Journal(*(f"e{number}" for number in range(9)))
+    follower = Counting(database, journal)
+    start(running, follower)
+    await follower.until_told(9)
+    journal.expired.add("9")
+    journal.cut()
+    journal.add("e9")
+    await follower.until_told(19)
+    count = sa.select(END_COUNTS.c.count)
+    assert await database.read(lambda c: c.execute(count).scalars().all()) == [10]
+
+
 class TestClock:
     """Its seconds pass by hand."""
 
@@ -285,7 +307,11 @@ async def test_a_delivery_that_is_away_is_told_once_and_then_each_minute(
     journal, clock = Journal(), TestClock()
     journal.away = True
     outcomes = Outcomes(
-        database, cast("DeliveryPort", journal), clock, lambda _connection, _ended: None
+        database,
+        cast("DeliveryPort", journal),
+        clock,
+        lambda _connection, _ended: None,
+        end_counts.clear,
     )
     running.add(asyncio.create_task(outcomes.run()))
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from ibs_notify.domain.clock import Clock, SystemClock
+from ibs_notify.router import end_counts
 from ibs_notify.router.aftermath import Way, take_outcomes
 from ibs_notify.router.blocks import Blocks
 from ibs_notify.router.delivery_client import DeliveryClient
@@ -78,6 +79,7 @@ class RouterApp(App):
             delivery,
             clock,
             lambda connection, told: take_outcomes(connection, told, way, clock.now()),
+            end_counts.clear,
         )
         run_beside(stack, outcomes.run())
         stack.push_async_callback(commit.close)
