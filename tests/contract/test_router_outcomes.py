@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
 import sqlalchemy as sa
+from tests.support.writes import PATIENCE_SECONDS, Writes
 
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.errors import OutOfRange, Unavailable
@@ -41,13 +42,6 @@ def ended(event_id: str) -> Ended:
     )
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Ask again until it holds."""
-    async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110  # the database is asked
-            await asyncio.sleep(0.002)
-
-
 class Journal:
     """Delivery's journal in this process: a cursor is the number of entries before it."""
 
@@ -57,6 +51,8 @@ class Journal:
         self.away = False
         self.cuts = 0
         self.asked: list[str] = []
+        self.writes = Writes()
+        """Of the Routers that follow it."""
         self._moved = asyncio.Event()
 
     def add(self, *event_ids: str) -> None:
@@ -68,12 +64,18 @@ class Journal:
         self.cuts += 1
         self._move()
 
+    async def until_asked(self, times: int) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(self.asked) < times:
+                await self._moved.wait()
+
     def _move(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
 
     async def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
         self.asked.append(cursor)
+        self._move()
         if self.away:
             raise Unavailable(ErrorReason.SERVICE_UNREACHABLE, "away on purpose")
         if cursor in self.expired:
@@ -93,10 +95,13 @@ class Follower:
     """A Router that writes down what it applies."""
 
     def __init__(self, database: Database, journal: Journal) -> None:
-        self.database = database
+        self.database = journal.writes.watch(database)
+        self.writes = journal.writes
         self.fail = 0
         delivery = cast("DeliveryPort", journal)
-        self.outcomes = Outcomes(database, delivery, SystemClock(), self.apply, end_counts.clear)
+        self.outcomes = Outcomes(
+            self.database, delivery, SystemClock(), self.apply, end_counts.clear
+        )
 
     def apply(self, connection: sa.Connection, batch: Sequence[Outcome]) -> None:
         rows = [{"event_id": each.event_id} for each in batch if isinstance(each, Ended)]
@@ -116,14 +121,14 @@ class Follower:
         async def enough() -> bool:
             return len(await self.told()) >= count
 
-        await eventually(enough)
+        await self.writes.until(enough)
         return await self.told()
 
     async def until_cursor(self, cursor: str) -> None:
         async def there() -> bool:
             return await self.cursor() == cursor
 
-        await eventually(there)
+        await self.writes.until(there)
 
 
 @pytest.fixture(autouse=True)
@@ -317,12 +322,7 @@ async def test_a_delivery_that_is_away_is_told_once_and_then_each_minute(
 
     async def warnings_after(seconds: float) -> int:
         clock.seconds += seconds
-        tries = len(journal.asked)
-
-        async def tried() -> bool:
-            return len(journal.asked) >= tries + 3
-
-        await eventually(tried)
+        await journal.until_asked(len(journal.asked) + 3)
         return sum("outcomes of deliveries wait" in each.message for each in caplog.records)
 
     # Services start in any order: at first nobody is told.
