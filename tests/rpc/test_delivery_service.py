@@ -236,11 +236,7 @@ async def test_a_failure_is_retried_with_the_same_id_until_it_succeeds(
     hook.status = 503
     await delivery.publish(webhook(hook))
     await delivery.deliver(proto_handoff(1))
-
-    async def tried_twice() -> bool:
-        return len(hook.requests) >= 2
-
-    await delivery.writes.until(tried_twice)
+    await hook.until(lambda: len(hook.requests) >= 2)
     hook.status = 200
     seen = await delivery.until(1, "DELIVERED")
     assert [each.outcome for each in seen.attempts[:-1]] == ["retry"] * (len(seen.attempts) - 1)
@@ -361,12 +357,12 @@ async def test_a_gateway_that_is_deleted_or_elsewhere_loses_its_group(
         await delivery.deliver(proto_handoff(1))
         await delivery.until(1, "DELIVERED")
         await delivery.publish(gateway(other))
-        await eventually(lambda: removed(hook))
+        await hook.until(lambda: removed(hook))
         await delivery.publish(deleted=["t1"])
-        await eventually(lambda: removed(other))
+        await other.until(lambda: removed(other))
 
 
-async def removed(hook: HttpServer) -> bool:
+def removed(hook: HttpServer) -> bool:
     return ("DELETE", "/metrics/job/ibs/target/metrics") in [
         (request.method, request.path) for request in hook.requests
     ]
