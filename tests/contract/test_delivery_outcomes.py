@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from tests.support.delivery import FakeClock, completion, handoff, sendable
+from tests.support.writes import Writes
 
 from ibs_notify.delivery import outcome_journal
 from ibs_notify.delivery.admission import Admission
@@ -388,11 +389,14 @@ async def test_a_watch_is_told_at_once_of_what_ends_in_its_own_process(database:
 async def test_a_watch_forgets_what_is_old_each_hour(desk: Desk) -> None:
     await desk.die(1, 2)
     desk.clock.moment += KEPT + timedelta(seconds=1)
-    watch = OutcomeWatch(desk.database, desk.clock, poll_seconds=0.01)
+    writes = Writes()
+    watch = OutcomeWatch(writes.watch(desk.database), desk.clock, poll_seconds=0.01)
     running = asyncio.create_task(watch.run())
-    async with asyncio.timeout(20):
-        while len(await desk.told()) > 1:  # noqa: ASYNC110  # the database is asked
-            await asyncio.sleep(0.005)
+
+    async def only_one_is_left() -> bool:
+        return len(await desk.told()) == 1
+
+    await writes.until(only_one_is_left)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert await desk.told() == [("evt-2", "DEAD", "HTTP_4XX")]

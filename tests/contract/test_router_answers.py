@@ -21,6 +21,7 @@ from ibs_notify.router.tables import EVENTS
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
+from ironcore.notification.v1 import disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 START = datetime(2026, 5, 21, tzinfo=UTC)
@@ -198,3 +199,26 @@ async def test_the_first_event_since_a_moment_is_found_by_halves(database: Datab
     for minutes, first in ((-5, 2), (1, 2), (2, 3), (2.5, 5), (3, 5), (6, 7), (7, 8)):
         found = await database.read(partial(since, minutes=minutes))
         assert found == [each for each in (2, 3, 5, 6, 7) if each >= first]
+
+
+async def test_packed_events_are_unpacked_in_turns_so_that_others_have_theirs(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coverage_reads, "UNPACKED", 2)
+    await store(database, *("x" for _ in range(7)))
+
+    def pack(connection: sa.Connection) -> None:
+        for seq in (1, 2, 4, 5, 6):
+            record = pb.EventRecord(
+                dispositions=[disposition_pb2.Disposition(subscription_uid=f"s{seq}")]
+            )
+            packed = {"closed": 1, "packed": record.SerializeToString()}
+            connection.execute(sa.update(EVENTS).where(EVENTS.c.seq == seq).values(packed))
+
+    await database.write(pack)
+    turns, before = [], None
+    while before != 0:
+        turn = await database.read(partial(coverage_reads.packed_matches, begin=2, before=before))
+        turns.append((sorted(turn.uids), turn.count))
+        before = turn.before
+    assert turns == [(["s5", "s6"], 2), (["s2", "s4"], 2), ([], 0)]

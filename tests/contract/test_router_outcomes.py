@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
 import sqlalchemy as sa
+from tests.support.writes import PATIENCE_SECONDS, Writes
 
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.errors import OutOfRange, Unavailable
 from ibs_notify.domain.errors import Reason as ErrorReason
 from ibs_notify.router import end_counts
 from ibs_notify.router import outcomes as outcomes_module
+from ibs_notify.router.aftermath import take_ends
 from ibs_notify.router.notices import Hour
 from ibs_notify.router.outcomes import Outcomes, move_cursor, read_cursor
 from ibs_notify.router.ports import DeliveryPort, End, Ended, Outcome
+from ibs_notify.router.tables import END_COUNTS
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
@@ -39,13 +42,6 @@ def ended(event_id: str) -> Ended:
     )
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Ask again until it holds."""
-    async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110  # the database is asked
-            await asyncio.sleep(0.002)
-
-
 class Journal:
     """Delivery's journal in this process: a cursor is the number of entries before it."""
 
@@ -55,6 +51,8 @@ class Journal:
         self.away = False
         self.cuts = 0
         self.asked: list[str] = []
+        self.writes = Writes()
+        """Of the Routers that follow it."""
         self._moved = asyncio.Event()
 
     def add(self, *event_ids: str) -> None:
@@ -66,12 +64,18 @@ class Journal:
         self.cuts += 1
         self._move()
 
+    async def until_asked(self, times: int) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while len(self.asked) < times:
+                await self._moved.wait()
+
     def _move(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
 
     async def outcomes(self, cursor: str) -> AsyncGenerator[tuple[str, Sequence[Ended]], None]:
         self.asked.append(cursor)
+        self._move()
         if self.away:
             raise Unavailable(ErrorReason.SERVICE_UNREACHABLE, "away on purpose")
         if cursor in self.expired:
@@ -91,10 +95,13 @@ class Follower:
     """A Router that writes down what it applies."""
 
     def __init__(self, database: Database, journal: Journal) -> None:
-        self.database = database
+        self.database = journal.writes.watch(database)
+        self.writes = journal.writes
         self.fail = 0
         delivery = cast("DeliveryPort", journal)
-        self.outcomes = Outcomes(database, delivery, SystemClock(), self.apply)
+        self.outcomes = Outcomes(
+            self.database, delivery, SystemClock(), self.apply, end_counts.clear
+        )
 
     def apply(self, connection: sa.Connection, batch: Sequence[Outcome]) -> None:
         rows = [{"event_id": each.event_id} for each in batch if isinstance(each, Ended)]
@@ -114,14 +121,14 @@ class Follower:
         async def enough() -> bool:
             return len(await self.told()) >= count
 
-        await eventually(enough)
+        await self.writes.until(enough)
         return await self.told()
 
     async def until_cursor(self, cursor: str) -> None:
         async def there() -> bool:
             return await self.cursor() == cursor
 
-        await eventually(there)
+        await self.writes.until(there)
 
 
 @pytest.fixture(autouse=True)
@@ -261,6 +268,26 @@ async def test_an_expired_cursor_is_told_once_also_where_nothing_is_kept(
     assert "7" not in journal.asked[2:]
 
 
+async def test_what_comes_again_after_an_expired_cursor_is_not_counted_twice(
+    database: Database, running: Running
+) -> None:
+    class Counting(Follower):
+        def apply(self, connection: sa.Connection, batch: Sequence[Outcome]) -> None:
+            super().apply(connection, batch)
+            take_ends(connection, [each for each in batch if isinstance(each, Ended)], AT)
+
+    journal = Journal(*(f"e{number}" for number in range(9)))
+    follower = Counting(database, journal)
+    start(running, follower)
+    await follower.until_told(9)
+    journal.expired.add("9")
+    journal.cut()
+    journal.add("e9")
+    await follower.until_told(19)
+    count = sa.select(END_COUNTS.c.count)
+    assert await database.read(lambda c: c.execute(count).scalars().all()) == [10]
+
+
 class TestClock:
     """Its seconds pass by hand."""
 
@@ -285,18 +312,17 @@ async def test_a_delivery_that_is_away_is_told_once_and_then_each_minute(
     journal, clock = Journal(), TestClock()
     journal.away = True
     outcomes = Outcomes(
-        database, cast("DeliveryPort", journal), clock, lambda _connection, _ended: None
+        database,
+        cast("DeliveryPort", journal),
+        clock,
+        lambda _connection, _ended: None,
+        end_counts.clear,
     )
     running.add(asyncio.create_task(outcomes.run()))
 
     async def warnings_after(seconds: float) -> int:
         clock.seconds += seconds
-        tries = len(journal.asked)
-
-        async def tried() -> bool:
-            return len(journal.asked) >= tries + 3
-
-        await eventually(tried)
+        await journal.until_asked(len(journal.asked) + 3)
         return sum("outcomes of deliveries wait" in each.message for each in caplog.records)
 
     # Services start in any order: at first nobody is told.

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -484,6 +485,57 @@ async def test_a_holder_that_is_gone_is_succeeded_when_its_lease_ends(
     assert await heir.work_once() is True
     assert gone.calls == delivery.calls == [["e1"]]
     assert await states(database) == [(1, 0, "handed_off", "")]
+
+
+async def test_a_holder_keeps_its_lease_while_delivery_has_not_answered(
+    database: Database, database_url: str, ids: Numbers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "RENEW_SECONDS", 0.001)
+    expiry = sa.select(LEASES.c.expires_at).where(LEASES.c.name == "outbox")
+    other = await open_database(database_url)
+    ends: list[int] = []
+
+    class SlowDelivery(DeliveryDouble):
+        async def deliver(self, handoffs: Sequence[Handoff]) -> None:
+            while len(set(ends)) < 3:
+                ends.append(await other.read(lambda c: c.execute(expiry).scalar_one()))
+            await super().deliver(handoffs)
+
+    delivery = SlowDelivery()
+    await insert(database, new_event(ids, "e1", CHAT))
+    async with asyncio.timeout(20):
+        assert await Outbox(database, delivery, lambda: TABLE, SystemClock(), "one").work_once()
+    assert delivery.calls == [["e1"]]
+    await other.close()
+
+
+async def test_a_holder_that_gets_no_answer_lets_its_lease_go(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "RENEW_SECONDS", 0.0)
+    database = await open_database(sqlite_url)
+    await upgrade(database, "router")
+    ids = await database.write(lambda c: registered(c, (CHAT,)))
+    leased: list[str] = []
+
+    def note(_c: Any, _cursor: Any, text: str, *_: Any) -> None:
+        if text.startswith("UPDATE router_leases"):
+            leased.append(text)
+
+    class HangingDelivery(DeliveryDouble):
+        async def deliver(self, handoffs: Sequence[Handoff]) -> None:
+            leased.clear()
+            # On SQLite a write is made at once: a turn of the loop is a renewal, if there is one.
+            for _ in range(10 * outbox_module.MOST_RENEWALS):
+                await asyncio.sleep(0)
+
+    await insert(database, new_event(ids, "e1", CHAT))
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    outbox = Outbox(database, HangingDelivery(), lambda: TABLE, SystemClock(), "one")
+    assert await outbox.work_once()
+    sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    assert len(leased) == outbox_module.MOST_RENEWALS
+    await database.close()
 
 
 async def test_an_outbox_that_stops_gives_its_lease_back(database: Database, ids: Numbers) -> None:

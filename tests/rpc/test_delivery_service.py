@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import grpc
 import pytest
@@ -17,7 +18,9 @@ from aiosmtpd.smtp import SMTP
 from grpc_health.v1 import health_pb2
 from tests.support.delivery import FakeConfig, proto_handoff, running_config
 from tests.support.http_server import HttpServer
+from tests.support.writes import Writes
 
+from ibs_notify.delivery import app as delivery_app
 from ibs_notify.delivery.app import DeliveryApp
 from ibs_notify.domain.errors import (
     FailedPrecondition,
@@ -52,6 +55,7 @@ class Running:
     stub: DeliveryServiceAsyncStub
     channel: grpc.aio.Channel
     settings: Settings
+    writes: Writes
 
     async def publish(self, *targets: Target, **more: Any) -> None:
         """Make a revision and wait until it is in force."""
@@ -73,26 +77,21 @@ class Running:
             seen = await self.see(number)
             return seen.state == wanted and reason in ("", seen.reason)
 
-        await eventually(there)
+        await self.writes.until(there)
         return await self.see(number)
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Ask again until it holds; the services it asks decide how fast that goes."""
-    async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110  # the peers are asked over the wire
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
 async def running(home: Path, config: FakeConfig, address: str) -> AsyncIterator[Running]:
     """Delivery without jitter: a retry is due at once."""
     settings = Settings(home=home, config_address=address, delivery_address="127.0.0.1:0")
-    async with (
-        DeliveryApp(settings, jitter=lambda: 0.0, grace_seconds=0.2) as app,
-        open_channel(f"127.0.0.1:{app.port}") as channel,
-    ):
-        yield Running(app, config, DeliveryServiceStub(channel), channel, settings)
+    writes = Writes()
+    async with AsyncExitStack() as stack:
+        with patch.object(delivery_app, "open_database", writes.open):
+            app = DeliveryApp(settings, jitter=lambda: 0.0, grace_seconds=0.2)
+            await stack.enter_async_context(app)
+        channel = await stack.enter_async_context(open_channel(f"127.0.0.1:{app.port}"))
+        yield Running(app, config, DeliveryServiceStub(channel), channel, settings, writes)
 
 
 @pytest.fixture
@@ -145,10 +144,15 @@ async def test_it_serves_once_it_has_a_configuration(delivery: Running) -> None:
     assert await health(delivery.channel) == NOT_SERVING
     await delivery.publish()
 
-    async def serves() -> bool:
-        return await health(delivery.channel) == SERVING
-
-    await eventually(serves)
+    watch = delivery.channel.unary_stream(
+        "/grpc.health.v1.Health/Watch",
+        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthCheckResponse.FromString,
+    )
+    async for answer in watch(health_pb2.HealthCheckRequest(), timeout=20):
+        if answer.status == SERVING:
+            return
+    pytest.fail("it never serves")
 
 
 async def test_a_webhook_receives_what_was_handed_over(delivery: Running, hook: HttpServer) -> None:
@@ -232,11 +236,7 @@ async def test_a_failure_is_retried_with_the_same_id_until_it_succeeds(
     hook.status = 503
     await delivery.publish(webhook(hook))
     await delivery.deliver(proto_handoff(1))
-
-    async def tried_twice() -> bool:
-        return len(hook.requests) >= 2
-
-    await eventually(tried_twice)
+    await hook.until(lambda: len(hook.requests) >= 2)
     hook.status = 200
     seen = await delivery.until(1, "DELIVERED")
     assert [each.outcome for each in seen.attempts[:-1]] == ["retry"] * (len(seen.attempts) - 1)
@@ -323,7 +323,7 @@ async def test_a_repointed_target_gets_what_waits_at_its_new_address(
     async def failed() -> bool:
         return (await delivery.see(1)).attempt_count > 1
 
-    await eventually(failed)
+    await delivery.writes.until(failed)
     await delivery.publish(webhook(hook))
     seen = await delivery.until(1, "DELIVERED")
     assert seen.attempts[0].reason == "CONNECT_FAILED"
@@ -357,12 +357,12 @@ async def test_a_gateway_that_is_deleted_or_elsewhere_loses_its_group(
         await delivery.deliver(proto_handoff(1))
         await delivery.until(1, "DELIVERED")
         await delivery.publish(gateway(other))
-        await eventually(lambda: removed(hook))
+        await hook.until(lambda: removed(hook))
         await delivery.publish(deleted=["t1"])
-        await eventually(lambda: removed(other))
+        await other.until(lambda: removed(other))
 
 
-async def removed(hook: HttpServer) -> bool:
+def removed(hook: HttpServer) -> bool:
     return ("DELETE", "/metrics/job/ibs/target/metrics") in [
         (request.method, request.path) for request in hook.requests
     ]

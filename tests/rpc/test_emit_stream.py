@@ -37,9 +37,9 @@ Call: TypeAlias = "grpc.aio.StreamStreamCall[pb.EmitStreamRequest, pb.EmitStream
 
 
 @pytest.fixture(autouse=True)
-def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream that is open but idle keeps a stopping server waiting for all of it."""
-    monkeypatch.setattr(server_module, "STOP_GRACE_SECONDS", 0.1)
+def _long_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that is open keeps no stopping server waiting."""
+    monkeypatch.setattr(server_module, "STOP_GRACE_SECONDS", 10 * PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -226,16 +226,39 @@ async def test_the_command_line_loses_and_doubles_nothing_over_outages(settings:
         assert await kept(router) == len(set(given)) == total
 
 
-async def test_a_router_that_stops_ends_its_streams_in_a_way_to_try_again(
+async def test_a_router_that_stops_ends_idle_streams_at_once_in_a_way_to_try_again(
     settings: Settings,
 ) -> None:
     async with running_router(settings) as router:
         await router.stub.AwaitConfig(pb.RouterServiceAwaitConfigRequest(revision=1))
+        calls = [router.stub.EmitStream() for _ in range(3)]
+        for number, call in enumerate(calls):
+            await send(call, events(number))
+            await answers(call, 1)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await router.app.__aexit__()
+        for call in calls:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call.read()
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_what_a_stopping_router_kept_it_has_answered(settings: Settings) -> None:
+    results: list[pb.EmitResult] = []
+
+    async def read(call: Call) -> None:
+        while True:
+            results.extend((await next_message(call)).results)
+
+    async with running_router(settings) as router:
+        await router.stub.AwaitConfig(pb.RouterServiceAwaitConfigRequest(revision=1))
         call = router.stub.EmitStream()
-        await send(call, events(1))
-        await answers(call, 1)
-        stopping = asyncio.create_task(router.app.__aexit__())
+        await send(call, *(events(*range(n, n + 100)) for n in range(0, 3_000, 100)))
+        results.extend((await next_message(call)).results)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await router.app.__aexit__()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call.read()
-        await stopping
-    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+            await read(call)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    async with running_router(settings) as router:
+        assert await kept(router) == len(results)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -211,6 +211,26 @@ async def test_what_is_bounded_is_said(tmp_path: Path, monkeypatch: pytest.Monke
         "only 2 datastores and jobs were looked at",
         "rules were held against the newest events only, 1 at most",
     ]
+
+
+async def test_rules_are_held_against_what_was_closed_at_once_too_up_to_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coverage_reads, "UNPACKED", 1)
+    team = group("team", {"old": "type = a.b", "new": "type = c.d"})
+    async with surrounded(tmp_path, webhook("old"), webhook("new"), team) as around:
+        silence = pb.Silence(rule="*", comment="nobody hears of it")
+        silence.end_time.FromDatetime(datetime.now(UTC) + timedelta(hours=1))
+        await around.stub.CreateSilence(pb.CreateSilenceRequest(silence=silence))
+        for number, event_type in enumerate(("a.b", "c.d", "c.d")):
+            await around.emit(f"e{number}", type=event_type)
+        whole = await coverage_of(around)
+        monkeypatch.setattr(coverage_reads, "MOST_UNPACKED", 2)
+        bounded = await coverage_of(around)
+    assert subjects(whole, RULE) == []
+    assert whole.warnings == []
+    assert subjects(bounded, RULE) == ["team/old"]
+    assert bounded.warnings == ["rules were held against the newest events only, 3 at most"]
 
 
 async def test_a_moment_beyond_the_calendar_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ async def test_of_an_event_that_was_told_all_is_said_down_to_the_attempt(
         "scope": "HEARS_EVERYTHING",
         "rule": "RULE_MATCHED",
         "silence": "NOT_SILENCED",
-        "dedup": "NOT_REPEATED",
+        "dedup": "FIRST",
         "rate": "RELEASED",
     }
     assert chat.rule.text == "severity in (error, critical)"
@@ -96,6 +97,21 @@ async def test_of_an_event_that_was_told_all_is_said_down_to_the_attempt(
     assert not answer.dry_run
     assert answer.event.resource == "ibs-primary:vm/1"
     assert not answer.warnings
+
+
+async def test_of_what_was_told_in_vain_the_next_of_its_kind_says_so(around: Surroundings) -> None:
+    await around.emit("e0", resource="ibs-primary:vm/1")
+    await around.delivery.until(lambda: len(around.delivery.stored) == 2)
+    around.delivery.end("e0")
+    for number in count(1):
+        await around.emit(f"e{number}", resource="ibs-primary:vm/1")
+        chat = of(await explained(around, f"e{number}"), "chat-ops")
+        if chat.hears:
+            break
+    dedup = next(each for each in chat.decisions if each.stage == "dedup")
+    assert dedup.reason == "FIRST"
+    assert dedup.sentence.startswith("e0, told at ")
+    assert "did not arrive (dead: REFUSED)" in dedup.sentence
 
 
 async def test_who_does_not_hear_is_told_what_would_have_to_differ(around: Surroundings) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from tests.support.router import PATIENCE_SECONDS, Surroundings, group, surrounded, webhook
+from tests.support.router import Surroundings, group, surrounded, webhook
 
 from ibs_notify.router import outbox as outbox_module
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2, event_pb2
@@ -43,18 +42,11 @@ async def listed(around: Surroundings, event_type: str) -> list[event_pb2.Event]
     return [each.event for each in (await around.stub.ListEvents(request)).events]
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Ask again until it holds."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await condition():  # noqa: ASYNC110  # the Router is asked
-            await asyncio.sleep(0.01)
-
-
 async def until_listed(around: Surroundings, event_type: str) -> list[event_pb2.Event]:
     async def some() -> bool:
         return bool(await listed(around, event_type))
 
-    await eventually(some)
+    await around.router.writes.until(some)
     return await listed(around, event_type)
 
 
@@ -62,7 +54,7 @@ async def until_handed_off(around: Surroundings, event_id: str) -> None:
     async def handed_off() -> bool:
         return (await disposition(around, event_id)).state == HANDED_OFF
 
-    await eventually(handed_off)
+    await around.router.writes.until(handed_off)
 
 
 async def test_a_repeat_is_answered_with_what_it_points_to_and_not_handed_off(
@@ -179,7 +171,7 @@ async def test_what_delivery_refuses_is_shown_with_the_reason_and_holds_up_nothi
     async def said() -> bool:
         return (await disposition(around, "e1")).reason == "HANDOFF_REFUSED"
 
-    await eventually(said)
+    await around.router.writes.until(said)
     refused = await disposition(around, "e1")
     assert refused.state == READY
     assert around.delivery.told() == [("e2", "chat", ())]

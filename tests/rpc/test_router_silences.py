@@ -51,6 +51,17 @@ async def ids(around: Surroundings, *, include_expired: bool = False) -> list[st
             return found
 
 
+async def test_when_a_silence_begins_or_ends_next_is_said(around: Surroundings) -> None:
+    once = await made(around)
+    assert once.next_change_time == once.end_time
+    weekly = await made(around, weekly="mon-sun 00:00-12:00")
+    change = weekly.next_change_time.ToDatetime(UTC) - datetime.now(UTC)
+    assert timedelta(0) <= change + timedelta(minutes=1) <= timedelta(hours=14)
+    request = pb.ExpireSilenceRequest(silence_id=weekly.silence_id)
+    ended = (await around.stub.ExpireSilence(request)).silence
+    assert not ended.HasField("next_change_time")
+
+
 async def test_a_silence_holds_from_the_next_event_until_it_is_ended(around: Surroundings) -> None:
     silence = await made(around)
     assert silence.active

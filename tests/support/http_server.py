@@ -10,6 +10,8 @@ from types import TracebackType
 
 from aiohttp import web
 
+from tests.support.writes import PATIENCE_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -41,6 +43,7 @@ class HttpServer:
         self.text = text
         self.requests: list[Request] = []
         self.connections: set[object] = set()
+        self._arrived = asyncio.Event()
         self._answer = answer
         self._tls = tls
 
@@ -63,6 +66,12 @@ class HttpServer:
     ) -> None:
         await self._runner.cleanup()
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Look again after each request that arrives."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not condition():
+                await self._arrived.wait()
+
     def url(self, path: str = "/hook", scheme: str = "http") -> str:
         return f"{scheme}://127.0.0.1:{self.port}{path}"
 
@@ -70,6 +79,8 @@ class HttpServer:
         body = await request.read()
         self.connections.add(request.protocol)
         self.requests.append(Request(request.method, request.path_qs, request.headers, body))
+        self._arrived.set()
+        self._arrived = asyncio.Event()
         if self._answer is not None:
             return await self._answer(request)
         return web.Response(status=self.status, headers=self.headers, text=self.text)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import grpc
 import pytest
@@ -20,6 +21,7 @@ from ibs_notify.domain.errors import (
     Reason,
     Unavailable,
 )
+from ibs_notify.router import app as router_app
 from ibs_notify.router.app import RouterApp
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.server import RpcServer
@@ -38,6 +40,8 @@ from ironcore.notification.v1.delivery_service_pb2_grpc import (
     add_DeliveryServiceServicer_to_server,
 )
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
+from tests.support import writes as database_writes
+from tests.support.writes import Writes
 
 if TYPE_CHECKING:
     # Only the type stubs have it.
@@ -46,7 +50,7 @@ if TYPE_CHECKING:
 Context = grpc.aio.ServicerContext[Any, Any]
 NOWHERE = "127.0.0.1:1"
 """Nobody listens there."""
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = database_writes.PATIENCE_SECONDS
 DEAD = delivery_pb2.DELIVERY_STATE_DEAD
 
 
@@ -128,6 +132,9 @@ class FakeDelivery(Watched, DeliveryServiceServicer):
         handoff = self.stored.get(request.delivery_id)
         if handoff is None or request.delivery_id in self.forgotten:
             raise NotFound(Reason.DELIVERY_NOT_FOUND, "not here")
+        for each in self._ended:
+            if each.delivery_id == request.delivery_id:
+                return delivery_pb.GetDeliveryResponse(delivery=each)
         found = delivery_pb2.Delivery(
             delivery_id=request.delivery_id,
             event_id=handoff.event.event_id,
@@ -329,6 +336,7 @@ class RunningRouter:
     stub: RouterServiceAsyncStub
     channel: grpc.aio.Channel
     settings: Settings
+    writes: Writes
 
 
 def router_settings(
@@ -346,12 +354,13 @@ def router_settings(
 @asynccontextmanager
 async def running_router(settings: Settings) -> AsyncIterator[RunningRouter]:
     """The Router on a free port, until the end of the block."""
-    async with (
-        RouterApp(settings) as app,
-        open_channel(f"127.0.0.1:{app.port}") as channel,
-    ):
+    writes = Writes()
+    async with AsyncExitStack() as stack:
+        with patch.object(router_app, "open_database", writes.open):
+            app = await stack.enter_async_context(RouterApp(settings))
+        channel = await stack.enter_async_context(open_channel(f"127.0.0.1:{app.port}"))
         stub: RouterServiceAsyncStub = RouterServiceStub(channel)
-        yield RunningRouter(app, stub, channel, settings)
+        yield RunningRouter(app, stub, channel, settings, writes)
 
 
 @dataclass(frozen=True, slots=True)

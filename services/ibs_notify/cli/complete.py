@@ -13,92 +13,68 @@ if TYPE_CHECKING:
     from ibs_notify.cli.session import Session
 
 SECONDS = 1.0
+_MOST = 1000
 
+Names = list[tuple[str, str]]
+"""With what each is."""
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
 
 
-def target_names(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    """Targets whose names begin so; none where Config does not answer within a second."""
+def _targets(session: Session) -> Names:
     from ironcore.notification.v1 import config_service_pb2 as pb  # noqa: PLC0415  # see above
 
-    return _beginning(
-        incomplete,
-        lambda session: [
-            (each.name, each.description)
-            for each in session.call(
-                session.config.ListTargets, pb.ListTargetsRequest(page_size=1000), timeout=SECONDS
-            ).targets
-        ],
-    )
+    request = pb.ListTargetsRequest(page_size=_MOST)
+    found = session.call(session.config.ListTargets, request, timeout=SECONDS)
+    return [(each.name, each.description) for each in found.targets]
 
 
-def group_names(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    """Groups whose names begin so; none where Config does not answer within a second."""
+def _groups(session: Session) -> Names:
     from ironcore.notification.v1 import config_service_pb2 as pb  # noqa: PLC0415  # see above
 
-    return _beginning(
-        incomplete,
-        lambda session: [
-            (each.name, each.description)
-            for each in session.call(
-                session.config.ListGroups, pb.ListGroupsRequest(page_size=1000), timeout=SECONDS
-            ).groups
-        ],
-    )
+    request = pb.ListGroupsRequest(page_size=_MOST)
+    found = session.call(session.config.ListGroups, request, timeout=SECONDS)
+    return [(each.name, each.description) for each in found.groups]
 
 
-def silence_ids(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    """Silences that have not ended, with their comments; none where the Router does not answer."""
+def _silences(session: Session) -> Names:
+    """Those that have not ended, with their comments."""
     from ironcore.notification.v1 import router_service_pb2 as pb  # noqa: PLC0415  # see above
 
-    return _beginning(
-        incomplete,
-        lambda session: [
-            (each.silence_id, each.comment)
-            for each in session.call(
-                session.router.ListSilences, pb.ListSilencesRequest(page_size=1000), timeout=SECONDS
-            ).silences
-        ],
-    )
+    request = pb.ListSilencesRequest(page_size=_MOST)
+    found = session.call(session.router.ListSilences, request, timeout=SECONDS)
+    return [(each.silence_id, each.comment) for each in found.silences]
 
 
-def digest_ids(
-    _ctx: click.Context, _param: click.Parameter, incomplete: str
-) -> list[CompletionItem[str]]:
-    """Digests that are not sent yet, and whose; none where Delivery does not answer."""
+def _digests(session: Session) -> Names:
+    """Those that are not sent yet, and whose."""
     from ironcore.notification.v1 import delivery_service_pb2 as pb  # noqa: PLC0415  # see above
 
-    return _beginning(
-        incomplete,
-        lambda session: [
-            (each.digest_id, f"{each.group}, {each.target}")
-            for each in session.call(
-                session.delivery.ListDigests,
-                pb.ListDigestsRequest(page_size=1000, open_only=True),
-                timeout=SECONDS,
-            ).digests
-        ],
-    )
+    request = pb.ListDigestsRequest(page_size=_MOST, open_only=True)
+    found = session.call(session.delivery.ListDigests, request, timeout=SECONDS)
+    return [(each.digest_id, f"{each.group}, {each.target}") for each in found.digests]
 
 
-def _beginning(
-    incomplete: str, listed: Callable[[Session], list[tuple[str, str]]]
-) -> list[CompletionItem[str]]:
-    from ibs_notify.cli.session import Session  # noqa: PLC0415  # see above
+def _of(listed: Callable[[Session], Names]) -> Completer:
+    """Those that begin as what is typed; none where the service does not answer within a second."""
 
-    try:
-        with Session() as session:
-            found = listed(session)
-    except Exception:  # noqa: BLE001  # a completion that fails must say nothing
-        return []
-    return [
-        CompletionItem(name, help=about or None)
-        for name, about in found
-        if name.startswith(incomplete)
-    ]
+    def complete(
+        _ctx: click.Context, _param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        from ibs_notify.cli.session import Session  # noqa: PLC0415  # see above
+
+        try:
+            with Session() as session:
+                found = listed(session)
+        except Exception:  # noqa: BLE001  # a completion that fails must say nothing
+            return []
+        return [
+            CompletionItem(name, help=about or None)
+            for name, about in found
+            if name.startswith(incomplete)
+        ]
+
+    return complete
+
+
+target_names, group_names = _of(_targets), _of(_groups)
+silence_ids, digest_ids = _of(_silences), _of(_digests)

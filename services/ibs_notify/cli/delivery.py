@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from ibs_notify.cli.complete import group_names, target_names
 from ibs_notify.cli.confirm import confirm
 from ibs_notify.cli.delivery_view import show_deliveries, show_delivery
+from ibs_notify.cli.options import Command, with_options
 from ibs_notify.cli.output import document, output_option, print_document
 from ibs_notify.cli.params import time
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 STATES = tuple(
     name.removeprefix("DELIVERY_STATE_").lower().replace("_", "-")
@@ -36,9 +35,7 @@ _FILTERS = (
 
 
 def _filters(command: Command) -> Command:
-    for option in reversed(_FILTERS):
-        command = option(command)
-    return command
+    return with_options(_FILTERS)(command)
 
 
 def _filter(flags: dict[str, Any]) -> delivery_pb2.DeliveryFilter:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from ibs_notify.cli.complete import group_names
+from ibs_notify.cli.options import Command, with_options
 from ibs_notify.cli.params import time
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import disposition_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 DISPOSITIONS = tuple(
     name.removeprefix("DISPOSITION_STATE_").lower().replace("_", "-")
@@ -62,14 +61,7 @@ def event_filters(*, times: bool = True, costly: bool = True) -> Callable[[Comma
 
     ``costly`` ones read events one by one, which CountEvents does not do.
     """
-    options = _CONTENT + (_TIMES if times else ()) + (_COSTLY if costly else ())
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+    return with_options(_CONTENT + (_TIMES if times else ()) + (_COSTLY if costly else ()))
 
 
 def read_filter(flags: Mapping[str, Any]) -> pb.EventFilter:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
+from ibs_notify.cli.options import Command, with_options
 from ibs_notify.cli.params import duration, number_or_off
 from ibs_notify.cli.template_flags import read_templates, template_flags
 from ibs_notify.domain.group import WEEKDAYS, Frequency, Scope
 from ironcore.notification.v1 import group_pb2 as pb
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _DIGEST = {
     "digest_rule": "rule",
@@ -60,10 +59,7 @@ _OPTIONS = (
 
 def group_flags(command: Command) -> Command:
     """Adds every flag that describes a group; the command passes them on to ``read_group``."""
-    command = template_flags(command)
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(_OPTIONS)(template_flags(command))
 
 
 def read_group(name: str, flags: Mapping[str, Any]) -> tuple[pb.Group, list[str]]:

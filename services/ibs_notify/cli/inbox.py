@@ -8,7 +8,7 @@ import click
 
 from ibs_notify.cli.event_filter import event_filters, read_filter
 from ibs_notify.cli.event_reading import print_event, print_events
-from ibs_notify.cli.inbox_mark import ARCHIVED, READ, UNREAD, mark
+from ibs_notify.cli.inbox_mark import ARCHIVED, READ, UNREAD, mark, mark_options
 from ibs_notify.cli.inbox_watch import Watch, print_watched
 from ibs_notify.cli.output import (
     Table,
@@ -108,12 +108,8 @@ def watch(output: str, **flags: Any) -> None:
 
 
 @inbox.command("read")
-@click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "all_", is_flag=True, help="All unread ones; filters narrow it.")
-@event_filters()
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@output_option
-def read(ids: tuple[str, ...], all_: bool, yes: bool, output: str, **flags: Any) -> None:
+@mark_options("All unread ones")
+def read(**given: Any) -> None:
     """Mark events read: some by id, or all that match.
 
     \b
@@ -121,32 +117,24 @@ def read(ids: tuple[str, ...], all_: bool, yes: bool, output: str, **flags: Any)
       ironcore-backup notification inbox read evt-2026-05-21-001
       ironcore-backup notification inbox read --all --source backup --yes
     """
-    mark(READ, [UNREAD], ids, flags, all_=all_, yes=yes, output=output)
+    mark(READ, [UNREAD], **given)
 
 
 @inbox.command("unread")
-@click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "all_", is_flag=True, help="All that are read; filters narrow it.")
-@event_filters()
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@output_option
-def unread(ids: tuple[str, ...], all_: bool, yes: bool, output: str, **flags: Any) -> None:
+@mark_options("All that are read")
+def unread(**given: Any) -> None:
     """Mark events unread again: some by id, or all that are read.
 
     \b
     Example:
       ironcore-backup notification inbox unread evt-2026-05-21-001
     """
-    mark(UNREAD, [READ], ids, flags, all_=all_, yes=yes, output=output)
+    mark(UNREAD, [READ], **given)
 
 
 @inbox.command("archive")
-@click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "all_", is_flag=True, help="All, read or not; filters narrow it.")
-@event_filters()
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@output_option
-def archive(ids: tuple[str, ...], all_: bool, yes: bool, output: str, **flags: Any) -> None:
+@mark_options("All, read or not")
+def archive(**given: Any) -> None:
     """Put events away: some by id, or all that match. They stay in "event list".
 
     \b
@@ -154,7 +142,7 @@ def archive(ids: tuple[str, ...], all_: bool, yes: bool, output: str, **flags: A
       ironcore-backup notification inbox archive evt-2026-05-21-001
       ironcore-backup notification inbox archive --all --before 30d
     """
-    mark(ARCHIVED, [UNREAD, READ], ids, flags, all_=all_, yes=yes, output=output)
+    mark(ARCHIVED, [UNREAD, READ], **given)
 
 
 @inbox.command("count")

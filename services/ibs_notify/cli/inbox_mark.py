@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from ibs_notify.cli.confirm import confirm
-from ibs_notify.cli.event_filter import countable, read_filter
-from ibs_notify.cli.output import counted, print_document
+from ibs_notify.cli.event_filter import countable, event_filters, read_filter
+from ibs_notify.cli.options import Command, with_options
+from ibs_notify.cli.output import counted, output_option, print_document
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
 from ironcore.notification.v1 import router_service_pb2 as pb
 
@@ -19,15 +21,28 @@ READ = pb.INBOX_STATE_READ
 ARCHIVED = pb.INBOX_STATE_ARCHIVED
 
 
+def mark_options(every: str) -> Callable[[Command], Command]:
+    """Adds what ``mark`` takes; ``every`` says what --all is."""
+    return with_options(
+        (
+            click.argument("ids", nargs=-1, metavar="[ID]..."),
+            click.option("--all", "all_", is_flag=True, help=f"{every}; filters narrow it."),
+            event_filters(),
+            click.option("--yes", is_flag=True, help="Do not ask."),
+            output_option,
+        )
+    )
+
+
 def mark(
     state: pb.InboxState.ValueType,
     among: list[pb.InboxState.ValueType],
-    ids: tuple[str, ...],
-    flags: dict[str, Any],
     *,
+    ids: tuple[str, ...],
     all_: bool,
     yes: bool,
     output: str,
+    **flags: Any,
 ) -> None:
     """Mark ``ids``, or all that match and are marked as one of ``among``."""
     chosen = read_filter(flags)

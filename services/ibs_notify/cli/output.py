@@ -11,10 +11,10 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import yaml
@@ -24,10 +24,10 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.cli.harmless import UNSAFE, harmless
+from ibs_notify.cli.options import Command
 from ibs_notify.rpc.convert import moment_from_proto
 from ironcore.notification.v1 import event_pb2
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 Document = dict[str, Any]
 
 _SEVERITY = event_pb2.Severity.DESCRIPTOR.full_name

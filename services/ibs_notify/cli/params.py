@@ -7,15 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import click
 from click.shell_completion import CompletionItem
 
 from ibs_notify.cli.complete import Completer
+from ibs_notify.cli.options import Command
 from ibs_notify.domain.clock import SystemClock
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _PART = re.compile(r"([0-9]{1,9})([smhdw])")

@@ -52,15 +52,19 @@ def show_silence(silence: pb.Silence, now: datetime) -> None:
 
 
 def standing(silence: pb.Silence, now: datetime) -> str:
-    """``active now``, ``begins in 3 h``, ``ended``; ``not now`` between the windows of a week."""
+    """``active now, ends in 3 h``, ``begins in 2 d``, ``ended``; else ``not now``.
+
+    A weekly one ends and begins with its windows.
+    """
+    ahead = timedelta(0)
+    if silence.HasField("next_change_time"):
+        ahead = moment_from_proto(silence.next_change_time) - now
     if silence.active:
-        return "active now"
+        return f"active now, ends in {roughly(ahead)}" if ahead > timedelta(0) else "active now"
+    if ahead > timedelta(0):
+        return f"begins in {roughly(ahead)}"
     if silence.HasField("end_time") and moment_from_proto(silence.end_time) <= now:
         return "ended"
-    if silence.HasField("start_time"):
-        ahead = moment_from_proto(silence.start_time) - now
-        if ahead > timedelta(0):
-            return f"begins in {roughly(ahead)}"
     return "not now"
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from ibs_notify.cli.files import read_secret, read_text
+from ibs_notify.cli.options import Command, with_options
 from ibs_notify.cli.output import warn
 from ibs_notify.cli.params import number_or_off
 from ibs_notify.cli.template_flags import read_templates, template_flags
 from ibs_notify.domain.preset import Preset
 from ironcore.notification.v1 import target_pb2 as pb
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 _AUTH = {
     "plain": pb.SMTP_AUTH_METHOD_PLAIN,
@@ -99,10 +98,7 @@ TYPES = ("smtp", "webhook", "metric-server")
 
 def target_flags(command: Command) -> Command:
     """Adds every flag that describes a target; the command passes them on to ``Given.read``."""
-    command = template_flags(command)
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return with_options(_OPTIONS)(template_flags(command))
 
 
 @dataclass(frozen=True, slots=True)

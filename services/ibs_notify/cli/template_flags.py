@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from ibs_notify.cli.files import read_text
-
-Command = TypeVar("Command", bound=Callable[..., Any])
+from ibs_notify.cli.options import Command
 
 PARTS = ("subject", "text", "html", "body")
 _WHOSE = {"body": "webhook"}

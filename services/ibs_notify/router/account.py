@@ -23,7 +23,7 @@ from ibs_notify.router.match import Route
 from ibs_notify.router.pipeline import Arrival, Routing, SilenceReason, Verdict, settle
 from ibs_notify.router.release import Waiting, release
 from ibs_notify.router.silence import Armed
-from ibs_notify.router.standing import Queue, Standing, Told, ToldReason
+from ibs_notify.router.standing import Before, Queue, Standing, Told, ToldReason
 from ibs_notify.router.views import fill_disposition, state_of
 from ibs_notify.router.windows import read_memory
 from ironcore.notification.v1 import disposition_pb2
@@ -51,6 +51,18 @@ class Obliged:
     @property
     def key(self) -> Key:
         return self.disposition.group, self.disposition.target
+
+    @property
+    def is_no_repeat(self) -> bool:
+        """Whether it was told for a reason of deduplication that is not stored."""
+        return self.standing.verdicts.get("dedup") == ToldReason.NOT_REPEATED
+
+    def with_before(self, found: Mapping[str, Before]) -> Obliged:
+        """The same with what its subscription, found by uid, was told before."""
+        if not self.is_no_repeat:
+            return self
+        before = found.get(self.disposition.subscription_uid)
+        return replace(self, standing=replace(self.standing, before=before))
 
 
 def look_ahead(

@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from ibs_notify.domain.clock import Clock, SystemClock
+from ibs_notify.router import end_counts
 from ibs_notify.router.aftermath import Way, take_outcomes
 from ibs_notify.router.blocks import Blocks
 from ibs_notify.router.delivery_client import DeliveryClient
@@ -78,6 +79,7 @@ class RouterApp(App):
             delivery,
             clock,
             lambda connection, told: take_outcomes(connection, told, way, clock.now()),
+            end_counts.clear,
         )
         run_beside(stack, outcomes.run())
         stack.push_async_callback(commit.close)
@@ -121,8 +123,9 @@ class RouterApp(App):
         await self._server.start()
         self.port = self._server.port
         stack.push_async_callback(self._server.stop)
-        # Stopping begins here: open watches end by themselves, so the server need not wait.
+        # Stopping begins here: open streams end by themselves, so the server need not wait.
         stack.callback(watch.close)
+        stack.callback(servicer.close)
         run_beside(stack, self._serve_when_ready(in_force))
 
     async def _serve_when_ready(self, in_force: InForce) -> None:

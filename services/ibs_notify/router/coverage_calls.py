@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -39,9 +40,19 @@ class _Seen:
     begin: int
     places: Sequence[str]
     critical: Mapping[str, int]
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Which subscriptions, by uid, matched any of the events that rules were held against.
+
+    ``is_all``: of those that were asked about none was left out.
+    """
+
     matched: set[str]
     examined: int
-    warnings: Sequence[str]
+    is_all: bool
 
 
 class Coverage:
@@ -60,17 +71,18 @@ class Coverage:
         table, now = required(self._in_force.table), self._clock.now()
         since = moment_of(request, now - SINCE)
         seen = await self._database.read(lambda c: _see(c, table, since))
+        held = await self._held_against(table, seen.begin)
         untold = await asyncio.to_thread(coverage.untold_places, table, seen.places, now)
         recording = [each.route_id for each in table.routes if each.is_metric_server]
         unheard = await self._database.read(
             lambda c: _look_closer(c, untold, seen.begin, recording)
         )
         troubles, warnings = await self._troubles(table)
-        findings = await asyncio.to_thread(_find, table, seen, unheard, troubles, now)
+        findings = await asyncio.to_thread(_find, table, seen, held, unheard, troubles, now)
         response = pb.GetCoverageResponse(
             resource_count=len(seen.places),
             rule_count=sum(1 for _ in table.routes),
-            warnings=[*seen.warnings, *warnings],
+            warnings=[*seen.warnings, *_left_out(held), *warnings],
         )
         for kind in findings:
             response.findings.extend(map(_view, kind[: coverage.MOST_OF_A_KIND]))
@@ -78,6 +90,22 @@ class Coverage:
                 more = len(kind) - coverage.MOST_OF_A_KIND
                 response.warnings.append(f"{more:,} more of {kind[0].gap} are not listed")
         return response
+
+    async def _held_against(self, table: RoutingTable, first_seq: int) -> _Held:
+        """Until each rule has matched something, or so much was unpacked as is at most."""
+        read = self._database.read
+        begin, examined = await read(lambda c: coverage_reads.examined_from(c, first_seq))
+        matched = await read(lambda c: coverage_reads.rules_matched(c, begin))
+        subscriptions = {each.subscription_uid for each in table.routes}
+        unpacked, before = 0, None
+        while not (before == 0 or subscriptions <= matched):
+            if unpacked >= coverage_reads.MOST_UNPACKED:
+                return _Held(matched, examined, is_all=False)
+            look = partial(coverage_reads.packed_matches, begin=begin, before=before)
+            part = await read(look)
+            matched |= part.uids
+            unpacked, before = unpacked + part.count, part.before
+        return _Held(matched, examined, is_all=begin == first_seq)
 
     async def _troubles(self, table: RoutingTable) -> tuple[dict[str, Trouble], list[str]]:
         """The targets that reach nobody, by uid."""
@@ -118,12 +146,15 @@ def _see(connection: sa.Connection, table: RoutingTable, since: datetime) -> _Se
     warnings = []
     if len(names) > coverage_reads.MOST_PLACES:
         warnings.append(f"only {coverage_reads.MOST_PLACES:,} datastores and jobs were looked at")
-    matched, examined, all_examined = coverage_reads.rules_matched(connection, begin)
-    if not all_examined:
-        warnings.append(f"rules were held against the newest events only, {examined:,} at most")
     critical = coverage_reads.critical_types(connection, begin)
     places = list(names)[: coverage_reads.MOST_PLACES]
-    return _Seen(begin, places, critical, matched, examined, warnings)
+    return _Seen(begin, places, critical, warnings)
+
+
+def _left_out(held: _Held) -> list[str]:
+    if held.is_all:
+        return []
+    return [f"rules were held against the newest events only, {held.examined:,} at most"]
 
 
 def _look_closer(
@@ -142,6 +173,7 @@ def _look_closer(
 def _find(
     table: RoutingTable,
     seen: _Seen,
+    held: _Held,
     unheard: Sequence[Place],
     troubles: Mapping[str, Trouble],
     now: datetime,
@@ -154,7 +186,7 @@ def _find(
         coverage.unheard_critical_types(table, seen.critical, datastores, now),
         coverage.unreachable_groups(table.groups, troubles),
         places,
-        coverage.idle_rules(table.routes, seen.matched, seen.examined),
+        coverage.idle_rules(table.routes, held.matched, held.examined),
     ]
 
 

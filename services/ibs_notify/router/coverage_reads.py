@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -19,6 +21,9 @@ MOST_COUNTED = 10_000
 MOST_EXAMINED = 200_000
 """Of the newest events, when rules are looked for that matched nothing."""
 MOST_UNPACKED = 20_000
+"""Of those of them that were closed at once, and are packed."""
+UNPACKED = 250
+"""So many in a turn: about a millisecond, for on PostgreSQL it is the event loop's."""
 _DATASTORES = "/datastore/"
 _BELOW = "0"
 """What follows the slash: the first text that is not below a path, in the order of bytes."""
@@ -66,15 +71,10 @@ def place_of(
 
     ``recording`` are the numbers of the routes to metric servers, which tell nobody.
     """
-    at_or_below = sa.or_(
-        _E.resource == resource,
-        sa.and_(_E.resource > f"{resource}/", _E.resource < f"{resource}{_BELOW}"),
-    )
-    since = sa.and_(at_or_below, _E.seq >= first_seq)
     # By the index alone, unlike what became of the events.
-    counted = sa.select(_E.seq).where(since).limit(MOST_COUNTED).subquery()
+    counted = _some_of(resource, first_seq, _E.seq).subquery()
     count = connection.execute(sa.select(sa.func.count()).select_from(counted)).scalar_one()
-    some = sa.select(_E.seq, _E.opened, _E.closed).where(since).limit(MOST_COUNTED).cte("some")
+    some = _some_of(resource, first_seq, _E.seq, _E.opened, _E.closed).cte("some")
     told = sa.exists().where(
         some.c.opened > 0,
         _O.event_seq == some.c.seq,
@@ -85,6 +85,17 @@ def place_of(
         sa.select(some.c.seq).where(sa.or_(some.c.closed > 0, told)).limit(1)
     ).first()
     return Place(resource, count, heard is not None)
+
+
+def _some_of(resource: str, first_seq: int, *columns: sa.Column[int]) -> sa.Select[Any]:
+    """At most ``MOST_COUNTED`` events of a place and all below it, each by a range of the index."""
+    below = sa.and_(_E.resource > f"{resource}/", _E.resource < f"{resource}{_BELOW}")
+    parts = (
+        sa.select(*columns).where(each, _E.seq >= first_seq).limit(MOST_COUNTED).subquery()
+        for each in (_E.resource == resource, below)
+    )
+    both = sa.union_all(*(sa.select(each) for each in parts)).subquery()
+    return sa.select(both).limit(MOST_COUNTED)
 
 
 def critical_types(connection: sa.Connection, first_seq: int) -> dict[str, int]:
@@ -100,29 +111,48 @@ def critical_types(connection: sa.Connection, first_seq: int) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(counts)}
 
 
-def rules_matched(connection: sa.Connection, first_seq: int) -> tuple[set[str], int, bool]:
-    """The subscriptions, by uid, whose rules matched; of how many events; and whether of all.
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Subscriptions, by uid, whose rules matched some of the events down from number ``before``.
 
-    Open obligations name their route; what was closed at once is unpacked, up to a bound.
+    ``before`` is 0 where there are no more; ``count`` of the events were unpacked for it.
     """
+
+    uids: frozenset[str]
+    before: int
+    count: int
+
+
+def examined_from(connection: sa.Connection, first_seq: int) -> tuple[int, int]:
+    """From which number on events are held against rules, and how many there are."""
     newest = connection.execute(sa.select(sa.func.max(_E.seq))).scalar() or 0
     begin = max(first_seq, newest - MOST_EXAMINED + 1)
+    count = connection.execute(
+        sa.select(sa.func.count()).select_from(EVENTS).where(_E.seq >= begin)
+    ).scalar_one()
+    return begin, count
+
+
+def rules_matched(connection: sa.Connection, begin: int) -> set[str]:
+    """The subscriptions, by uid, whose rules matched an event that was not closed at once."""
     numbers = connection.execute(
         sa.select(_O.route_id).where(_O.event_seq >= begin).distinct()
     ).scalars()
-    matched = {each.subscription_uid for each in routes_by_id(connection, set(numbers)).values()}
-    packed = connection.execute(
-        sa.select(_E.packed)
-        .where(_E.seq >= begin, _E.closed > 0)
+    return {each.subscription_uid for each in routes_by_id(connection, set(numbers)).values()}
+
+
+def packed_matches(connection: sa.Connection, begin: int, before: int | None) -> Matched:
+    """The same of those that were: the newest below ``before``, ``UNPACKED`` of them."""
+    condition = _E.seq >= begin if before is None else _E.seq.between(begin, before - 1)
+    rows = connection.execute(
+        sa.select(_E.seq, _E.packed)
+        .where(condition, _E.closed > 0)
         .order_by(_E.seq.desc())
-        .limit(MOST_UNPACKED)
+        .limit(UNPACKED)
+    ).all()
+    uids = frozenset(
+        each.subscription_uid
+        for row in rows
+        for each in pb.EventRecord.FromString(row.packed).dispositions
     )
-    unpacked = 0
-    for (body,) in packed:
-        unpacked += 1
-        dispositions = pb.EventRecord.FromString(body).dispositions
-        matched.update(each.subscription_uid for each in dispositions)
-    examined = connection.execute(
-        sa.select(sa.func.count()).select_from(EVENTS).where(_E.seq >= begin)
-    ).scalar_one()
-    return matched, examined, begin == first_seq and unpacked < MOST_UNPACKED
+    return Matched(uids, rows[-1].seq if len(rows) == UNPACKED else 0, len(rows))

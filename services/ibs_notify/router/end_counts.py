@@ -37,3 +37,8 @@ def add(connection: sa.Connection, counts: Mapping[Hour, int]) -> Mapping[Hour, 
         oldest = max(hour.start for hour in counts) - KEPT
         connection.execute(sa.delete(END_COUNTS).where(END_COUNTS.c.hour < to_micros(oldest)))
     return before
+
+
+def clear(connection: sa.Connection) -> None:
+    """Forget all of them: they are about to be counted again."""
+    connection.execute(sa.delete(END_COUNTS))

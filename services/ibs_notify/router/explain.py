@@ -26,7 +26,8 @@ from ibs_notify.router.retention import retired_ids
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.scope import IN_SCOPE, ScopeReason, is_about, scope_reason
 from ibs_notify.router.silences import SilenceBook
-from ibs_notify.router.standing import Standing, Step, at, sentence_of
+from ibs_notify.router.standing import Standing, Step, Told, at, sentence_of
+from ibs_notify.router.told_before import told_before
 from ibs_notify.router.views import event_not_found, event_record
 from ibs_notify.router.why import Why, why, why_not
 from ibs_notify.rpc.convert import event_from_proto, moment_from_proto
@@ -38,6 +39,8 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 MOST_UNHEARD = 1000
 """Of those that do not hear of an event so many are explained, those in scope first."""
 MOST_DELIVERIES = 200
+
+_FAILED = (delivery_pb2.DELIVERY_STATE_DEAD, delivery_pb2.DELIVERY_STATE_CANCELLED)
 
 Deliveries = Mapping[str, delivery_pb2.Delivery]
 
@@ -140,6 +143,8 @@ class Explainer:
                     f"revision {record.revision}, which it was routed by, is not kept: the rules "
                     f"are those of revision {in_force.revision}, in force now"
                 )
+        if table is not None and not is_own:
+            obliged = await self._with_before(record, event, obliged, table)
         return _Subject(
             record.event,
             event,
@@ -150,6 +155,26 @@ class Explainer:
             warnings=warnings,
         )
 
+    async def _with_before(
+        self,
+        record: pb.EventRecord,
+        event: Event,
+        obliged: Sequence[Obliged],
+        table: RoutingTable,
+    ) -> list[Obliged]:
+        """With what was told before, where it was told too."""
+        told = {each.disposition.subscription_uid for each in obliged if each.is_no_repeat}
+        windows = {
+            route.subscription_uid: route.dedup_window
+            for route in table.routes
+            if route.subscription_uid in told and route.dedup_window
+        }
+        received_at = moment_from_proto(record.receive_time)
+        before = await self._database.read(
+            lambda c: told_before(c, event, record.sequence, received_at, windows)
+        )
+        return [each.with_before(before) for each in obliged]
+
     async def _deliveries(self, subject: _Subject) -> Deliveries:
         """How far each delivery is; a warning where Delivery does not answer."""
         ids = dict.fromkeys(
@@ -157,7 +182,7 @@ class Explainer:
             for each in subject.obliged
             for delivery_id in (
                 each.disposition.delivery_id,
-                each.standing.told.delivery_id if each.standing.told else "",
+                *(told.delivery_id for told in each.standing.all_told),
             )
             if delivery_id
         )
@@ -257,11 +282,20 @@ def _with_fates(each: Obliged, deliveries: Deliveries) -> Standing:
     delivery = deliveries.get(each.disposition.delivery_id)
     if delivery is not None:
         standing = replace(standing, delivery=_how_far(delivery))
-    told = standing.told
-    fate = deliveries.get(told.delivery_id) if told is not None else None
-    if told is not None and fate is not None:
-        standing = replace(standing, told=replace(told, fate=_how_far(fate)))
+    if standing.told is not None:
+        standing = replace(standing, told=_with_fate(standing.told, deliveries))
+    before = standing.before
+    if before is not None and before.told is not None:
+        before = replace(before, told=_with_fate(before.told, deliveries))
+        standing = replace(standing, before=before)
     return standing
+
+
+def _with_fate(told: Told, deliveries: Deliveries) -> Told:
+    delivery = deliveries.get(told.delivery_id)
+    if delivery is None:
+        return told
+    return replace(told, fate=_how_far(delivery), failed=delivery.state in _FAILED)
 
 
 def _how_far(delivery: delivery_pb2.Delivery) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 import sqlalchemy as sa
 
@@ -31,7 +31,12 @@ from ibs_notify.store.database import Database
 log = logging.getLogger(__name__)
 
 BATCH = 500
-LEASE_SECONDS = 15.0
+LEASE_SECONDS = 5.0
+"""Of the releases: so long, and ``IDLE_SECONDS``, nobody makes any where the holder was killed."""
+RENEW_SECONDS = LEASE_SECONDS / 3
+"""How often the lease is prolonged while Delivery has not answered."""
+MOST_RENEWALS = 6
+"""Whoever waits for longer gives another replica the chance: it may reach Delivery."""
 IDLE_SECONDS = 1.0
 """How long a nudge that was missed, one of another replica for instance, may go unnoticed."""
 NOTE_SECONDS = 0.01
@@ -120,12 +125,29 @@ class Outbox:
         handoffs = await self._database.write(lambda c: self._turn(c, acknowledged, refused))
         self._acknowledged, self._refused = [], []
         if handoffs:
-            handoffs = await finish(self._database, handoffs)
-            hit("router.before_handoff")
-            await self._deliver(handoffs)
+            async with self._holding():
+                handoffs = await finish(self._database, handoffs)
+                hit("router.before_handoff")
+                await self._deliver(handoffs)
             hit("router.after_handoff")
         await self._look()
         return bool(handoffs or acknowledged or self._backlog.is_folding)
+
+    @asynccontextmanager
+    async def _holding(self) -> AsyncIterator[None]:
+        """Keep the lease meanwhile. Nothing hangs on it but work that would be done twice."""
+        renewing = asyncio.create_task(self._renew())
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.wait((renewing,))
+
+    async def _renew(self) -> None:
+        for _ in range(MOST_RENEWALS):
+            await asyncio.sleep(RENEW_SECONDS)
+            with suppress(NotificationError):
+                await self._database.write(self._acquire)
 
     async def _look(self) -> None:
         table = self._table()
@@ -171,7 +193,7 @@ class Outbox:
         if table is None or not has_open(connection, refused_too=refused_too):
             # Nothing is written then, so that an idle Router leaves the disk alone.
             return []
-        self._lease = leases.acquire(connection, LEASES, "outbox", self._holder, LEASE_SECONDS)
+        self._lease = self._acquire(connection)
         if self._lease is None:
             self._backlog.forget()
             return []
@@ -187,6 +209,9 @@ class Outbox:
         if room.next_at is not None:
             self._until_room = (room.next_at - now) / 1_000_000
         return handoffs
+
+    def _acquire(self, connection: sa.Connection) -> leases.Lease | None:
+        return leases.acquire(connection, LEASES, "outbox", self._holder, LEASE_SECONDS)
 
     def _now(self, connection: sa.Connection, lease: leases.Lease) -> int:
         """Replicas count by the clock that they share, since the limit holds across them."""

@@ -27,6 +27,8 @@ _NAME = "outcomes"
 
 Apply = Callable[[sa.Connection, Sequence[Outcome]], None]
 """What outcomes change in the Router, within the transaction that moves the cursor."""
+Forget = Callable[[sa.Connection], None]
+"""Drops what was counted of them, within the same: everything is about to come again."""
 
 
 def read_cursor(connection: sa.Connection) -> str:
@@ -48,7 +50,7 @@ class Outcomes:
 
     Every replica follows it; whoever moves the cursor first applies what is before it, the others
     go on from there. After ``OutOfRange`` what Delivery still keeps comes again, also what was
-    applied before: ``apply`` must bear that.
+    applied before: ``apply`` must bear that, and ``forget`` is called first.
     """
 
     def __init__(
@@ -57,11 +59,13 @@ class Outcomes:
         delivery: DeliveryPort,
         clock: Clock,
         apply: Apply,
+        forget: Forget,
     ) -> None:
         self._database = database
         self._delivery = delivery
         self._clock = clock
         self._apply = apply
+        self._forget = forget
         self._pause = FIRST_PAUSE_SECONDS
         self._next_warning = 0.0
 
@@ -91,18 +95,21 @@ class Outcomes:
             await self._follow_from("", stored)
 
     async def _follow_from(self, cursor: str, stored: str) -> None:
+        again = cursor != stored
         async with aclosing(self._delivery.outcomes(cursor)) as outcomes:
             async for behind, told in outcomes:
-                if behind != stored and not await self._take(stored, behind, told):
+                if behind != stored and not await self._take(stored, behind, told, again=again):
                     return
-                stored = behind
+                stored, again = behind, False
                 self._pause, self._next_warning = FIRST_PAUSE_SECONDS, 0.0
 
-    async def _take(self, before: str, after: str, told: Sequence[Outcome]) -> bool:
+    async def _take(self, before: str, after: str, told: Sequence[Outcome], *, again: bool) -> bool:
         """Apply and move the cursor in one transaction; false where another replica did."""
 
         def work(connection: sa.Connection) -> bool:
             moved = move_cursor(connection, before, after)
+            if moved and again:
+                self._forget(connection)
             if moved and told:
                 self._apply(connection, told)
             return moved

@@ -14,11 +14,12 @@ Item = TypeVar("Item")
 
 
 class ReadAhead(Generic[Message, Item]):
-    """``async with ReadAhead(messages, items_of, most)``: iterate over batches of items, in order.
+    """``async with ReadAhead(messages, items_of, most, stopping)``: iterate over batches of items.
 
-    A batch is all that arrived while the one before was worked on: one item of a lone message, and
-    up to ``most`` under load, when it waits a little for company. Reading stops while so many wait,
-    which the sender feels. What the stream raises is raised after the last batch before it.
+    In order. A batch is all that arrived while the one before was worked on: one item of a lone
+    message, and up to ``most`` under load, when it waits a little for company. Reading stops while
+    so many wait, which the sender feels. What the stream raises is raised after the last batch
+    before it. Once ``stopping`` is done nothing more is read, and what was read is given out.
     """
 
     def __init__(
@@ -26,23 +27,32 @@ class ReadAhead(Generic[Message, Item]):
         messages: AsyncIterator[Message],
         items_of: Callable[[Message], Sequence[Item]],
         most: int,
+        stopping: asyncio.Future[None],
     ) -> None:
         self._messages = messages
         self._items_of = items_of
         self._most = most
+        self._stopping = stopping
         self._waiting: list[Item] = []
         self._moved = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> ReadAhead[Message, Item]:
         self._reader = asyncio.create_task(self._read())
+        self._stopping.add_done_callback(self._cut)
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._stopping.remove_done_callback(self._cut)
         if self._reader is not None:
             self._reader.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await self._reader
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the iteration ended before the stream did."""
+        return self._reader is not None and self._reader.cancelled()
 
     async def __aiter__(self) -> AsyncIterator[Sequence[Item]]:
         reader = self._reader
@@ -54,7 +64,8 @@ class ReadAhead(Generic[Message, Item]):
                 self._moved.clear()
                 await self._moved.wait()
             if not self._waiting:
-                reader.result()
+                if not reader.cancelled():
+                    reader.result()
                 return
             if last > 1:
                 await company(lambda: len(self._waiting))
@@ -63,6 +74,10 @@ class ReadAhead(Generic[Message, Item]):
             del self._waiting[: self._most]
             self._moved.set()
             yield batch
+
+    def _cut(self, _: asyncio.Future[None]) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
 
     async def _read(self) -> None:
         try:

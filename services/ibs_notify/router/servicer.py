@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -15,6 +16,7 @@ from ibs_notify.domain.errors import (
     InvalidArgument,
     NotificationError,
     Reason,
+    Unavailable,
 )
 from ibs_notify.router import views
 from ibs_notify.router.audit import audit
@@ -65,6 +67,11 @@ class RouterServicer(RouterServiceServicer):
         self._preview = Preview(database, in_force, clock)
         self._coverage = Coverage(database, in_force, delivery, clock)
         self._silences = SilenceCalls(database, in_force, clock)
+        self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def close(self) -> None:
+        """Stopping begins: streams of events end as soon as what they sent is answered."""
+        self._stopping.set_result(None)
 
     async def Emit(self, request: pb.EmitRequest, context: Context) -> pb.EmitResponse:
         answer = (await self._intake.accept((request.event,)))[0]
@@ -84,11 +91,13 @@ class RouterServicer(RouterServiceServicer):
     async def EmitStream(
         self, request_iterator: AsyncIterator[pb.EmitStreamRequest], context: Context
     ) -> AsyncIterator[pb.EmitStreamResponse]:
-        async with ReadAhead(request_iterator, _events_of, MAX_BATCH) as batches:
+        async with ReadAhead(request_iterator, _events_of, MAX_BATCH, self._stopping) as batches:
             async for events in batches:
                 response = pb.EmitStreamResponse()
                 await self._emit_all(events, response)
                 yield response
+            if batches.is_cut:
+                raise Unavailable(Reason.SERVICE_UNREACHABLE, "the Router is stopping")
 
     async def _emit_all(
         self,

@@ -8,7 +8,7 @@ from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, NotFound, Reason
 from ibs_notify.router import silences
 from ibs_notify.router.in_force import InForce, required
-from ibs_notify.router.silence import Silence, faults_of, is_active, schedule_of
+from ibs_notify.router.silence import Silence, faults_of, is_active, next_change, schedule_of
 from ibs_notify.rpc.convert import is_moment, moment_from_proto, moment_to_proto
 from ibs_notify.rpc.paging import bad_page_token, page_size, page_token, read_page_token
 from ibs_notify.store.database import Database
@@ -108,6 +108,7 @@ def _position(token: str) -> tuple[int, str] | None:
 
 
 def _view(silence: Silence, now: datetime) -> pb.Silence:
+    active, change = _times(silence, now)
     return pb.Silence(
         silence_id=silence.silence_id,
         rule=silence.rule,
@@ -118,13 +119,16 @@ def _view(silence: Silence, now: datetime) -> pb.Silence:
         comment=silence.comment,
         author=silence.author,
         create_time=moment_to_proto(silence.created_at),
-        active=_holds(silence, now),
+        active=active,
+        next_change_time=moment_to_proto(change),
     )
 
 
-def _holds(silence: Silence, now: datetime) -> bool:
+def _times(silence: Silence, now: datetime) -> tuple[bool, datetime | None]:
+    """Whether it holds, and when that changes next."""
     try:
-        return is_active(schedule_of(silence), now)
+        schedule = schedule_of(silence)
     except (ValueError, LookupError, OSError):
         # Of a later release, or its zone is gone from this machine: it silences nothing.
-        return False
+        return False, None
+    return is_active(schedule, now), next_change(schedule, now)

@@ -21,7 +21,7 @@ class ToldReason(StrEnum):
     """What is not stored of an event that was told."""
 
     NOT_REPEATED = "NOT_REPEATED"
-    """Which of the reasons to tell it deduplication had."""
+    """Which of the reasons to tell it deduplication had, where that cannot be found again."""
     RELEASED = "RELEASED"
     """What the rate limit left at that moment."""
 
@@ -40,8 +40,9 @@ class Step:
 class Told:
     """What a pointer leads to: an obligation of an event, and its ``fate`` in words.
 
-    ``delivery_id`` is of the one that took it in the end. Where the event is no longer kept,
-    ``received_at`` is ``None`` and the names are empty.
+    ``delivery_id`` is of the one that took it in the end; it ``failed`` where that died or was
+    cancelled. Where the event is no longer kept, ``received_at`` is ``None`` and the names are
+    empty.
     """
 
     event_id: str
@@ -50,6 +51,20 @@ class Told:
     target: str = ""
     fate: str = "no longer kept"
     delivery_id: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a subscription was told before an event that was told too, and what follows from it.
+
+    ``change`` names the event that said otherwise meanwhile. Where it was a repeat by all that is
+    stored, ``REPEATED``, what was told may not have arrived.
+    """
+
+    reason: DedupReason
+    told: Told | None = None
+    change: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +88,8 @@ class Queue:
 class Standing:
     """What became of the obligation of a route, or would, and what is known of its pointer.
 
-    ``verdicts`` are the reasons of the pipeline's stages, by stage. ``queue`` is where it waits;
+    ``verdicts`` are the reasons of the pipeline's stages, by stage; ``before`` tells more of that
+    of deduplication where the event is stored. ``queue`` is where it waits;
     ``delivery`` says how far its delivery is, empty where it has none or nothing is known.
     """
 
@@ -84,6 +100,7 @@ class Standing:
     suppressed: int = 0
     silence: Silence | None = None
     told: Told | None = None
+    before: Before | None = None
     queue: Queue | None = None
     delivery: str = ""
 
@@ -96,6 +113,12 @@ class Standing:
     def is_entry(self) -> bool:
         """Whether it is gathered for a digest."""
         return self.reason == Reason.GATHERED
+
+    @property
+    def all_told(self) -> tuple[Told, ...]:
+        """What its pointer leads to, and what was told before it."""
+        told = (self.told, self.before.told if self.before is not None else None)
+        return tuple(each for each in told if each is not None)
 
 
 def steps_of(route: Route, standing: Standing) -> list[Step]:
@@ -115,8 +138,11 @@ def _stages(route: Route, standing: Standing) -> list[Step]:
 
 
 def _stage(route: Route, stage: str, reason: str, standing: Standing) -> Step:
-    if reason == ToldReason.NOT_REPEATED and not route.dedup_window:
-        reason = DedupReason.OFF
+    if reason == ToldReason.NOT_REPEATED:
+        if not route.dedup_window:
+            reason = DedupReason.OFF
+        elif standing.before is not None:
+            return _no_repeat(route, stage, standing.before, standing)
     pointer = standing.pointer if _ends_here(reason) else ""
     return Step(stage, reason, _stage_sentence(route, reason, standing), pointer)
 
@@ -127,10 +153,7 @@ def _ends_here(reason: str) -> bool:
 
 def _stage_sentence(route: Route, reason: str, standing: Standing) -> str:
     window = span(route.dedup_window)
-    mention = ""
-    if standing.suppressed:
-        times = "event was" if standing.suppressed == 1 else "events were"
-        mention = f"; {standing.suppressed:,} identical {times} not told before, and it says so"
+    mention = _mention(standing)
     match reason:
         case SilenceReason.NOT_SILENCED:
             return "no silence that matches is in force"
@@ -156,6 +179,36 @@ _DIGEST_SENTENCES = {
     str(DigestReason.GATHERED): "the digest of group {group} gathers it",
     str(DigestReason.NOT_GATHERED): "the digest of group {group} does not gather it",
 }
+
+
+def _mention(standing: Standing) -> str:
+    if not standing.suppressed:
+        return ""
+    times = "event was" if standing.suppressed == 1 else "events were"
+    return f"; {standing.suppressed:,} identical {times} not told before, and it says so"
+
+
+def _no_repeat(route: Route, stage: str, before: Before, standing: Standing) -> Step:
+    """Why a stored event was none, as far as that can be found again."""
+    window, mention, told = span(route.dedup_window), _mention(standing), before.told
+    if told is None or told.received_at is None:
+        sentence = "of all that is kept, nothing identical was told before it"
+        return Step(stage, DedupReason.FIRST, f"{sentence}{mention}")
+    last = f"{told.event_id}, told at {at(told.received_at)}"
+    match before.reason:
+        case DedupReason.WINDOW_ENDED:
+            sentence = f"the last identical one was {last}, more than {window} before"
+        case DedupReason.STATE_CHANGED if before.change:
+            sentence = f"{before.change} changed things since {last}"
+        case DedupReason.STATE_CHANGED:
+            sentence = f"it is itself a change since {last}"
+        case _ if told.failed:
+            sentence = f"{last}, did not arrive ({told.fate})"
+            return Step(stage, DedupReason.FIRST, f"{sentence}{mention}")
+        case _:
+            sentence = f"{last} ({told.fate}), was not counted as told then"
+            return Step(stage, ToldReason.NOT_REPEATED, f"{sentence}{mention}")
+    return Step(stage, before.reason, f"{sentence}{mention}")
 
 
 def _silence(standing: Standing) -> str:

@@ -48,6 +48,9 @@ class PostgresDatabase:
                     "synchronous_commit": "on",
                     "application_name": "ibs-notify",
                     "idle_in_transaction_session_timeout": "60000",
+                    # Statements are written to follow an index, and stop early. Where the server
+                    # has no statistics yet, as after a load, it would rather read and sort all.
+                    "enable_bitmapscan": "off",
                 },
             },
         )

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import click
 import pytest
@@ -21,6 +22,7 @@ from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 NOW = datetime(2026, 5, 21, 12, 0, tzinfo=UTC)
+LATER = moment_to_proto(NOW + timedelta(hours=3))
 CREATE = ("silence", "create", "--rule", "*", "--comment", "disk swap")
 
 
@@ -44,12 +46,12 @@ def _router(cli: Cli) -> None:
 
 
 def silence(
-    *, start: timedelta = timedelta(0), end: timedelta | None = None, **fields: str
+    *, start: timedelta = timedelta(0), end: timedelta | None = None, **fields: Any
 ) -> pb.Silence:
     return pb.Silence(
         start_time=moment_to_proto(NOW + start),
         end_time=moment_to_proto(NOW + end) if end is not None else None,
-        **fields,  # type: ignore[arg-type]  # only texts
+        **fields,
     )
 
 
@@ -155,7 +157,9 @@ def test_what_is_no_time_ahead_says_how_to_write_one() -> None:
     ("found", "words"),
     [
         (pb.Silence(active=True), "active now"),
-        (silence(start=timedelta(hours=3), end=timedelta(hours=5)), "begins in 3 h"),
+        (pb.Silence(active=True, next_change_time=LATER), "active now, ends in 3 h"),
+        (pb.Silence(next_change_time=LATER), "begins in 3 h"),
+        (silence(end=timedelta(days=9), weekly="sat", next_change_time=LATER), "begins in 3 h"),
         (silence(start=timedelta(hours=-3), end=timedelta(0)), "ended"),
         (pb.Silence(weekly="sat 22:00-24:00"), "not now"),
     ],

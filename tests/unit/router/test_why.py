@@ -18,6 +18,7 @@ from ibs_notify.router.pipeline import SilenceReason
 from ibs_notify.router.scope import ScopeReason
 from ibs_notify.router.silence import Silence
 from ibs_notify.router.standing import (
+    Before,
     Queue,
     Standing,
     Told,
@@ -120,6 +121,56 @@ def test_without_a_window_there_was_nothing_to_repeat() -> None:
     told = {"dedup": ToldReason.NOT_REPEATED}
     (step, *_) = steps_of(route(dedup_window=timedelta()), standing(verdicts=told))
     assert step.reason == DedupReason.OFF
+
+
+E1 = Told("e1", AT, "ops", "chat", "delivered")
+DEAD = replace(E1, fate="dead: REFUSED", failed=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "reason", "sentence"),
+    [
+        (
+            Before(DedupReason.FIRST),
+            DedupReason.FIRST,
+            "of all that is kept, nothing identical was told before it",
+        ),
+        (
+            Before(DedupReason.WINDOW_ENDED, E1),
+            DedupReason.WINDOW_ENDED,
+            "the last identical one was e1, told at 2026-05-21 02:14:36 UTC, "
+            "more than 5 min before",
+        ),
+        (
+            Before(DedupReason.STATE_CHANGED, E1, "c1 (backup.completed)"),
+            DedupReason.STATE_CHANGED,
+            "c1 (backup.completed) changed things since e1, told at 2026-05-21 02:14:36 UTC",
+        ),
+        (
+            Before(DedupReason.STATE_CHANGED, E1),
+            DedupReason.STATE_CHANGED,
+            "it is itself a change since e1, told at 2026-05-21 02:14:36 UTC",
+        ),
+        (
+            Before(DedupReason.REPEATED, DEAD),
+            DedupReason.FIRST,
+            "e1, told at 2026-05-21 02:14:36 UTC, did not arrive (dead: REFUSED)",
+        ),
+        (
+            Before(DedupReason.REPEATED, E1),
+            ToldReason.NOT_REPEATED,
+            "e1, told at 2026-05-21 02:14:36 UTC (delivered), was not counted as told then",
+        ),
+    ],
+)
+def test_of_a_stored_event_it_is_said_why_it_was_no_repeat(
+    before: Before, reason: str, sentence: str
+) -> None:
+    stored = standing(verdicts={"dedup": ToldReason.NOT_REPEATED}, before=before)
+    (step, *_) = steps_of(route(), stored)
+    assert (step.reason, step.sentence) == (reason, sentence)
+    (mentioning, *_) = steps_of(route(), replace(stored, suppressed=2))
+    assert mentioning.sentence.endswith("; 2 identical events were not told before, and it says so")
 
 
 def test_what_was_suppressed_before_is_mentioned() -> None:

@@ -1082,6 +1082,7 @@ class Silence(google.protobuf.message.Message):
     AUTHOR_FIELD_NUMBER: builtins.int
     CREATE_TIME_FIELD_NUMBER: builtins.int
     ACTIVE_FIELD_NUMBER: builtins.int
+    NEXT_CHANGE_TIME_FIELD_NUMBER: builtins.int
     silence_id: builtins.str
     """Assigned by the service."""
     rule: builtins.str
@@ -1108,6 +1109,10 @@ class Silence(google.protobuf.message.Message):
     def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was made. Assigned by the service."""
 
+    @property
+    def next_change_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it begins or ends next; not set where it never does again. Assigned by the service."""
+
     def __init__(
         self,
         *,
@@ -1121,10 +1126,11 @@ class Silence(google.protobuf.message.Message):
         author: builtins.str = ...,
         create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         active: builtins.bool = ...,
+        next_change_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["create_time", b"create_time", "end_time", b"end_time", "start_time", b"start_time"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["create_time", b"create_time", "end_time", b"end_time", "next_change_time", b"next_change_time", "start_time", b"start_time"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["active", b"active", "author", b"author", "comment", b"comment", "create_time", b"create_time", "end_time", b"end_time", "rule", b"rule", "silence_id", b"silence_id", "start_time", b"start_time", "time_zone", b"time_zone", "weekly", b"weekly"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["active", b"active", "author", b"author", "comment", b"comment", "create_time", b"create_time", "end_time", b"end_time", "next_change_time", b"next_change_time", "rule", b"rule", "silence_id", b"silence_id", "start_time", b"start_time", "time_zone", b"time_zone", "weekly", b"weekly"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___Silence: typing_extensions.TypeAlias = Silence
