@@ -1,6 +1,6 @@
 """Group commit: many callers, one durable transaction.
 
-A lone caller is committed at once. Under load a batch waits for company: until ``ENOUGH`` are
+A lone caller of a light item is committed at once. Under load a batch waits for company: until ``ENOUGH`` are
 there, or none came for a while, and for ``WINDOW_SECONDS`` at most. Answers sent in bursts save
 more than the sync costs, and bursts of that size keep both sides of the wire at work. A batch that
 fails because of one of its items is bisected, so that the bad one fails alone.
@@ -67,7 +67,7 @@ class GroupCommit(Generic[Item, Result]):
         self._weigh = weigh
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._flusher: asyncio.Task[None] | None = None
-        self._last_batch = 0
+        self._last_weight = 0
 
     async def submit(self, item: Item) -> Result:
         """Commit ``item`` with whoever else is waiting."""
@@ -86,11 +86,12 @@ class GroupCommit(Generic[Item, Result]):
     async def _flush_all(self) -> None:
         try:
             while self._waiting:
-                # The size of the last batch tells whether there is company to wait for.
-                if self._last_batch > 1:
+                # The last batch tells whether there is company to wait for. Of heavy items one is
+                # enough: in a transaction of a few they cost less than one by one.
+                if self._last_weight > 1:
                     await company(lambda: len(self._waiting), self._window)
                 batch = self._next_batch()
-                self._last_batch = len(batch)
+                self._last_weight = sum(self._weigh(item) for item, _ in batch)
                 await self._flush(batch)
         finally:
             self._flusher = None
