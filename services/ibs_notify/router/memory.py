@@ -154,11 +154,12 @@ def subject_of(event: Event) -> int:
 
     Two subjects of one number would end each other's windows: an extra message, never a lost one.
     """
-    return _subject(event.source, event.canonical_resource)
+    return _subject(event.type, event.canonical_resource)
 
 
 @lru_cache(maxsize=4096)
-def _subject(source: str, resource: str) -> int:
+def _subject(event_type: str, resource: str) -> int:
+    source = event_type.partition(".")[0]
     return _number(f"{source}\0{resource}")
 
 
