@@ -145,6 +145,27 @@ async def test_group_commit_answers_everybody_in_few_transactions(database: Data
     assert len(batches) < 20
 
 
+async def test_batches_that_come_one_after_the_other_share_a_transaction(
+    database: Database,
+) -> None:
+    transactions: list[Sequence[Sequence[int]]] = []
+
+    def commit(connection: sa.Connection, batches: Sequence[Sequence[int]]) -> list[list[int]]:
+        transactions.append(batches)
+        return [insert(connection, batch) for batch in batches]
+
+    group = GroupCommit(database, commit, weigh=len)
+
+    async def a_turn_later() -> Sequence[int]:
+        await asyncio.sleep(0)
+        return await group.submit([5, 6])
+
+    await group.submit([1, 2])
+    answers = tuple(await asyncio.gather(group.submit([3, 4]), a_turn_later()))
+    assert answers == ([30, 40], [50, 60])
+    assert transactions == [[[1, 2]], [[3, 4], [5, 6]]]
+
+
 async def test_group_commit_bisects_so_that_one_bad_item_fails_alone(database: Database) -> None:
     def commit(connection: sa.Connection, items: Sequence[int]) -> list[int]:
         if 7 in items:

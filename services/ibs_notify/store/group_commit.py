@@ -1,9 +1,9 @@
 """Group commit: many callers, one durable transaction.
 
-A lone caller of a light item is committed at once. Under load a batch waits for company: until ``ENOUGH`` are
-there, or none came for a while, and for ``WINDOW_SECONDS`` at most. Answers sent in bursts save
-more than the sync costs, and bursts of that size keep both sides of the wire at work. A batch that
-fails because of one of its items is bisected, so that the bad one fails alone.
+A lone caller of a light item is committed at once. Under load a batch waits for company: until
+``ENOUGH`` are there, or none came for a while, and for ``WINDOW_SECONDS`` at most. Answers sent in
+bursts save more than the sync costs, and bursts of that size keep both sides of the wire at work. A
+batch that fails because of one of its items is bisected, so that the bad one fails alone.
 """
 
 from __future__ import annotations

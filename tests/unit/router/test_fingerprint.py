@@ -16,6 +16,7 @@ from ibs_notify.domain.severity import Severity
 from ibs_notify.router.fingerprint import (
     FINGERPRINT_BYTES,
     PLACEHOLDER,
+    SHORT,
     fingerprint,
     normalised,
 )
@@ -142,6 +143,15 @@ def test_two_tellings_of_the_same_are_identical(
         "at <varies> (<varies>, <varies>) after <varies>: chunk <varies> of <varies> in <varies>"
         " gone, 3 of 4"
     )
+
+
+def test_a_summary_that_is_too_long_to_be_remembered_is_compared_like_any_other() -> None:
+    long = "no space left " * SHORT
+    first, again, other = (
+        fingerprint(replace(FAILED, summary=long + end)) for end in ("2 s", "3 s", "on device")
+    )
+    assert first == again
+    assert first != other
 
 
 def test_an_identical_event_has_the_same_fingerprint_whatever_its_id_and_time() -> None:
