@@ -266,6 +266,14 @@ def sign_of(outcome: Outcome) -> Sign:
         return Sign.IS_GONE
     match outcome.reason:
         case (
+            OutcomeReason.ACCEPTED
+            | OutcomeReason.PARTLY_ACCEPTED
+            | OutcomeReason.SMTPUTF8_NOT_OFFERED
+            | OutcomeReason.MESSAGE_TOO_LARGE
+            | OutcomeReason.PEER_REFUSED
+        ):
+            return Sign.WORKS
+        case (
             OutcomeReason.DNS_FAILED
             | OutcomeReason.CONNECT_FAILED
             | OutcomeReason.TLS_FAILED
@@ -280,14 +288,6 @@ def sign_of(outcome: Outcome) -> Sign:
             | OutcomeReason.HTTP_REDIRECT
         ):
             return Sign.FAILS
-        case (
-            OutcomeReason.ACCEPTED
-            | OutcomeReason.PARTLY_ACCEPTED
-            | OutcomeReason.SMTPUTF8_NOT_OFFERED
-            | OutcomeReason.MESSAGE_TOO_LARGE
-            | OutcomeReason.PEER_REFUSED
-        ):
-            return Sign.WORKS
         case OutcomeReason.HTTP_4XX:
             return Sign.FAILS if outcome.code in _SHUT_OUT else Sign.WORKS
         case OutcomeReason.SMTP_5XX:

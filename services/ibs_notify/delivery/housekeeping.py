@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 60.0
 PAUSE_SECONDS = 0.02
+SHORTEST_WINDOW = timedelta(days=35)
+"""Windows of digests are kept so long at least: a date that had its digest gets no other."""
 
 
 class Housekeeping:
@@ -62,5 +64,12 @@ class Housekeeping:
                 removed += await self._database.write(partial(retention.remove, seqs=seqs))
                 await asyncio.sleep(PAUSE_SECONDS)
             seq, is_last = due.through, due.is_last
+        await self._remove_windows(to_micros(now - max(self._keep, SHORTEST_WINDOW)))
         if removed:
             log.info("removed %d deliveries that are older than what is kept", removed)
+
+    async def _remove_windows(self, before: int) -> None:
+        look = partial(retention.windows_to_remove, before=before)
+        while seqs := await self._database.read(look):
+            await self._database.write(partial(retention.remove_windows, seqs=seqs))
+            await asyncio.sleep(PAUSE_SECONDS)
