@@ -9,7 +9,18 @@ import argparse
 import platform
 from collections.abc import Callable, Sequence
 
-from tests.bench import digests, idle, inbox, ingest, matching, outbound, points, resources, through
+from tests.bench import (
+    digests,
+    idle,
+    inbox,
+    ingest,
+    isolation,
+    matching,
+    outbound,
+    points,
+    resources,
+    through,
+)
 from tests.bench.lines import HEADING, Line, Note
 
 BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
@@ -21,6 +32,7 @@ BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
     "influxdb": points.influxdb,
     "through": through.webhooks,
     "idle": idle.webhook,
+    "isolation": isolation.targets,
     "inbox": inbox.on_sqlite,
     "inbox-postgresql": inbox.on_postgresql,
     "digest": digests.of_100_000_events,

@@ -15,7 +15,6 @@ from tests.support.digests import CHAT, DAILY, MAIL, NOON, Replica, entry, group
 
 from ibs_notify.delivery import digest_maker, digest_scheduler, digest_store, outcome_journal
 from ibs_notify.delivery.digest_windows import CloseReason, WindowState
-from ibs_notify.delivery.housekeeping import Housekeeping
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, State
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason, Unavailable
 from ibs_notify.domain.group import Digest, Frequency
@@ -190,21 +189,6 @@ async def test_a_thousand_and_more_entries_are_marked_bit_by_bit(
     await here.pass_time(days=1)
     assert [each.total for each in await here.reports()] == [100]
     assert await here.states() == {State.DIGESTED: 100}
-
-
-async def test_windows_go_with_what_is_kept_of_deliveries_and_open_ones_never(
-    here: Replica, clock: FakeClock
-) -> None:
-    await here.accept(entry(1), entry(2, group="other"))
-    await here.pass_time(days=1)
-    await here.accept(entry(3))
-    clock.pass_time(days=9)
-    house = Housekeeping(here.database, clock, keep=timedelta(days=10), most=0)
-    await house.tidy()
-    assert len(await here.windows()) == 3
-    clock.pass_time(days=2)
-    await house.tidy()
-    assert [each.state for each in await here.windows()] == [WindowState.OPEN]
 
 
 # Whatever happens meanwhile

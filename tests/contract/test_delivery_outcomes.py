@@ -171,9 +171,9 @@ async def test_what_was_in_hand_when_its_target_was_deleted_is_entered(desk: Des
 async def test_what_somebody_cancels_is_entered(desk: Desk) -> None:
     await desk.accept(1, 2)
     which = Filter(event_ids=["evt-2"])
-    assert await desk.requests.cancel(which, dry_run=True) == 1
+    assert (await desk.requests.cancel(which, dry_run=True)).total() == 1
     assert await desk.told() == []
-    assert await desk.requests.cancel(which, dry_run=False) == 1
+    assert (await desk.requests.cancel(which, dry_run=False)).total() == 1
     assert await desk.told() == [("evt-2", "CANCELLED", "BY_REQUEST")]
 
 

@@ -19,6 +19,7 @@ from ibs_notify.delivery.by_request import Requests
 from ibs_notify.delivery.listing import Listing
 from ibs_notify.delivery.model import (
     LIFETIME,
+    Alike,
     DeliveryRecord,
     Filter,
     Handoff,
@@ -538,10 +539,12 @@ async def test_dead_ones_are_retried_by_filter_with_a_new_life(desk: Desk) -> No
     desk.clock.pass_time(days=6)
     which = Filter(groups=["ops-team"], states=[State.DEAD])
     counted = await desk.requests.retry(which, sendable, dry_run=True)
-    assert counted.count == 2
+    assert dict(counted.counts) == {Alike("chat", State.DEAD, "HTTP_4XX"): 2}
+    assert await desk.listing.counts(which) == counted.counts
+    assert counted.counts.total() == 2
     assert (await desk.see(1)).state is State.DEAD
     retried = await desk.requests.retry(which, sendable, dry_run=False)
-    assert (retried.count, retried.targets) == (2, frozenset({"t1"}))
+    assert (retried.counts.total(), retried.targets) == (2, frozenset({"t1"}))
     assert (await desk.see(3)).state is State.DEAD
     mine, _ = await desk.claim(2)
     assert (mine.attempt, mine.failures) == (2, 0)
@@ -574,7 +577,7 @@ async def test_a_retry_of_what_still_cannot_be_sent_is_not_counted(desk: Desk) -
     retried = await desk.requests.retry(
         Filter(targets=["chat"]), lambda *_: Admission.TARGET_DELETED, dry_run=False
     )
-    assert retried.count == 0
+    assert retried.counts.total() == 0
     assert (await desk.see(1)).state is State.CANCELLED
 
 
@@ -582,7 +585,7 @@ async def test_more_than_one_transaction_of_dead_ones_is_retried_completely(desk
     await desk.accept(*(handoff(n) for n in range(700)))
     await desk.queue.examine(1, {})
     retried = await desk.requests.retry(Filter(targets=["chat"]), sendable, dry_run=False)
-    assert retried.count == 700
+    assert retried.counts.total() == 700
     assert len(await desk.claim(1000)) == 700
 
 
@@ -590,8 +593,8 @@ async def test_open_ones_are_cancelled_by_filter_but_not_what_is_being_sent(desk
     await desk.accept(handoff(1), handoff(2, recipients=("a@x",)), handoff(3, event_id="other"))
     await desk.claim(1)
     which = Filter(event_ids=["evt-1", "evt-2"])
-    assert await desk.requests.cancel(which, dry_run=True) == 1
-    assert await desk.requests.cancel(which, dry_run=False) == 1
+    assert (await desk.requests.cancel(which, dry_run=True)).total() == 1
+    assert (await desk.requests.cancel(which, dry_run=False)).total() == 1
     seen = await desk.see(2)
     assert (seen.state, seen.reason) == (State.CANCELLED, "BY_REQUEST")
     assert [recipient.state for recipient in seen.recipients] == [State.CANCELLED]

@@ -12,13 +12,14 @@ from tests.support.delivery import START, FakeClock, completion, handoff, sendab
 from ibs_notify.delivery import housekeeping as housekeeping_module
 from ibs_notify.delivery import retention
 from ibs_notify.delivery.by_request import Requests
+from ibs_notify.delivery.digest_windows import WindowState
 from ibs_notify.delivery.housekeeping import Housekeeping
 from ibs_notify.delivery.listing import Listing
-from ibs_notify.delivery.model import Filter
+from ibs_notify.delivery.model import Filter, Kind, State
 from ibs_notify.delivery.outcome_journal import page_after
 from ibs_notify.delivery.ports import Turn
 from ibs_notify.delivery.repository import DeliveryQueue
-from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES
+from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES, WINDOWS
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.domain.clock import to_micros
 from ibs_notify.store.database import Database
@@ -60,6 +61,10 @@ class Desk:
     async def left(self) -> list[int]:
         found = await self.listing.page(Filter(), size=100, before_seq=None)
         return sorted(int(each.delivery_id[:8], 16) for each in found)
+
+    async def windows(self) -> list[int]:
+        query = sa.select(WINDOWS.c.seq).order_by(WINDOWS.c.seq)
+        return list(await self.database.read(lambda c: c.execute(query).scalars().all()))
 
     async def attempts(self) -> int:
         count = sa.select(sa.func.count()).select_from(ATTEMPTS)
@@ -126,6 +131,47 @@ async def test_a_dead_one_that_is_sent_again_while_it_is_looked_at_stays(desk: D
     await requests.retry(Filter(delivery_ids=(handoff(1).delivery_id,)), sendable, dry_run=False)
     assert await desk.database.write(lambda c: retention.remove(c, due.seqs)) == 1
     assert await desk.left() == [1]
+
+
+async def test_the_parts_of_a_digest_stay_until_it_has_ended_and_its_window_goes_last(
+    desk: Desk,
+) -> None:
+    await desk.accept(1, 2, 3, 4)
+    first, last = await make_window(desk, handoff(3).delivery_id), await make_window(desk, "")
+    parts = [handoff(n).delivery_id for n in (1, 2)]
+    digested = sa.update(DELIVERIES).where(DELIVERIES.c.delivery_id.in_(parts))
+    values = {"state": State.DIGESTED, "closed_at": to_micros(START), "window_seq": first}
+    await desk.database.write(lambda c: c.execute(digested, values))
+    desk.clock.pass_time(days=91)
+    await desk.tidy()
+    assert await desk.left() == [1, 2, 3, 4]
+    await desk.end(1)
+    await desk.tidy()
+    assert await desk.left() == [3, 4]
+    assert await desk.windows() == [first, last]
+    desk.clock.pass_time(days=91)
+    await desk.tidy()
+    assert await desk.left() == [4]
+    # Where the next one begins is known as long as its group has digests.
+    assert await desk.windows() == [last]
+
+
+async def make_window(desk: Desk, delivery_id: str) -> int:
+    """A window of one stream that was closed at once."""
+    row = {column.name: "" for column in WINDOWS.columns if column.name != "seq"} | {
+        "kind": Kind.DIGEST.value,
+        "revision": 1,
+        "opened_at": to_micros(START),
+        "state": WindowState.CLOSED.value,
+        "due_at": None,
+        "period": None,
+        "name": None,
+        "closed_at": to_micros(START),
+        "event_count": 2,
+        "delivery_id": delivery_id,
+    }
+    insert = sa.insert(WINDOWS).values(row).returning(WINDOWS.c.seq)
+    return await desk.database.write(lambda c: c.execute(insert).scalar_one())
 
 
 async def test_two_replicas_may_tidy_at_the_same_time(desk: Desk) -> None:

@@ -16,6 +16,7 @@ from tests.support.transports import NOW, LoopbackCa, StillClock, message
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.delivery.transports.http_peer import MOST_REPLY_READ
 from ibs_notify.delivery.transports.webhook import WebhookTransport
+from ibs_notify.delivery.transports.webhook_verdict import verdict_on
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.target import WebhookSpec
 
@@ -100,6 +101,25 @@ async def test_retry_after_is_honoured_up_to_a_day(
         outcome = await attempt(server.url())
     assert outcome.retry_after == wish
     assert outcome.verdict is RETRY
+
+
+RETRIED = {408, 425, 429}
+
+
+@pytest.mark.parametrize("wish", ["120", "Thu, 21 May 2026 02:16:00 GMT", "-5", "soon", ""])
+def test_the_whole_table_of_statuses_and_wishes(wish: str) -> None:
+    for status in range(200, 600):
+        outcome = verdict_on(status, wish, "", NOW)
+        if status < 300:
+            expected = DELIVERED
+        elif status in RETRIED or status == 410 or status >= 500:
+            expected = RETRY
+        else:
+            expected = REFUSED
+        assert outcome.verdict is expected, status
+        # Only who is asked again may say when.
+        honoured = wish[:1] in ("1", "T") and (status in RETRIED or status >= 500)
+        assert (outcome.retry_after is not None) == honoured, status
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

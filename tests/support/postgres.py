@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,11 @@ class PostgresServer:
         if host:
             return f"postgresql+asyncpg://postgres@/{database}?host={host}"
         return f"postgresql+asyncpg://postgres@127.0.0.1:{parts.port}/{database}"
+
+    def run(self, program: str, *arguments: str | Path) -> None:
+        """One of PostgreSQL's own programs, such as ``pg_dump``, of the server's release."""
+        path = self.server.bin_path / program
+        subprocess.run((path, *arguments), check=True, capture_output=True, timeout=60)
 
     def stop(self) -> None:
         self.server.cleanup()

@@ -39,6 +39,27 @@ def outcome(delivery: pb.Delivery) -> str:
     return f"{word(pb.DeliveryState, delivery.state, _STATES)}{reason}{detail}"
 
 
+def show_counts(counts: Sequence[delivery_service_pb2.DeliveryCount], total: int) -> None:
+    """How many stand alike, the most first, and how many there are in all."""
+    print_table(
+        Table(
+            ("Target", "State", "Reason", "Count"),
+            [
+                (
+                    each.target,
+                    word(pb.DeliveryState, each.state, _STATES),
+                    each.reason,
+                    f"{each.count:,}",
+                )
+                for each in counts
+            ],
+            empty="no deliveries",
+        )
+    )
+    if len(counts) > 1:
+        click.echo(f"{total:,} in all")
+
+
 def show_deliveries(deliveries: Sequence[pb.Delivery]) -> None:
     """A row for each; of the id what ``delivery show`` needs."""
     print_table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random
 import socket
@@ -44,6 +45,8 @@ from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1.delivery_service_pb2_grpc import (
     add_DeliveryServiceServicer_to_server,
 )
+
+log = logging.getLogger(__name__)
 
 
 class DeliveryApp(App):
@@ -88,6 +91,7 @@ class DeliveryApp(App):
         queue = DeliveryQueue(database, clock, _holder(), on_ended=outcomes.nudge)
         stack.push_async_callback(queue.close)
         await queue.recover()
+        await _say_if_held(queue, outlook)
         book = DurableMetricBook(database)
         await book.recover()
         build = partial(build_transport, book=book)
@@ -151,6 +155,18 @@ class DeliveryApp(App):
 async def _serve_when_ready(server: RpcServer, has_snapshot: asyncio.Event) -> None:
     await has_snapshot.wait()
     await server.set_serving(True)
+
+
+async def _say_if_held(queue: DeliveryQueue, outlook: Outlook) -> None:
+    """Before anything is claimed."""
+    since = await queue.held_since()
+    outlook.is_held = since is not None
+    if since is not None:
+        log.warning(
+            "the queue is held since %s, as after a restore: nothing is sent until somebody has "
+            "looked at it and says delivery release",
+            since,
+        )
 
 
 def _holder() -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ibs_notify.delivery import breaker as breakers
-from ibs_notify.delivery.breaker import Breaker, Phase, Seen, Turning
+from ibs_notify.delivery.breaker import Breaker, Phase, Seen, Sign, Turning
 from ibs_notify.delivery.model import Completion, TargetTurn
 from ibs_notify.delivery.rows import moment
 from ibs_notify.delivery.tables import BREAKERS
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 _B = BREAKERS.c
 _NAMES = tuple(column.name for column in BREAKERS.columns)
 CLOSED = Breaker()
+_ALARMING = (Sign.FAILS, Sign.IS_GONE)
 
 
 class Panel:
@@ -44,10 +45,22 @@ class Panel:
         """That of a target, as it stands now."""
         return self._breakers.get(uid, CLOSED)
 
-    def see(self, done: Iterable[Completion]) -> None:
-        """Attempts ended: let the breakers of their targets judge by it."""
+    def see(self, done: Sequence[Completion]) -> None:
+        """Attempts ended: let the breakers of their targets judge by it.
+
+        What goes well where all is well, which is nearly everything, is passed over.
+        """
+        judged = {uid for uid, breaker in self._breakers.items() if not _is_well(breaker)}
+        judged.update(
+            each.work.target_uid
+            for each in done
+            if each.end is not None and each.end.sign in _ALARMING
+        )
+        if not judged:
+            return
         ended = sorted(
-            (each for each in done if each.end is not None), key=lambda each: each.work.target_uid
+            (each for each in done if each.end is not None and each.work.target_uid in judged),
+            key=lambda each: each.work.target_uid,
         )
         for uid, group in groupby(ended, key=lambda each: each.work.target_uid):
             last = list(group)
@@ -120,6 +133,10 @@ def is_in(phase: Phase, uid: sa.Column[Any]) -> sa.ColumnElement[bool]:
 def keep(connection: sa.Connection, uid: str, breaker: Breaker) -> None:
     """Write the breaker of a target that has a row."""
     _KEEP.run(connection, [(*_values(breaker), uid)])
+
+
+def _is_well(breaker: Breaker) -> bool:
+    return breaker.phase is Phase.CLOSED and not breaker.failures
 
 
 def _reply_of(ended: Sequence[Completion]) -> str:

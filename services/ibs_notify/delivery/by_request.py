@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,8 +13,8 @@ import sqlalchemy as sa
 
 from ibs_notify.delivery import digest_store, outcome_journal
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.listing import conditions_of
-from ibs_notify.delivery.model import LIFETIME, Filter, QueueReason, State
+from ibs_notify.delivery.listing import REASON, conditions_of
+from ibs_notify.delivery.model import LIFETIME, Alike, Filter, QueueReason, State
 from ibs_notify.delivery.ports import Admit
 from ibs_notify.delivery.rows import NOBODY, Row, recipients_from_json, recipients_to_json
 from ibs_notify.delivery.tables import DELIVERIES
@@ -30,9 +31,9 @@ _C = DELIVERIES.c
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """How many are sent again, and the targets that have something new to send."""
+    """How many are sent again, by where they stood, and the targets with something new to send."""
 
-    count: int
+    counts: Counter[Alike]
     targets: frozenset[str]
 
 
@@ -64,23 +65,23 @@ class Requests:
             names_somebody = row.recipients != NOBODY
             return admit(row.target_uid, row.revision, names_somebody) is Admission.SENDABLE
 
-        count, targets = 0, set[str]()
+        counts, targets = Counter[Alike](), set[str]()
         async for found in self._chunks(which):
             rows: Sequence[Row] = [row for row in found if is_sendable(row)]
             if not dry_run:
                 rows = await self._write(which, rows, _requeue)
-            count += len(rows)
+            counts.update(map(_alike, rows))
             targets |= {row.target_uid for row in rows}
-        return Retried(count, frozenset(targets))
+        return Retried(counts, frozenset(targets))
 
-    async def cancel(self, which: Filter, *, dry_run: bool) -> int:
-        """Cancel what is open and not being sent right now; how many."""
+    async def cancel(self, which: Filter, *, dry_run: bool) -> Counter[Alike]:
+        """Cancel what is open and not being sent right now; how many, by where they stood."""
         which = _narrowed(which, CANCELLABLE, "cancelled")
-        count = 0
+        counts = Counter[Alike]()
         async for found in self._chunks(which):
             rows = found if dry_run else await self._write(which, found, _cancel)
-            count += len(rows)
-        return count
+            counts.update(map(_alike, rows))
+        return counts
 
     async def _chunks(self, which: Filter) -> AsyncIterator[Sequence[Row]]:
         after_seq = 0
@@ -125,10 +126,23 @@ def _narrowed(which: Filter, able: Sequence[State], verb: str) -> Filter:
 
 def _matching(which: Filter, condition: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return (
-        sa.select(_C.seq, _C.target_uid, _C.revision, _C.state, _C.recipients, _C.window_seq)
+        sa.select(
+            _C.seq,
+            _C.target_uid,
+            _C.target_name,
+            _C.revision,
+            _C.state,
+            REASON.label("reason"),
+            _C.recipients,
+            _C.window_seq,
+        )
         .where(*conditions_of(which), condition)
         .order_by(_C.seq)
     )
+
+
+def _alike(row: Row) -> Alike:
+    return Alike(row.target_name, State(row.state), row.reason)
 
 
 def _rows(statement: sa.Select[Any], connection: sa.Connection) -> Sequence[Row]:

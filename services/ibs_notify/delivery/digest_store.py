@@ -238,20 +238,6 @@ def mark(connection: sa.Connection, window_seq: int, now: datetime, most: int) -
     return True
 
 
-def is_any_closed(connection: sa.Connection, since: int) -> bool:
-    """Whether any window was closed before ``since``, in microseconds, and is kept."""
-    return connection.execute(_closed_before(since).limit(1)).first() is not None
-
-
-def prune(connection: sa.Connection, since: int, most: int) -> None:
-    """Remove up to ``most`` windows that were closed before ``since``, in microseconds."""
-    connection.execute(sa.delete(WINDOWS).where(_W.seq.in_(_closed_before(since).limit(most))))
-
-
-def _closed_before(since: int) -> sa.Select[tuple[int]]:
-    return sa.select(_W.seq).where(_W.state == WindowState.CLOSED.value, _W.closed_at < since)
-
-
 # Looking
 
 

@@ -73,6 +73,11 @@ class Dispatcher:
         self._changes += 1
         self._nudged.set()
 
+    def held(self, *, is_held: bool) -> None:
+        """The queue is held from now on, or released. Other replicas learn it within a round."""
+        self._outlook.is_held = is_held
+        self.examine_soon()
+
     async def examined(self) -> None:
         """Wait until all changes known by now have taken effect in the queue."""
         wanted = self._changes
@@ -121,6 +126,7 @@ class Dispatcher:
         if now >= self._next_round:
             self._next_round = now + ROUND_SECONDS
             self._note_pauses(await self._queue.troubled())
+            self._outlook.is_held = await self._queue.held_since() is not None
             for lane in self._lanes.values():
                 lane.wake()
 

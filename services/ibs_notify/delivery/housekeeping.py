@@ -11,7 +11,7 @@ import logging
 from datetime import timedelta
 from functools import partial
 
-from ibs_notify.delivery import digest_store, retention
+from ibs_notify.delivery import retention
 from ibs_notify.delivery.retention import Bounds
 from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import NotificationError
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 60.0
 PAUSE_SECONDS = 0.02
+SHORTEST_WINDOW = timedelta(days=35)
+"""Windows of digests are kept so long at least: a date that had its digest gets no other."""
 
 
 class Housekeeping:
@@ -54,7 +56,6 @@ class Housekeeping:
         bounds = Bounds(to_micros(now - self._keep) if self._keep else 0, self._most)
         if bounds == Bounds(0, 0):
             return
-        await self._tidy_windows(min(bounds.since, to_micros(now - digest_store.LOOK_BACK)))
         seq, removed, is_last = 0, 0, False
         while not is_last:
             due = await self._database.read(partial(retention.due_after, seq=seq, bounds=bounds))
@@ -63,12 +64,12 @@ class Housekeeping:
                 removed += await self._database.write(partial(retention.remove, seqs=seqs))
                 await asyncio.sleep(PAUSE_SECONDS)
             seq, is_last = due.through, due.is_last
+        await self._remove_windows(to_micros(now - max(self._keep, SHORTEST_WINDOW)))
         if removed:
             log.info("removed %d deliveries that are older than what is kept", removed)
 
-    async def _tidy_windows(self, since: int) -> None:
-        """The windows of digests are kept as long as deliveries, and for some days at least."""
-        most = retention.REMOVED
-        while await self._database.read(lambda c: digest_store.is_any_closed(c, since)):
-            await self._database.write(lambda c: digest_store.prune(c, since, most))
+    async def _remove_windows(self, before: int) -> None:
+        look = partial(retention.windows_to_remove, before=before)
+        while seqs := await self._database.read(look):
+            await self._database.write(partial(retention.remove_windows, seqs=seqs))
             await asyncio.sleep(PAUSE_SECONDS)

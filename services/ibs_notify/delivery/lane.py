@@ -192,7 +192,7 @@ class Lane:
     async def _room(self, done: int) -> int:
         """How many more the lane may have in hand without those done; 0 where none may be sent."""
         snapshot, target = self._outlook.snapshot, self._outlook.target(self._uid)
-        if self._stopping or snapshot is None or target is None:
+        if self._stopping or self._outlook.is_held or snapshot is None or target is None:
             return 0
         if admit_target(target, paused=self._outlook.is_paused(target)) is not Admission.SENDABLE:
             return 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,7 +11,16 @@ import sqlalchemy as sa
 from ibs_notify.delivery import breakers, digest_store, retention
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.breaker import Phase
-from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, QueueReason, State, TargetStatus
+from ibs_notify.delivery.hold import is_held
+from ibs_notify.delivery.model import (
+    Alike,
+    DeliveryRecord,
+    Filter,
+    Kind,
+    QueueReason,
+    State,
+    TargetStatus,
+)
 from ibs_notify.delivery.rows import RECORD_COLUMNS, moment, record_of
 from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES, TARGETS
 from ibs_notify.domain.clock import from_micros, to_micros
@@ -22,8 +31,9 @@ MIN_PREFIX = 8
 _C = DELIVERIES.c
 _OPEN_STATES = tuple(state for state in State if state.is_open)
 _IS_QUEUED = _C.state == State.QUEUED.value
-# What a breaker holds back stays in the queue as it is; why it does is looked up when it is asked.
-_REASON = sa.case(
+# What a hold or a breaker keeps back stays in the queue as it is; why is looked up when asked.
+REASON = sa.case(
+    (_IS_QUEUED & is_held, sa.literal(QueueReason.HELD.value)),
     (
         _IS_QUEUED & breakers.is_in(Phase.OPEN, _C.target_uid),
         sa.literal(QueueReason.TARGET_FAILING.value),
@@ -34,7 +44,7 @@ _REASON = sa.case(
     ),
     else_=_C.reason,
 )
-_SHOWN = tuple(_REASON.label("reason") if each is _C.reason else each for each in RECORD_COLUMNS)
+_SHOWN = tuple(REASON.label("reason") if each is _C.reason else each for each in RECORD_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,17 @@ class Listing:
         return await self._database.read(
             lambda c: _with_digests(c, [record_of(row) for row in c.execute(statement)])
         )
+
+    async def counts(self, which: Filter) -> Mapping[Alike, int]:
+        """How many deliveries there are, by what they have in common."""
+        columns = (_C.target_name, _C.state, REASON.label("reason"))
+        statement = (
+            sa.select(*columns, sa.func.count().label("number"))
+            .where(*conditions_of(which))
+            .group_by(*columns)
+        )
+        rows = await self._database.read(lambda c: c.execute(statement).all())
+        return {Alike(row.target_name, State(row.state), row.reason): row.number for row in rows}
 
     async def find(self, delivery_id: str) -> DeliveryRecord:
         """A delivery with its attempts, by its id or the beginning of it where that is unique.
@@ -135,7 +156,7 @@ def conditions_of(which: Filter) -> Sequence[sa.ColumnElement[bool]]:
             (_C.target_name, which.targets),
             (_C.group_name, which.groups),
             (_C.state, [state.value for state in which.states]),
-            (_REASON, which.reasons),
+            (REASON, which.reasons),
             (_C.event_id, which.event_ids),
             (_C.delivery_id, which.delivery_ids),
         )

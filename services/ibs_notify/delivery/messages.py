@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from ibs_notify.delivery.breaker import Breaker, Phase, Turning
 from ibs_notify.delivery.model import (
+    Alike,
     AttemptRecord,
     DeliveryRecord,
     Filter,
@@ -40,6 +41,7 @@ from ironcore.notification.v1 import delivery_service_pb2 as pb
 
 MAX_HANDOFFS = 1000
 MAX_SUBJECT = 200
+MAX_COUNTS = 1000
 MAX_FILTER_VALUES = 1000
 """Of each field of a filter; a database takes so many thousands in all."""
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -210,6 +212,22 @@ def _membership_to_proto(membership: Membership) -> delivery_pb2.DigestMembershi
         state=delivery_pb2.DELIVERY_STATE_UNSPECIFIED if state is None else state_to_proto(state),
         reason=membership.reason,
     )
+
+
+def counts_to_proto(counts: Mapping[Alike, int]) -> list[pb.DeliveryCount]:
+    """The most first."""
+    ordered = sorted(
+        counts.items(), key=lambda item: (-item[1], item[0].target, item[0].state, item[0].reason)
+    )
+    return [
+        pb.DeliveryCount(
+            target=alike.target,
+            state=state_to_proto(alike.state),
+            reason=alike.reason,
+            count=count,
+        )
+        for alike, count in ordered[:MAX_COUNTS]
+    ]
 
 
 def outcomes_to_proto(

@@ -63,6 +63,8 @@ class QueueReason(StrEnum):
     """Cancelled by somebody."""
     WORKER_DIED = "WORKER_DIED"
     """Queued again: nobody knows how the last attempt ended."""
+    HELD = "HELD"
+    """Queued, and the whole queue is held until it is released. Never stored."""
     TARGET_FAILING = "TARGET_FAILING"
     """Queued, and its target fails: it is sent when the target works again. Never stored."""
 
@@ -263,6 +265,15 @@ class Filter:
     @property
     def is_empty(self) -> bool:
         return self == Filter()
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """What deliveries that are counted together have in common."""
+
+    target: str
+    state: State
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,14 @@ from ibs_notify.snapshot.model import Snapshot
 class Outlook:
     """Changed by the dispatcher only; read by everybody who decides about a delivery.
 
-    ``pauses`` are the paused targets' uids with the revision that was paused.
+    ``pauses`` are the paused targets' uids with the revision that was paused. ``is_held``: nothing
+    is to be sent until somebody releases the queue.
     """
 
     def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
         self.pauses: Mapping[str, int] = {}
+        self.is_held = False
 
     @property
     def revision(self) -> int:

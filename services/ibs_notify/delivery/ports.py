@@ -132,6 +132,18 @@ class Queue(Protocol):
         """Queue what waits for ``reason``; how many."""
         ...
 
+    async def held_since(self) -> datetime | None:
+        """Since when the whole queue is held; ``None`` where it is not."""
+        ...
+
+    async def hold(self) -> datetime:
+        """Let nothing be claimed, by any replica, until it is released; since when that is."""
+        ...
+
+    async def release(self, *, dry_run: bool) -> int:
+        """End a hold, unless ``dry_run``; how many deliveries are sent then, or would be."""
+        ...
+
     async def troubled(self) -> Mapping[str, Breaker]:
         """The breakers that are not closed, by the uid of their target."""
         ...

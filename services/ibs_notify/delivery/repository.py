@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import breakers, claims, intake, outcome_journal, parking
+from ibs_notify.delivery import breakers, claims, hold, intake, outcome_journal, parking
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.breaker import Breaker
 from ibs_notify.delivery.model import Accepted, Handoff, Work
@@ -103,6 +104,19 @@ class DeliveryQueue:
 
     async def unpark(self, target_uid: str, reason: Admission) -> int:
         return await self._make(parking.unpark(target_uid, reason, self._clock.now()))
+
+    async def held_since(self) -> datetime | None:
+        return await self._database.read(hold.held_since)
+
+    async def hold(self) -> datetime:
+        now = self._clock.now()
+        return await self._database.write(lambda c: hold.hold(c, now))
+
+    async def release(self, *, dry_run: bool) -> int:
+        count = await self._database.read(hold.queued)
+        if not dry_run:
+            await self._database.write(hold.release)
+        return count
 
     async def troubled(self) -> Mapping[str, Breaker]:
         return await self._database.read(breakers.troubled)

@@ -121,6 +121,14 @@ class DeliveryServicer(DeliveryServiceServicer):
             next_page_token=page_token("deliveries", page[-1].seq) if more else "",
         )
 
+    async def CountDeliveries(
+        self, request: pb.CountDeliveriesRequest, context: Context
+    ) -> pb.CountDeliveriesResponse:
+        counts = await self._use.listing.counts(messages.filter_from_proto(request.filter))
+        return pb.CountDeliveriesResponse(
+            counts=messages.counts_to_proto(counts), total=sum(counts.values())
+        )
+
     async def GetDelivery(
         self, request: pb.GetDeliveryRequest, context: Context
     ) -> pb.GetDeliveryResponse:
@@ -138,16 +146,20 @@ class DeliveryServicer(DeliveryServiceServicer):
         )
         if not request.dry_run:
             self._use.dispatcher.noticed(retried.targets, changes)
-        return pb.RetryDeliveriesResponse(count=retried.count)
+        return pb.RetryDeliveriesResponse(
+            count=retried.counts.total(), counts=messages.counts_to_proto(retried.counts)
+        )
 
     async def CancelDeliveries(
         self, request: pb.CancelDeliveriesRequest, context: Context
     ) -> pb.CancelDeliveriesResponse:
-        count = await self._use.requests.cancel(
+        counts = await self._use.requests.cancel(
             messages.filter_from_proto(request.filter), dry_run=request.dry_run
         )
         self._use.outcomes.nudge()
-        return pb.CancelDeliveriesResponse(count=count)
+        return pb.CancelDeliveriesResponse(
+            count=counts.total(), counts=messages.counts_to_proto(counts)
+        )
 
     async def GetTargetStatus(
         self, request: pb.GetTargetStatusRequest, context: Context
@@ -180,6 +192,22 @@ class DeliveryServicer(DeliveryServiceServicer):
         count = await self._use.queue.try_again(request.target_uid, revision)
         self._use.dispatcher.examine_soon()
         return pb.ResumeTargetResponse(count=count)
+
+    async def HoldDeliveries(
+        self, request: pb.HoldDeliveriesRequest, context: Context
+    ) -> pb.HoldDeliveriesResponse:
+        since = await self._use.queue.hold()
+        self._use.dispatcher.held(is_held=True)
+        return pb.HoldDeliveriesResponse(held_since=moment_to_proto(since))
+
+    async def ReleaseDeliveries(
+        self, request: pb.ReleaseDeliveriesRequest, context: Context
+    ) -> pb.ReleaseDeliveriesResponse:
+        since = await self._use.queue.held_since()
+        count = await self._use.queue.release(dry_run=request.dry_run)
+        if not request.dry_run:
+            self._use.dispatcher.held(is_held=False)
+        return pb.ReleaseDeliveriesResponse(held_since=moment_to_proto(since), count=count)
 
     async def ListObligationIds(
         self, request: pb.ListObligationIdsRequest, context: Context

@@ -137,7 +137,8 @@ SEQUENCE = sa.Table(
     sa.Column("value", sa.BigInteger, nullable=False),
 )
 """Numbers in commit order: whoever adds to the journal holds its row until it commits. Beside it,
-up to which moment what was accepted may be gone; see ``retention``."""
+up to which moment what was accepted may be gone (``retention``), and since when the queue is held
+(``hold``), 0 for neither."""
 
 OUTCOMES = sa.Table(
     "delivery_outcomes",

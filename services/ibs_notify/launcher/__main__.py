@@ -8,12 +8,17 @@ from __future__ import annotations
 import asyncio
 import importlib
 import sys
+from pathlib import Path
 
 import click
 
+from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.errors import NotificationError
+from ibs_notify.launcher.backup import backup, hold
 from ibs_notify.launcher.up import up
 from ibs_notify.settings import SERVICES, ServiceName, Settings, load
+
+RELEASE = "ironcore-backup notification delivery release"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,6 +50,32 @@ def health(service: tuple[ServiceName, ...]) -> None:
     for name, state in states.items():
         click.echo(f"{name:<10}{settings.address(name):<24}{state}")
     sys.exit(any(state != "SERVING" for state in states.values()))
+
+
+@main.command("backup")
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+def save(directory: Path) -> None:
+    """Copy the SQLite databases into DIRECTORY, also while the services run. Not the key file.
+
+    A Delivery that is started from the copy sends nothing until it is told to.
+    """
+    try:
+        copies = backup(_settings(), directory, SystemClock().now())
+    except (NotificationError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    for each in copies:
+        click.echo(each)
+    click.echo(f"not copied: the key file {_settings().key_path}; keep it apart from these")
+
+
+@main.command("hold")
+def hold_queue() -> None:
+    """Let Delivery send nothing from its next start on: after a restore, before the start."""
+    try:
+        since = hold(_settings(), SystemClock().now())
+    except NotificationError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"held since {since:%Y-%m-%d %H:%M:%SZ}, until: {RELEASE}")
 
 
 def _settings() -> Settings:

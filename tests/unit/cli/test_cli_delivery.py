@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from tests.support.command_line import Cli
 
 from ibs_notify.domain.errors import NotFound, Reason
@@ -121,8 +122,66 @@ def test_a_dry_run_only_counts(cli: Cli) -> None:
 
     result = cli("delivery", "cancel", "--group", "g", "--dry-run", "-o", "json")
 
-    assert json.loads(result.stdout) == {"count": 12, "dry_run": True}
+    assert json.loads(result.stdout) == {"count": 12, "counts": [], "dry_run": True}
     assert len(cli.delivery.received("CancelDeliveries")) == 1
+
+
+COUNTS = [
+    pb.DeliveryCount(
+        target="chat-ops",
+        state=delivery_pb2.DELIVERY_STATE_DEAD,
+        reason="HTTP_4XX",
+        count=1_200,
+    ),
+    pb.DeliveryCount(
+        target="mail", state=delivery_pb2.DELIVERY_STATE_DEAD, reason="SMTP_5XX", count=3
+    ),
+]
+
+
+def test_what_would_be_retried_is_told_by_target_and_reason_first(cli: Cli) -> None:
+    answer = pb.RetryDeliveriesResponse(count=1_203, counts=COUNTS)
+    cli.delivery.answers["RetryDeliveries"] = answer
+
+    told = cli("delivery", "retry", "--since", "1d", "--until", "2h", "--dry-run").stdout
+
+    assert "1,200" in told
+    assert "SMTP_5XX" in told
+    assert told.endswith("1,203 deliveries would be retried\n")
+    (asked,) = cli.delivery.received("RetryDeliveries")
+    assert asked.filter.after.seconds < asked.filter.before.seconds
+
+
+def test_a_list_can_only_count(cli: Cli) -> None:
+    cli.delivery.answers["CountDeliveries"] = pb.CountDeliveriesResponse(counts=COUNTS, total=1203)
+
+    told = cli("delivery", "list", "--state", "dead", "--count").stdout
+
+    assert told.endswith("1,203 in all\n")
+    assert cli.delivery.received("ListDeliveries") == []
+
+
+def test_a_queue_is_held_and_released_once_it_was_said_how_much_that_is(cli: Cli) -> None:
+    held = Timestamp(seconds=1_800_000_000)
+    cli.delivery.answers["HoldDeliveries"] = pb.HoldDeliveriesResponse(held_since=held)
+    told = "held since 2027-01-15 08:00:00Z: nothing is sent until delivery release\n"
+    assert cli("delivery", "hold").stdout == told
+
+    cli.delivery.answers["ReleaseDeliveries"] = pb.ReleaseDeliveriesResponse(
+        held_since=held, count=12
+    )
+    assert cli("delivery", "release", "--dry-run").stdout == "12 deliveries would be sent\n"
+    refused = cli("delivery", "release")
+    assert refused.exit_code == 2
+    assert "12 deliveries would be released" in refused.stderr
+    assert all(each.dry_run for each in cli.delivery.received("ReleaseDeliveries"))
+    released = cli("delivery", "release", "--yes")
+    assert released.stdout == "released; to be sent: 12 deliveries\n"
+
+
+def test_release_says_that_nothing_was_held(cli: Cli) -> None:
+    assert cli("delivery", "release").stdout == "the queue is not held\n"
+    assert [each.dry_run for each in cli.delivery.received("ReleaseDeliveries")] == [True]
 
 
 def test_without_an_id_or_a_filter_nothing_is_retried(cli: Cli) -> None:

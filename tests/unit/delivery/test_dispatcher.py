@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, cast
 
 import pytest
@@ -38,6 +39,9 @@ class FakeQueue:
     async def sweep(self) -> Sweep:
         self.calls.append("sweep")
         return Sweep(frozenset(), None)
+
+    async def held_since(self) -> datetime | None:
+        return None
 
     async def troubled(self) -> Mapping[str, Breaker]:
         return {}

@@ -492,6 +492,85 @@ class ListDeliveriesResponse(google.protobuf.message.Message):
 Global___ListDeliveriesResponse: typing_extensions.TypeAlias = ListDeliveriesResponse
 
 @typing.final
+class CountDeliveriesRequest(google.protobuf.message.Message):
+    """Asks for counts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: builtins.int
+    @property
+    def filter(self) -> ironcore.notification.v1.delivery_pb2.DeliveryFilter:
+        """Which."""
+
+    def __init__(
+        self,
+        *,
+        filter: ironcore.notification.v1.delivery_pb2.DeliveryFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___CountDeliveriesRequest: typing_extensions.TypeAlias = CountDeliveriesRequest
+
+@typing.final
+class DeliveryCount(google.protobuf.message.Message):
+    """How many deliveries stand alike."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    target: builtins.str
+    """The target's name when they were routed."""
+    state: ironcore.notification.v1.delivery_pb2.DeliveryState.ValueType
+    """Where they stand."""
+    reason: builtins.str
+    """Why they stand there."""
+    count: builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        target: builtins.str = ...,
+        state: ironcore.notification.v1.delivery_pb2.DeliveryState.ValueType = ...,
+        reason: builtins.str = ...,
+        count: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "reason", b"reason", "state", b"state", "target", b"target"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DeliveryCount: typing_extensions.TypeAlias = DeliveryCount
+
+@typing.final
+class CountDeliveriesResponse(google.protobuf.message.Message):
+    """Counts of deliveries."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    COUNTS_FIELD_NUMBER: builtins.int
+    TOTAL_FIELD_NUMBER: builtins.int
+    total: builtins.int
+    """How many in all."""
+    @property
+    def counts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DeliveryCount]:
+        """By target, state and reason, the most first; at most 1,000 lines."""
+
+    def __init__(
+        self,
+        *,
+        counts: collections.abc.Iterable[Global___DeliveryCount] | None = ...,
+        total: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["counts", b"counts", "total", b"total"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___CountDeliveriesResponse: typing_extensions.TypeAlias = CountDeliveriesResponse
+
+@typing.final
 class GetDeliveryRequest(google.protobuf.message.Message):
     """Asks for a delivery."""
 
@@ -567,14 +646,20 @@ class RetryDeliveriesResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     COUNT_FIELD_NUMBER: builtins.int
+    COUNTS_FIELD_NUMBER: builtins.int
     count: builtins.int
     """How many are, or would be."""
+    @property
+    def counts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DeliveryCount]:
+        """The same by target and by where they stood, the most first."""
+
     def __init__(
         self,
         *,
         count: builtins.int = ...,
+        counts: collections.abc.Iterable[Global___DeliveryCount] | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "counts", b"counts"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___RetryDeliveriesResponse: typing_extensions.TypeAlias = RetryDeliveriesResponse
@@ -613,14 +698,20 @@ class CancelDeliveriesResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     COUNT_FIELD_NUMBER: builtins.int
+    COUNTS_FIELD_NUMBER: builtins.int
     count: builtins.int
     """How many were, or would be."""
+    @property
+    def counts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DeliveryCount]:
+        """The same by target and by where they stood, the most first."""
+
     def __init__(
         self,
         *,
         count: builtins.int = ...,
+        counts: collections.abc.Iterable[Global___DeliveryCount] | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "counts", b"counts"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___CancelDeliveriesResponse: typing_extensions.TypeAlias = CancelDeliveriesResponse
@@ -889,6 +980,87 @@ class ResumeTargetResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ResumeTargetResponse: typing_extensions.TypeAlias = ResumeTargetResponse
+
+@typing.final
+class HoldDeliveriesRequest(google.protobuf.message.Message):
+    """Asks to hold the queue."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___HoldDeliveriesRequest: typing_extensions.TypeAlias = HoldDeliveriesRequest
+
+@typing.final
+class HoldDeliveriesResponse(google.protobuf.message.Message):
+    """The queue is held."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HELD_SINCE_FIELD_NUMBER: builtins.int
+    @property
+    def held_since(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Since when: an earlier moment where it was held already."""
+
+    def __init__(
+        self,
+        *,
+        held_since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["held_since", b"held_since"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["held_since", b"held_since"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___HoldDeliveriesResponse: typing_extensions.TypeAlias = HoldDeliveriesResponse
+
+@typing.final
+class ReleaseDeliveriesRequest(google.protobuf.message.Message):
+    """Asks to release the queue."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DRY_RUN_FIELD_NUMBER: builtins.int
+    dry_run: builtins.bool
+    """Only count what would be sent."""
+    def __init__(
+        self,
+        *,
+        dry_run: builtins.bool = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dry_run", b"dry_run"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ReleaseDeliveriesRequest: typing_extensions.TypeAlias = ReleaseDeliveriesRequest
+
+@typing.final
+class ReleaseDeliveriesResponse(google.protobuf.message.Message):
+    """The queue is released."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HELD_SINCE_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    count: builtins.int
+    """How many deliveries are sent by it, or would be, as soon as each is due."""
+    @property
+    def held_since(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Since when it was held; unset where it was not."""
+
+    def __init__(
+        self,
+        *,
+        held_since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        count: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["held_since", b"held_since"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "held_since", b"held_since"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ReleaseDeliveriesResponse: typing_extensions.TypeAlias = ReleaseDeliveriesResponse
 
 @typing.final
 class WatchOutcomesRequest(google.protobuf.message.Message):

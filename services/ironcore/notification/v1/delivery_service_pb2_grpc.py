@@ -60,6 +60,11 @@ class DeliveryServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListDeliveriesRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListDeliveriesResponse.FromString,
                 _registered_method=True)
+        self.CountDeliveries = channel.unary_unary(
+                '/ironcore.notification.v1.DeliveryService/CountDeliveries',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.CountDeliveriesRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.CountDeliveriesResponse.FromString,
+                _registered_method=True)
         self.GetDelivery = channel.unary_unary(
                 '/ironcore.notification.v1.DeliveryService/GetDelivery',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetDeliveryRequest.SerializeToString,
@@ -89,6 +94,16 @@ class DeliveryServiceStub(object):
                 '/ironcore.notification.v1.DeliveryService/ResumeTarget',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ResumeTargetRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ResumeTargetResponse.FromString,
+                _registered_method=True)
+        self.HoldDeliveries = channel.unary_unary(
+                '/ironcore.notification.v1.DeliveryService/HoldDeliveries',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.HoldDeliveriesRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.HoldDeliveriesResponse.FromString,
+                _registered_method=True)
+        self.ReleaseDeliveries = channel.unary_unary(
+                '/ironcore.notification.v1.DeliveryService/ReleaseDeliveries',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ReleaseDeliveriesRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ReleaseDeliveriesResponse.FromString,
                 _registered_method=True)
         self.WatchOutcomes = channel.unary_stream(
                 '/ironcore.notification.v1.DeliveryService/WatchOutcomes',
@@ -164,6 +179,13 @@ class DeliveryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountDeliveries(self, request, context):
+        """Counts deliveries by target, state and reason.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetDelivery(self, request, context):
         """Returns a delivery with its attempts.
         """
@@ -201,6 +223,21 @@ class DeliveryServiceServicer(object):
 
     def ResumeTarget(self, request, context):
         """Lets a target that is paused or fails be tried again at once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HoldDeliveries(self, request, context):
+        """Holds the whole queue: it is filled, and nothing is sent until it is released. Restarts do not
+        end it, and all replicas keep to it within some seconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseDeliveries(self, request, context):
+        """Releases a queue that is held; or counts what would be sent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,6 +318,11 @@ def add_DeliveryServiceServicer_to_server(servicer, server):
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListDeliveriesRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListDeliveriesResponse.SerializeToString,
             ),
+            'CountDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountDeliveries,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.CountDeliveriesRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.CountDeliveriesResponse.SerializeToString,
+            ),
             'GetDelivery': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDelivery,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetDeliveryRequest.FromString,
@@ -310,6 +352,16 @@ def add_DeliveryServiceServicer_to_server(servicer, server):
                     servicer.ResumeTarget,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ResumeTargetRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ResumeTargetResponse.SerializeToString,
+            ),
+            'HoldDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldDeliveries,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.HoldDeliveriesRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.HoldDeliveriesResponse.SerializeToString,
+            ),
+            'ReleaseDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseDeliveries,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ReleaseDeliveriesRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ReleaseDeliveriesResponse.SerializeToString,
             ),
             'WatchOutcomes': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchOutcomes,
@@ -489,6 +541,33 @@ class DeliveryService(object):
             _registered_method=True)
 
     @staticmethod
+    def CountDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.DeliveryService/CountDeliveries',
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.CountDeliveriesRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.CountDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetDelivery(request,
             target,
             options=(),
@@ -640,6 +719,60 @@ class DeliveryService(object):
             '/ironcore.notification.v1.DeliveryService/ResumeTarget',
             ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ResumeTargetRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ResumeTargetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HoldDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.DeliveryService/HoldDeliveries',
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.HoldDeliveriesRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.HoldDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.DeliveryService/ReleaseDeliveries',
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ReleaseDeliveriesRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ReleaseDeliveriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

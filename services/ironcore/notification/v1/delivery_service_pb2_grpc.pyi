@@ -42,6 +42,8 @@ class DeliveryServiceStub:
     """Lists the built-in templates."""
     ListDeliveries: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.ListDeliveriesResponse]
     """Lists deliveries, newest first."""
+    CountDeliveries: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.CountDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.CountDeliveriesResponse]
+    """Counts deliveries by target, state and reason."""
     GetDelivery: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetDeliveryRequest, ironcore.notification.v1.delivery_service_pb2.GetDeliveryResponse]
     """Returns a delivery with its attempts."""
     RetryDeliveries: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesResponse]
@@ -54,6 +56,12 @@ class DeliveryServiceStub:
     """Lists the targets that fail, recover or are paused; of a healthy installation none."""
     ResumeTarget: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ResumeTargetRequest, ironcore.notification.v1.delivery_service_pb2.ResumeTargetResponse]
     """Lets a target that is paused or fails be tried again at once."""
+    HoldDeliveries: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.HoldDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.HoldDeliveriesResponse]
+    """Holds the whole queue: it is filled, and nothing is sent until it is released. Restarts do not
+    end it, and all replicas keep to it within some seconds.
+    """
+    ReleaseDeliveries: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ReleaseDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.ReleaseDeliveriesResponse]
+    """Releases a queue that is held; or counts what would be sent."""
     WatchOutcomes: grpc.UnaryStreamMultiCallable[ironcore.notification.v1.delivery_service_pb2.WatchOutcomesRequest, ironcore.notification.v1.delivery_service_pb2.WatchOutcomesResponse]
     """Streams deaths, cancellations and changes of targets in order from a cursor on, then each new
     one; for the Router. A delivery that is sent again and ends again is told again, and one that is
@@ -95,6 +103,8 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     """Lists the built-in templates."""
     ListDeliveries: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.ListDeliveriesResponse]  # type: ignore[assignment]
     """Lists deliveries, newest first."""
+    CountDeliveries: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.CountDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.CountDeliveriesResponse]  # type: ignore[assignment]
+    """Counts deliveries by target, state and reason."""
     GetDelivery: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetDeliveryRequest, ironcore.notification.v1.delivery_service_pb2.GetDeliveryResponse]  # type: ignore[assignment]
     """Returns a delivery with its attempts."""
     RetryDeliveries: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesResponse]  # type: ignore[assignment]
@@ -107,6 +117,12 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     """Lists the targets that fail, recover or are paused; of a healthy installation none."""
     ResumeTarget: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ResumeTargetRequest, ironcore.notification.v1.delivery_service_pb2.ResumeTargetResponse]  # type: ignore[assignment]
     """Lets a target that is paused or fails be tried again at once."""
+    HoldDeliveries: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.HoldDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.HoldDeliveriesResponse]  # type: ignore[assignment]
+    """Holds the whole queue: it is filled, and nothing is sent until it is released. Restarts do not
+    end it, and all replicas keep to it within some seconds.
+    """
+    ReleaseDeliveries: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ReleaseDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.ReleaseDeliveriesResponse]  # type: ignore[assignment]
+    """Releases a queue that is held; or counts what would be sent."""
     WatchOutcomes: grpc.aio.UnaryStreamMultiCallable[ironcore.notification.v1.delivery_service_pb2.WatchOutcomesRequest, ironcore.notification.v1.delivery_service_pb2.WatchOutcomesResponse]  # type: ignore[assignment]
     """Streams deaths, cancellations and changes of targets in order from a cursor on, then each new
     one; for the Router. A delivery that is sent again and ends again is told again, and one that is
@@ -177,6 +193,14 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         """Lists deliveries, newest first."""
 
     @abc.abstractmethod
+    def CountDeliveries(
+        self,
+        request: ironcore.notification.v1.delivery_service_pb2.CountDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.CountDeliveriesResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.CountDeliveriesResponse]]:
+        """Counts deliveries by target, state and reason."""
+
+    @abc.abstractmethod
     def GetDelivery(
         self,
         request: ironcore.notification.v1.delivery_service_pb2.GetDeliveryRequest,
@@ -223,6 +247,24 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.ResumeTargetResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.ResumeTargetResponse]]:
         """Lets a target that is paused or fails be tried again at once."""
+
+    @abc.abstractmethod
+    def HoldDeliveries(
+        self,
+        request: ironcore.notification.v1.delivery_service_pb2.HoldDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.HoldDeliveriesResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.HoldDeliveriesResponse]]:
+        """Holds the whole queue: it is filled, and nothing is sent until it is released. Restarts do not
+        end it, and all replicas keep to it within some seconds.
+        """
+
+    @abc.abstractmethod
+    def ReleaseDeliveries(
+        self,
+        request: ironcore.notification.v1.delivery_service_pb2.ReleaseDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.ReleaseDeliveriesResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.ReleaseDeliveriesResponse]]:
+        """Releases a queue that is held; or counts what would be sent."""
 
     @abc.abstractmethod
     def WatchOutcomes(
