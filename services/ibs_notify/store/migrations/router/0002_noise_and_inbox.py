@@ -16,7 +16,6 @@ INDEXES = {
     "router_events_by_resource": ("router_events", ["resource", "seq", "severity"]),
     "router_events_by_task": ("router_events", ["task_id", "seq", "severity"]),
 }
-VACUUM = "autovacuum_vacuum_insert_scale_factor"
 ADDED = ("lane_id", "suppressed", "suppressed_since")
 
 
@@ -28,7 +27,6 @@ def upgrade() -> None:
     _order_by_bytes('"C"')
     for name, (table, columns) in INDEXES.items():
         op.create_index(name, table, columns)
-    _vacuum(f"SET ({VACUUM} = 0.02)")
     for column in (
         sa.Column("lane_id", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("suppressed", sa.Integer, nullable=False, server_default="0"),
@@ -79,7 +77,6 @@ def downgrade() -> None:
     _partial("router_obligations_ready", "state = 'ready'", [sa.text("severity DESC"), "event_seq"])
     for name, (table, _) in INDEXES.items():
         op.drop_index(name, table)
-    _vacuum(f"RESET ({VACUUM})")
     _order_by_bytes('"default"')
     op.drop_column("router_events", "states")
 
@@ -91,12 +88,6 @@ def _order_by_bytes(collation: str) -> None:
             f"ALTER TABLE router_events ALTER COLUMN type TYPE varchar(64) COLLATE {collation}, "
             f"ALTER COLUMN resource TYPE text COLLATE {collation}"
         )
-
-
-def _vacuum(setting: str) -> None:
-    """How many events may be new until they are counted by an index alone; a fifth of all else."""
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute(f"ALTER TABLE router_events {setting}")
 
 
 def _partial(name: str, condition: str, columns: list[str | sa.TextClause]) -> None:
