@@ -78,8 +78,10 @@ async def stream(server: Server, count: int, size: int) -> Figures:
 
         cpu, began = server.cpu_seconds(), time.perf_counter()
         sender = asyncio.ensure_future(send())
-        async for _ in call:
-            room.release()
+        async for answer in call:
+            # The Router answers all that came together at once; an empty handler each message.
+            for _ in range(max(1, len(answer.results) // size)):
+                room.release()
         await sender
         elapsed = time.perf_counter() - began
         spent = (server.cpu_seconds() - cpu) / (count * size) * 1e6
