@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -18,6 +19,7 @@ from aiosmtpd.smtp import SMTP
 from grpc_health.v1 import health_pb2
 from tests.support.delivery import FakeConfig, proto_handoff, running_config
 from tests.support.http_server import HttpServer
+from tests.support.transports import LoopbackCa
 from tests.support.writes import Writes
 
 from ibs_notify.delivery import app as delivery_app
@@ -387,6 +389,75 @@ async def test_a_secret_is_opened_when_it_is_needed_and_waited_for_until_it_can_
     await delivery.publish(target, secrets=[sealed])
     await delivery.until(1, "DELIVERED")
     assert hook.requests[0].headers["Authorization"] == "Bearer t0ken"
+
+
+async def test_a_repointed_target_takes_no_secret_along_and_its_queue_waits_for_a_new_one(
+    delivery: Running, hook: HttpServer
+) -> None:
+    keyring = envelope.load_or_create(delivery.settings.key_path)
+    field = "webhook.headers[authorization]"
+
+    def sealed(value: str) -> SealedSecret:
+        ciphertext = keyring.seal(value, target_uid="t1", field=field)
+        return SealedSecret(field=field, ciphertext=ciphertext)
+
+    async with HttpServer(503) as former:
+        old = webhook(former)
+        old.webhook.headers.add(name="Authorization")
+        await delivery.publish(old, secrets=[sealed("Bearer 0ld")])
+        await delivery.deliver(*map(proto_handoff, range(1, 8)))
+        await delivery.until(7, "QUEUED", "TARGET_FAILING")
+    new = webhook(hook)
+    new.webhook.headers.add(name="Authorization")
+    # As Config has it when nobody gave the secret again: cleared.
+    await delivery.publish(new)
+    for number in range(1, 8):
+        await delivery.until(number, "WAITING", "SECRET_REQUIRED")
+    assert hook.requests == []
+    await delivery.publish(new, secrets=[sealed("Bearer n3w")])
+    for number in range(1, 8):
+        await delivery.until(number, "DELIVERED")
+    assert {each.headers["Authorization"] for each in hook.requests} == {"Bearer n3w"}
+
+
+async def test_a_target_that_fails_waits_and_recovers_when_it_is_resumed(
+    delivery: Running, hook: HttpServer
+) -> None:
+    hook.status = 503
+    await delivery.publish(webhook(hook))
+    await delivery.deliver(*map(proto_handoff, range(1, 41)))
+    await delivery.until(40, "QUEUED", "TARGET_FAILING")
+    which = pb.GetTargetStatusRequest(target_uid="t1")
+    failing = await delivery.stub.GetTargetStatus(which)
+    assert failing.health == pb.TARGET_HEALTH_FAILING
+    assert (failing.trouble_reason, failing.open_count) == ("HTTP_5XX", 40)
+    assert failing.HasField("probe_time")
+    troubled = await delivery.stub.ListTroubledTargets(pb.ListTroubledTargetsRequest())
+    assert [each.target_uid for each in troubled.targets] == ["t1"]
+    hook.status = 200
+    await delivery.stub.ResumeTarget(pb.ResumeTargetRequest(target_uid="t1"))
+    for number in range(1, 41):
+        await delivery.until(number, "DELIVERED")
+
+    async def well() -> bool:
+        return (await delivery.stub.GetTargetStatus(which)).health == pb.TARGET_HEALTH_OK
+
+    await delivery.writes.until(well)
+
+
+async def test_the_end_of_the_peers_certificate_is_seen_in_the_handshake(
+    delivery: Running,
+) -> None:
+    ca = LoopbackCa()
+    async with HttpServer(tls=ca.server) as hook:
+        target = Target(name="chat", uid="t1")
+        target.webhook.url = f"https://127.0.0.1:{hook.port}/hook"
+        target.webhook.ca_pem = ca.pem
+        await delivery.publish(target)
+        await delivery.deliver(proto_handoff(1))
+        await delivery.until(1, "DELIVERED")
+    status = await delivery.stub.GetTargetStatus(pb.GetTargetStatusRequest(target_uid="t1"))
+    assert status.certificate_expire_time.ToDatetime(UTC) > datetime.now(UTC)
 
 
 async def test_a_slow_target_delays_no_other(delivery: Running, hook: HttpServer) -> None:
