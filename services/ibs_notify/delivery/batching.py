@@ -21,9 +21,10 @@ def most_together(target: Target) -> int:
 def wait_for_company(works: Sequence[Work], most: int, now: datetime) -> timedelta:
     """How long ``works`` may wait for others: until the oldest was here for ``LONGEST_WAIT``.
 
-    Not at all, where there are ``most`` of them, or one that goes without any company.
+    Not at all, where there are ``most`` of them, one that goes without any company, or one that
+    shows whether the target works again: no more are claimed meanwhile.
     """
-    if not works or len(works) >= most or any(work.is_suspect for work in works):
+    if not works or len(works) >= most or any(w.is_suspect or w.is_trial for w in works):
         return timedelta()
     oldest = min(work.created_at for work in works)
     return max(timedelta(), min(LONGEST_WAIT, oldest + LONGEST_WAIT - now))

@@ -35,3 +35,7 @@ def test_what_two_workers_died_with_goes_at_once_and_alone() -> None:
 def test_a_clock_that_went_back_makes_nobody_wait_longer() -> None:
     future = work(now=START + timedelta(days=1))
     assert wait_for_company([future], 500, START) == LONGEST_WAIT
+
+
+def test_a_trial_of_a_target_that_failed_waits_for_nobody() -> None:
+    assert wait_for_company([work(is_trial=True)], 500, START) == timedelta()

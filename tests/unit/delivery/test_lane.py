@@ -16,6 +16,7 @@ from tests.support.delivery import START, FakeClock, work
 from ibs_notify.delivery import lane as lanes
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.batching import LONGEST_WAIT, MOST_TOGETHER
+from ibs_notify.delivery.breaker import Hold
 from ibs_notify.delivery.lane import LONGEST_AHEAD_SECONDS, Lane
 from ibs_notify.delivery.model import MAX_UNFINISHED, Completion, State, Work
 from ibs_notify.delivery.outlook import Outlook
@@ -222,6 +223,33 @@ async def test_what_is_ahead_of_a_target_that_became_slow_goes_back_to_the_queue
     assert {each.settlement.state for each in back} == {State.QUEUED}
     assert {each.end for each in back} == {None}
     assert {each.settlement.due_at for each in back} == {START}
+
+
+async def test_what_is_ahead_of_a_target_that_began_to_fail_goes_back_to_the_queue(
+    rig: Rig,
+) -> None:
+    await rig.fill_ahead()
+    ahead = len(rig.lane.works) - 2
+    rig.queue.waiting.clear()
+    # What another replica's failures make a turn of this one say.
+    rig.lane._take((), Turned((), hold=Hold.TARGET_FAILING))
+    rig.lane.wake()
+    await rig.until_in_hand(2)
+    back = rig.queue.done[-ahead:]
+    assert {each.settlement.state for each in back} == {State.QUEUED}
+    assert {each.end for each in back} == {None}
+
+
+async def test_nothing_is_claimed_of_a_queue_that_is_held(rig: Rig) -> None:
+    rig.outlook.is_held = True
+    rig.enqueue(3)
+    rig.lane.wake()
+    await rig.turns_of_the_loop()
+    assert rig.queue.turns == []
+    rig.outlook.is_held = False
+    rig.lane.wake()
+    await rig.until_idle()
+    assert len(rig.queue.done) == 3
 
 
 async def test_a_stop_gives_back_at_once_what_is_ahead(rig: Rig) -> None:
