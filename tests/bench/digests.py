@@ -19,7 +19,7 @@ from tests.support.digests import DAILY, NOON, Replica, entry
 
 EVENTS = 100_000
 BATCH = 1_000
-MOST_WAIT_MS = 50.0
+MOST_WAIT_MS = 25.0
 """So long at most may anything else in the service have to wait for its turn."""
 
 
@@ -34,8 +34,8 @@ def of_100_000_events(rounds: int) -> list[Line | Note]:
         ),
         Line(
             "-",
-            "the longest that others wait meanwhile",
-            f"{wait:.0f} ms",
+            "the longest work that others wait for",
+            f"{wait:.1f} ms",
             f"{MOST_WAIT_MS:.0f} ms",
             wait / MOST_WAIT_MS,
             1.0,
@@ -70,12 +70,13 @@ async def _one() -> tuple[float, float, float]:
 
 
 async def _longest_wait() -> float:
-    """How late the loop came back at worst, in seconds, until it is cancelled."""
+    """The most that others worked in the loop's thread between two turns of this one, in seconds of
+    CPU, until it is cancelled: other programs of the machine do not count, nor does its disk."""
     longest = 0.0
     try:
         while True:
-            before = time.perf_counter()
-            await asyncio.sleep(0.001)
-            longest = max(longest, time.perf_counter() - before - 0.001)
+            before = time.thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - before)
     except asyncio.CancelledError:
         return longest
