@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -123,6 +123,15 @@ def try_again(connection: sa.Connection, uid: str, revision: int, now: datetime)
     """See ``breaker.tried_again``."""
     panel = Panel(connection, (uid,), now)
     panel.put(uid, breakers.tried_again(panel.breaker(uid), revision, now))
+
+
+def probe(connection: sa.Connection, uids: Collection[str], now: datetime) -> None:
+    """Let those of the targets that fail be tried at once. What is paused stays so."""
+    panel = Panel(connection, uids, now)
+    for uid in uids:
+        standing = panel.breaker(uid)
+        if standing.phase is Phase.OPEN:
+            panel.put(uid, breakers.tried_again(standing, standing.revision, now))
 
 
 def is_in(phase: Phase, uid: sa.Column[Any]) -> sa.ColumnElement[bool]:

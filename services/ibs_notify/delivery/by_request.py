@@ -11,8 +11,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import digest_store, outcome_journal
+from ibs_notify.delivery import breakers, digest_store, outcome_journal
 from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.breaker import Phase
 from ibs_notify.delivery.listing import REASON, conditions_of
 from ibs_notify.delivery.model import LIFETIME, Alike, Filter, QueueReason, State
 from ibs_notify.delivery.ports import Admit
@@ -22,16 +23,18 @@ from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, Reason
 from ibs_notify.store.database import Database
 
-RETRYABLE = (State.RETRY_WAIT, State.WAITING, State.DEAD, State.CANCELLED)
+RETRYABLE = (State.QUEUED, State.RETRY_WAIT, State.WAITING, State.DEAD, State.CANCELLED)
+"""What is queued only where its target fails: then the target is tried at once."""
 CANCELLABLE = (State.QUEUED, State.RETRY_WAIT, State.WAITING, State.DIGEST_OPEN)
 """Not what is being sent right now: it may have arrived. It can be cancelled if it fails."""
 _CHUNK = 500
 _C = DELIVERIES.c
+_STANDS_STILL = sa.or_(_C.state != State.QUEUED.value, breakers.is_in(Phase.OPEN, _C.target_uid))
 
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """How many are sent again, by where they stood, and the targets with something new to send."""
+    """How many are sent again, by where they stood, and the targets with something to send now."""
 
     counts: Counter[Alike]
     targets: frozenset[str]
@@ -55,10 +58,10 @@ class Requests:
     async def retry(self, which: Filter, admit: Admit, *, dry_run: bool) -> Retried:
         """Queue what is dead or cancelled with a new life, and what waits at once.
 
-        What still may not be sent, by ``admit``, is left as it is and not counted. Delivered
-        recipients of a mail stay delivered.
+        Targets that fail are tried at once; those that are paused stay so. What still may not be
+        sent, by ``admit``, is left as it is and not counted. Delivered recipients of a mail stay
+        delivered.
         """
-
         which = _narrowed(which, RETRYABLE, "retried")
 
         def is_sendable(row: Row) -> bool:
@@ -66,27 +69,34 @@ class Requests:
             return admit(row.target_uid, row.revision, names_somebody) is Admission.SENDABLE
 
         counts, targets = Counter[Alike](), set[str]()
-        async for found in self._chunks(which):
-            rows: Sequence[Row] = [row for row in found if is_sendable(row)]
+        async for found in self._chunks(which, _STANDS_STILL):
+            rows = [row for row in found if is_sendable(row)]
             if not dry_run:
-                rows = await self._write(which, rows, _requeue)
+                queued = [row for row in rows if row.state == State.QUEUED]
+                others = [row for row in rows if row.state != State.QUEUED]
+                rows = [*queued, *await self._write(which, others, _requeue)]
             counts.update(map(_alike, rows))
             targets |= {row.target_uid for row in rows}
+        if targets and not dry_run:
+            probe = partial(breakers.probe, uids=targets, now=self._clock.now())
+            await self._database.write(probe)
         return Retried(counts, frozenset(targets))
 
     async def cancel(self, which: Filter, *, dry_run: bool) -> Counter[Alike]:
         """Cancel what is open and not being sent right now; how many, by where they stood."""
         which = _narrowed(which, CANCELLABLE, "cancelled")
         counts = Counter[Alike]()
-        async for found in self._chunks(which):
+        async for found in self._chunks(which, sa.true()):
             rows = found if dry_run else await self._write(which, found, _cancel)
             counts.update(map(_alike, rows))
         return counts
 
-    async def _chunks(self, which: Filter) -> AsyncIterator[Sequence[Row]]:
+    async def _chunks(
+        self, which: Filter, condition: sa.ColumnElement[bool]
+    ) -> AsyncIterator[Sequence[Row]]:
         after_seq = 0
         while True:
-            statement = _matching(which, _C.seq > after_seq).limit(_CHUNK)
+            statement = _matching(which, sa.and_(_C.seq > after_seq, condition)).limit(_CHUNK)
             rows = await self._database.read(partial(_rows, statement))
             yield rows
             if len(rows) < _CHUNK:
