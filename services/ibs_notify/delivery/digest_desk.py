@@ -72,7 +72,8 @@ class DigestDesk:
         snapshot, target = self._outlook.snapshot, self._outlook.target(window.stream.target_uid)
         if snapshot is None or target is None:
             raise FailedPrecondition(
-                Reason.TARGET_NOT_FOUND, f"target {window.target} is gone: its digest goes nowhere"
+                Reason.TARGET_NOT_FOUND,
+                f"target {window.target} is gone, or of a later release: there is nothing to show",
             )
         work = _as_if_sent(window, composed.body, now)
         return rendered(target, message_of(work, snapshot), snapshot, self._clock)
