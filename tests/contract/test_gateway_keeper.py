@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -52,7 +52,9 @@ class Replica:
             database, self.outlook, self.transports, self.book, secrets, self.clock
         )
 
-    async def see(self, *targets: Target, revision: int = 1) -> None:
+    async def see(
+        self, *targets: Target, revision: int = 1, unreadable: Mapping[str, str] | None = None
+    ) -> None:
         """A new configuration is in force, and the keeper has done what follows."""
         sealed = {
             PUSHGATEWAY_PASSWORD: self.keyring.seal(
@@ -63,6 +65,7 @@ class Replica:
             revision=revision,
             targets={target.uid: target for target in targets},
             sealed={target.uid: sealed for target in targets if _username(target)},
+            unreadable=unreadable or {},
         )
         self.transports.retire(self.outlook.snapshot)
         await self.keeper.tick()
@@ -113,6 +116,28 @@ async def test_a_disabled_target_is_left_alone(replica: Replica, gateway: HttpSe
     spec = PushgatewaySpec(gateway.url(""), "ibs")
     await replica.see(Target("metrics", "t1", spec, disabled=True))
     assert seen(gateway) == []
+
+
+async def test_while_the_queue_is_held_nothing_is_pushed_and_nothing_removed(
+    replica: Replica, gateway: HttpServer
+) -> None:
+    replica.outlook.is_held = True
+    await replica.see(target(gateway))
+    await replica.see(revision=2)
+    assert seen(gateway) == []
+    replica.outlook.is_held = False
+    await replica.keeper.tick()
+    assert seen(gateway) == [("DELETE", GROUP)]
+
+
+async def test_the_group_of_a_target_that_a_later_release_has_changed_stays(
+    replica: Replica, gateway: HttpServer
+) -> None:
+    await replica.see(target(gateway))
+    await replica.see(revision=2, unreadable={"t1": "metrics"})
+    assert seen(gateway) == [("PUT", GROUP)]
+    await replica.see(target(gateway, revision=3), revision=3)
+    assert [method for method, _ in seen(gateway)] == ["PUT", "PUT"]
 
 
 async def test_the_group_of_a_deleted_target_is_removed_with_its_secret_and_its_totals_forgotten(

@@ -90,16 +90,22 @@ class GatewayKeeper:
                 pass
 
     async def tick(self) -> None:
-        """Note the groups of the present targets, remove others, push the totals again."""
+        """Note the groups of the present targets, remove others, push the totals again.
+
+        While the queue is held, gateways are left as they are: restored totals may be old ones.
+        """
         snapshot = self._outlook.snapshot
         if snapshot is None:
             return
         present = _groups_of(snapshot)
         await self._note(present)
+        if self._outlook.is_held:
+            return
         now = self._clock.now()
         for group in await self._database.read(gateway_groups.noted):
-            # One of a newer configuration than ours is none of ours to remove.
+            # One of a newer configuration than ours, or release, is none of ours to remove.
             is_known = group.target.revision <= snapshot.revision
+            is_known = is_known and group.target.uid not in snapshot.unreadable
             if is_known and (group.target.uid, group.place) not in present:
                 taken = any(group.place == place for _, place in present)
                 await self._remove(group, now, is_taken=taken, snapshot=snapshot)
