@@ -17,7 +17,7 @@ from ibs_notify.delivery import digest_maker, digest_scheduler, digest_store, ou
 from ibs_notify.delivery.digest_windows import CloseReason, WindowState
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, State
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason, Unavailable
-from ibs_notify.domain.group import Digest, Frequency
+from ibs_notify.domain.group import Digest, Frequency, Group, Subscription
 from ibs_notify.domain.target import SmtpSpec
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
@@ -519,6 +519,28 @@ async def test_a_summary_that_cannot_be_made_now_is_made_later(here: Replica) ->
     here.summaries.error = None
     await here.pass_time(minutes=1)
     assert len(await here.digests()) == 1
+
+
+async def test_a_summary_tells_of_the_whole_week_though_its_readers_were_named_anew(
+    here: Replica,
+) -> None:
+    def told(*recipients: str, weekly_summary: bool = True) -> Group:
+        subscription = Subscription("s1", "mail", "*", recipients)
+        return group(subscriptions=(subscription,), weekly_summary=weekly_summary)
+
+    here.configure(told("a@x", "b@x"))
+    await here.scheduler.tick()
+    await here.pass_time(days=1)
+    here.configure(told("b@x", "a@x"))
+    await here.pass_time(days=1)
+    here.configure(told("b@x", "a@x", weekly_summary=False))
+    await here.pass_time(hours=1)
+    here.configure(told("a@x", "b@x"))
+    await here.pass_time(hours=1)
+    await here.pass_time(days=2)
+    await here.scheduler.tick()
+    (window,) = here.summaries.windows
+    assert closes(window.opened_at) == "05-18 09:00"
 
 
 async def test_a_summary_that_is_not_wanted_any_more_is_not_sent(here: Replica) -> None:

@@ -264,12 +264,8 @@ def _todo(
 
 def _missing(plans: Plans, windows: Sequence[Window]) -> dict[Stream, str]:
     """The streams that always have an open window and have none, with their targets' names."""
-    have = {_key(each.stream) for each in windows if each.state is WindowState.OPEN}
-    return {stream: target for stream, target in plans.standing.items() if _key(stream) not in have}
-
-
-def _key(stream: Stream) -> tuple[str, ...]:
-    return (stream.kind.name, stream.group, stream.target_uid, stream.audience)
+    have = {each.stream for each in windows if each.state is WindowState.OPEN}
+    return {stream: target for stream, target in plans.standing.items() if stream not in have}
 
 
 def _plan(window: Window, judgement: Judgement, now: datetime) -> list[Plan]:

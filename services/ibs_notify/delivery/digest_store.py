@@ -248,9 +248,10 @@ def find(connection: sa.Connection, seq: int) -> Window | None:
 
 
 def last_close(connection: sa.Connection, window: Window) -> datetime | None:
-    """When the window before this one was closed, in its stream."""
+    """When the last window before this one was closed, in its stream, that told anything."""
+    is_told = sa.or_(_W.state < WindowState.CUT.value, _W.delivery_id != "")
     statement = sa.select(sa.func.max(_W.closed_at)).where(
-        *_is_of(window.stream), _W.seq < window.seq
+        *_is_of(window.stream), _W.seq < window.seq, is_told
     )
     return moment(connection.execute(statement).scalar())
 

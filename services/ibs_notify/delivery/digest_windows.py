@@ -66,19 +66,23 @@ class WindowReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """``kind`` is ``DIGEST``, or ``SUMMARY`` for the weekly one; names as they were at first."""
+    """``kind`` is ``DIGEST``, or ``SUMMARY`` for the weekly one.
+
+    It is the same in whatever order the recipients are named, and has them sorted.
+    """
 
     kind: Kind
     group: str
     target_uid: str
     recipients: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "recipients", tuple(sorted(self.recipients)))
+
     @property
     def audience(self) -> str:
-        """Stands for the recipients, in whatever order: 32 hex, empty for none."""
-        if not self.recipients:
-            return ""
-        return _hash(*sorted(self.recipients))
+        """Stands for the recipients: 32 hex, empty for none."""
+        return _hash(*self.recipients) if self.recipients else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,8 @@ def begin_of(
     window: Window, schedule: Schedule | None, closed_at: datetime, before: datetime | None
 ) -> datetime:
     """From when on a window counts, for people: since its period began, or since ``before``, when
-    the stream's last one was closed, if that is later; but not later than it was opened."""
+    the stream's last one that told anything was closed, if that is later; but not later than it was
+    opened."""
     begin = window.opened_at
     if schedule is not None:
         slot = last_slot(schedule, closed_at)

@@ -133,6 +133,7 @@ def test_a_stream_is_the_same_in_whatever_order_its_readers_are_named() -> None:
     one = Stream(Kind.DIGEST, "g", "t", ("a@x", "b@x"))
     other = Stream(Kind.DIGEST, "g", "t", ("b@x", "a@x"))
     assert one.audience == other.audience
+    assert one == other
     assert delivery_id_of(one, "daily", "d") == delivery_id_of(other, "daily", "d")
     assert delivery_id_of(one, "daily", "d") != delivery_id_of(one, "hourly", "d")
     assert delivery_id_of(one, "daily", "d") != delivery_id_of(
