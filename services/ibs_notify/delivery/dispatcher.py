@@ -126,13 +126,20 @@ class Dispatcher:
         if now >= self._next_round:
             self._next_round = now + ROUND_SECONDS
             self._note_pauses(await self._queue.troubled())
-            self._outlook.is_held = await self._queue.held_since() is not None
+            await self._look_whether_held()
             for lane in self._lanes.values():
                 lane.wake()
 
         if now >= self._next_search:
             self._next_search = now + SEARCH_SECONDS
             await self._search()
+
+    async def _look_whether_held(self) -> None:
+        """Another replica may have been told. What this one is told meanwhile is newer."""
+        changes = self._changes
+        is_held = await self._queue.held_since() is not None
+        if changes == self._changes:
+            self._outlook.is_held = is_held
 
     def begin_stop(self) -> None:
         """Claim nothing more."""

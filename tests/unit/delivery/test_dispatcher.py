@@ -130,6 +130,18 @@ async def test_what_stands_otherwise_than_its_target_is_looked_for_and_examined_
     assert dispatcher.changes == before + 1
 
 
+async def test_a_hold_that_comes_during_a_look_is_not_forgotten(
+    dispatcher: Dispatcher, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def held_since() -> datetime | None:
+        dispatcher.held(is_held=True)
+        return None
+
+    monkeypatch.setattr(queue, "held_since", held_since)
+    await dispatcher.tick()
+    assert dispatcher._outlook.is_held
+
+
 async def test_what_another_replica_had_no_key_for_is_sent_by_one_that_has(
     clock: FakeClock, queue: FakeQueue
 ) -> None:
