@@ -249,6 +249,15 @@ async def test_what_did_not_arrive_is_told_again_with_the_count_of_what_it_hid(
     assert await core.reasons(failed("e5")) == [REPEATED], "the death of another comes again"
 
 
+async def test_the_death_of_a_digest_is_no_death_of_what_was_told_apart(core: Core) -> None:
+    await core.configure(group("one", "chat"), group("two", "pager"))
+    await core.emit(failed("e1"))
+    # Delivery has made the digest itself: it is no obligation of ours.
+    digest = replace(death("dig-1/0"), obligation_id="")
+    await core.database.write(lambda c: take_ends(c, [digest, death("e1/0")], NOW))
+    assert await core.reasons(failed("e2")) == [TOLD, REPEATED]
+
+
 async def test_what_was_coalesced_into_one_that_died_did_not_arrive_either(core: Core) -> None:
     await core.configure(group("one", "chat"), group("two", "chat"), group("third", "pager"))
     await core.emit(failed("e1"))
