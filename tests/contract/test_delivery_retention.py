@@ -24,6 +24,7 @@ from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.domain.clock import to_micros
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
+from ibs_notify.store.housekeeping import Bounds
 from ibs_notify.store.migrate import upgrade
 
 OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200)
@@ -125,7 +126,7 @@ async def test_for_ever_is_for_ever(desk: Desk) -> None:
 async def test_a_dead_one_that_is_sent_again_while_it_is_looked_at_stays(desk: Desk) -> None:
     await desk.accept(1, 2)
     await desk.end(2, BAD)
-    bounds = retention.Bounds(to_micros(START) + 1, 0)
+    bounds = Bounds(to_micros(START) + 1, 0)
     due = await desk.database.read(lambda c: retention.due_after(c, 0, bounds))
     requests = Requests(desk.database, desk.clock)
     await requests.retry(Filter(delivery_ids=(handoff(1).delivery_id,)), sendable, dry_run=False)

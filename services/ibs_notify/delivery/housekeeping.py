@@ -12,14 +12,12 @@ from datetime import timedelta
 from functools import partial
 
 from ibs_notify.delivery import retention
-from ibs_notify.delivery.retention import Bounds
 from ibs_notify.domain.clock import Clock, to_micros
-from ibs_notify.domain.errors import NotificationError
 from ibs_notify.store.database import Database
+from ibs_notify.store.housekeeping import Bounds, keep_house
 
 log = logging.getLogger(__name__)
 
-PERIOD_SECONDS = 60.0
 PAUSE_SECONDS = 0.02
 SHORTEST_WINDOW = timedelta(days=35)
 """Windows of digests are kept so long at least: a date that had its digest gets no other."""
@@ -39,16 +37,7 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Keep house now and then, until cancelled."""
-        failed = False
-        while True:
-            try:
-                await self.tidy()
-                failed = False
-            except NotificationError as error:
-                if not failed:
-                    log.warning("what is old is not removed: %s", error.message)
-                failed = True
-            await asyncio.sleep(PERIOD_SECONDS)
+        await keep_house(self.tidy, log)
 
     async def tidy(self) -> None:
         """Remove all that may go now. Nothing is written where there is nothing."""

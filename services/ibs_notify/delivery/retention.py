@@ -1,48 +1,25 @@
-"""What is kept of finished deliveries: for so long, and so many. All that is open stays. Plain SQL.
+"""What is kept of finished deliveries: for so long from their end, and so many. Plain SQL.
 
-A delivery goes with its attempts, the parts of a digest not before it has ended, and its window
-once it is gone. What goes leaves a watermark behind, by which the ledger tells what is kept no more
-from what is lost.
+All that is open stays. A delivery goes with its attempts, the parts of a digest not before it has
+ended, and its window once it is gone. What goes leaves a watermark behind, by which the ledger
+tells what is kept no more from what is lost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from ibs_notify.delivery.digest_windows import WindowState
 from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES, SEQUENCE, WINDOWS
+from ibs_notify.store.housekeeping import Bounds, Due
 
 LOOKED_AT = 2_000
 REMOVED = 200
 """So many deliveries at most go in one transaction: a few milliseconds."""
 _C, _W = DELIVERIES.c, WINDOWS.c
 _WATERMARK = "retired_before"
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What is kept: deliveries that ended since ``since``, and the newest ``most``, 0 for all.
-
-    ``since`` is in microseconds, 0 for all.
-    """
-
-    since: int
-    most: int
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """Numbers of deliveries that may go, oldest first, and up to which number was looked.
-
-    ``is_last``: there are no more.
-    """
-
-    seqs: Sequence[int]
-    through: int
-    is_last: bool
 
 
 def due_after(connection: sa.Connection, seq: int, bounds: Bounds) -> Due:
