@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -20,22 +20,14 @@ from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.domain.severity import Severity
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
+
+pytestmark = pytest.mark.tables("delivery")
 
 OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200, "ok")
 AWAY = Outcome(Verdict.RETRY, OutcomeReason.CONNECT_FAILED, reply="connection refused")
 GONE = Outcome(Verdict.RETRY, OutcomeReason.HTTP_GONE, 410, "gone for good", pause=True)
 LOCKED_OUT = Outcome(Verdict.REFUSED, OutcomeReason.HTTP_4XX, 401, "who are you?")
 BAD_MESSAGE = Outcome(Verdict.REFUSED, OutcomeReason.HTTP_4XX, 422, "not like this")
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
 
 
 class Desk:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -21,19 +21,13 @@ from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
+pytestmark = pytest.mark.tables("delivery")
+
 COUNT, CHUNK = 10, 3
 PAUSED = {"t1": Standing(Admission.TARGET_PAUSED)}
 SENDABLE = {"t1": Standing(Admission.SENDABLE)}
 NOBODY = {"t1": Standing(Admission.SENDABLE, lacks_recipients=True)}
 LATER = Outcome(Verdict.RETRY, OutcomeReason.HTTP_5XX, 503, "busy")
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -20,16 +19,8 @@ from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason, Unava
 from ibs_notify.domain.group import Digest, Frequency, Group, Subscription
 from ibs_notify.domain.target import SmtpSpec
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
 
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
+pytestmark = pytest.mark.tables("delivery")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -35,20 +35,14 @@ from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
+pytestmark = pytest.mark.tables("delivery")
+
 NEVER = Outcome(Verdict.REFUSED, OutcomeReason.HTTP_4XX, 422, "no such hook")
 LATER = Outcome(Verdict.RETRY, OutcomeReason.HTTP_5XX, 503, "busy")
 OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200, "ok")
 OVER = -1.0
 """The seconds of a lease that is over when it begins."""
 Told = tuple[str, str, str]
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
 
 
 def ended(entry: Entry) -> DeliveryRecord:

@@ -23,18 +23,10 @@ from ibs_notify.domain.target import PUSHGATEWAY_PASSWORD, PushgatewaySpec, Targ
 from ibs_notify.secrets import envelope
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
+
+pytestmark = pytest.mark.tables("delivery")
 
 GROUP = "/metrics/job/ibs/target/metrics"
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
 
 
 class Replica:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -37,16 +37,10 @@ from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
+pytestmark = pytest.mark.tables("router")
+
 SECOND, FIVE = timedelta(seconds=1), timedelta(minutes=5)
 TOLD, REPEATED = Reason.RULE_MATCHED, Reason.REPEATED
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 @pytest.fixture
