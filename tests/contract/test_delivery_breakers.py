@@ -10,13 +10,20 @@ from datetime import datetime, timedelta
 import pytest
 from tests.support.delivery import FakeClock, completion, given_back, handoff, sendable
 
-from ibs_notify.delivery.breaker import FAILURES_TO_OPEN, FIRST_DELAY, Breaker, Hold, Phase, Turning
-from ibs_notify.delivery.by_request import Requests
-from ibs_notify.delivery.listing import Listing
 from ibs_notify.delivery.model import Alike, Completion, Filter, State, TargetTurn, Work
-from ibs_notify.delivery.outcome_journal import page_after
 from ibs_notify.delivery.ports import Turn, Turned
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.queue.listing import Listing
+from ibs_notify.delivery.queue.outcome_journal import page_after
 from ibs_notify.delivery.repository import DeliveryQueue
+from ibs_notify.delivery.targets.breaker import (
+    FAILURES_TO_OPEN,
+    FIRST_DELAY,
+    Breaker,
+    Hold,
+    Phase,
+    Turning,
+)
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.domain.severity import Severity
 from ibs_notify.store.database import Database

@@ -9,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 from tests.support.delivery import FakeClock, completion, handoff, sendable
 
-from ibs_notify.delivery import claims, parking, repository
+from ibs_notify.delivery import repository
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.model import State
-from ibs_notify.delivery.parking import Change
 from ibs_notify.delivery.ports import Standing, Turn
+from ibs_notify.delivery.queue import claims, parking
+from ibs_notify.delivery.queue.parking import Change
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.tables import DELIVERIES
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict

@@ -12,9 +12,12 @@ import pytest
 from tests.support.delivery import FakeClock, handoff
 from tests.support.digests import CHAT, DAILY, MAIL, NOON, Replica, entry, group
 
-from ibs_notify.delivery import digest_maker, digest_scheduler, digest_store, outcome_journal
-from ibs_notify.delivery.digest_windows import CloseReason, WindowState
+from ibs_notify.delivery.digests import maker as digest_maker
+from ibs_notify.delivery.digests import scheduler as digest_scheduler
+from ibs_notify.delivery.digests import store as digest_store
+from ibs_notify.delivery.digests.windows import CloseReason, WindowState
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, State
+from ibs_notify.delivery.queue import outcome_journal
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason, Unavailable
 from ibs_notify.domain.group import Digest, Frequency, Group, Subscription
 from ibs_notify.domain.target import SmtpSpec

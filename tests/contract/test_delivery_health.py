@@ -9,16 +9,16 @@ import pytest
 import sqlalchemy as sa
 from tests.support.delivery import START, FakeClock, completion, handoff, sendable
 
-from ibs_notify.delivery import delivery_health
-from ibs_notify.delivery.breaker import Phase
-from ibs_notify.delivery.by_request import Requests
-from ibs_notify.delivery.delivery_health import DeliveryHealths
 from ibs_notify.delivery.model import LIFETIME, Filter
 from ibs_notify.delivery.ports import Turn
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.reports import delivery_health
+from ibs_notify.delivery.reports.delivery_health import DeliveryHealths
+from ibs_notify.delivery.reports.weekly_report import DeliveryHealth, FailingTarget
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.tables import BREAKERS, TARGETS
+from ibs_notify.delivery.targets.breaker import Phase
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
-from ibs_notify.delivery.weekly_report import DeliveryHealth, FailingTarget
 from ibs_notify.domain.target import PushgatewaySpec, Target, WebhookSpec
 from ibs_notify.store.database import Database
 

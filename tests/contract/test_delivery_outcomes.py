@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from tests.support.delivery import FakeClock, completion, handoff, sendable
 from tests.support.writes import Writes
 
-from ibs_notify.delivery import outcome_journal
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.by_request import Requests
 from ibs_notify.delivery.model import LIFETIME, MAX_UNFINISHED, DeliveryRecord, Filter, State, Work
-from ibs_notify.delivery.outcome_journal import (
+from ibs_notify.delivery.ports import Standing, Turn
+from ibs_notify.delivery.queue import outcome_journal
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.queue.outcome_journal import (
     KEPT,
     Entry,
     Page,
@@ -24,10 +25,9 @@ from ibs_notify.delivery.outcome_journal import (
     page_after,
     prune,
 )
-from ibs_notify.delivery.outcome_watch import OutcomeWatch
-from ibs_notify.delivery.ports import Standing, Turn
+from ibs_notify.delivery.queue.outcome_watch import OutcomeWatch
 from ibs_notify.delivery.repository import DeliveryQueue
-from ibs_notify.delivery.sender import not_begun
+from ibs_notify.delivery.sending.sender import not_begun
 from ibs_notify.delivery.tables import DELIVERIES, OUTCOMES, SEQUENCE
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.domain.errors import OutOfRange, Reason

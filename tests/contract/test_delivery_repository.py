@@ -14,9 +14,6 @@ from alembic.migration import MigrationContext
 from tests.support.delivery import FakeClock, completion, given_back, handoff, sendable
 
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.breaker import Phase
-from ibs_notify.delivery.by_request import Requests
-from ibs_notify.delivery.listing import Listing
 from ibs_notify.delivery.model import (
     LIFETIME,
     Alike,
@@ -27,8 +24,11 @@ from ibs_notify.delivery.model import (
     Work,
 )
 from ibs_notify.delivery.ports import Standing, Turn
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.queue.listing import Listing
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.tables import ATTEMPTS, METADATA
+from ibs_notify.delivery.targets.breaker import Phase
 from ibs_notify.delivery.transports.base import (
     Outcome,
     OutcomeReason,

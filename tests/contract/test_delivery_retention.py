@@ -9,15 +9,15 @@ import pytest
 import sqlalchemy as sa
 from tests.support.delivery import START, FakeClock, completion, handoff, sendable
 
-from ibs_notify.delivery import housekeeping as housekeeping_module
-from ibs_notify.delivery import retention
-from ibs_notify.delivery.by_request import Requests
-from ibs_notify.delivery.digest_windows import WindowState
-from ibs_notify.delivery.housekeeping import Housekeeping
-from ibs_notify.delivery.listing import Listing
+from ibs_notify.delivery.digests.windows import WindowState
 from ibs_notify.delivery.model import Filter, Kind, State
-from ibs_notify.delivery.outcome_journal import page_after
 from ibs_notify.delivery.ports import Turn
+from ibs_notify.delivery.queue import housekeeping as housekeeping_module
+from ibs_notify.delivery.queue import retention
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.queue.housekeeping import Housekeeping
+from ibs_notify.delivery.queue.listing import Listing
+from ibs_notify.delivery.queue.outcome_journal import page_after
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES, WINDOWS
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict

@@ -11,13 +11,13 @@ from tests.support.delivery import FakeClock, handoff, sendable
 from tests.support.http_server import HttpServer
 from tests.support.transports import event
 
-from ibs_notify.delivery.gateway_keeper import GatewayKeeper
-from ibs_notify.delivery.metric_book import DurableMetricBook
+from ibs_notify.delivery.metrics.book import DurableMetricBook
+from ibs_notify.delivery.metrics.gateway_keeper import GatewayKeeper
 from ibs_notify.delivery.model import LIFETIME
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.repository import DeliveryQueue
-from ibs_notify.delivery.transport_cache import SecretOpener, TransportCache
 from ibs_notify.delivery.transports.build import build_transport
+from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
 from ibs_notify.delivery.transports.metric_book import Sample
 from ibs_notify.domain.target import PUSHGATEWAY_PASSWORD, PushgatewaySpec, Target
 from ibs_notify.secrets import envelope

@@ -11,7 +11,7 @@ from tests.support.delivery import START, FakeClock, handoff, sendable
 from tests.support.transports import event
 
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.metric_book import DurableMetricBook
+from ibs_notify.delivery.metrics.book import DurableMetricBook
 from ibs_notify.delivery.ports import Standing
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.transports.metric_book import Metric, Sample, Series

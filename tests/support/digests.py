@@ -9,17 +9,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import digest_report, digest_store
-from ibs_notify.delivery.by_request import Requests
-from ibs_notify.delivery.digest_desk import DigestDesk
-from ibs_notify.delivery.digest_maker import DigestMaker
-from ibs_notify.delivery.digest_report import DigestReport, ReportWindow
-from ibs_notify.delivery.digest_scheduler import DigestScheduler
-from ibs_notify.delivery.digest_windows import Window
-from ibs_notify.delivery.listing import Listing
+from ibs_notify.delivery.digests import store as digest_store
+from ibs_notify.delivery.digests.desk import DigestDesk
+from ibs_notify.delivery.digests.maker import DigestMaker
+from ibs_notify.delivery.digests.scheduler import DigestScheduler
+from ibs_notify.delivery.digests.windows import Window
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Handoff, Kind, State
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import Composed
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.queue.listing import Listing
+from ibs_notify.delivery.reports import digest_report
+from ibs_notify.delivery.reports.digest_report import DigestReport, ReportWindow
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.tables import DELIVERIES
 from ibs_notify.domain.errors import NotificationError

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ibs_notify.delivery.digest_calendar import Schedule, schedule_of
-from ibs_notify.delivery.digest_windows import (
+from ibs_notify.delivery.digests.calendar import Schedule, schedule_of
+from ibs_notify.delivery.digests.windows import (
     CloseReason,
     Plans,
     Stream,

@@ -10,12 +10,12 @@ import pytest
 from tests.support.delivery import FakeClock, work
 
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.breaker import Breaker
-from ibs_notify.delivery.dispatcher import HEARTBEAT_SECONDS, SEARCH_SECONDS, Dispatcher
-from ibs_notify.delivery.lane import Lane
 from ibs_notify.delivery.model import Work
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import CannotOpen, Queue, Standing, Sweep
+from ibs_notify.delivery.sending.dispatcher import HEARTBEAT_SECONDS, SEARCH_SECONDS, Dispatcher
+from ibs_notify.delivery.sending.lane import Lane
+from ibs_notify.delivery.targets.breaker import Breaker
 from ibs_notify.domain.errors import Reason, Unavailable
 from ibs_notify.domain.target import Target, WebhookSpec
 from ibs_notify.snapshot.model import Snapshot

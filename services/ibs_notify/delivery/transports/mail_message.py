@@ -19,10 +19,10 @@ from email.headerregistry import Address, AddressHeader
 from functools import lru_cache
 from typing import Final
 
-from ibs_notify.delivery.template_choice import mail_templates
 from ibs_notify.delivery.transports.base import Message, OutcomeReason
 from ibs_notify.delivery.transports.rendering import render
 from ibs_notify.delivery.transports.stages import retry
+from ibs_notify.delivery.transports.template_choice import mail_templates
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.target import SmtpSpec
 from ibs_notify.domain.templates import Templates, TemplateSet

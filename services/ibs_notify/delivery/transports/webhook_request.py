@@ -17,11 +17,11 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ibs_notify.delivery.presets.endpoint import credentials_of, endpoint_of
-from ibs_notify.delivery.redact import shown_url
-from ibs_notify.delivery.signing import Signer
-from ibs_notify.delivery.template_choice import body_template
 from ibs_notify.delivery.transports.base import Message
+from ibs_notify.delivery.transports.redact import shown_url
 from ibs_notify.delivery.transports.rendering import render
+from ibs_notify.delivery.transports.signing import Signer
+from ibs_notify.delivery.transports.template_choice import body_template
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
 from ibs_notify.domain.preset import NEEDS
 from ibs_notify.domain.target import WebhookSpec
