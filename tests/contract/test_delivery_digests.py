@@ -515,6 +515,24 @@ async def test_a_summary_that_cannot_be_made_now_is_made_later(here: Replica) ->
     assert len(await here.digests()) == 1
 
 
+async def test_what_is_gathered_for_a_target_of_a_later_release_is_told_once_it_can_be_read(
+    here: Replica,
+) -> None:
+    wanted = group(Digest("*"), weekly_summary=True)
+    here.configure(wanted)
+    await here.accept(entry(1))
+    await here.scheduler.tick()
+    here.configure(wanted, targets=(MAIL,), unreadable={"t1": "chat"})
+    await here.pass_time(days=4)
+    await here.accept(entry(2))
+    await here.pass_time(days=1)
+    assert not await here.digests()
+    here.configure(wanted)
+    await here.scheduler.tick()
+    assert [each.kind for each in await here.digests()] == [Kind.DIGEST, Kind.SUMMARY]
+    assert [each.total for each in await here.reports()] == [2]
+
+
 async def test_a_summary_tells_of_the_whole_week_though_its_readers_were_named_anew(
     here: Replica,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -103,10 +103,17 @@ class Replica:
         self.desk = DigestDesk(database, self.scheduler, self.maker, self.outlook, clock)
         self.revision = 0
 
-    def configure(self, *groups: Group, targets: Sequence[Target] = (CHAT, MAIL)) -> None:
+    def configure(
+        self,
+        *groups: Group,
+        targets: Sequence[Target] = (CHAT, MAIL),
+        unreadable: Mapping[str, str] | None = None,
+    ) -> None:
         self.revision += 1
         by_uid = {each.uid: each for each in targets}
-        snapshot = Snapshot(self.revision, InstallationSettings(), by_uid, groups)
+        snapshot = Snapshot(
+            self.revision, InstallationSettings(), by_uid, groups, unreadable=unreadable or {}
+        )
         self.outlook.snapshot = snapshot
         self.scheduler.set_snapshot(snapshot)
 

@@ -245,7 +245,7 @@ def _todo(
     planned: list[Plan] = []
     due: list[tuple[Window, CloseReason, str]] = []
     for window in windows:
-        if window.state is not WindowState.OPEN:
+        if window.state is not WindowState.OPEN or window.stream.target_uid in plans.unreadable:
             continue
         schedule, taken = plans.schedule(window.stream), look.taken[window.seq]
         judgement = judge(window, schedule, plans.revision, look.now, taken)

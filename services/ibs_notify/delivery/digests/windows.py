@@ -181,13 +181,15 @@ class Plans:
     """What a configuration wants of digests.
 
     ``standing`` are the streams that always have an open window, since they send even if nothing is
-    gathered, with the name of the target.
+    gathered, with the name of the target. ``unreadable`` are the uids of targets of a later
+    release, whose windows stay as they are.
     """
 
     revision: int
     time_zone: str
     groups: Mapping[str, Group]
     standing: Mapping[Stream, str]
+    unreadable: Collection[str] = ()
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Plans:
@@ -204,7 +206,13 @@ class Plans:
                         recipients = ()
                     standing[Stream(kind, group.name, target.uid, recipients)] = target.name
         groups = {group.name: group for group in snapshot.groups}
-        return cls(snapshot.revision, snapshot.settings.time_zone, groups, standing)
+        return cls(
+            snapshot.revision,
+            snapshot.settings.time_zone,
+            groups,
+            standing,
+            snapshot.unreadable.keys(),
+        )
 
     def schedule(self, stream: Stream) -> Schedule | None:
         """When a stream's windows close; ``None`` where it is to end."""
