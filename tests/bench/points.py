@@ -10,7 +10,7 @@ import uvloop
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.client.write.point import Point
 
-from ibs_notify.delivery.batching import MOST_TOGETHER
+from ibs_notify.delivery.sending.batching import MOST_TOGETHER
 from ibs_notify.delivery.transports.base import Message, Verdict
 from ibs_notify.delivery.transports.influxdb import InfluxDbTransport
 from ibs_notify.domain.clock import SystemClock

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 import sqlalchemy as sa
@@ -22,13 +21,7 @@ from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.settings_pb2 import Settings
 from ironcore.notification.v1.target_pb2 import Target
 
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "config")
-    yield database
-    await database.close()
+pytestmark = pytest.mark.tables("config")
 
 
 @pytest.fixture

@@ -4,36 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
 from tests.support.delivery import FakeClock, completion, given_back, handoff, sendable
 
-from ibs_notify.delivery.breaker import FAILURES_TO_OPEN, FIRST_DELAY, Breaker, Hold, Phase, Turning
-from ibs_notify.delivery.listing import Listing
-from ibs_notify.delivery.model import Completion, Filter, State, TargetTurn, Work
-from ibs_notify.delivery.outcome_journal import page_after
+from ibs_notify.delivery.model import Alike, Completion, Filter, State, TargetTurn, Work
 from ibs_notify.delivery.ports import Turn, Turned
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.queue.listing import Listing
+from ibs_notify.delivery.queue.outcome_journal import page_after
 from ibs_notify.delivery.repository import DeliveryQueue
+from ibs_notify.delivery.targets.breaker import (
+    FAILURES_TO_OPEN,
+    FIRST_DELAY,
+    Breaker,
+    Hold,
+    Phase,
+    Turning,
+)
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.domain.severity import Severity
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
+
+pytestmark = pytest.mark.tables("delivery")
 
 OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200, "ok")
 AWAY = Outcome(Verdict.RETRY, OutcomeReason.CONNECT_FAILED, reply="connection refused")
+GONE = Outcome(Verdict.RETRY, OutcomeReason.HTTP_GONE, 410, "gone for good", pause=True)
 LOCKED_OUT = Outcome(Verdict.REFUSED, OutcomeReason.HTTP_4XX, 401, "who are you?")
 BAD_MESSAGE = Outcome(Verdict.REFUSED, OutcomeReason.HTTP_4XX, 422, "not like this")
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
 
 
 class Desk:
@@ -202,6 +203,34 @@ async def test_to_resume_or_to_change_a_failing_target_probes_it_at_once(desk: D
     await desk.queue.try_again("t1", revision=2)
     assert (await desk.breaker()).revision == 2
     assert len(await desk.claim(9)) == 1
+
+
+async def test_to_retry_by_hand_probes_a_target_that_fails_at_once(desk: Desk) -> None:
+    requests, everything = Requests(desk.database, desk.clock), Filter(targets=("chat",))
+    await desk.accept(*range(20))
+    await desk.open_it()
+    await desk.queue.sweep()
+    counted = await requests.retry(everything, sendable, dry_run=True)
+    assert not await desk.claim(9)
+    # One that is in the queue already will do.
+    one = Filter(targets=("chat",), event_ids=("evt-19",))
+    retried = await requests.retry(one, sendable, dry_run=False)
+    assert retried.counts == {Alike("chat", State.QUEUED, "TARGET_FAILING"): 1}
+    (probe,) = await desk.claim(9)
+    await desk.turn(0, (probe, AWAY))
+    retried = await requests.retry(everything, sendable, dry_run=False)
+    assert retried.counts.total() == counted.counts.total() == 20
+    assert len(await desk.claim(9)) == 1
+
+
+async def test_to_retry_by_hand_leaves_a_target_that_is_gone_alone(desk: Desk) -> None:
+    await desk.accept(*range(3))
+    (work,) = await desk.claim(1)
+    await desk.turn(0, (work, GONE))
+    which = Filter(targets=("chat",))
+    await Requests(desk.database, desk.clock).retry(which, sendable, dry_run=False)
+    assert (await desk.breaker()).phase is Phase.PAUSED
+    assert not await desk.claim(9)
 
 
 COUNT = 10_000

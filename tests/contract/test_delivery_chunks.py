@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from tests.support.delivery import FakeClock, completion, handoff, sendable
 
-from ibs_notify.delivery import claims, parking, repository
+from ibs_notify.delivery import repository
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.model import State
-from ibs_notify.delivery.parking import Change
 from ibs_notify.delivery.ports import Standing, Turn
+from ibs_notify.delivery.queue import claims, parking
+from ibs_notify.delivery.queue.parking import Change
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.tables import DELIVERIES
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
@@ -21,19 +22,13 @@ from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
+pytestmark = pytest.mark.tables("delivery")
+
 COUNT, CHUNK = 10, 3
 PAUSED = {"t1": Standing(Admission.TARGET_PAUSED)}
 SENDABLE = {"t1": Standing(Admission.SENDABLE)}
 NOBODY = {"t1": Standing(Admission.SENDABLE, lacks_recipients=True)}
 LATER = Outcome(Verdict.RETRY, OutcomeReason.HTTP_5XX, 503, "busy")
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -13,23 +12,18 @@ import pytest
 from tests.support.delivery import FakeClock, handoff
 from tests.support.digests import CHAT, DAILY, MAIL, NOON, Replica, entry, group
 
-from ibs_notify.delivery import digest_maker, digest_scheduler, digest_store, outcome_journal
-from ibs_notify.delivery.digest_windows import CloseReason, WindowState
+from ibs_notify.delivery.digests import maker as digest_maker
+from ibs_notify.delivery.digests import scheduler as digest_scheduler
+from ibs_notify.delivery.digests import store as digest_store
+from ibs_notify.delivery.digests.windows import CloseReason, WindowState
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, State
+from ibs_notify.delivery.queue import outcome_journal
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason, Unavailable
-from ibs_notify.domain.group import Digest, Frequency
+from ibs_notify.domain.group import Digest, Frequency, Group, Subscription
 from ibs_notify.domain.target import SmtpSpec
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
 
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
+pytestmark = pytest.mark.tables("delivery")
 
 
 @pytest.fixture
@@ -519,6 +513,46 @@ async def test_a_summary_that_cannot_be_made_now_is_made_later(here: Replica) ->
     here.summaries.error = None
     await here.pass_time(minutes=1)
     assert len(await here.digests()) == 1
+
+
+async def test_what_is_gathered_for_a_target_of_a_later_release_is_told_once_it_can_be_read(
+    here: Replica,
+) -> None:
+    wanted = group(Digest("*"), weekly_summary=True)
+    here.configure(wanted)
+    await here.accept(entry(1))
+    await here.scheduler.tick()
+    here.configure(wanted, targets=(MAIL,), unreadable={"t1": "chat"})
+    await here.pass_time(days=4)
+    await here.accept(entry(2))
+    await here.pass_time(days=1)
+    assert not await here.digests()
+    here.configure(wanted)
+    await here.scheduler.tick()
+    assert [each.kind for each in await here.digests()] == [Kind.DIGEST, Kind.SUMMARY]
+    assert [each.total for each in await here.reports()] == [2]
+
+
+async def test_a_summary_tells_of_the_whole_week_though_its_readers_were_named_anew(
+    here: Replica,
+) -> None:
+    def told(*recipients: str, weekly_summary: bool = True) -> Group:
+        subscription = Subscription("s1", "mail", "*", recipients)
+        return group(subscriptions=(subscription,), weekly_summary=weekly_summary)
+
+    here.configure(told("a@x", "b@x"))
+    await here.scheduler.tick()
+    await here.pass_time(days=1)
+    here.configure(told("b@x", "a@x"))
+    await here.pass_time(days=1)
+    here.configure(told("b@x", "a@x", weekly_summary=False))
+    await here.pass_time(hours=1)
+    here.configure(told("a@x", "b@x"))
+    await here.pass_time(hours=1)
+    await here.pass_time(days=2)
+    await here.scheduler.tick()
+    (window,) = here.summaries.windows
+    assert closes(window.opened_at) == "05-18 09:00"
 
 
 async def test_a_summary_that_is_not_wanted_any_more_is_not_sent(here: Replica) -> None:

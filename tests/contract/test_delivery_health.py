@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 
@@ -10,34 +9,26 @@ import pytest
 import sqlalchemy as sa
 from tests.support.delivery import START, FakeClock, completion, handoff, sendable
 
-from ibs_notify.delivery import delivery_health
-from ibs_notify.delivery.breaker import Phase
-from ibs_notify.delivery.by_request import Requests
-from ibs_notify.delivery.delivery_health import DeliveryHealths
 from ibs_notify.delivery.model import LIFETIME, Filter
 from ibs_notify.delivery.ports import Turn
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.reports import delivery_health
+from ibs_notify.delivery.reports.delivery_health import DeliveryHealths
+from ibs_notify.delivery.reports.weekly_report import DeliveryHealth, FailingTarget
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.tables import BREAKERS, TARGETS
+from ibs_notify.delivery.targets.breaker import Phase
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
-from ibs_notify.delivery.weekly_report import DeliveryHealth, FailingTarget
 from ibs_notify.domain.target import PushgatewaySpec, Target, WebhookSpec
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
+
+pytestmark = pytest.mark.tables("delivery")
 
 OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200, "ok")
 NEVER = Outcome(Verdict.REFUSED, OutcomeReason.HTTP_4XX, 404, "no such hook")
 LATER = Outcome(Verdict.RETRY, OutcomeReason.HTTP_5XX, 503, "busy")
 WEEK = timedelta(days=7)
 CHAT = Target("chat", "t1", WebhookSpec("https://chat.example.com"))
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
 
 
 class Week:

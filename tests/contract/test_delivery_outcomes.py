@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -11,11 +11,12 @@ import sqlalchemy as sa
 from tests.support.delivery import FakeClock, completion, handoff, sendable
 from tests.support.writes import Writes
 
-from ibs_notify.delivery import outcome_journal
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.by_request import Requests
 from ibs_notify.delivery.model import LIFETIME, MAX_UNFINISHED, DeliveryRecord, Filter, State, Work
-from ibs_notify.delivery.outcome_journal import (
+from ibs_notify.delivery.ports import Standing, Turn
+from ibs_notify.delivery.queue import outcome_journal
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.queue.outcome_journal import (
     KEPT,
     Entry,
     Page,
@@ -24,10 +25,9 @@ from ibs_notify.delivery.outcome_journal import (
     page_after,
     prune,
 )
-from ibs_notify.delivery.outcome_watch import OutcomeWatch
-from ibs_notify.delivery.ports import Standing, Turn
+from ibs_notify.delivery.queue.outcome_watch import OutcomeWatch
 from ibs_notify.delivery.repository import DeliveryQueue
-from ibs_notify.delivery.sender import not_begun
+from ibs_notify.delivery.sending.sender import not_begun
 from ibs_notify.delivery.tables import DELIVERIES, OUTCOMES, SEQUENCE
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.domain.errors import OutOfRange, Reason
@@ -35,20 +35,14 @@ from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
+pytestmark = pytest.mark.tables("delivery")
+
 NEVER = Outcome(Verdict.REFUSED, OutcomeReason.HTTP_4XX, 422, "no such hook")
 LATER = Outcome(Verdict.RETRY, OutcomeReason.HTTP_5XX, 503, "busy")
 OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200, "ok")
 OVER = -1.0
 """The seconds of a lease that is over when it begins."""
 Told = tuple[str, str, str]
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
 
 
 def ended(entry: Entry) -> DeliveryRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,9 +14,6 @@ from alembic.migration import MigrationContext
 from tests.support.delivery import FakeClock, completion, given_back, handoff, sendable
 
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.breaker import Phase
-from ibs_notify.delivery.by_request import Requests
-from ibs_notify.delivery.listing import Listing
 from ibs_notify.delivery.model import (
     LIFETIME,
     Alike,
@@ -27,8 +24,11 @@ from ibs_notify.delivery.model import (
     Work,
 )
 from ibs_notify.delivery.ports import Standing, Turn
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.queue.listing import Listing
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.tables import ATTEMPTS, METADATA
+from ibs_notify.delivery.targets.breaker import Phase
 from ibs_notify.delivery.transports.base import (
     Outcome,
     OutcomeReason,
@@ -42,6 +42,8 @@ from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
+pytestmark = pytest.mark.tables("delivery")
+
 OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200, "ok")
 LATER = Outcome(Verdict.RETRY, OutcomeReason.HTTP_5XX, 503, "busy")
 NEVER = Outcome(Verdict.REFUSED, OutcomeReason.HTTP_4XX, 404, "no such hook")
@@ -49,14 +51,6 @@ GONE = Outcome(Verdict.RETRY, OutcomeReason.HTTP_GONE, 410, "gone", pause=True)
 SENDABLE = {"t1": Standing(Admission.SENDABLE)}
 OVER = -1.0
 """The seconds of a lease that is over when it begins."""
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
 
 
 class Desk:

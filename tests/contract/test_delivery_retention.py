@@ -9,21 +9,22 @@ import pytest
 import sqlalchemy as sa
 from tests.support.delivery import START, FakeClock, completion, handoff, sendable
 
-from ibs_notify.delivery import housekeeping as housekeeping_module
-from ibs_notify.delivery import retention
-from ibs_notify.delivery.by_request import Requests
-from ibs_notify.delivery.digest_windows import WindowState
-from ibs_notify.delivery.housekeeping import Housekeeping
-from ibs_notify.delivery.listing import Listing
+from ibs_notify.delivery.digests.windows import WindowState
 from ibs_notify.delivery.model import Filter, Kind, State
-from ibs_notify.delivery.outcome_journal import page_after
 from ibs_notify.delivery.ports import Turn
+from ibs_notify.delivery.queue import housekeeping as housekeeping_module
+from ibs_notify.delivery.queue import retention
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.queue.housekeeping import Housekeeping
+from ibs_notify.delivery.queue.listing import Listing
+from ibs_notify.delivery.queue.outcome_journal import page_after
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES, WINDOWS
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.domain.clock import to_micros
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
+from ibs_notify.store.housekeeping import Bounds
 from ibs_notify.store.migrate import upgrade
 
 OK = Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED, 200)
@@ -125,7 +126,7 @@ async def test_for_ever_is_for_ever(desk: Desk) -> None:
 async def test_a_dead_one_that_is_sent_again_while_it_is_looked_at_stays(desk: Desk) -> None:
     await desk.accept(1, 2)
     await desk.end(2, BAD)
-    bounds = retention.Bounds(to_micros(START) + 1, 0)
+    bounds = Bounds(to_micros(START) + 1, 0)
     due = await desk.database.read(lambda c: retention.due_after(c, 0, bounds))
     requests = Requests(desk.database, desk.clock)
     await requests.retry(Filter(delivery_ids=(handoff(1).delivery_id,)), sendable, dry_run=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -11,30 +11,22 @@ from tests.support.delivery import FakeClock, handoff, sendable
 from tests.support.http_server import HttpServer
 from tests.support.transports import event
 
-from ibs_notify.delivery.gateway_keeper import GatewayKeeper
-from ibs_notify.delivery.metric_book import DurableMetricBook
+from ibs_notify.delivery.metrics.book import DurableMetricBook
+from ibs_notify.delivery.metrics.gateway_keeper import GatewayKeeper
 from ibs_notify.delivery.model import LIFETIME
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.repository import DeliveryQueue
-from ibs_notify.delivery.transport_cache import SecretOpener, TransportCache
 from ibs_notify.delivery.transports.build import build_transport
+from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
 from ibs_notify.delivery.transports.metric_book import Sample
 from ibs_notify.domain.target import PUSHGATEWAY_PASSWORD, PushgatewaySpec, Target
 from ibs_notify.secrets import envelope
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
+
+pytestmark = pytest.mark.tables("delivery")
 
 GROUP = "/metrics/job/ibs/target/metrics"
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
 
 
 class Replica:
@@ -52,7 +44,9 @@ class Replica:
             database, self.outlook, self.transports, self.book, secrets, self.clock
         )
 
-    async def see(self, *targets: Target, revision: int = 1) -> None:
+    async def see(
+        self, *targets: Target, revision: int = 1, unreadable: Mapping[str, str] | None = None
+    ) -> None:
         """A new configuration is in force, and the keeper has done what follows."""
         sealed = {
             PUSHGATEWAY_PASSWORD: self.keyring.seal(
@@ -63,6 +57,7 @@ class Replica:
             revision=revision,
             targets={target.uid: target for target in targets},
             sealed={target.uid: sealed for target in targets if _username(target)},
+            unreadable=unreadable or {},
         )
         self.transports.retire(self.outlook.snapshot)
         await self.keeper.tick()
@@ -113,6 +108,28 @@ async def test_a_disabled_target_is_left_alone(replica: Replica, gateway: HttpSe
     spec = PushgatewaySpec(gateway.url(""), "ibs")
     await replica.see(Target("metrics", "t1", spec, disabled=True))
     assert seen(gateway) == []
+
+
+async def test_while_the_queue_is_held_nothing_is_pushed_and_nothing_removed(
+    replica: Replica, gateway: HttpServer
+) -> None:
+    replica.outlook.is_held = True
+    await replica.see(target(gateway))
+    await replica.see(revision=2)
+    assert seen(gateway) == []
+    replica.outlook.is_held = False
+    await replica.keeper.tick()
+    assert seen(gateway) == [("DELETE", GROUP)]
+
+
+async def test_the_group_of_a_target_that_a_later_release_has_changed_stays(
+    replica: Replica, gateway: HttpServer
+) -> None:
+    await replica.see(target(gateway))
+    await replica.see(revision=2, unreadable={"t1": "metrics"})
+    assert seen(gateway) == [("PUT", GROUP)]
+    await replica.see(target(gateway, revision=3), revision=3)
+    assert [method for method, _ in seen(gateway)] == ["PUT", "PUT"]
 
 
 async def test_the_group_of_a_deleted_target_is_removed_with_its_secret_and_its_totals_forgotten(

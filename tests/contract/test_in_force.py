@@ -22,9 +22,9 @@ from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.routes import register
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1 import config_service_pb2 as pb
+
+pytestmark = pytest.mark.tables("router")
 
 CHAT = Target("chat", "u-chat", WebhookSpec("http://127.0.0.1/"))
 
@@ -36,14 +36,6 @@ def configured(revision: int, *names: str) -> tuple[Snapshot, pb.ConfigSnapshot]
     )
     snapshot = Snapshot(revision, InstallationSettings(), {CHAT.uid: CHAT}, groups)
     return snapshot, pb.ConfigSnapshot(revision=revision)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -12,25 +11,17 @@ from tests.support.delivery import START, FakeClock, handoff, sendable
 from tests.support.transports import event
 
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.metric_book import DurableMetricBook
+from ibs_notify.delivery.metrics.book import DurableMetricBook
 from ibs_notify.delivery.ports import Standing
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.transports.metric_book import Metric, Sample, Series
 from ibs_notify.delivery.transports.metric_labels import Label, labels_of, wanted
 from ibs_notify.domain.event import Event
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
+
+pytestmark = pytest.mark.tables("delivery")
 
 LABELS = ("backup.failed", "error", "backup", "ibs-primary")
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "delivery")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

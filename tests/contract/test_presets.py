@@ -13,8 +13,8 @@ from standardwebhooks import Webhook
 from tests.support.http_server import HttpServer, Request
 from tests.support.transports import StillClock, message
 
-from ibs_notify.delivery.signing import Signer
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
+from ibs_notify.delivery.transports.signing import Signer
 from ibs_notify.delivery.transports.webhook import WebhookTransport
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.preset import Preset

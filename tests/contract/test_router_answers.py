@@ -19,21 +19,13 @@ from ibs_notify.router import coverage_reads
 from ibs_notify.router.since import first_since
 from ibs_notify.router.tables import EVENTS
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1 import disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
+pytestmark = pytest.mark.tables("router")
+
 START = datetime(2026, 5, 21, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

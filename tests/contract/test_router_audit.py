@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 
 import pytest
@@ -14,8 +14,8 @@ from ibs_notify.router.ledger import Balance
 from ibs_notify.router.ports import DeliveryId, Handoff
 from ibs_notify.router.tables import OBLIGATIONS
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
+
+pytestmark = pytest.mark.tables("router")
 
 HOUR = 3_600_000_000
 
@@ -44,14 +44,6 @@ class DeliveryDouble:
 
     async def retired_before(self) -> int:
         return self.retired
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 async def release(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -21,9 +20,9 @@ from ibs_notify.router.identity import SUMMARY_TYPE, Kind
 from ibs_notify.router.ports import Handoff
 from ibs_notify.router.tables import LEASES
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1 import event_pb2
+
+pytestmark = pytest.mark.tables("router")
 
 BOUND = 15
 """Of a group that may tell one event a minute."""
@@ -55,14 +54,6 @@ class Outbox(TimedOutbox):
     async def drain(self) -> None:
         self.clock.seconds += 1
         await super().drain()
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -37,16 +37,10 @@ from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
+pytestmark = pytest.mark.tables("router")
+
 SECOND, FIVE = timedelta(seconds=1), timedelta(minutes=5)
 TOLD, REPEATED = Reason.RULE_MATCHED, Reason.REPEATED
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 @pytest.fixture
@@ -247,6 +241,15 @@ async def test_what_did_not_arrive_is_told_again_with_the_count_of_what_it_hid(
     assert await core.reasons(failed("e4")) == [REPEATED]
     await die(core, "e1/0", end=end)
     assert await core.reasons(failed("e5")) == [REPEATED], "the death of another comes again"
+
+
+async def test_the_death_of_a_digest_is_no_death_of_what_was_told_apart(core: Core) -> None:
+    await core.configure(group("one", "chat"), group("two", "pager"))
+    await core.emit(failed("e1"))
+    # Delivery has made the digest itself: it is no obligation of ours.
+    digest = replace(death("dig-1/0"), obligation_id="")
+    await core.database.write(lambda c: take_ends(c, [digest, death("e1/0")], NOW))
+    assert await core.reasons(failed("e2")) == [TOLD, REPEATED]
 
 
 async def test_what_was_coalesced_into_one_that_died_did_not_arrive_either(core: Core) -> None:

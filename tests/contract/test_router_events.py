@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,12 @@ from ibs_notify.router.silences import SilenceBook
 from ibs_notify.router.views import event_record
 from ibs_notify.rpc.convert import moment_to_proto
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
 from ibs_notify.store.free_space import FreeSpace
 from ibs_notify.store.group_commit import GroupCommit
-from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
+
+pytestmark = pytest.mark.tables("router")
 
 START = datetime(2026, 5, 21, 2, 14, 35, tzinfo=UTC)
 NASTY = "a\x00b\x01\x1b[31m\r\n\t\x7f\u2028\ufeff\"'\\;--%_ é😀"
@@ -85,14 +85,6 @@ class Inbox:
         found, token = await self.page(**fields)
         assert token == ""
         return found[::-1]
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

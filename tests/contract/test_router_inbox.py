@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -37,10 +37,10 @@ from ibs_notify.router.tables import MARKS, OBLIGATIONS
 from ibs_notify.router.views import STATES, routes_of
 from ibs_notify.rpc.convert import event_from_proto, moment_to_proto
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1 import disposition_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
+
+pytestmark = pytest.mark.tables("router")
 
 UNREAD, READ, ARCHIVED = Mark.UNREAD, Mark.READ, Mark.ARCHIVED
 SEEN = pb.INBOX_STATE_READ
@@ -59,14 +59,6 @@ class Clock:
     def monotonic(self) -> float:
         self._elapsed += self._step
         return self._elapsed
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

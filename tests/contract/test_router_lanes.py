@@ -36,6 +36,8 @@ from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
+pytestmark = pytest.mark.tables("router")
+
 MINUTE = 60.0
 
 
@@ -52,14 +54,6 @@ class TestClock:
 
     def monotonic(self) -> float:
         return self.seconds
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

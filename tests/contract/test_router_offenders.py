@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
 
@@ -18,17 +17,9 @@ from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router import counting, event_scan, event_walk, inbox_calls
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1 import router_service_pb2 as pb
 
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
+pytestmark = pytest.mark.tables("router")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -40,6 +40,8 @@ from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
+pytestmark = pytest.mark.tables("router")
+
 NOW = datetime(2026, 5, 21, 2, 14, 35, tzinfo=UTC)
 READY = Decision(State.READY, Reason.RULE_MATCHED)
 BODY = b"\x0a\x01e"
@@ -65,14 +67,6 @@ TABLE = table(())
 
 def registered(connection: sa.Connection, routes: Sequence[Route]) -> Numbers:
     return register(connection, routes, table(routes).groups)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

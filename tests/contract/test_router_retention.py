@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
@@ -31,8 +30,8 @@ from ibs_notify.router.tables import EVENTS, LEASES, MARKS, OBLIGATIONS, RETIRED
 from ibs_notify.rpc.convert import event_to_proto
 from ibs_notify.store import leases
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
+
+pytestmark = pytest.mark.tables("router")
 
 DAY = timedelta(days=1)
 KEEP = 90 * DAY
@@ -57,14 +56,6 @@ def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "LOOKED_AT", 7)
     monkeypatch.setattr(retention, "REMOVED", 3)
     monkeypatch.setattr(blocks_module, "BLOCK", 8)
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

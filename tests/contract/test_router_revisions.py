@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,10 +14,10 @@ from ibs_notify.router import revisions as revisions_module
 from ibs_notify.router.revisions import Revisions, prune_revisions, read_revision
 from ibs_notify.router.tables import EVENTS, REVISION_PARTS, REVISIONS
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1 import group_pb2
+
+pytestmark = pytest.mark.tables("router")
 
 START = datetime(2026, 5, 21, tzinfo=UTC)
 
@@ -35,14 +34,6 @@ class DailyClock:
 
     def monotonic(self) -> float:
         return 0.0
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,18 +17,10 @@ from ibs_notify.router.silence import Silence
 from ibs_notify.router.silences import insert_silence
 from ibs_notify.router.tables import EVENTS
 from ibs_notify.store.database import Database
-from ibs_notify.store.engine import open_database
-from ibs_notify.store.migrate import upgrade
+
+pytestmark = pytest.mark.tables("router")
 
 FAILING = TargetTurned("chat", "u-chat", Turn.FAILING, NOW, NOW, "CONNECT_FAILED", "refused")
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = await open_database(database_url)
-    await upgrade(database, "router")
-    yield database
-    await database.close()
 
 
 class Desk(Core):

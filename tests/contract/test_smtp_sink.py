@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from tests.support.transports import StillClock, message
 
-from ibs_notify.delivery.breaker import Sign, sign_of
+from ibs_notify.delivery.targets.breaker import Sign, sign_of
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.delivery.transports.smtp import SmtpTransport
 from ibs_notify.domain.target import SmtpSpec, TlsMode

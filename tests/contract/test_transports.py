@@ -167,8 +167,7 @@ async def test_a_fault_of_ours_is_an_outcome_and_a_log_line_without_secrets(
     def broken(*args: object, **options: object) -> object:
         raise RuntimeError(f"boom {CANARY}")
 
-    monkeypatch.setattr("ibs_notify.delivery.transports.mail_message.event_context", broken)
-    monkeypatch.setattr("ibs_notify.delivery.transports.webhook_request.event_context", broken)
+    monkeypatch.setattr("ibs_notify.delivery.transports.rendering.event_context", broken)
     monkeypatch.setattr("ibs_notify.delivery.transports.influxdb.line_of", broken)
     monkeypatch.setattr("ibs_notify.delivery.transports.influxdb.test_line_of", broken)
     monkeypatch.setattr("ibs_notify.delivery.transports.pushgateway.push_request", broken)

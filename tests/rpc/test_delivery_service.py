@@ -306,6 +306,22 @@ async def test_a_disabled_target_keeps_its_queue_and_a_deleted_one_cancels_it(
     assert len(hook.requests) == 1
 
 
+async def test_what_is_for_a_target_of_a_later_release_waits_until_this_one_can_read_it(
+    delivery: Running, hook: HttpServer
+) -> None:
+    await delivery.publish(webhook(hook, disabled=True))
+    await delivery.deliver(proto_handoff(1))
+    later = webhook(hook)
+    later.webhook.preset = 99  # type: ignore[assignment]  # no release has it
+    await delivery.publish(later)
+    await delivery.deliver(proto_handoff(2))
+    for number in (1, 2):
+        await delivery.until(number, "WAITING", "TRANSPORT_NOT_AVAILABLE")
+    await delivery.publish(webhook(hook))
+    for number in (1, 2):
+        await delivery.until(number, "DELIVERED")
+
+
 async def test_what_was_routed_by_a_newer_configuration_waits_for_it(
     delivery: Running, hook: HttpServer
 ) -> None:

@@ -60,7 +60,7 @@ async def test_what_waited_is_sent_with_the_template_of_now(delivery: Running) -
     async with HttpServer(503) as hook:
         await delivery.publish(webhook(hook), groups=[group()])
         await delivery.deliver(proto_handoff(1))
-        await delivery.until(1, "RETRY_WAIT")
+        await delivery.until(1, "QUEUED", "TARGET_FAILING")
         await delivery.publish(groups=[group(body=BODY)])
         hook.status = 200
         which = delivery_pb2.DeliveryFilter(targets=["chat"])

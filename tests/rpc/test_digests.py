@@ -19,8 +19,8 @@ from tests.support.router import NOWHERE, PATIENCE_SECONDS, refusal
 from tests.support.smtp_server import SmtpServer
 
 from ibs_notify.config.app import ConfigApp
-from ibs_notify.delivery import digest_scheduler
 from ibs_notify.delivery.app import DeliveryApp
+from ibs_notify.delivery.digests import scheduler as digest_scheduler
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason
 from ibs_notify.router.app import RouterApp
 from ibs_notify.rpc.channel import open_channel

@@ -353,6 +353,7 @@ async def test_parts_of_a_later_release_do_not_stop_this_one(
         async with followed(config, path) as found:
             snapshot = await found.revision(1)
     assert names(snapshot) == (["chat-ops"], ["new-scope"])
+    assert snapshot.unreadable == {new_kind.uid: "new-kind", new_tls.uid: "new-tls"}
     assert snapshot.groups[0].scope is Scope.EVERYTHING
     assert snapshot.groups[0].digest is not None
     assert snapshot.groups[0].digest.frequency is Frequency.DAILY

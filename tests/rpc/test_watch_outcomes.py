@@ -15,8 +15,8 @@ import pytest
 from tests.support.delivery import FakeConfig, proto_handoff, running_config
 from tests.support.http_server import HttpServer
 
-from ibs_notify.delivery import outcome_watch
 from ibs_notify.delivery.app import DeliveryApp
+from ibs_notify.delivery.queue import outcome_watch
 from ibs_notify.domain.errors import OutOfRange, Reason, Unavailable
 from ibs_notify.router.delivery_client import DeliveryClient
 from ibs_notify.router.ports import End, Ended, Outcome, TargetTurned, Turn

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.support.router import NOWHERE, OPERATIONS, Surroundings, surrounded
 
-from ibs_notify.delivery.router_client import RouterClient
-from ibs_notify.delivery.weekly_report import EventCount, Offender
+from ibs_notify.delivery.reports.router_client import RouterClient
+from ibs_notify.delivery.reports.weekly_report import EventCount, Offender
 from ibs_notify.domain.errors import Unavailable
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.channel import open_channel

@@ -12,7 +12,6 @@ from typing import Any
 import grpc
 
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.breaker import sign_of
 from ibs_notify.delivery.model import (
     LIFETIME,
     AttemptEnd,
@@ -24,7 +23,8 @@ from ibs_notify.delivery.model import (
     State,
     Work,
 )
-from ibs_notify.delivery.settle import settle
+from ibs_notify.delivery.sending.settle import settle
+from ibs_notify.delivery.targets.breaker import sign_of
 from ibs_notify.delivery.transports.base import Outcome
 from ibs_notify.domain.severity import Severity
 from ironcore.notification.v1 import config_service_pb2, delivery_pb2, event_pb2, settings_pb2

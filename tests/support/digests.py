@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import digest_report, digest_store
-from ibs_notify.delivery.by_request import Requests
-from ibs_notify.delivery.digest_desk import DigestDesk
-from ibs_notify.delivery.digest_maker import DigestMaker
-from ibs_notify.delivery.digest_report import DigestReport, ReportWindow
-from ibs_notify.delivery.digest_scheduler import DigestScheduler
-from ibs_notify.delivery.digest_windows import Window
-from ibs_notify.delivery.listing import Listing
+from ibs_notify.delivery.digests import store as digest_store
+from ibs_notify.delivery.digests.desk import DigestDesk
+from ibs_notify.delivery.digests.maker import DigestMaker
+from ibs_notify.delivery.digests.scheduler import DigestScheduler
+from ibs_notify.delivery.digests.windows import Window
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Handoff, Kind, State
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import Composed
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.queue.listing import Listing
+from ibs_notify.delivery.reports import digest_report
+from ibs_notify.delivery.reports.digest_report import DigestReport, ReportWindow
 from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.tables import DELIVERIES
 from ibs_notify.domain.errors import NotificationError
@@ -102,10 +103,17 @@ class Replica:
         self.desk = DigestDesk(database, self.scheduler, self.maker, self.outlook, clock)
         self.revision = 0
 
-    def configure(self, *groups: Group, targets: Sequence[Target] = (CHAT, MAIL)) -> None:
+    def configure(
+        self,
+        *groups: Group,
+        targets: Sequence[Target] = (CHAT, MAIL),
+        unreadable: Mapping[str, str] | None = None,
+    ) -> None:
         self.revision += 1
         by_uid = {each.uid: each for each in targets}
-        snapshot = Snapshot(self.revision, InstallationSettings(), by_uid, groups)
+        snapshot = Snapshot(
+            self.revision, InstallationSettings(), by_uid, groups, unreadable=unreadable or {}
+        )
         self.outlook.snapshot = snapshot
         self.scheduler.set_snapshot(snapshot)
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ibs_notify.delivery.digest_report import (
+from ibs_notify.delivery.reports.digest_report import (
     DigestReport,
     ReportBuilder,
     ReportWindow,
     to_bytes,
 )
-from ibs_notify.delivery.stored_report import read_report
+from ibs_notify.delivery.reports.stored import read_report
 from ibs_notify.domain.catalogue import default_severity
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.resource import canonical

@@ -135,7 +135,8 @@ def show(delivery_id: str, output: str) -> None:
 def retry(ids: tuple[str, ...], dry_run: bool, yes: bool, output: str, **flags: Any) -> None:
     """Send dead and cancelled deliveries again, and those that wait for a retry now.
 
-    Not those whose target is disabled or paused, or that have no recipient: see to that first.
+    A target that fails is tried at once. Not those whose target is disabled or paused, or that
+    have no recipient: see to that first.
 
     \b
     Examples:

@@ -26,8 +26,6 @@ _SETTLED = (
 )
 # A newer configuration is on its way: this ends by itself, other waits end when somebody acts.
 _SHORT_WAIT = "CONFIG_BEHIND"
-# Metric servers record, they do not notify: nobody is left untold.
-_ONLY_RECORDED = "TRANSPORT_NOT_AVAILABLE"
 
 
 def follow(session: Session, event_id: str, timeout: timedelta, clock: Clock) -> bool:
@@ -58,9 +56,7 @@ def _waits(each: delivery_pb2.Delivery) -> bool:
 
 
 def _ended_badly(each: delivery_pb2.Delivery) -> bool:
-    if _waits(each):
-        return each.reason != _ONLY_RECORDED
-    return each.state in (
+    return _waits(each) or each.state in (
         delivery_pb2.DELIVERY_STATE_DEAD,
         delivery_pb2.DELIVERY_STATE_CANCELLED,
     )

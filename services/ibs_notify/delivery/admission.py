@@ -22,7 +22,7 @@ class Admission(StrEnum):
     TARGET_PAUSED = "TARGET_PAUSED"
     """Its target asked for no more, until somebody resumes or changes it."""
     TRANSPORT_NOT_AVAILABLE = "TRANSPORT_NOT_AVAILABLE"
-    """This release cannot send to targets of this type."""
+    """This release cannot send to targets of this type, or cannot even read its target."""
     NO_RECIPIENTS = "NO_RECIPIENTS"
     """A mail, and nobody is configured to receive it."""
     SECRET_UNREADABLE = "SECRET_UNREADABLE"
@@ -61,6 +61,7 @@ def admit(
     has_recipients: bool,
     snapshot: Snapshot | None,
     paused: bool,
+    unreadable: bool = False,
 ) -> Admission:
     """Decide on a delivery routed by ``revision``, whose target is ``target`` in ``snapshot``.
 
@@ -69,7 +70,7 @@ def admit(
     """
     if snapshot is None or revision > snapshot.revision:
         return Admission.CONFIG_BEHIND
-    standing = admit_target(target, paused=paused)
+    standing = admit_target(target, paused=paused, unreadable=unreadable)
     if standing is not Admission.SENDABLE or target is None:
         return standing
     if needs_recipients(target) and not (has_recipients or default_recipients(target, snapshot)):
@@ -77,8 +78,13 @@ def admit(
     return Admission.SENDABLE
 
 
-def admit_target(target: Target | None, *, paused: bool) -> Admission:
-    """The part of the decision that holds for all deliveries of a target alike."""
+def admit_target(target: Target | None, *, paused: bool, unreadable: bool = False) -> Admission:
+    """The part of the decision that holds for all deliveries of a target alike.
+
+    ``unreadable``: there is a target, of a later release, and so ``target`` is ``None``.
+    """
+    if unreadable:
+        return Admission.TRANSPORT_NOT_AVAILABLE
     if target is None:
         return Admission.TARGET_DELETED
     if target.disabled:

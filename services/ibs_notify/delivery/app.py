@@ -13,26 +13,26 @@ from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
-from ibs_notify.delivery.by_request import Requests
-from ibs_notify.delivery.delivery_health import DeliveryHealths
-from ibs_notify.delivery.digest_desk import DigestDesk
-from ibs_notify.delivery.digest_maker import DigestMaker
-from ibs_notify.delivery.digest_scheduler import DigestScheduler
-from ibs_notify.delivery.dispatcher import STOP_GRACE_SECONDS, Dispatcher
-from ibs_notify.delivery.gateway_keeper import GatewayKeeper
-from ibs_notify.delivery.housekeeping import Housekeeping
-from ibs_notify.delivery.listing import Listing
-from ibs_notify.delivery.metric_book import DurableMetricBook
-from ibs_notify.delivery.outcome_watch import OutcomeWatch
+from ibs_notify.delivery.digests.desk import DigestDesk
+from ibs_notify.delivery.digests.maker import DigestMaker
+from ibs_notify.delivery.digests.scheduler import DigestScheduler
+from ibs_notify.delivery.metrics.book import DurableMetricBook
+from ibs_notify.delivery.metrics.gateway_keeper import GatewayKeeper
 from ibs_notify.delivery.outlook import Outlook
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.queue.housekeeping import Housekeeping
+from ibs_notify.delivery.queue.listing import Listing
+from ibs_notify.delivery.queue.outcome_watch import OutcomeWatch
+from ibs_notify.delivery.reports.delivery_health import DeliveryHealths
+from ibs_notify.delivery.reports.router_client import RouterClient
+from ibs_notify.delivery.reports.weekly_summaries import WeeklySummaries
 from ibs_notify.delivery.repository import DeliveryQueue
-from ibs_notify.delivery.router_client import RouterClient
-from ibs_notify.delivery.sender import Sender
+from ibs_notify.delivery.sending.dispatcher import STOP_GRACE_SECONDS, Dispatcher
+from ibs_notify.delivery.sending.sender import Sender
+from ibs_notify.delivery.sending.target_test import TargetTester
 from ibs_notify.delivery.servicer import SERVICE_NAME, DeliveryServicer, UseCases
-from ibs_notify.delivery.target_test import TargetTester
-from ibs_notify.delivery.transport_cache import SecretOpener, TransportCache
 from ibs_notify.delivery.transports.build import build_transport
-from ibs_notify.delivery.weekly_summaries import WeeklySummaries
+from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside

@@ -9,7 +9,6 @@ from typing import assert_never
 
 from google.protobuf.duration_pb2 import Duration
 
-from ibs_notify.delivery.breaker import Breaker, Phase, Turning
 from ibs_notify.delivery.model import (
     Alike,
     AttemptRecord,
@@ -23,8 +22,9 @@ from ibs_notify.delivery.model import (
     TargetStatus,
     TargetTurn,
 )
-from ibs_notify.delivery.outcome_journal import Page
 from ibs_notify.delivery.preview import DELIVERY_ID, Asked, Preview
+from ibs_notify.delivery.queue.outcome_journal import Page
+from ibs_notify.delivery.targets.breaker import Breaker, Phase, Turning
 from ibs_notify.delivery.transports.base import Stage
 from ibs_notify.domain import catalogue
 from ibs_notify.domain.bounds import faults_of

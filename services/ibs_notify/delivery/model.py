@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
-from ibs_notify.delivery.breaker import Breaker, Sign, Turning
+from ibs_notify.delivery.targets.breaker import Breaker, Sign, Turning
 
 LIFETIME = timedelta(days=5)
 """How long a delivery is tried before it is given up (RFC 5321 section 4.5.4.1: 4 to 5 days)."""

@@ -34,13 +34,19 @@ class Outlook:
         return -1 if self.snapshot is None else self.snapshot.revision
 
     def target(self, uid: str) -> Target | None:
-        """The target, where the snapshot has it."""
+        """The target, where the snapshot has it and it can be read."""
         return None if self.snapshot is None else self.snapshot.targets.get(uid)
+
+    def is_unreadable(self, uid: str) -> bool:
+        """Whether the snapshot has the target, of a release that is later than this one."""
+        return self.snapshot is not None and uid in self.snapshot.unreadable
 
     def name_of(self, uid: str) -> str:
         """The target's name; its uid where the snapshot does not have it."""
         target = self.target(uid)
-        return uid if target is None else target.name
+        if target is not None:
+            return target.name
+        return uid if self.snapshot is None else self.snapshot.unreadable.get(uid, uid)
 
     def is_paused(self, target: Target | None) -> bool:
         """A pause holds for the revision that it was made for, and for older ones."""
@@ -55,13 +61,15 @@ class Outlook:
             has_recipients=has_recipients,
             snapshot=self.snapshot,
             paused=self.is_paused(target),
+            unreadable=self.is_unreadable(uid),
         )
 
     def standings(self) -> Mapping[str, Standing]:
         """How every target of the snapshot stands."""
         if self.snapshot is None:
             return {}
-        return {
+        unreadable = admit_target(None, paused=False, unreadable=True)
+        return dict.fromkeys(self.snapshot.unreadable, Standing(unreadable)) | {
             uid: Standing(
                 admit_target(target, paused=self.is_paused(target)),
                 lacks_recipients=needs_recipients(target)

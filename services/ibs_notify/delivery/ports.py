@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Protocol
 
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.breaker import Breaker, Hold
-from ibs_notify.delivery.digest_report import ReportWindow
 from ibs_notify.delivery.model import Accepted, Completion, Handoff, Work
+from ibs_notify.delivery.reports.digest_report import ReportWindow
+from ibs_notify.delivery.reports.weekly_report import DeliveryHealth, EventTotals
+from ibs_notify.delivery.targets.breaker import Breaker, Hold
 from ibs_notify.delivery.transports.base import Transport
-from ibs_notify.delivery.weekly_report import DeliveryHealth, EventTotals
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.target import Target
 from ibs_notify.snapshot.model import Snapshot

@@ -10,10 +10,10 @@ from aiohttp import hdrs
 
 from ibs_notify.delivery.admission import default_recipients
 from ibs_notify.delivery.presets.endpoint import credentials_of
-from ibs_notify.delivery.redact import shown_url
-from ibs_notify.delivery.signing import Signer
 from ibs_notify.delivery.transports.base import Message
 from ibs_notify.delivery.transports.mail_message import MailComposer
+from ibs_notify.delivery.transports.redact import shown_url
+from ibs_notify.delivery.transports.signing import Signer
 from ibs_notify.delivery.transports.stages import AttemptFailed
 from ibs_notify.delivery.transports.webhook_request import SIGNATURE, WebhookComposer
 from ibs_notify.domain.clock import Clock

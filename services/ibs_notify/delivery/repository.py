@@ -1,7 +1,7 @@
 """The durable queue on a database: the adapter of ``ports.Queue``.
 
-The work is in ``intake``, ``claims``, ``parking``, ``breakers`` and ``target_state``, as plain
-functions of a connection; here is who commits them, and together with whom.
+The work is in the folders ``queue`` and ``targets``, as plain functions of a connection; here is
+who commits them, and together with whom.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery import breakers, claims, hold, intake, outcome_journal, parking
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.breaker import Breaker
 from ibs_notify.delivery.model import Accepted, Handoff, Work
 from ibs_notify.delivery.ports import Admit, Standing, Sweep, Turn, Turned
+from ibs_notify.delivery.queue import claims, hold, intake, outcome_journal, parking
+from ibs_notify.delivery.targets import breakers
+from ibs_notify.delivery.targets.breaker import Breaker
 from ibs_notify.domain.clock import Clock
 from ibs_notify.store.database import Database
 from ibs_notify.store.group_commit import GroupCommit

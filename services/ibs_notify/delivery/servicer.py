@@ -8,16 +8,17 @@ from typing import Any
 
 import grpc
 
-from ibs_notify.delivery import digest_messages, messages
-from ibs_notify.delivery.by_request import Requests
-from ibs_notify.delivery.digest_desk import DigestDesk
-from ibs_notify.delivery.dispatcher import Dispatcher
-from ibs_notify.delivery.listing import Listing
-from ibs_notify.delivery.outcome_watch import OutcomeWatch
+from ibs_notify.delivery import messages
+from ibs_notify.delivery.digests import messages as digest_messages
+from ibs_notify.delivery.digests.desk import DigestDesk
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import Queue
 from ibs_notify.delivery.preview import preview
-from ibs_notify.delivery.target_test import TargetTester
+from ibs_notify.delivery.queue.by_request import Requests
+from ibs_notify.delivery.queue.listing import Listing
+from ibs_notify.delivery.queue.outcome_watch import OutcomeWatch
+from ibs_notify.delivery.sending.dispatcher import Dispatcher
+from ibs_notify.delivery.sending.target_test import TargetTester
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason, Unavailable
 from ibs_notify.domain.failpoints import hit

@@ -127,8 +127,8 @@ BREAKERS = sa.Table(
     # The target's revision when it failed or paused: a later one is tried at once.
     sa.Column("revision", sa.BigInteger, nullable=False),
 )
-"""See ``breaker.Breaker``. Targets that never failed have no row; replicas share what there is, and
-whoever settles or claims for a target holds its row until the commit."""
+"""See ``targets.breaker.Breaker``. Targets that never failed have no row; replicas share what there
+is, and whoever settles or claims for a target holds its row until the commit."""
 
 SEQUENCE = sa.Table(
     "delivery_sequence",
@@ -137,8 +137,8 @@ SEQUENCE = sa.Table(
     sa.Column("value", sa.BigInteger, nullable=False),
 )
 """Numbers in commit order: whoever adds to the journal holds its row until it commits. Beside it,
-up to which moment what was accepted may be gone (``retention``), and since when the queue is held
-(``hold``), 0 for neither."""
+up to which moment what was accepted may be gone (``queue.retention``), and since when the queue is
+held (``queue.hold``), 0 for neither."""
 
 OUTCOMES = sa.Table(
     "delivery_outcomes",
@@ -213,7 +213,7 @@ WINDOWS = sa.Table(
     sa.Column("recipients", sa.Text, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
     sa.Column("opened_at", sa.BigInteger, nullable=False),
-    # See ``digest_windows.WindowState``.
+    # See ``digests.windows.WindowState``.
     sa.Column("state", sa.SmallInteger, nullable=False),
     # When an open one is to be looked at; null: at once.
     sa.Column("due_at", sa.BigInteger, nullable=True),

@@ -23,7 +23,7 @@ def backup(settings: Settings, directory: Path, now: datetime) -> list[Path]:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     copy_database: Any = _of("store.backup").copy_database
     copies = [copy_database(settings.database_url(each), directory) for each in IN_ORDER]
-    hold_queue: Any = _of("delivery.offline").hold_queue
+    hold_queue: Any = _of("delivery.queue.offline").hold_queue
     asyncio.run(hold_queue(f"sqlite:///{copies[1].absolute()}", now, is_copy=True))
     return copies
 
@@ -34,7 +34,7 @@ def hold(settings: Settings, now: datetime) -> datetime:
     Raises ``NotificationError``.
     """
     since: datetime = asyncio.run(
-        _of("delivery.offline").hold_queue(settings.database_url("delivery"), now)
+        _of("delivery.queue.offline").hold_queue(settings.database_url("delivery"), now)
     )
     return since
 

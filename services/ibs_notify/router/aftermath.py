@@ -94,7 +94,7 @@ def take_ends(connection: sa.Connection, ended: Sequence[Ended], now: datetime) 
 
 def _in_vain(connection: sa.Connection, ended: Sequence[Ended]) -> list[tuple[int, int]]:
     """The obligations that ended, and those that share their fate: coalesced into, collapsed."""
-    ids = {each.obligation_id for each in ended}
+    ids = {each.obligation_id for each in ended if each.obligation_id}
     events = [each.event_id for each in ended]
     of_events = connection.execute(
         sa.select(EVENTS.c.event_id, _C.event_seq, _C.position, _C.pointer)

@@ -21,16 +21,15 @@ from ibs_notify.router import retention
 from ibs_notify.router.blocks import Blocks
 from ibs_notify.router.marks import remove_orphans
 from ibs_notify.router.match import RoutingTable
-from ibs_notify.router.retention import Bounds
 from ibs_notify.router.revisions import prune_revisions
 from ibs_notify.router.tables import LEASES
 from ibs_notify.router.windows import prune_windows, windows_to_prune
 from ibs_notify.store import leases
 from ibs_notify.store.database import Database, T, Work
+from ibs_notify.store.housekeeping import Bounds, keep_house
 
 log = logging.getLogger(__name__)
 
-PERIOD_SECONDS = 60.0
 PAUSE_SECONDS = 0.02
 LEASE_SECONDS = 60.0
 SHORTEST_WINDOW = timedelta(minutes=5)
@@ -66,17 +65,8 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Keep house now and then, until cancelled."""
-        failed = False
         try:
-            while True:
-                try:
-                    await self.tidy()
-                    failed = False
-                except NotificationError as error:
-                    if not failed:
-                        log.warning("what is old is not removed: %s", error.message)
-                    failed = True
-                await asyncio.sleep(PERIOD_SECONDS)
+            await keep_house(self.tidy, log)
         finally:
             await self._give_back()
 

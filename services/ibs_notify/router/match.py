@@ -64,6 +64,14 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A target of a later release. What is meant for it is handed over, and waits in Delivery."""
+
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class RoutedGroup:
     """A group with its routes. ``rate_limit`` is events a minute, 0 for none."""
 
@@ -132,7 +140,10 @@ class RoutingTable:
 
 def build_table(snapshot: Snapshot, previous: RoutingTable | None = None) -> RoutingTable:
     """The table of a snapshot. ``previous`` lends the rules that it has read."""
-    targets = {target.name: target for target in snapshot.targets.values()}
+    targets: dict[str, Target | Unreadable] = {
+        name: Unreadable(name, uid) for uid, name in snapshot.unreadable.items()
+    }
+    targets |= {target.name: target for target in snapshot.targets.values()}
     rules = _read_rules(snapshot, previous.rules if previous is not None else {})
     table = RoutingTable.of(
         snapshot.revision,
@@ -197,7 +208,7 @@ def _read(text: str) -> ReadRule:
 
 def _routed(
     group: Group,
-    targets: Mapping[str, Target],
+    targets: Mapping[str, Target | Unreadable],
     rules: Mapping[str, ReadRule],
     settings: InstallationSettings,
 ) -> RoutedGroup:
@@ -235,7 +246,7 @@ def _gathers(group: Group) -> Gathers | None:
 def _route(
     group: Group,
     subscription: Subscription,
-    target: Target,
+    target: Target | Unreadable,
     rule: ReadRule,
     settings: InstallationSettings,
 ) -> Route:
@@ -243,21 +254,27 @@ def _route(
     if isinstance(rule, InvalidArgument):
         log.error("group %s, target %s: %s", group.name, target.name, rule)
         rule, reason = Always(), Reason.RULE_UNREADABLE
-    recipients: tuple[str, ...] = ()
-    if isinstance(target.spec, SmtpSpec):
-        recipients = (
-            subscription.recipients or target.spec.recipients or settings.default_recipients
-        )
-    return Route(
+    route = Route(
         group=group.name,
         target=target.name,
         target_uid=target.uid,
         subscription_uid=subscription.uid,
         rule=rule,
+        recipients=subscription.recipients,
+        reason=reason,
+        dedup_window=group.dedup_window,
+    )
+    if isinstance(target, Unreadable):
+        return route
+    recipients: tuple[str, ...] = ()
+    if isinstance(target.spec, SmtpSpec):
+        recipients = (
+            subscription.recipients or target.spec.recipients or settings.default_recipients
+        )
+    return replace(
+        route,
         recipients=recipients,
         is_metric_server=target.is_metric_server,
         lacks_recipients=isinstance(target.spec, SmtpSpec) and not recipients,
-        reason=reason,
-        dedup_window=group.dedup_window,
         is_disabled=target.disabled,
     )

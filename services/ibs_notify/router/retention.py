@@ -7,7 +7,6 @@ is open: no obligation waits, no summary that still gathers stands for it. Plain
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from ibs_notify.domain.clock import to_micros
 from ibs_notify.router.blocks import Blocks, Overview
 from ibs_notify.router.books import index_text
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS, RETIRED, SEQUENCE, SUMMARIES
+from ibs_notify.store.housekeeping import Bounds, Due
 from ibs_notify.store.upsert import insert_or_ignore
 
 IDS_KEPT = timedelta(days=30)
@@ -27,29 +27,6 @@ LOOKED_AT = 2_000
 REMOVED = 200
 """So many events at most go in one transaction: a few milliseconds."""
 _E, _O = EVENTS.c, OBLIGATIONS.c
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What is kept: events accepted since ``since``, and of them the newest ``most``, 0 for all.
-
-    ``since`` is in microseconds, 0 for all.
-    """
-
-    since: int
-    most: int
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """Numbers of events that may go, oldest first, and up to which number was looked.
-
-    ``is_last``: there are no more.
-    """
-
-    seqs: Sequence[int]
-    through: int
-    is_last: bool
 
 
 def retired_ids(connection: sa.Connection, event_ids: Sequence[str]) -> dict[str, bytes]:

@@ -15,7 +15,8 @@ class Snapshot:
     """``targets`` and ``sealed`` are by target uid; ``sealed`` is empty unless secrets are watched.
 
     ``sealed`` holds ciphertexts by secret field, such as ``smtp.password``; ``templates`` those of
-    groups that have some of their own, by the group's name.
+    groups that have some of their own, by the group's name. ``unreadable`` are the names, by uid,
+    of targets of a later release: they are there, and no more is known of them here.
     """
 
     revision: int
@@ -24,6 +25,7 @@ class Snapshot:
     groups: tuple[Group, ...] = ()
     sealed: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     templates: Mapping[str, TemplateSet] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     def target_named(self, name: str) -> Target | None:
         """The target of that name, if there is one."""

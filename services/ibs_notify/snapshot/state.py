@@ -55,7 +55,8 @@ class WatchedState:
         )
 
     def to_snapshot(self) -> Snapshot:
-        """What the service works with. A target of an unknown kind is left out, and logged."""
+        """What the service works with. A target that it cannot read is named, and logged."""
+        targets, unreadable = self._targets_read()
         groups = tuple(
             group_from_proto(each)
             for each in sorted(self._groups.values(), key=lambda group: group.name)
@@ -63,7 +64,7 @@ class WatchedState:
         return Snapshot(
             revision=self._revision,
             settings=settings_from_proto(self._settings),
-            targets=self._known_targets(),
+            targets=targets,
             groups=groups,
             sealed={
                 uid: {secret.field: secret.ciphertext for secret in each.secrets}
@@ -72,13 +73,16 @@ class WatchedState:
             templates={
                 each.name: each.templates for each in groups if each.templates != NO_TEMPLATE_SET
             },
+            unreadable=unreadable,
         )
 
-    def _known_targets(self) -> dict[str, Target]:
+    def _targets_read(self) -> tuple[dict[str, Target], dict[str, str]]:
         targets: dict[str, Target] = {}
+        unreadable: dict[str, str] = {}
         for uid, each in self._targets.items():
             try:
                 targets[uid] = target_from_proto(each.target)
             except ValueError as error:
                 log.error("%s; upgrade this service", error)
-        return targets
+                unreadable[uid] = each.target.name
+        return targets, unreadable

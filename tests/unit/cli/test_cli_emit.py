@@ -374,18 +374,13 @@ def test_wait_follows_the_deliveries_to_their_end(
     assert "  ops-smtp via ops-team: " in result.stdout
 
 
-@pytest.mark.parametrize(
-    ("reason", "code"),
-    [("TARGET_DISABLED", 1), ("NO_RECIPIENTS", 1), ("TRANSPORT_NOT_AVAILABLE", 0)],
-)
-def test_wait_does_not_wait_for_what_somebody_must_mend_first(
-    cli: Cli, reason: str, code: int
-) -> None:
+@pytest.mark.parametrize("reason", ["TARGET_DISABLED", "NO_RECIPIENTS", "TRANSPORT_NOT_AVAILABLE"])
+def test_wait_does_not_wait_for_what_somebody_must_mend_first(cli: Cli, reason: str) -> None:
     _delivery(cli, delivery_pb2.DELIVERY_STATE_WAITING, reason)
 
     result = cli("emit", "--type", "a.b", "--wait")
 
-    assert (result.exit_code, result.stderr) == (code, "")
+    assert (result.exit_code, result.stderr) == (1, "")
     assert f"  ops-smtp via ops-team: waiting ({reason})" in result.stdout
 
 

@@ -56,6 +56,15 @@ def test_a_delivery_stands_as_its_target_does(
     assert decide(target, paused=paused) is admission
 
 
+def test_what_is_meant_for_a_target_of_a_later_release_waits() -> None:
+    outlook = Outlook()
+    outlook.snapshot = replace(NOW, unreadable={"t2": "later"})
+    assert outlook.admit("t2", 5, False) is Admission.TRANSPORT_NOT_AVAILABLE
+    assert outlook.standings()["t2"] == Standing(Admission.TRANSPORT_NOT_AVAILABLE)
+    assert outlook.admit("t2", 6, False) is Admission.CONFIG_BEHIND
+    assert outlook.name_of("t2") == "later"
+
+
 def test_a_target_missing_from_an_older_configuration_is_not_deleted() -> None:
     assert decide(None, revision=6) is Admission.CONFIG_BEHIND
     assert decide(HOOK, snapshot=None, revision=0) is Admission.CONFIG_BEHIND

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from tests.support.delivery import START, work
 
-from ibs_notify.delivery.batching import LONGEST_WAIT, most_together, wait_for_company
 from ibs_notify.delivery.model import MAX_UNFINISHED
+from ibs_notify.delivery.sending.batching import LONGEST_WAIT, most_together, wait_for_company
 from ibs_notify.domain.target import InfluxDbSpec, Target, WebhookSpec
 
 

@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.delivery import START, work
 
-from ibs_notify.delivery.breaker import (
+from ibs_notify.delivery.model import State
+from ibs_notify.delivery.sending.retry import LONGEST_WISH
+from ibs_notify.delivery.sending.settle import settle
+from ibs_notify.delivery.targets.breaker import (
     FAILURES_TO_OPEN,
     FIRST_DELAY,
     FULL_RAMP,
@@ -30,9 +33,6 @@ from ibs_notify.delivery.breaker import (
     tried_again,
     turning,
 )
-from ibs_notify.delivery.model import State
-from ibs_notify.delivery.retry import LONGEST_WISH
-from ibs_notify.delivery.settle import settle
 from ibs_notify.delivery.transports.base import (
     Outcome,
     OutcomeReason,

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ibs_notify.delivery.digest_calendar import Schedule, schedule_of
-from ibs_notify.delivery.digest_windows import (
+from ibs_notify.delivery.digests.calendar import Schedule, schedule_of
+from ibs_notify.delivery.digests.windows import (
     CloseReason,
     Plans,
     Stream,
@@ -133,6 +133,7 @@ def test_a_stream_is_the_same_in_whatever_order_its_readers_are_named() -> None:
     one = Stream(Kind.DIGEST, "g", "t", ("a@x", "b@x"))
     other = Stream(Kind.DIGEST, "g", "t", ("b@x", "a@x"))
     assert one.audience == other.audience
+    assert one == other
     assert delivery_id_of(one, "daily", "d") == delivery_id_of(other, "daily", "d")
     assert delivery_id_of(one, "daily", "d") != delivery_id_of(one, "hourly", "d")
     assert delivery_id_of(one, "daily", "d") != delivery_id_of(

@@ -10,12 +10,12 @@ import pytest
 from tests.support.delivery import FakeClock, work
 
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.breaker import Breaker
-from ibs_notify.delivery.dispatcher import HEARTBEAT_SECONDS, SEARCH_SECONDS, Dispatcher
-from ibs_notify.delivery.lane import Lane
 from ibs_notify.delivery.model import Work
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import CannotOpen, Queue, Standing, Sweep
+from ibs_notify.delivery.sending.dispatcher import HEARTBEAT_SECONDS, SEARCH_SECONDS, Dispatcher
+from ibs_notify.delivery.sending.lane import Lane
+from ibs_notify.delivery.targets.breaker import Breaker
 from ibs_notify.domain.errors import Reason, Unavailable
 from ibs_notify.domain.target import Target, WebhookSpec
 from ibs_notify.snapshot.model import Snapshot
@@ -128,6 +128,18 @@ async def test_what_stands_otherwise_than_its_target_is_looked_for_and_examined_
     await dispatcher.tick()
     assert queue.calls.count("search") == 1
     assert dispatcher.changes == before + 1
+
+
+async def test_a_hold_that_comes_during_a_look_is_not_forgotten(
+    dispatcher: Dispatcher, queue: FakeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def held_since() -> datetime | None:
+        dispatcher.held(is_held=True)
+        return None
+
+    monkeypatch.setattr(queue, "held_since", held_since)
+    await dispatcher.tick()
+    assert dispatcher._outlook.is_held
 
 
 async def test_what_another_replica_had_no_key_for_is_sent_by_one_that_has(

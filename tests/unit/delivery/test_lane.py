@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from tests.support.delivery import START, FakeClock, work
 
-from ibs_notify.delivery import lane as lanes
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.batching import LONGEST_WAIT, MOST_TOGETHER
-from ibs_notify.delivery.breaker import Hold
-from ibs_notify.delivery.lane import LONGEST_AHEAD_SECONDS, Lane
 from ibs_notify.delivery.model import MAX_UNFINISHED, Completion, State, Work
 from ibs_notify.delivery.outlook import Outlook
-from ibs_notify.delivery.pace import MOST_AHEAD
 from ibs_notify.delivery.ports import CannotOpen, Turn, Turned
-from ibs_notify.delivery.sender import Sender
+from ibs_notify.delivery.sending import lane as lanes
+from ibs_notify.delivery.sending.batching import LONGEST_WAIT, MOST_TOGETHER
+from ibs_notify.delivery.sending.lane import LONGEST_AHEAD_SECONDS, Lane
+from ibs_notify.delivery.sending.pace import MOST_AHEAD
+from ibs_notify.delivery.sending.sender import Sender
+from ibs_notify.delivery.targets.breaker import Hold
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Verdict
 from ibs_notify.domain.errors import Reason, Unavailable
 from ibs_notify.domain.target import InfluxDbSpec, Target, WebhookSpec

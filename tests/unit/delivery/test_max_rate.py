@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibs_notify.delivery.max_rate import WINDOW_MICROS, Passed, allowance, passed
+from ibs_notify.delivery.targets.max_rate import WINDOW_MICROS, Passed, allowance, passed
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ibs_notify.delivery.pace import MOST_AHEAD, most_ahead, smoothed
+from ibs_notify.delivery.sending.pace import MOST_AHEAD, most_ahead, smoothed
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.delivery import START
 
-from ibs_notify.delivery.retry import (
+from ibs_notify.delivery.sending.retry import (
     FIRST_CEILING,
     LAST_CEILING,
     LONGEST_WISH,

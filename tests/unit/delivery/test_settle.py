@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.delivery import START, work
 
 from ibs_notify.delivery.model import LIFETIME, Recipient, Settlement, State
-from ibs_notify.delivery.settle import MAX_DETAIL, settle
+from ibs_notify.delivery.sending.settle import MAX_DETAIL, settle
 from ibs_notify.delivery.transports.base import (
     Outcome,
     OutcomeReason,

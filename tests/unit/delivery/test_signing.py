@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from ibs_notify.delivery.signing import Signer
+from ibs_notify.delivery.transports.signing import Signer
 from ibs_notify.domain.signing_secret import signing_key
 from ibs_notify.domain.target import (
     WEBHOOK_FORMER_SIGNING_SECRET,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ibs_notify.delivery.template_choice import body_template, mail_templates
+from ibs_notify.delivery.transports.template_choice import body_template, mail_templates
 from ibs_notify.domain.templates import NO_TEMPLATE_SET, Templates, TemplateSet
 
 GROUP = TemplateSet(event=Templates(subject="gs", text="gt"), digest=Templates(subject="gds"))

@@ -13,8 +13,8 @@ from tests.support.delivery import FakeClock
 
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.ports import CannotOpen
-from ibs_notify.delivery.transport_cache import SecretOpener, TransportCache
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
 from ibs_notify.domain.errors import (
     FailedPrecondition,
     InvalidArgument,

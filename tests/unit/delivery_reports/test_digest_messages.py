@@ -23,7 +23,7 @@ from tests.support.reports import (
     webhook_of,
 )
 
-from ibs_notify.delivery.digest_report import ReportWindow, to_bytes
+from ibs_notify.delivery.reports.digest_report import ReportWindow, to_bytes
 from ibs_notify.domain.event import Event
 from ibs_notify.templates.body import compile_body
 from ibs_notify.templates.context import NO_REPORTS

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from tests.support.reports import CLOSED, OPENED, VM, WINDOW, built, event, hostile, report_of
 
-from ibs_notify.delivery import digest_durations, digest_lines, digest_standing
-from ibs_notify.delivery.digest_durations import duration_of_label
-from ibs_notify.delivery.digest_report import (
+from ibs_notify.delivery.reports import digest_durations, digest_lines, digest_standing
+from ibs_notify.delivery.reports.digest_durations import duration_of_label
+from ibs_notify.delivery.reports.digest_report import (
     MOST_FAILING,
     MOST_LINES,
     digest_event,
@@ -23,7 +23,7 @@ from ibs_notify.delivery.digest_report import (
     line_words,
     to_bytes,
 )
-from ibs_notify.delivery.event_result import Result
+from ibs_notify.delivery.reports.event_result import Result
 from ibs_notify.domain.event import Event
 
 # Like with like

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.reports import context_of, event, report_of
 
-from ibs_notify.delivery.digest_report import to_bytes
+from ibs_notify.delivery.reports.digest_report import to_bytes
 from ibs_notify.templates.body import compile_body
 
 PAGE = (Path(__file__).parents[3] / "docs" / "templates.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ibs_notify.delivery.report_words import counted, shortened, took, when, window_words, zone_of
+from ibs_notify.delivery.reports.words import counted, shortened, took, when, window_words, zone_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 CLOSED = datetime(2026, 5, 21, 7, 0, tzinfo=UTC)

@@ -13,10 +13,10 @@ from tests.support.delivery import FakeClock, work
 from tests.support.http_server import HttpServer
 from tests.support.reports import CLOSED, event, report_of
 
-from ibs_notify.delivery.digest_report import DigestReport, to_bytes
 from ibs_notify.delivery.model import Completion, Kind, State, Work
 from ibs_notify.delivery.outlook import Outlook
-from ibs_notify.delivery.sender import Sender, message_of
+from ibs_notify.delivery.reports.digest_report import DigestReport, to_bytes
+from ibs_notify.delivery.sending.sender import Sender, message_of
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Transport
 from ibs_notify.delivery.transports.mail_message import MailComposer
 from ibs_notify.delivery.transports.webhook import WebhookTransport

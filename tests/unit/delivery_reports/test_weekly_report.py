@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import pytest
 from tests.support.reports import CLOSED, context_of, fits, mail_of, webhook_of
 
-from ibs_notify.delivery.digest_report import ReportWindow
-from ibs_notify.delivery.weekly_report import (
+from ibs_notify.delivery.reports.digest_report import ReportWindow
+from ibs_notify.delivery.reports.weekly_report import (
     MOST_DATASTORES,
     MOST_OF_A_NAME,
     DeliveryHealth,

@@ -11,9 +11,9 @@ from tests.support.reports import CLOSED
 from tests.unit.delivery_reports.test_weekly_report import COUNTS, HEALTH, OFFENDERS, WINDOW, report
 
 from ibs_notify.delivery.outlook import Outlook
-from ibs_notify.delivery.stored_report import read_report
-from ibs_notify.delivery.weekly_report import DeliveryHealth, EventTotals, from_bytes
-from ibs_notify.delivery.weekly_summaries import WeeklySummaries
+from ibs_notify.delivery.reports.stored import read_report
+from ibs_notify.delivery.reports.weekly_report import DeliveryHealth, EventTotals, from_bytes
+from ibs_notify.delivery.reports.weekly_summaries import WeeklySummaries
 from ibs_notify.domain.errors import Reason, Unavailable
 from ibs_notify.domain.target import Target, WebhookSpec
 from ibs_notify.snapshot.model import Snapshot

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from ibs_notify.delivery.redact import MOST_REPLY, Redactor, redact, shown_url
+from ibs_notify.delivery.transports.redact import MOST_REPLY, Redactor, redact, shown_url
 
 
 def b64(text: str) -> str:

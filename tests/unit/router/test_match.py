@@ -77,6 +77,16 @@ def test_a_subscription_of_a_target_that_is_not_there_is_left_out_and_logged(
     assert "gone" in caplog.text
 
 
+def test_what_is_meant_for_a_target_of_a_later_release_is_routed_to_whom_the_group_names() -> None:
+    subscription = Subscription("s1", "later", "severity = error", ("me@x",))
+    group = Group("ops", "u-ops", subscriptions=(subscription,))
+    known = replace(snapshot(group), unreadable={"u-later": "later"})
+    (route,) = build_table(known).routes
+    assert (route.target, route.target_uid, route.recipients) == ("later", "u-later", ("me@x",))
+    assert not route.lacks_recipients
+    assert not matches(route.rule, INFO)
+
+
 def test_mail_goes_to_the_subscriptions_recipients_else_the_targets_else_the_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

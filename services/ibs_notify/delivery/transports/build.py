@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, assert_never
 
-from ibs_notify.delivery.signing import Signer
 from ibs_notify.delivery.transports.base import Transport
 from ibs_notify.delivery.transports.metric_book import MetricBook
+from ibs_notify.delivery.transports.signing import Signer
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import FailedPrecondition, FieldViolation, InvalidArgument, Reason
 from ibs_notify.domain.group import InstallationSettings

@@ -10,7 +10,6 @@ from typing import Final
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.client.write_api_async import WriteApiAsync
 
-from ibs_notify.delivery.redact import Redactor, shown_url
 from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
 from ibs_notify.delivery.transports.http_failure import failure_of
@@ -26,6 +25,7 @@ from ibs_notify.delivery.transports.influxdb_verdict import (
 from ibs_notify.delivery.transports.metric_book import MetricBook
 from ibs_notify.delivery.transports.metric_labels import Label, Values, labels_of, missing, wanted
 from ibs_notify.delivery.transports.metric_server import metric_server
+from ibs_notify.delivery.transports.redact import Redactor, shown_url
 from ibs_notify.delivery.transports.safely import outcome_of, outcomes_of, stages_of
 from ibs_notify.delivery.transports.splitting import send_split
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog, retry

@@ -19,14 +19,13 @@ from email.headerregistry import Address, AddressHeader
 from functools import lru_cache
 from typing import Final
 
-from ibs_notify.delivery.template_choice import mail_templates
 from ibs_notify.delivery.transports.base import Message, OutcomeReason
-from ibs_notify.delivery.transports.stages import refused, retry
-from ibs_notify.domain.errors import InvalidArgument
+from ibs_notify.delivery.transports.rendering import render
+from ibs_notify.delivery.transports.stages import retry
+from ibs_notify.delivery.transports.template_choice import mail_templates
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.target import SmtpSpec
 from ibs_notify.domain.templates import Templates, TemplateSet
-from ibs_notify.templates.context import event_context
 from ibs_notify.templates.escaping import one_line
 from ibs_notify.templates.mail import MailTemplates, RenderedMail
 
@@ -110,20 +109,7 @@ class MailComposer:
     def render(self, message: Message) -> RenderedMail:
         """Subject and parts of the mail. Raises as ``compose``."""
         chosen = mail_templates(message.templates, self._templates, gathers=message.gathers)
-        try:
-            templates = _compiled(chosen)
-        except InvalidArgument as error:
-            raise retry(OutcomeReason.MISCONFIGURED, f"a template of the group: {error}") from error
-        context = event_context(
-            message.event,
-            suppressed=message.suppressed_count,
-            rows=message.rows,
-            reports=message.reports,
-        )
-        try:
-            return templates.render(context)
-        except InvalidArgument as error:
-            raise refused(OutcomeReason.TEMPLATE_FAILED, str(error)) from error
+        return render(message, lambda: _compiled(chosen))
 
     def wrap(self, mail: RenderedMail, message: Message, *, utf8: bool) -> bytes:
         """The rendered mail with its headers."""

@@ -18,7 +18,6 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from ibs_notify.delivery.redact import Redactor, shown_url
 from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
 from ibs_notify.delivery.transports.http_failure import failure_of
@@ -33,6 +32,7 @@ from ibs_notify.delivery.transports.pushgateway_text import (
     push_request,
     test_families,
 )
+from ibs_notify.delivery.transports.redact import Redactor, shown_url
 from ibs_notify.delivery.transports.safely import outcome_of, stages_of
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog, retry
 from ibs_notify.delivery.transports.webhook_verdict import phrase_of, verdict_on

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from ibs_notify.delivery.redact import Redactor
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.redact import Redactor
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog
 from ibs_notify.domain.errors import ResourceExhausted, Unavailable
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from ibs_notify.delivery.redact import Redactor
 from ibs_notify.delivery.transports.base import (
     Message,
     Outcome,
@@ -17,6 +16,7 @@ from ibs_notify.delivery.transports.base import (
     Verdict,
 )
 from ibs_notify.delivery.transports.mail_message import MailComposer, parse_address
+from ibs_notify.delivery.transports.redact import Redactor
 from ibs_notify.delivery.transports.safely import outcome_of, stages_of
 from ibs_notify.delivery.transports.smtp_connection import SmtpConnection
 from ibs_notify.delivery.transports.smtp_opening import COMMAND_SECONDS, SmtpOpener

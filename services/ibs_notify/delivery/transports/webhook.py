@@ -9,13 +9,13 @@ from typing import Final
 
 from ibs_notify.delivery.presets.endpoint import credentials_of
 from ibs_notify.delivery.presets.verdict import verdict_of
-from ibs_notify.delivery.redact import Redactor, shown_url
-from ibs_notify.delivery.signing import Signer
 from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
 from ibs_notify.delivery.transports.http_failure import failure_of
 from ibs_notify.delivery.transports.http_peer import FAILURES, HttpPeer
+from ibs_notify.delivery.transports.redact import Redactor, shown_url
 from ibs_notify.delivery.transports.safely import outcome_of, stages_of
+from ibs_notify.delivery.transports.signing import Signer
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog, retry
 from ibs_notify.delivery.transports.webhook_request import WebhookComposer
 from ibs_notify.delivery.transports.webhook_verdict import phrase_of

@@ -17,17 +17,16 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ibs_notify.delivery.presets.endpoint import credentials_of, endpoint_of
-from ibs_notify.delivery.redact import shown_url
-from ibs_notify.delivery.signing import Signer
-from ibs_notify.delivery.template_choice import body_template
-from ibs_notify.delivery.transports.base import Message, OutcomeReason
-from ibs_notify.delivery.transports.stages import refused, retry
+from ibs_notify.delivery.transports.base import Message
+from ibs_notify.delivery.transports.redact import shown_url
+from ibs_notify.delivery.transports.rendering import render
+from ibs_notify.delivery.transports.signing import Signer
+from ibs_notify.delivery.transports.template_choice import body_template
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
 from ibs_notify.domain.preset import NEEDS
 from ibs_notify.domain.target import WebhookSpec
 from ibs_notify.domain.templates import NO_TEMPLATE_SET, Templates, TemplateSet
 from ibs_notify.templates.body import BodyTemplate, compile_body
-from ibs_notify.templates.context import event_context
 from ibs_notify.templates.preset_body import preset_body
 
 MESSAGE_ID: Final = "webhook-id"
@@ -82,21 +81,9 @@ class WebhookComposer:
         """The body. Raises AttemptFailed (TEMPLATE_FAILED) when it comes out too large."""
         # A preset speaks its peer's language, which no template for a whole group can.
         group = message.templates if self._spec.preset is None else NO_TEMPLATE_SET
-        try:
-            template = self._template(group, gathers=message.gathers)
-        except InvalidArgument as error:
-            raise retry(OutcomeReason.MISCONFIGURED, f"a template of the group: {error}") from error
-        context = event_context(
-            message.event,
-            suppressed=message.suppressed_count,
-            rows=message.rows,
-            preset=self._variables,
-            reports=message.reports,
+        return render(
+            message, lambda: self._template(group, gathers=message.gathers), self._variables
         )
-        try:
-            return template.render(context)
-        except InvalidArgument as error:
-            raise refused(OutcomeReason.TEMPLATE_FAILED, str(error)) from error
 
     def message_headers(
         self, message: Message, body: bytes, now: datetime

@@ -194,7 +194,8 @@ class DeliveryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RetryDeliveries(self, request, context):
-        """Sends dead and cancelled deliveries again, and due ones now, by filter; or counts them.
+        """Sends dead and cancelled deliveries again, and due ones now, by filter; or counts them. A target
+        that fails is tried at once, and what is queued for it counts as well.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -47,7 +47,9 @@ class DeliveryServiceStub:
     GetDelivery: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetDeliveryRequest, ironcore.notification.v1.delivery_service_pb2.GetDeliveryResponse]
     """Returns a delivery with its attempts."""
     RetryDeliveries: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesResponse]
-    """Sends dead and cancelled deliveries again, and due ones now, by filter; or counts them."""
+    """Sends dead and cancelled deliveries again, and due ones now, by filter; or counts them. A target
+    that fails is tried at once, and what is queued for it counts as well.
+    """
     CancelDeliveries: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.CancelDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.CancelDeliveriesResponse]
     """Cancels open deliveries by filter; or counts them."""
     GetTargetStatus: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetTargetStatusRequest, ironcore.notification.v1.delivery_service_pb2.GetTargetStatusResponse]
@@ -108,7 +110,9 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     GetDelivery: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetDeliveryRequest, ironcore.notification.v1.delivery_service_pb2.GetDeliveryResponse]  # type: ignore[assignment]
     """Returns a delivery with its attempts."""
     RetryDeliveries: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesResponse]  # type: ignore[assignment]
-    """Sends dead and cancelled deliveries again, and due ones now, by filter; or counts them."""
+    """Sends dead and cancelled deliveries again, and due ones now, by filter; or counts them. A target
+    that fails is tried at once, and what is queued for it counts as well.
+    """
     CancelDeliveries: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.CancelDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.CancelDeliveriesResponse]  # type: ignore[assignment]
     """Cancels open deliveries by filter; or counts them."""
     GetTargetStatus: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetTargetStatusRequest, ironcore.notification.v1.delivery_service_pb2.GetTargetStatusResponse]  # type: ignore[assignment]
@@ -214,7 +218,9 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         request: ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesRequest,
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesResponse]]:
-        """Sends dead and cancelled deliveries again, and due ones now, by filter; or counts them."""
+        """Sends dead and cancelled deliveries again, and due ones now, by filter; or counts them. A target
+        that fails is tried at once, and what is queued for it counts as well.
+        """
 
     @abc.abstractmethod
     def CancelDeliveries(

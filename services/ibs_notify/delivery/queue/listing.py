@@ -1,0 +1,227 @@
+"""What people and the ledger ask about deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.digests import store as digest_store
+from ibs_notify.delivery.model import (
+    Alike,
+    DeliveryRecord,
+    Filter,
+    Kind,
+    QueueReason,
+    State,
+    TargetStatus,
+)
+from ibs_notify.delivery.queue import retention
+from ibs_notify.delivery.queue.hold import is_held
+from ibs_notify.delivery.queue.rows import RECORD_COLUMNS, moment, record_of
+from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES, TARGETS
+from ibs_notify.delivery.targets import breakers
+from ibs_notify.delivery.targets.breaker import Phase
+from ibs_notify.domain.clock import from_micros, to_micros
+from ibs_notify.domain.errors import InvalidArgument, NotFound, Reason
+from ibs_notify.store.database import Database
+
+MIN_PREFIX = 8
+_C = DELIVERIES.c
+_OPEN_STATES = tuple(state for state in State if state.is_open)
+_IS_QUEUED = _C.state == State.QUEUED.value
+# What a hold or a breaker keeps back stays in the queue as it is; why is looked up when asked.
+REASON = sa.case(
+    (_IS_QUEUED & is_held, sa.literal(QueueReason.HELD.value)),
+    (
+        _IS_QUEUED & breakers.is_in(Phase.OPEN, _C.target_uid),
+        sa.literal(QueueReason.TARGET_FAILING.value),
+    ),
+    (
+        _IS_QUEUED & breakers.is_in(Phase.PAUSED, _C.target_uid),
+        sa.literal(Admission.TARGET_PAUSED.value),
+    ),
+    else_=_C.reason,
+)
+_SHOWN = tuple(REASON.label("reason") if each is _C.reason else each for each in RECORD_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class IdAndState:
+    """A line of the ledger. ``is_derived``: it was made here, of a window."""
+
+    delivery_id: str
+    kind: Kind
+    state: State
+    created_at: datetime
+    is_derived: bool
+
+
+class Listing:
+    """Read-only views of the queue and its history."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(
+        self, which: Filter, *, size: int, before_seq: int | None
+    ) -> Sequence[DeliveryRecord]:
+        """Up to ``size`` deliveries, newest first, of those accepted before ``before_seq``."""
+        conditions = list(conditions_of(which))
+        if before_seq is not None:
+            conditions.append(_C.seq < before_seq)
+        statement = sa.select(*_SHOWN).where(*conditions).order_by(_C.seq.desc()).limit(size)
+        return await self._database.read(
+            lambda c: _with_digests(c, [record_of(row) for row in c.execute(statement)])
+        )
+
+    async def counts(self, which: Filter) -> Mapping[Alike, int]:
+        """How many deliveries there are, by what they have in common."""
+        columns = (_C.target_name, _C.state, REASON.label("reason"))
+        statement = (
+            sa.select(*columns, sa.func.count().label("number"))
+            .where(*conditions_of(which))
+            .group_by(*columns)
+        )
+        rows = await self._database.read(lambda c: c.execute(statement).all())
+        return {Alike(row.target_name, State(row.state), row.reason): row.number for row in rows}
+
+    async def find(self, delivery_id: str) -> DeliveryRecord:
+        """A delivery with its attempts, by its id or the beginning of it where that is unique.
+
+        Raises InvalidArgument for a beginning that is too short or not unique, NotFound.
+        """
+
+        def work(connection: sa.Connection) -> DeliveryRecord:
+            row = connection.execute(
+                sa.select(*_SHOWN).where(_C.seq == _find(connection, delivery_id))
+            ).one()
+            attempts = connection.execute(
+                sa.select(ATTEMPTS)
+                .where(ATTEMPTS.c.delivery_seq == row.seq)
+                .order_by(ATTEMPTS.c.number)
+            ).all()
+            return _with_digests(connection, [record_of(row, attempts)])[0]
+
+        return await self._database.read(work)
+
+    async def ids(self, *, size: int, after: str) -> Sequence[IdAndState]:
+        """Up to ``size`` deliveries in bytewise order of id, of those behind ``after``."""
+        statement = (
+            sa.select(_C.delivery_id, _C.kind, _C.state, _C.created_at, _C.obligation_id)
+            .where(_C.delivery_id > after)
+            .order_by(_C.delivery_id)
+            .limit(size)
+        )
+        rows = await self._database.read(lambda c: c.execute(statement).all())
+        return [
+            IdAndState(
+                row.delivery_id,
+                Kind(row.kind),
+                State(row.state),
+                from_micros(row.created_at),
+                row.kind != Kind.EVENT and not row.obligation_id,
+            )
+            for row in rows
+        ]
+
+    async def retired_before(self) -> datetime | None:
+        """What was accepted up to this moment may be kept no more; ``None`` where all is kept."""
+        micros = await self._database.read(retention.retired_before)
+        return from_micros(micros) if micros else None
+
+    async def target_status(self, uid: str) -> TargetStatus:
+        """How a target fares; one that nothing was ever sent to has zeros."""
+        return await self._database.read(lambda c: _status(c, uid))
+
+
+def _with_digests(
+    connection: sa.Connection, records: Sequence[DeliveryRecord]
+) -> Sequence[DeliveryRecord]:
+    """With what the entries of digests belong to."""
+    seqs = {each.window_seq for each in records if each.window_seq is not None}
+    found = digest_store.memberships(connection, seqs)
+    return [
+        replace(each, digest=found.get(each.window_seq)) if each.window_seq else each
+        for each in records
+    ]
+
+
+def conditions_of(which: Filter) -> Sequence[sa.ColumnElement[bool]]:
+    """A filter in SQL."""
+    conditions: list[sa.ColumnElement[bool]] = [
+        column.in_(values)
+        for column, values in (
+            (_C.target_name, which.targets),
+            (_C.group_name, which.groups),
+            (_C.state, [state.value for state in which.states]),
+            (REASON, which.reasons),
+            (_C.event_id, which.event_ids),
+            (_C.delivery_id, which.delivery_ids),
+        )
+        if values
+    ]
+    if which.after is not None:
+        conditions.append(_C.created_at >= to_micros(which.after))
+    if which.before is not None:
+        conditions.append(_C.created_at < to_micros(which.before))
+    return conditions
+
+
+def _find(connection: sa.Connection, delivery_id: str) -> int:
+    seq = connection.execute(sa.select(_C.seq).where(_C.delivery_id == delivery_id)).scalar()
+    if seq is not None:
+        return int(seq)
+    if len(delivery_id) < MIN_PREFIX:
+        raise InvalidArgument(
+            Reason.FIELD_INVALID,
+            f"delivery_id: give the whole id, or at least its first {MIN_PREFIX} characters",
+        )
+    begins = _C.delivery_id.startswith(delivery_id, autoescape=True)
+    found = connection.execute(sa.select(_C.seq).where(begins).limit(2)).scalars().all()
+    if len(found) > 1:
+        raise InvalidArgument(
+            Reason.FIELD_INVALID,
+            f"delivery_id: several deliveries begin with {delivery_id!r}",
+            advice="give more of the id",
+        )
+    if not found:
+        raise NotFound(
+            Reason.DELIVERY_NOT_FOUND,
+            f"there is no delivery {delivery_id!r}",
+            advice="see delivery list; old deliveries are removed after a while",
+        )
+    return int(found[0])
+
+
+def _status(connection: sa.Connection, uid: str) -> TargetStatus:
+    open_count = sum(_count(connection, uid, state) for state in _OPEN_STATES)
+    dead_count = _count(connection, uid, State.DEAD)
+    breaker = breakers.find(connection, uid)
+    row = connection.execute(sa.select(TARGETS).where(TARGETS.c.target_uid == uid)).one_or_none()
+    if row is None:
+        return TargetStatus(open_count, dead_count, breaker=breaker)
+    return TargetStatus(
+        open_count,
+        dead_count,
+        row.delivered_count,
+        last_success_at=moment(row.last_success_at),
+        last_failure_at=moment(row.last_failure_at),
+        last_failure=row.last_failure,
+        failing_since=moment(row.failing_since),
+        last_code=row.last_code,
+        certificate_until=moment(row.certificate_until),
+        breaker=breaker,
+    )
+
+
+def _count(connection: sa.Connection, uid: str, state: State) -> int:
+    # The state is written out, not bound: only then do the partial indexes serve.
+    return connection.execute(
+        sa.select(sa.func.count())
+        .select_from(DELIVERIES)
+        .where(_C.target_uid == uid, sa.text(f"state = {state.value}"))
+    ).scalar_one()

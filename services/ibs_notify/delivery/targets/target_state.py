@@ -1,0 +1,155 @@
+"""What is kept of each target beside its breaker: how its attempts fare, and its rate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+
+from ibs_notify.delivery.model import Completion, State
+from ibs_notify.delivery.tables import TARGETS
+from ibs_notify.delivery.targets import max_rate
+from ibs_notify.delivery.targets.max_rate import Passed
+from ibs_notify.domain.clock import from_micros, to_micros
+from ibs_notify.store.bulk import Bulk
+from ibs_notify.store.upsert import insert_or_ignore
+
+_T = TARGETS.c
+_IS_THIS = _T.target_uid == sa.bindparam("uid", type_=sa.String)
+_UNKNOWN: Mapping[str, Any] = {
+    "delivered_count": 0,
+    "last_success_at": None,
+    "last_failure_at": None,
+    "last_failure": "",
+    "failing_since": None,
+    "last_code": 0,
+    "rate_window": "[]",
+    "certificate_until": None,
+}
+
+
+def allowed(
+    connection: sa.Connection, uid: str, limit: int, wanted: int, now: datetime
+) -> tuple[int, datetime | None]:
+    """How many of ``wanted`` may be sent now, and, where not all, when more may.
+
+    The target's row is locked until the transaction ends, so replicas share one rate.
+    """
+    allowance = max_rate.allowance(_window(connection, uid), limit, to_micros(now))
+    next_at = None if allowance.next_at is None else from_micros(allowance.next_at)
+    return min(wanted, allowance.count), next_at
+
+
+def note_passed(connection: sa.Connection, uid: str, count: int, now: datetime) -> None:
+    """``count`` messages are being sent."""
+    window = max_rate.passed(_window(connection, uid), count, to_micros(now))
+    connection.execute(
+        sa.update(TARGETS).where(_T.target_uid == uid),
+        {"rate_window": json.dumps([[each.at, each.count] for each in window])},
+    )
+
+
+def _window(connection: sa.Connection, uid: str) -> Sequence[Passed]:
+    _ensure(connection, uid)
+    text = connection.execute(
+        sa.select(_T.rate_window).where(_T.target_uid == uid).with_for_update()
+    ).scalar_one()
+    return [Passed(at, count) for at, count in json.loads(text)]
+
+
+def note_ends(connection: sa.Connection, done: Iterable[Completion]) -> None:
+    """Keep how the attempts ended."""
+    attempts = sorted(
+        (each for each in done if each.end is not None), key=lambda each: each.work.target_uid
+    )
+    for uid, group in groupby(attempts, key=lambda each: each.work.target_uid):
+        ends = list(group)
+        parameters = (*_summary(ends), uid)
+        if _NOTE_ENDS.change(connection, parameters) == 0:
+            _ensure(connection, uid)
+            _NOTE_ENDS.change(connection, parameters)
+
+
+def _summary(ends: Sequence[Completion]) -> tuple[Any, ...]:
+    """Values of ``_NOTE_ENDS`` from attempts in the order of their end."""
+    success: int | None = None
+    failure: int | None = None
+    text: str | None = None
+    failing_since: int | None = None
+    delivered = 0
+    code = 0
+    certificate: int | None = None
+    for each in ends:
+        if each.end is None:
+            continue
+        if each.end.certificate_until is not None:
+            certificate = to_micros(each.end.certificate_until)
+        at, code = to_micros(each.ended_at), each.end.code
+        delivered += each.settlement.state is State.DELIVERED
+        if each.end.outcome == "delivered":
+            success, failing_since = at, None
+        else:
+            failure, text = at, each.end.reply
+            failing_since = failing_since or at
+    return (
+        delivered,
+        success,
+        failure,
+        text,
+        success,
+        failing_since,
+        failing_since,
+        code,
+        certificate,
+    )
+
+
+def _ensure(connection: sa.Connection, uid: str) -> None:
+    connection.execute(
+        insert_or_ignore(TARGETS, connection.dialect.name).values(target_uid=uid, **_UNKNOWN)
+    )
+
+
+def _kept_unless_given(parameter: str, column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    return sa.func.coalesce(sa.bindparam(parameter, type_=column.type), column)
+
+
+def _at(parameter: str) -> sa.BindParameter[int]:
+    return sa.bindparam(parameter, type_=sa.BigInteger)
+
+
+_NOTE_ENDS = Bulk(
+    sa.update(TARGETS)
+    .ordered_values(
+        (_T.delivered_count, _T.delivered_count + _at("delivered")),
+        (_T.last_success_at, _kept_unless_given("success", _T.last_success_at)),
+        (_T.last_failure_at, _kept_unless_given("failure", _T.last_failure_at)),
+        (_T.last_failure, _kept_unless_given("failure_text", _T.last_failure)),
+        (
+            _T.failing_since,
+            sa.case(
+                (_at("any_success").is_(None), sa.func.coalesce(_T.failing_since, _at("since"))),
+                else_=_at("since_success"),
+            ),
+        ),
+        (_T.last_code, sa.bindparam("code", type_=sa.Integer)),
+        (_T.certificate_until, _kept_unless_given("certificate", _T.certificate_until)),
+    )
+    .where(_IS_THIS),
+    (
+        "delivered",
+        "success",
+        "failure",
+        "failure_text",
+        "any_success",
+        "since",
+        "since_success",
+        "code",
+        "certificate",
+        "uid",
+    ),
+)
