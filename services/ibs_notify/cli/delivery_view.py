@@ -39,6 +39,13 @@ def outcome(delivery: pb.Delivery) -> str:
     return f"{word(pb.DeliveryState, delivery.state, _STATES)}{reason}{detail}"
 
 
+def next_attempt(delivery: pb.Delivery) -> str:
+    """When it is tried again; empty where that does not go by the clock."""
+    if delivery.state != pb.DELIVERY_STATE_RETRY_WAIT:
+        return ""
+    return moment(delivery.due_time)
+
+
 def show_counts(counts: Sequence[delivery_service_pb2.DeliveryCount], total: int) -> None:
     """How many stand alike, the most first, and how many there are in all."""
     print_table(
@@ -96,7 +103,7 @@ def show_delivery(delivery: pb.Delivery) -> None:
             "Kind": word(pb.DeliveryKind, delivery.kind, "DELIVERY_KIND_"),
             "State": outcome(delivery),
             "Accepted": moment(delivery.create_time),
-            "Next attempt": moment(delivery.due_time),
+            "Next attempt": next_attempt(delivery),
             "Closed": moment(delivery.close_time),
             "Revision": str(delivery.revision),
         }
