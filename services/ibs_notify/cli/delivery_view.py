@@ -46,6 +46,19 @@ def next_attempt(delivery: pb.Delivery) -> str:
     return moment(delivery.due_time)
 
 
+def held_warnings(
+    answer: delivery_service_pb2.GetTargetStatusResponse
+    | delivery_service_pb2.ListTroubledTargetsResponse,
+) -> list[str]:
+    """That the whole queue is held, and what ends that; empty where it is not."""
+    if not answer.HasField("held_since"):
+        return []
+    since = moment(answer.held_since)
+    return [
+        f"the queue is held since {since}: nothing is sent to any target until delivery release"
+    ]
+
+
 def show_counts(counts: Sequence[delivery_service_pb2.DeliveryCount], total: int) -> None:
     """How many stand alike, the most first, and how many there are in all."""
     print_table(
