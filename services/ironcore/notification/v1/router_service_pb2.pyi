@@ -557,14 +557,18 @@ class MarkEventsResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     COUNT_FIELD_NUMBER: builtins.int
+    UNKNOWN_COUNT_FIELD_NUMBER: builtins.int
     count: builtins.int
     """How many have another mark than before."""
+    unknown_count: builtins.int
+    """How many of event_ids are of no event that there is."""
     def __init__(
         self,
         *,
         count: builtins.int = ...,
+        unknown_count: builtins.int = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "unknown_count", b"unknown_count"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___MarkEventsResponse: typing_extensions.TypeAlias = MarkEventsResponse
