@@ -215,6 +215,15 @@ def test_a_mail_with_an_own_text_and_no_own_html_is_text_only(event_of: EventOf)
     assert (mail.text, mail.html) == ("backup.failed\n", None)
 
 
+def test_nobody_is_sent_an_empty_mail(event_of: EventOf) -> None:
+    of_digests = MailTemplates.compile(
+        subject="{{ digest.headline }}",
+        text="{% for line in digest.lines %}{{ line.text }}{% endfor %}\n",
+    )
+    weekly = event_of(type="notification.weekly-summary", subject="9 of 10 jobs succeeded")
+    assert mail_of(weekly, of_digests) == mail_of(weekly)
+
+
 def test_a_loop_knows_its_place(event_of: EventOf) -> None:
     text = (
         "{% for k, v in event.labels|dictsort %}\n"
