@@ -140,7 +140,9 @@ def test_the_events_of_a_summary_are_listed(event_of: EventOf) -> None:
     rows = [event_of(subject=f"row {n}") for n in range(3)]
     mail = BUILTIN.render(event_context(event_of(type="notification.summary"), rows=rows))
     assert mail.text.count("row ") == 3
-    assert "  2026-05-21T02:14:35Z  ERROR  row 0 (ibs-primary:production/vm/12345)\n" in mail.text
+    assert (
+        "  2026-05-21 02:14:35 UTC  ERROR  row 0 (ibs-primary:production/vm/12345)\n" in mail.text
+    )
     assert "row 2" in (mail.html or "")
 
 

@@ -19,6 +19,7 @@ from email.headerregistry import Address, AddressHeader
 from functools import lru_cache
 from typing import Final
 
+from ibs_notify.delivery.report_words import zone_of
 from ibs_notify.delivery.template_choice import mail_templates
 from ibs_notify.delivery.transports.base import Message, OutcomeReason
 from ibs_notify.delivery.transports.stages import refused, retry
@@ -119,6 +120,7 @@ class MailComposer:
             suppressed=message.suppressed_count,
             rows=message.rows,
             reports=message.reports,
+            zone=zone_of(message.settings.time_zone),
         )
         try:
             return templates.render(context)

@@ -18,6 +18,7 @@ from yarl import URL
 
 from ibs_notify.delivery.presets.endpoint import credentials_of, endpoint_of
 from ibs_notify.delivery.redact import shown_url
+from ibs_notify.delivery.report_words import zone_of
 from ibs_notify.delivery.signing import Signer
 from ibs_notify.delivery.template_choice import body_template
 from ibs_notify.delivery.transports.base import Message, OutcomeReason
@@ -92,6 +93,7 @@ class WebhookComposer:
             rows=message.rows,
             preset=self._variables,
             reports=message.reports,
+            zone=zone_of(message.settings.time_zone),
         )
         try:
             return template.render(context)
