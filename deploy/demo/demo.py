@@ -51,7 +51,7 @@ NIGHT = HERE / "night.jsonl"
 START_SECONDS = 30.0
 ARRIVE_SECONDS = 40.0
 GREYLISTED_MAILS = 2
-CHAT_OUTAGE = 5
+CHAT_OUTAGE = 4
 LOG = "launcher.log"
 
 T = TypeVar("T")

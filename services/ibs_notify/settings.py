@@ -134,7 +134,9 @@ def _read(file: Path, *, required: bool) -> dict[str, str]:
 
 def _whole_number(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit():
-        raise InvalidArgument(Reason.FIELD_INVALID, f"{name} {text!r} is not a whole number")
+        raise InvalidArgument(
+            Reason.FIELD_INVALID, f"{name} {text!r} is not a whole number of 0 or more"
+        )
     return int(text)
 
 

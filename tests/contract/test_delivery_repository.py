@@ -243,6 +243,22 @@ async def test_a_failed_one_is_due_again_later_and_then_queued_by_a_sweep(desk: 
     assert status.failing_since is not None
 
 
+async def test_a_peer_that_refuses_one_message_does_not_fail(desk: Desk) -> None:
+    bad = "bad@example.com"
+    judged = (RecipientOutcome(bad, Verdict.REFUSED, 550, "no such user"),)
+    nobody = Outcome(Verdict.REFUSED, OutcomeReason.SMTP_5XX, 550, "no", recipients=judged)
+    await desk.accept(handoff(1))
+    (first,) = await desk.claim()
+    await desk.end(first, LATER)
+    assert (await desk.listing.target_status("t1")).failing_since is not None
+    await desk.accept(handoff(2, recipients=(bad,)))
+    (second,) = await desk.claim()
+    await desk.end(second, nobody)
+    status = await desk.listing.target_status("t1")
+    assert (status.last_failure, status.failing_since) == ("no", None)
+    assert status.last_success_at is None
+
+
 async def test_what_a_dead_worker_had_in_hand_is_taken_up_and_flagged(
     doomed: Desk, desk: Desk
 ) -> None:

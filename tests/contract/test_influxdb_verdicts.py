@@ -202,6 +202,15 @@ async def test_a_test_says_what_is_wrong_url_token_org_or_bucket() -> None:
     assert await failed(bucket="nope") == "bucket"
 
 
+async def test_a_test_that_failed_otherwise_vouches_for_no_token() -> None:
+    async with HttpServer(503, text="overloaded") as http:
+        spec = InfluxDbSpec(http.url(""), "polystack", "b")
+        transport = InfluxDbTransport("u1", spec, TOKEN, MemoryBook(), StillClock())
+        stages = await transport.test(message())
+        await transport.close()
+    assert [(each.name, each.ok) for each in stages[2:]] == [("url", True), ("send", False)]
+
+
 async def test_a_test_against_something_else_fails_at_the_url() -> None:
     async with HttpServer(404, text="404 page not found") as http:
         spec = InfluxDbSpec(http.url("/elsewhere"), "polystack", "b")

@@ -49,6 +49,9 @@ async def test_everybody_sees_their_own_marks(around: Surroundings) -> None:
     await around.emit("e2")
     request = pb.MarkEventsRequest(event_ids=["e1"], state=READ)
     assert (await around.stub.MarkEvents(request, metadata=ALICE)).count == 1
+    request.event_ids.extend(["e1", "nope", "nope"])
+    again = await around.stub.MarkEvents(request, metadata=ALICE)
+    assert (again.count, again.unknown_count) == (0, 1)
 
     async def states(metadata: Any) -> list[int]:
         answer = await around.stub.ListEvents(pb.ListEventsRequest(), metadata=metadata)

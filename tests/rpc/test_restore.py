@@ -178,8 +178,14 @@ async def test_a_running_queue_can_be_held_and_released(tmp_path: Path) -> None:
         await delivery.stub.HoldDeliveries(pb.HoldDeliveriesRequest())
         await delivery.deliver(1)
         assert await delivery.states() == [("evt-1", QUEUED, "HELD")]
+        troubled = pb.ListTroubledTargetsRequest()
+        status = pb.GetTargetStatusRequest(target_uid="uid-chat-ops")
+        assert (await delivery.stub.ListTroubledTargets(troubled)).HasField("held_since")
+        assert (await delivery.stub.GetTargetStatus(status)).HasField("held_since")
         answer = await delivery.stub.ReleaseDeliveries(pb.ReleaseDeliveriesRequest())
         assert answer.HasField("held_since")
+        assert not (await delivery.stub.ListTroubledTargets(troubled)).HasField("held_since")
+        assert not (await delivery.stub.GetTargetStatus(status)).HasField("held_since")
         await until_received(hook, 1)
 
 

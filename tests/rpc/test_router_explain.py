@@ -15,10 +15,15 @@ from tests.support.explain_equals import compare, configuration
 from tests.support.router import (
     OPERATIONS,
     Surroundings,
+    fake_config,
+    fake_delivery,
     group,
     mail,
     metrics,
     refusal,
+    router_settings,
+    running_router,
+    serving,
     surrounded,
     webhook,
 )
@@ -82,7 +87,7 @@ async def test_of_an_event_that_was_told_all_is_said_down_to_the_attempt(
 
     chat = of(answer, "chat-ops")
     assert chat.hears
-    assert chat.sentence == "the rule matches and nothing held it back: delivered"
+    assert chat.sentence == "the rule matches and the group let it go: delivered"
     assert decisions(chat) == {
         "scope": "HEARS_EVERYTHING",
         "rule": "RULE_MATCHED",
@@ -384,7 +389,25 @@ async def test_a_notice_of_our_own_is_told_to_nobody_and_says_so(tmp_path: Path)
         )
         answer = await explained(around, notices.events[0].event.event_id)
     assert not answer.subscriptions
+    assert answer.own
     assert "the system's own" in answer.warnings[0]
+
+
+async def test_an_event_that_came_before_any_configuration_is_none_of_our_own(
+    tmp_path: Path,
+) -> None:
+    config, delivery = fake_config(), fake_delivery()
+    async with serving(config) as config_port, serving(delivery) as delivery_port:
+        settings = router_settings(tmp_path, config=config_port, delivery=delivery_port)
+        async with running_router(settings) as router:
+            around = Surroundings(router, config, delivery)
+            request = pb.RouterServiceAwaitConfigRequest(revision=0)
+            await around.stub.AwaitConfig(request, wait_for_ready=True)
+            await around.emit()
+            answer = await explained(around)
+    assert answer.revision == 0
+    assert not answer.own
+    assert not answer.warnings
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -184,7 +184,10 @@ def test_a_second_launcher_on_the_same_home_is_refused(place: Place) -> None:
     with up(place) as launched:
         second = Place(place.home, Place.fresh(place.home).addresses).run("up")
         assert second.returncode == 1
-        assert f"already runs on {place.home} (process {launched.process.pid})" in second.stderr
+        assert (
+            f"error: ibs-notify already runs on {place.home} (process {launched.process.pid})"
+            in second.stderr
+        )
         assert "IBS_NOTIFY_HOME" in second.stderr
         assert place.serves()
 

@@ -39,6 +39,26 @@ def outcome(delivery: pb.Delivery) -> str:
     return f"{word(pb.DeliveryState, delivery.state, _STATES)}{reason}{detail}"
 
 
+def next_attempt(delivery: pb.Delivery) -> str:
+    """When it is tried again; empty where that does not go by the clock."""
+    if delivery.state != pb.DELIVERY_STATE_RETRY_WAIT:
+        return ""
+    return moment(delivery.due_time)
+
+
+def held_warnings(
+    answer: delivery_service_pb2.GetTargetStatusResponse
+    | delivery_service_pb2.ListTroubledTargetsResponse,
+) -> list[str]:
+    """That the whole queue is held, and what ends that; empty where it is not."""
+    if not answer.HasField("held_since"):
+        return []
+    since = moment(answer.held_since)
+    return [
+        f"the queue is held since {since}: nothing is sent to any target until delivery release"
+    ]
+
+
 def show_counts(counts: Sequence[delivery_service_pb2.DeliveryCount], total: int) -> None:
     """How many stand alike, the most first, and how many there are in all."""
     print_table(
@@ -96,7 +116,7 @@ def show_delivery(delivery: pb.Delivery) -> None:
             "Kind": word(pb.DeliveryKind, delivery.kind, "DELIVERY_KIND_"),
             "State": outcome(delivery),
             "Accepted": moment(delivery.create_time),
-            "Next attempt": moment(delivery.due_time),
+            "Next attempt": next_attempt(delivery),
             "Closed": moment(delivery.close_time),
             "Revision": str(delivery.revision),
         }

@@ -51,7 +51,8 @@ def list_digests(group: str, open_only: bool, limit: int, output: str) -> None:
                 break
             request.page_token = answer.next_page_token
     if output == "table":
-        show_digests(found)
+        of_group = f" of group {group!r}" if group else ": group update --digest-rule makes one"
+        show_digests(found, empty=f"no digests{of_group}")
     else:
         print_document([document(each) for each in found], output)
 

@@ -11,9 +11,11 @@ from ironcore.notification.v1 import delivery_pb2, group_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
 _SHORT_ID = 12
+_SOON_KNOWN = "known in a moment"
+"""Of a window that was opened just now."""
 
 
-def show_digests(windows: Sequence[pb.DigestWindow]) -> None:
+def show_digests(windows: Sequence[pb.DigestWindow], *, empty: str) -> None:
     """A row for each; of a delivery's id what ``delivery show`` needs."""
     columns = ("Id", "Group", "Target", "What", "State", "Events", "Opened", "Closes", "Delivery")
     rows = [
@@ -25,12 +27,12 @@ def show_digests(windows: Sequence[pb.DigestWindow]) -> None:
             _state(each),
             f"{each.event_count:,}" if each.kind == delivery_pb2.DELIVERY_KIND_DIGEST else "",
             moment(each.open_time),
-            moment(each.close_time),
+            moment(each.close_time) or _SOON_KNOWN,
             each.delivery_id[:_SHORT_ID] or _nothing(each),
         )
         for each in windows
     ]
-    print_table(Table(columns, rows, empty="nothing is gathered: group update --digest-rule"))
+    print_table(Table(columns, rows, empty=empty))
 
 
 def next_digest(session: Session, group: group_pb2.Group) -> str:
@@ -46,10 +48,12 @@ def next_digest(session: Session, group: group_pb2.Group) -> str:
     except NotificationError as error:
         return f"not known: {error.message}"
     digests = [each for each in found if each.kind == delivery_pb2.DELIVERY_KIND_DIGEST]
-    closes = min((moment(each.close_time) for each in digests if each.event_count), default="")
-    if not closes:
+    gathering = [each for each in digests if each.event_count]
+    if not gathering:
         return "nothing is gathered yet"
-    return f"{closes}, with {sum(each.event_count for each in digests):,} gathered"
+    times = [moment(each.close_time) for each in gathering if each.HasField("close_time")]
+    closes = min(times, default=_SOON_KNOWN)
+    return f"{closes}, with {sum(each.event_count for each in gathering):,} gathered"
 
 
 def membership(digest: delivery_pb2.DigestMembership) -> str:

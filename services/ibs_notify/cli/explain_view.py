@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from ibs_notify.cli.delivery_view import SHORT_ID, outcome
+from ibs_notify.cli.delivery_view import SHORT_ID, next_attempt, outcome
 from ibs_notify.cli.output import moment, paragraph, severity
 from ibs_notify.cli.rule_view import HOLDS, HOLDS_NOT, show_rule
 from ironcore.notification.v1 import delivery_pb2
@@ -49,6 +49,8 @@ def _show_event(answer: pb.ExplainResponse) -> None:
 
 
 def _summary(answer: pb.ExplainResponse, target: str, hearing: int, others: int) -> str:
+    if answer.own and not hearing and not others:
+        return "Only the inbox has it."
     if not hearing and not others:
         whom = f"No group tells {target}" if target else "No group has a target"
         return (
@@ -112,8 +114,9 @@ def _show_attempts(delivery: delivery_pb2.Delivery, *, indent: str) -> None:
             first=indent,
             rest=indent + "   ",
         )
-    if delivery.HasField("due_time"):
-        paragraph(f"next try at {moment(delivery.due_time)}", first=indent)
+    next_try = next_attempt(delivery)
+    if next_try:
+        paragraph(f"next try at {next_try}", first=indent)
 
 
 def _show_near_misses(near_misses: Sequence[str]) -> None:

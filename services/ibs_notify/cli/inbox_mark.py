@@ -10,8 +10,9 @@ import click
 from ibs_notify.cli.confirm import confirm
 from ibs_notify.cli.event_filter import countable, event_filters, read_filter
 from ibs_notify.cli.options import Command, with_options
-from ibs_notify.cli.output import counted, output_option, print_document
+from ibs_notify.cli.output import counted, output_option, print_document, warn
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
+from ibs_notify.domain.errors import NotFound, Reason
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 MOST_IDS = 1000
@@ -66,11 +67,19 @@ def mark(
         click.echo(f"nothing to mark {name}")
 
 
-def _mark_ids(session: Session, ids: tuple[str, ...], state: pb.InboxState.ValueType) -> int:
-    count = 0
+def _mark_ids(session: Session, given: tuple[str, ...], state: pb.InboxState.ValueType) -> int:
+    ids = list(dict.fromkeys(given))
+    count, unknown = 0, 0
     for start in range(0, len(ids), MOST_IDS):
         part = pb.MarkEventsRequest(event_ids=ids[start : start + MOST_IDS], state=state)
-        count += session.call(session.router.MarkEvents, part).count
+        answer = session.call(session.router.MarkEvents, part)
+        count, unknown = count + answer.count, unknown + answer.unknown_count
+    if unknown == len(ids):
+        which = f"no event {ids[0]!r}" if unknown == 1 else f"none of these {unknown:,} events"
+        advice = "list those that there are with: event list"
+        raise NotFound(Reason.EVENT_NOT_FOUND, f"there is {which}", advice=advice)
+    if unknown:
+        warn(f"{unknown:,} of {len(ids):,} ids are of no event that there is")
     return count
 
 

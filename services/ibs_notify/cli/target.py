@@ -11,6 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from ibs_notify.cli.changed import report_change
 from ibs_notify.cli.complete import target_names
+from ibs_notify.cli.delivery_view import held_warnings
 from ibs_notify.cli.errors import Exit
 from ibs_notify.cli.output import document, output_option, print_document, warn, warn_all
 from ibs_notify.cli.params import Slot, duration, names, no_wait_option
@@ -181,22 +182,22 @@ def list_targets(output: str) -> None:
             if not answer.next_page_token:
                 break
             request.page_token = answer.next_page_token
-        troubles, problem = _troubles(session)
+        troubles, warnings = _troubles(session)
     if output == "table":
         show_targets(targets, troubles)
     else:
         print_document([_with_trouble(each, troubles) for each in targets], output)
-    warn_all(problem)
+    warn_all(warnings)
 
 
 def _troubles(session: Session) -> tuple[Troubles | None, list[str]]:
-    """The targets in trouble; ``None`` and a warning where Delivery does not say."""
+    """The targets in trouble, ``None`` where Delivery does not say; and warnings."""
     request = delivery_service_pb2.ListTroubledTargetsRequest()
     try:
-        found = session.call(session.delivery.ListTroubledTargets, request).targets
+        answer = session.call(session.delivery.ListTroubledTargets, request)
     except NotificationError as error:
         return None, [f"how they fare is not known: {error.message}"]
-    return {each.target_uid: each for each in found}, []
+    return {each.target_uid: each for each in answer.targets}, held_warnings(answer)
 
 
 def _with_trouble(target: target_pb2.Target, troubles: Troubles | None) -> dict[str, Any]:
@@ -217,14 +218,14 @@ def show(name: str, output: str) -> None:
     with Session() as session:
         found = session.call(session.config.GetTarget, pb.GetTargetRequest(name=name)).target
         status: delivery_service_pb2.GetTargetStatusResponse | None = None
-        problem = ""
         try:
             status = session.call(
                 session.delivery.GetTargetStatus,
                 delivery_service_pb2.GetTargetStatusRequest(target_uid=found.uid),
             )
+            warnings = held_warnings(status)
         except NotificationError as error:
-            problem = f"how it fares is not known: {error.message}"
+            warnings = [f"how it fares is not known: {error.message}"]
     if output == "table":
         show_target(found)
         if status is not None:
@@ -233,7 +234,7 @@ def show(name: str, output: str) -> None:
         whole = document(found)
         whole["status"] = None if status is None else document(status)
         print_document(whole, output)
-    warn_all([problem] if problem else [])
+    warn_all(warnings)
 
 
 @target.command("delete")

@@ -66,7 +66,6 @@ def show_status(status: delivery_service_pb2.GetTargetStatusResponse) -> None:
             f"{status.dead_count} dead",
             "Last success": moment(status.last_success_time) or "never",
             "Last failure": f"{failure} {status.last_failure}" if failure else "never",
-            "Failing since": moment(status.failing_since),
             "Last code": str(status.last_code or ""),
             "Certificate": _certificate(status),
         }
@@ -83,6 +82,8 @@ def _health(status: delivery_service_pb2.GetTargetStatusResponse) -> str:
             return f"failing: {trouble}; {_next_probe(status)}"
         case delivery_service_pb2.TARGET_HEALTH_RECOVERING:
             return "recovering: it is given a few deliveries at a time, then more"
+        case _ if status.HasField("failing_since"):
+            return f"ok so far, but every attempt since {moment(status.failing_since)} failed"
         case _:
             return "ok"
 

@@ -165,7 +165,7 @@ async def _say_if_held(queue: DeliveryQueue, outlook: Outlook) -> None:
         log.warning(
             "the queue is held since %s, as after a restore: nothing is sent until somebody has "
             "looked at it and says delivery release",
-            since,
+            f"{since:%Y-%m-%d %H:%M:%S} UTC",
         )
 
 

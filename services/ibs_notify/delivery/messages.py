@@ -298,7 +298,10 @@ def health_of(breaker: Breaker) -> pb.TargetHealth.ValueType:
     return _HEALTHS[breaker.phase]
 
 
-def status_to_proto(status: TargetStatus) -> pb.GetTargetStatusResponse:
+def status_to_proto(
+    status: TargetStatus, held_since: datetime | None
+) -> pb.GetTargetStatusResponse:
+    """``held_since``: of the whole queue."""
     breaker = status.breaker
     is_paused = breaker.phase is Phase.PAUSED
     return pb.GetTargetStatusResponse(
@@ -317,6 +320,7 @@ def status_to_proto(status: TargetStatus) -> pb.GetTargetStatusResponse:
         probe_time=moment_to_proto(breaker.probe_at),
         certificate_expire_time=moment_to_proto(status.certificate_until),
         trouble_reason=breaker.reason,
+        held_since=moment_to_proto(held_since),
     )
 
 

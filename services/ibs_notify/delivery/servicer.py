@@ -166,7 +166,8 @@ class DeliveryServicer(DeliveryServiceServicer):
         self, request: pb.GetTargetStatusRequest, context: Context
     ) -> pb.GetTargetStatusResponse:
         _require_uid(request.target_uid)
-        return messages.status_to_proto(await self._use.listing.target_status(request.target_uid))
+        status = await self._use.listing.target_status(request.target_uid)
+        return messages.status_to_proto(status, await self._use.queue.held_since())
 
     async def ListTroubledTargets(
         self, request: pb.ListTroubledTargetsRequest, context: Context
@@ -181,7 +182,8 @@ class DeliveryServicer(DeliveryServiceServicer):
                     trouble_reason=breaker.reason,
                 )
                 for uid, breaker in sorted(troubled.items())
-            ]
+            ],
+            held_since=moment_to_proto(await self._use.queue.held_since()),
         )
 
     async def ResumeTarget(

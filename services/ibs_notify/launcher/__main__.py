@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import sys
 from pathlib import Path
+from typing import IO, Any
 
 import click
 
@@ -19,6 +20,16 @@ from ibs_notify.launcher.up import up
 from ibs_notify.settings import SERVICES, ServiceName, Settings, load
 
 RELEASE = "ironcore-backup notification delivery release"
+
+
+class Failed(click.ClickException):
+    """Ends the command with code 1 and says why, as the services and the command line do."""
+
+    def __init__(self, error: NotificationError | OSError) -> None:
+        super().__init__(str(error))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"error: {self.message}", file=file, err=file is None)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,7 +47,7 @@ def run_all() -> None:
     try:
         up(load())
     except NotificationError as error:
-        raise click.ClickException(str(error)) from None
+        raise Failed(error) from None
 
 
 @main.command()
@@ -52,7 +63,7 @@ def health(service: tuple[ServiceName, ...]) -> None:
     sys.exit(any(state != "SERVING" for state in states.values()))
 
 
-@main.command("backup")
+@main.command("backup", short_help="Copy the SQLite databases, also while the services run.")
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
 def save(directory: Path) -> None:
     """Copy the SQLite databases into DIRECTORY, also while the services run. Not the key file.
@@ -62,19 +73,19 @@ def save(directory: Path) -> None:
     try:
         copies = backup(_settings(), directory, SystemClock().now())
     except (NotificationError, OSError) as error:
-        raise click.ClickException(str(error)) from None
+        raise Failed(error) from None
     for each in copies:
         click.echo(each)
     click.echo(f"not copied: the key file {_settings().key_path}; keep it apart from these")
 
 
-@main.command("hold")
+@main.command("hold", short_help="Let Delivery send nothing from its next start on.")
 def hold_queue() -> None:
     """Let Delivery send nothing from its next start on: after a restore, before the start."""
     try:
         since = hold(_settings(), SystemClock().now())
     except NotificationError as error:
-        raise click.ClickException(str(error)) from None
+        raise Failed(error) from None
     click.echo(f"held since {since:%Y-%m-%d %H:%M:%SZ}, until: {RELEASE}")
 
 
@@ -82,7 +93,7 @@ def _settings() -> Settings:
     try:
         return load()
     except NotificationError as error:
-        raise click.ClickException(str(error)) from None
+        raise Failed(error) from None
 
 
 def _one(service: ServiceName) -> click.Command:

@@ -21,6 +21,7 @@ from ibs_notify.router.identity import SUMMARY_TYPE
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.intake import prepare
 from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
+from ibs_notify.router.notices import NOTICES
 from ibs_notify.router.ports import DeliveryAnswers
 from ibs_notify.router.retention import retired_ids
 from ibs_notify.router.revisions import Revisions
@@ -207,7 +208,7 @@ def _is_known(connection: sa.Connection, event_id: str) -> bool:
 
 def _is_own(record: pb.EventRecord) -> bool:
     """A notice, which nobody is told, or the summary of a backlog, which its routes are."""
-    if not record.revision:
+    if not record.revision and record.event.type in NOTICES:
         return True
     return record.event.type == SUMMARY_TYPE and any(
         each.reason == Reason.BACKLOG_COLLAPSED for each in record.dispositions
@@ -220,6 +221,7 @@ def _response(subject: _Subject, target: str, deliveries: Deliveries) -> pb.Expl
         revision=subject.table.revision,
         dry_run=subject.dry_run,
         warnings=subject.warnings,
+        own=subject.is_own,
     )
     obliged = {
         each.key: replace(each, standing=_with_fates(each, deliveries))

@@ -69,8 +69,8 @@ class InboxCalls:
         _check(request)
         mark = Mark(request.state)
         if not request.HasField("filter"):
-            count = await self._marking.by_id(request.event_ids, viewer, mark)
-            return pb.MarkEventsResponse(count=count)
+            count, unknown = await self._marking.by_id(request.event_ids, viewer, mark)
+            return pb.MarkEventsResponse(count=count, unknown_count=unknown)
         query = query_of(request.filter, viewer)
         newest = await self._database.read(self._blocks.newest)
         count = await self._marking.matching(query, min(request.up_to_sequence, newest), mark)

@@ -27,21 +27,26 @@ from ibs_notify.store.database import Database
 
 
 class Marking:
-    """Every method tells how many events are marked otherwise than before."""
+    """Every method tells how many events are marked otherwise than before, ``by_id`` also how many
+
+    ids are of no event.
+    """
 
     def __init__(self, database: Database, blocks: Blocks, clock: Clock) -> None:
         self._database = database
         self._blocks = blocks
         self._clock = clock
 
-    async def by_id(self, event_ids: Sequence[str], viewer: str, mark: Mark) -> int:
+    async def by_id(self, event_ids: Sequence[str], viewer: str, mark: Mark) -> tuple[int, int]:
         """Ids of events that there are not, or no longer, are passed over."""
-        changed = 0
-        for start in range(0, len(event_ids), MOST_WRITTEN):
-            chunk = event_ids[start : start + MOST_WRITTEN]
+        distinct = list(dict.fromkeys(event_ids))
+        changed, known = 0, 0
+        for start in range(0, len(distinct), MOST_WRITTEN):
+            chunk = distinct[start : start + MOST_WRITTEN]
             work = partial(_mark_ids, event_ids=chunk, viewer=viewer, mark=mark)
-            changed += await self._database.write(work)
-        return changed
+            others, found = await self._database.write(work)
+            changed, known = changed + others, known + found
+        return changed, len(distinct) - known
 
     async def matching(self, query: EventQuery, through: int, mark: Mark) -> int:
         """All that match, up to the number ``through``. Of what comes meanwhile nothing."""
@@ -115,12 +120,15 @@ def _tidy(
     return seqs[-1] if len(seqs) == MOST_WRITTEN else None
 
 
-def _mark_ids(connection: sa.Connection, event_ids: Sequence[str], viewer: str, mark: Mark) -> int:
+def _mark_ids(
+    connection: sa.Connection, event_ids: Sequence[str], viewer: str, mark: Mark
+) -> tuple[int, int]:
+    """How many are marked otherwise now, and how many there are."""
     seqs = seqs_by_id(connection, event_ids)
     marks = marks_of(connection, viewer, seqs)
     others = [seq for seq in seqs if marks[seq] is not mark]
     put_marks(connection, viewer, others, mark)
-    return len(others)
+    return len(others), len(seqs)
 
 
 def _replace_lines(connection: sa.Connection, viewer: str, before: Lines, after: Lines) -> bool:

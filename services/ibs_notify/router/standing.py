@@ -304,7 +304,7 @@ def sentence_of(standing: Standing) -> str:
             return "the rule matches and nothing holds it back"
         case State.HANDED_OFF:
             how = standing.delivery or "Delivery has it"
-            return f"the rule matches and nothing held it back: {how}"
+            return f"the rule matches and the group let it go: {how}"
         case _:
             assert_never(standing.state)
 

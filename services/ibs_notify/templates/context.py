@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -47,19 +47,20 @@ def event_context(
     rows: Sequence[Event] = (),
     preset: Mapping[str, str] = _NO_PRESET,
     reports: Mapping[str, Report] = NO_REPORTS,
+    zone: tzinfo = UTC,
 ) -> dict[str, Any]:
     """The variables of a template, as ``variables.VARIABLES`` declares them.
 
     ``suppressed`` is how many identical events were held back since the last notification;
     ``rows`` are the events that a digest or a summary stands for, of which the first ``MOST_ROWS``
     are shown; ``preset`` has the fields of ``shapes.PRESET``; ``reports`` are the variables
-    ``digest`` or ``weekly``, for a message that has one. A field that the event does not have is an
-    empty string, list or map.
+    ``digest`` or ``weekly``, for a message that has one; ``zone`` is that of times for people. A
+    field that the event does not have is an empty string, list or map.
     """
     return {
-        "event": _record(event),
+        "event": _record(event, zone),
         "suppressed": suppressed,
-        "rows": [_record(row) for row in rows[:MOST_ROWS]],
+        "rows": [_record(row, zone) for row in rows[:MOST_ROWS]],
         "more": max(0, len(rows) - MOST_ROWS),
         "preset": preset,
         **NO_REPORTS,
@@ -90,7 +91,7 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").removesuffix("+00:00") + "Z"
 
 
-def _record(event: Event) -> dict[str, Any]:
+def _record(event: Event, zone: tzinfo = UTC) -> dict[str, Any]:
     return {
         "event_id": event.event_id,
         "type": event.type,
@@ -101,6 +102,7 @@ def _record(event: Event) -> dict[str, Any]:
         "actor": event.actor,
         "resource": event.resource,
         "timestamp": rfc3339(event.timestamp),
+        "when": f"{event.timestamp.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}",
         "task_url": event.task_url,
         "links": dict(event.links),
         "labels": dict(event.labels),

@@ -53,21 +53,26 @@ class MailTemplates:
     def render(self, context: Mapping[str, Any]) -> RenderedMail:
         """The message for the variables of ``context.event_context``.
 
+        A part that comes out blank, as one made for digests does of a weekly summary, has the
+        built-in one instead: nobody is sent an empty mail.
+
         Raises InvalidArgument (TEMPLATE_INVALID) when a part is larger than 256 KiB or takes too
         much work; no event makes it fail otherwise.
         """
         family = _FAMILIES.get(context["event"]["type"], "")
-        subject = one_line((self.subject or _builtin("subject")).text(Run(context)))
+        subject = "" if self.subject is None else one_line(self.subject.text(Run(context)))
+        if not subject.strip():
+            subject = one_line(_builtin("subject").text(Run(context)))
         if len(subject) > MOST_SUBJECT:
             subject = subject[: MOST_SUBJECT - 1] + "…"
-        html = self.html
-        if html is None and self.text is None:
-            html = _builtin("html", family)
-        return RenderedMail(
-            subject,
-            _part(self.text or _builtin("text", family), context),
-            None if html is None else _part(html, context),
-        )
+        own = None if self.text is None else _part(self.text, context)
+        if self.html is not None:
+            text = _part(_builtin("text", family), context) if own is None else own
+            return RenderedMail(subject, text, _part(self.html, context))
+        if own is not None and own.strip():
+            return RenderedMail(subject, own, None)
+        text = _part(_builtin("text", family), context)
+        return RenderedMail(subject, text, _part(_builtin("html", family), context))
 
 
 _ESCAPING: Final[Mapping[str, Escaping]] = {"subject": PLAIN, "text": MAIL_TEXT, "html": HTML}

@@ -59,6 +59,7 @@ EVENT: Final = Shape(
             "actor": TEXT,
             "resource": TEXT,
             "timestamp": TEXT,
+            "when": TEXT,
             "task_url": TEXT,
             "links": TEXT_MAP,
             "labels": TEXT_MAP,

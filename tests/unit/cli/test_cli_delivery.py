@@ -234,6 +234,23 @@ def test_status_asks_every_service(cli: Cli) -> None:
     ]
 
 
+@pytest.mark.parametrize("command", [("status",), ("target", "list")])
+def test_a_queue_that_is_held_is_said_where_one_looks_first(
+    cli: Cli, command: tuple[str, ...]
+) -> None:
+    cli.delivery.answers["ListTroubledTargets"] = pb.ListTroubledTargetsResponse(
+        held_since=Timestamp(seconds=1_800_000_000)
+    )
+
+    result = cli(*command)
+
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "warning: the queue is held since 2027-01-15 08:00:00Z: nothing is sent to any target "
+        "until delivery release\n"
+    )
+
+
 def test_a_service_that_is_away_has_exit_code_5(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IBS_NOTIFY_ROUTER_ADDRESS", "127.0.0.1:1")
 

@@ -57,7 +57,8 @@ def test_a_list_is_asked_for_by_group_and_goes_over_pages(cli: Cli) -> None:
     first, _ = cli.delivery.received("ListDigests")
     assert (first.group, first.open_only, first.page_size) == ("compliance", True, 100)
     cli.delivery.answers["ListDigests"] = pb.ListDigestsResponse()
-    assert cli("digest", "list").stdout.startswith("nothing is gathered")
+    assert cli("digest", "list").stdout.startswith("no digests: group update --digest-rule")
+    assert cli("digest", "list", "nope").stdout == "no digests of group 'nope'\n"
 
 
 def test_a_preview_shows_a_mail_its_html_or_a_body(cli: Cli) -> None:
@@ -113,6 +114,11 @@ def test_a_group_tells_when_its_digest_is_sent_next(cli: Cli) -> None:
     told = cli("group", "show", "compliance").stdout
     assert "daily at 09:00: severity = info" in told
     assert "2026-05-21 09:00:00Z, with 2,468 gathered" in told
+    just_opened = window(8)
+    just_opened.ClearField("close_time")
+    cli.delivery.answers["ListDigests"] = pb.ListDigestsResponse(digests=[just_opened])
+    assert "known in a moment, with 1,234 gathered" in cli("group", "show", "compliance").stdout
+    assert "known in a moment" in cli("digest", "list", "--open").stdout
     cli.delivery.answers["ListDigests"] = pb.ListDigestsResponse()
     assert "nothing is gathered yet" in cli("group", "show", "compliance").stdout
     cli.delivery.answers["ListDigests"] = Unavailable(Reason.STORAGE_UNAVAILABLE, "locked")

@@ -182,6 +182,24 @@ def test_a_target_that_no_group_tells_is_said_with_the_command_that_helps(cli: C
     assert "group target add --help" in shown
 
 
+def test_a_notice_that_only_the_inbox_has_asks_for_no_target(cli: Cli) -> None:
+    cli.router.answers["Explain"] = pb.ExplainResponse(own=True)
+
+    assert cli("explain", "evt-1").stdout.splitlines()[-1] == "Only the inbox has it."
+
+
+def test_what_is_held_names_no_time_of_a_next_try(cli: Cli) -> None:
+    held = hearing()
+    held.delivery.state = delivery_pb2.DELIVERY_STATE_QUEUED
+    held.delivery.reason = "HELD"
+    cli.router.answers["Explain"] = answer(held)
+
+    shown = cli("explain", "evt-1").stdout
+
+    assert "delivery  3f9a1c0b52d7: queued (HELD)" in shown
+    assert "next try" not in shown
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

@@ -136,6 +136,15 @@ def test_events_are_marked_by_their_ids(
     assert cli.router.calls[0].metadata["ibs-user"] == "alice"
 
 
+def test_an_id_of_no_event_is_an_error_and_one_among_others_a_warning(cli: Cli) -> None:
+    cli.router.answers["MarkEvents"] = pb.MarkEventsResponse(unknown_count=1)
+    alone, together = cli("inbox", "read", "nope", "nope"), cli("inbox", "read", "e1", "nope")
+
+    assert (alone.exit_code, together.exit_code) == (3, 0)
+    assert "there is no event 'nope'" in alone.stderr
+    assert together.stderr == "warning: 1 of 2 ids are of no event that there is\n"
+
+
 def test_many_ids_go_in_several_calls(cli: Cli) -> None:
     count_is(cli)
 

@@ -376,6 +376,20 @@ def test_show_tells_since_when_a_target_fails_and_when_it_is_tried_next(cli: Cli
     assert "expires 2030-03-17 17:46:40Z" in shown
 
 
+def test_a_target_whose_last_attempts_failed_is_not_just_called_ok(cli: Cli) -> None:
+    cli.delivery.answers["GetTargetStatus"] = delivery_service_pb2.GetTargetStatusResponse(
+        health=delivery_service_pb2.TARGET_HEALTH_OK,
+        failing_since=Timestamp(seconds=1_800_000_000),
+        held_since=Timestamp(seconds=1_800_000_000),
+    )
+
+    result = cli("target", "show", "chat-ops")
+
+    since = "2027-01-15 08:00:00Z"
+    assert f"ok so far, but every attempt since {since} failed" in result.stdout
+    assert f"the queue is held since {since}" in result.stderr
+
+
 def test_a_failing_target_is_tried_now_when_it_is_resumed(cli: Cli) -> None:
     cli.delivery.answers["GetTargetStatus"] = FAILING
     told = "target chat-ops is tried again now; target show tells how it went\n"

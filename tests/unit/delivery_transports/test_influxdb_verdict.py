@@ -52,6 +52,12 @@ def test_the_server_may_say_when_to_come_back(status: int) -> None:
     [
         (401, "unauthorized access", Part.TOKEN, "--token-file"),
         (403, "insufficient permissions for write", Part.TOKEN, "--token-file"),
+        (
+            400,
+            'cannot find the provided auth token "Token x" in config',
+            Part.TOKEN,
+            "--token-file",
+        ),
         (404, 'organization name "x" not found', Part.ORG, "--org"),
         (404, 'bucket "x" not found', Part.BUCKET, "--bucket"),
         (404, "404 page not found", Part.URL, "--url"),

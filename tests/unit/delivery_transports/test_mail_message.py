@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
@@ -59,6 +60,14 @@ def test_a_mail_has_a_text_and_an_html_part_that_read_as_they_were_rendered() ->
     assert "Größe: 1 < 2\n  .\n  From here" in parts["text/plain"]
     assert "Größe: 1 &lt; 2" in parts["text/html"]
     assert "3 more like this" in parts["text/plain"]
+
+
+def test_times_in_a_mail_are_those_of_the_settings_time_zone() -> None:
+    sent = message()
+    there = replace(sent.settings, time_zone="Europe/Vienna")
+    said = texts(parsed(replace(sent, settings=there)))
+    assert all("2026-05-21 04:14:35 CEST" in each for each in said.values())
+    assert all("2026-05-21 02:14:35 UTC" in each for each in texts(parsed(sent)).values())
 
 
 def test_every_attempt_sends_the_same_bytes() -> None:

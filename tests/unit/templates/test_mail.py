@@ -140,7 +140,9 @@ def test_the_events_of_a_summary_are_listed(event_of: EventOf) -> None:
     rows = [event_of(subject=f"row {n}") for n in range(3)]
     mail = BUILTIN.render(event_context(event_of(type="notification.summary"), rows=rows))
     assert mail.text.count("row ") == 3
-    assert "  2026-05-21T02:14:35Z  ERROR  row 0 (ibs-primary:production/vm/12345)\n" in mail.text
+    assert (
+        "  2026-05-21 02:14:35 UTC  ERROR  row 0 (ibs-primary:production/vm/12345)\n" in mail.text
+    )
     assert "row 2" in (mail.html or "")
 
 
@@ -213,6 +215,15 @@ def test_own_templates_replace_their_part(event_of: EventOf) -> None:
 def test_a_mail_with_an_own_text_and_no_own_html_is_text_only(event_of: EventOf) -> None:
     mail = mail_of(event_of(), MailTemplates.compile(text="{{ event.type }}\n"))
     assert (mail.text, mail.html) == ("backup.failed\n", None)
+
+
+def test_nobody_is_sent_an_empty_mail(event_of: EventOf) -> None:
+    of_digests = MailTemplates.compile(
+        subject="{{ digest.headline }}",
+        text="{% for line in digest.lines %}{{ line.text }}{% endfor %}\n",
+    )
+    weekly = event_of(type="notification.weekly-summary", subject="9 of 10 jobs succeeded")
+    assert mail_of(weekly, of_digests) == mail_of(weekly)
 
 
 def test_a_loop_knows_its_place(event_of: EventOf) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from ibs_notify.delivery.model import Completion, State
 from ibs_notify.delivery.tables import TARGETS
 from ibs_notify.delivery.targets import max_rate
+from ibs_notify.delivery.targets.breaker import Sign
 from ibs_notify.delivery.targets.max_rate import Passed
 from ibs_notify.domain.clock import from_micros, to_micros
 from ibs_notify.store.bulk import Bulk
@@ -75,8 +76,12 @@ def note_ends(connection: sa.Connection, done: Iterable[Completion]) -> None:
 
 
 def _summary(ends: Sequence[Completion]) -> tuple[Any, ...]:
-    """Values of ``_NOTE_ENDS`` from attempts in the order of their end."""
+    """Values of ``_NOTE_ENDS`` from attempts in the order of their end.
+
+    A peer that judged a message works, also where it refused that one.
+    """
     success: int | None = None
+    worked: int | None = None
     failure: int | None = None
     text: str | None = None
     failing_since: int | None = None
@@ -91,16 +96,19 @@ def _summary(ends: Sequence[Completion]) -> tuple[Any, ...]:
         at, code = to_micros(each.ended_at), each.end.code
         delivered += each.settlement.state is State.DELIVERED
         if each.end.outcome == "delivered":
-            success, failing_since = at, None
+            success = at
         else:
             failure, text = at, each.end.reply
+        if each.end.outcome == "delivered" or each.end.sign is Sign.WORKS:
+            worked, failing_since = at, None
+        else:
             failing_since = failing_since or at
     return (
         delivered,
         success,
         failure,
         text,
-        success,
+        worked,
         failing_since,
         failing_since,
         code,
@@ -132,8 +140,8 @@ _NOTE_ENDS = Bulk(
         (
             _T.failing_since,
             sa.case(
-                (_at("any_success").is_(None), sa.func.coalesce(_T.failing_since, _at("since"))),
-                else_=_at("since_success"),
+                (_at("worked").is_(None), sa.func.coalesce(_T.failing_since, _at("since"))),
+                else_=_at("since_worked"),
             ),
         ),
         (_T.last_code, sa.bindparam("code", type_=sa.Integer)),
@@ -145,9 +153,9 @@ _NOTE_ENDS = Bulk(
         "success",
         "failure",
         "failure_text",
-        "any_success",
+        "worked",
         "since",
-        "since_success",
+        "since_worked",
         "code",
         "certificate",
         "uid",

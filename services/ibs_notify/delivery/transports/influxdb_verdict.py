@@ -33,6 +33,9 @@ class Part(StrEnum):
 def verdict_on(status: int, retry_after: str, body: str, now: datetime) -> Outcome:
     """The Outcome of an answer with ``status`` and ``body``; see ``webhook_verdict``."""
     said = words_of(body)
+    if status == 400 and "auth token" in said:
+        # vmauth, in front of VictoriaMetrics, says so of a token that it does not know.
+        status = 401
     outcome = http_verdict_on(status, retry_after, said, now, _ADVICE)
     if status == 500 and "partial write" in said:
         # The first releases say so, and not 422, where a field has another type than before.

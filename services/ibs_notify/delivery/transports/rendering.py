@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
+from ibs_notify.delivery.reports.words import zone_of
 from ibs_notify.delivery.transports.base import Message, OutcomeReason
 from ibs_notify.delivery.transports.stages import refused, retry
 from ibs_notify.domain.errors import InvalidArgument
@@ -41,6 +42,7 @@ def render(
         rows=message.rows,
         preset=preset or {},
         reports=message.reports,
+        zone=zone_of(message.settings.time_zone),
     )
     try:
         return compiled.render(context)

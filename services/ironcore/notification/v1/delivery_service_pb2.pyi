@@ -756,6 +756,7 @@ class GetTargetStatusResponse(google.protobuf.message.Message):
     PROBE_TIME_FIELD_NUMBER: builtins.int
     CERTIFICATE_EXPIRE_TIME_FIELD_NUMBER: builtins.int
     TROUBLE_REASON_FIELD_NUMBER: builtins.int
+    HELD_SINCE_FIELD_NUMBER: builtins.int
     open_count: builtins.int
     """Open deliveries."""
     dead_count: builtins.int
@@ -786,7 +787,9 @@ class GetTargetStatusResponse(google.protobuf.message.Message):
 
     @property
     def failing_since(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Since when every attempt failed; unset where the last one succeeded."""
+        """Since when every attempt failed; unset where the last one succeeded. That the peer refuses one
+        message or one recipient is no failure of the target.
+        """
 
     @property
     def trouble_since(self) -> google.protobuf.timestamp_pb2.Timestamp:
@@ -799,6 +802,10 @@ class GetTargetStatusResponse(google.protobuf.message.Message):
     @property
     def certificate_expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the peer's certificate expires, as the last TLS handshake showed it; unset without TLS."""
+
+    @property
+    def held_since(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Since when the whole queue is held, whatever the target; unset where it is not."""
 
     def __init__(
         self,
@@ -818,10 +825,11 @@ class GetTargetStatusResponse(google.protobuf.message.Message):
         probe_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         certificate_expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         trouble_reason: builtins.str = ...,
+        held_since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["certificate_expire_time", b"certificate_expire_time", "failing_since", b"failing_since", "last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "paused_time", b"paused_time", "probe_time", b"probe_time", "trouble_since", b"trouble_since"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["certificate_expire_time", b"certificate_expire_time", "failing_since", b"failing_since", "held_since", b"held_since", "last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "paused_time", b"paused_time", "probe_time", b"probe_time", "trouble_since", b"trouble_since"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["certificate_expire_time", b"certificate_expire_time", "dead_count", b"dead_count", "delivered_count", b"delivered_count", "failing_since", b"failing_since", "health", b"health", "last_code", b"last_code", "last_failure", b"last_failure", "last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "open_count", b"open_count", "paused_reason", b"paused_reason", "paused_time", b"paused_time", "probe_time", b"probe_time", "trouble_reason", b"trouble_reason", "trouble_since", b"trouble_since"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["certificate_expire_time", b"certificate_expire_time", "dead_count", b"dead_count", "delivered_count", b"delivered_count", "failing_since", b"failing_since", "health", b"health", "held_since", b"held_since", "last_code", b"last_code", "last_failure", b"last_failure", "last_failure_time", b"last_failure_time", "last_success_time", b"last_success_time", "open_count", b"open_count", "paused_reason", b"paused_reason", "paused_time", b"paused_time", "probe_time", b"probe_time", "trouble_reason", b"trouble_reason", "trouble_since", b"trouble_since"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___GetTargetStatusResponse: typing_extensions.TypeAlias = GetTargetStatusResponse
@@ -880,16 +888,24 @@ class ListTroubledTargetsResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     TARGETS_FIELD_NUMBER: builtins.int
+    HELD_SINCE_FIELD_NUMBER: builtins.int
     @property
     def targets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___TroubledTarget]:
         """In order of uid."""
+
+    @property
+    def held_since(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Since when the whole queue is held, whatever the target; unset where it is not."""
 
     def __init__(
         self,
         *,
         targets: collections.abc.Iterable[Global___TroubledTarget] | None = ...,
+        held_since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["targets", b"targets"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["held_since", b"held_since"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["held_since", b"held_since", "targets", b"targets"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListTroubledTargetsResponse: typing_extensions.TypeAlias = ListTroubledTargetsResponse

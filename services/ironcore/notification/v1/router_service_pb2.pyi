@@ -557,14 +557,18 @@ class MarkEventsResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     COUNT_FIELD_NUMBER: builtins.int
+    UNKNOWN_COUNT_FIELD_NUMBER: builtins.int
     count: builtins.int
     """How many have another mark than before."""
+    unknown_count: builtins.int
+    """How many of event_ids are of no event that there is."""
     def __init__(
         self,
         *,
         count: builtins.int = ...,
+        unknown_count: builtins.int = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "unknown_count", b"unknown_count"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___MarkEventsResponse: typing_extensions.TypeAlias = MarkEventsResponse
@@ -1034,10 +1038,15 @@ class ExplainResponse(google.protobuf.message.Message):
     REVISION_FIELD_NUMBER: builtins.int
     DRY_RUN_FIELD_NUMBER: builtins.int
     WARNINGS_FIELD_NUMBER: builtins.int
+    OWN_FIELD_NUMBER: builtins.int
     revision: builtins.int
     """The revision of the configuration whose rules these are."""
     dry_run: builtins.bool
     """Whether the event is only looked at: nothing of this was stored or sent."""
+    own: builtins.bool
+    """Whether it is the system's own, of which no rule is asked: a notice that only the inbox has, or
+    the summary of a backlog.
+    """
     @property
     def event(self) -> ironcore.notification.v1.event_pb2.Event:
         """The event."""
@@ -1058,10 +1067,11 @@ class ExplainResponse(google.protobuf.message.Message):
         revision: builtins.int = ...,
         dry_run: builtins.bool = ...,
         warnings: collections.abc.Iterable[builtins.str] | None = ...,
+        own: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["event", b"event"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dry_run", b"dry_run", "event", b"event", "revision", b"revision", "subscriptions", b"subscriptions", "warnings", b"warnings"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dry_run", b"dry_run", "event", b"event", "own", b"own", "revision", b"revision", "subscriptions", b"subscriptions", "warnings", b"warnings"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ExplainResponse: typing_extensions.TypeAlias = ExplainResponse
