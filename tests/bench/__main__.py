@@ -10,6 +10,7 @@ import platform
 from collections.abc import Callable, Sequence
 
 from tests.bench import (
+    accepting,
     digests,
     idle,
     inbox,
@@ -26,6 +27,7 @@ from tests.bench.lines import HEADING, Line, Note
 BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
     "match": matching.matching,
     "emit": ingest.emit,
+    "accept": accepting.batches,
     "storage": ingest.storage,
     "webhook": outbound.webhook,
     "mail": outbound.mail,

@@ -96,11 +96,11 @@ async def _ours() -> float:
 
 async def _alertmanager() -> float:
     async with _running_sink() as sink, aiohttp.ClientSession() as session:
-        with tempfile.TemporaryDirectory() as home, running_alertmanager(home, sink.port) as port:
+        with tempfile.TemporaryDirectory() as home, running_alertmanager(home, sink.port) as peer:
 
             async def post(number: int) -> None:
                 async with session.post(
-                    f"http://127.0.0.1:{port}/api/v2/alerts",
+                    f"http://127.0.0.1:{peer.port}/api/v2/alerts",
                     data=json.dumps([alert(number)]),
                     headers={"Content-Type": "application/json"},
                 ) as response:

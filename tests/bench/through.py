@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-import aiohttp
-
 from ibs_notify.rpc.channel import open_channel
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
-from tests.bench.alertmanager import PEER, alert, running_alertmanager
+from tests.bench.alertmanager import PEER, post_alerts, running_alertmanager
 from tests.bench.lines import Line, Note, middle
 from tests.bench.load import failed_backup
 from tests.bench.processes import Server, cpu_seconds, started
@@ -108,25 +105,11 @@ def _alertmanager() -> float:
     with (
         tempfile.TemporaryDirectory() as home,
         started("tests.bench.sinks", "webhook", core=None) as sink,
-        running_alertmanager(home, sink.port) as port,
+        running_alertmanager(home, sink.port) as peer,
     ):
-        asyncio.run(_post_alerts(port, 0, WARM_UP))
+        asyncio.run(post_alerts(peer.port, 0, WARM_UP))
         _until_received(sink, WARM_UP)
         began = time.perf_counter()
-        asyncio.run(_post_alerts(port, WARM_UP, EVENTS))
+        asyncio.run(post_alerts(peer.port, WARM_UP, EVENTS))
         _until_received(sink, WARM_UP + EVENTS)
         return EVENTS / (time.perf_counter() - began)
-
-
-async def _post_alerts(port: int, first: int, count: int) -> None:
-    """Each alert is another, so that it is told of: one that is known is not, for hours."""
-    async with aiohttp.ClientSession() as session:
-        for start in range(first, first + count, BATCH):
-            alerts = [alert(start + number) for number in range(BATCH)]
-            async with session.post(
-                f"http://127.0.0.1:{port}/api/v2/alerts",
-                data=json.dumps(alerts),
-                headers={"Content-Type": "application/json"},
-            ) as response:
-                await response.read()
-                response.raise_for_status()
