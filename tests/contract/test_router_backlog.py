@@ -166,7 +166,7 @@ async def test_a_summary_gathers_until_its_turn_comes_and_is_not_collapsed_itsel
     assert set((await collapsed(core)).values()) > {summary}
 
 
-async def test_a_summary_says_how_many_it_stands_for_and_which(
+async def test_a_summary_says_how_many_it_stands_for_and_how_to_list_them(
     core: Core, outbox: Outbox, delivery: DeliveryDouble
 ) -> None:
     await filled(core, outbox)
@@ -178,7 +178,7 @@ async def test_a_summary_says_how_many_it_stands_for_and_which(
     assert (told.event_id, told.type) == (handoff.event_id, SUMMARY_TYPE)
     assert f"{len(gone)}" in told.subject
     assert f"{len(gone)} × backup.completed (info)" in told.summary
-    assert all(event in told.summary for event in gone)
+    assert f"event list --collapsed-into {told.event_id}" in told.summary
     # The inbox shows what was told.
     (stored,) = await core.database.read(lambda c: events_by_id(c, [told.event_id]))
     assert stored.body == handoff.body

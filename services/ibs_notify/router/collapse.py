@@ -17,7 +17,9 @@ from ibs_notify.domain.severity import Severity
 MINUTES: Final = 15
 _MOST_OF_A_LINE: Final = 200
 _HEADINGS: Final = MAX_SUMMARY // 2
-"""What the headings may take; the other half is for ids."""
+"""What the headings may take; the other half is for subjects and ids."""
+_MOST_IDS: Final = 5
+"""Of a kind: a mail shows the beginning of the text, and people do not read ids by the thousand."""
 _MOST_KINDS: Final = 1000
 """Of a severity that are told apart: several times what fits, so that a summary of any number of
 events is written in bounded memory."""
@@ -54,7 +56,7 @@ class SummaryRow:
 
 @dataclass(slots=True)
 class _Kind:
-    """Events that are told in one line, added up as they come; ``ids`` as far as they could fit."""
+    """Events that are told in one line, added up as they come; ``ids`` are the first."""
 
     severity: Severity
     type: str
@@ -64,16 +66,14 @@ class _Kind:
     count: int = 0
     latest: str = ""
     ids: list[str] = field(default_factory=list)
-    length: int = 0
 
     def add(self, row: SummaryRow) -> None:
         self.count += 1
         self.first = min(self.first, row.timestamp)
         if row.timestamp >= self.last:
             self.last, self.latest = row.timestamp, row.subject
-        if self.length < MAX_SUMMARY:
+        if len(self.ids) < _MOST_IDS:
             self.ids.append(row.event_id)
-            self.length += len(row.event_id)
 
     @property
     def heading(self) -> str:
@@ -125,9 +125,9 @@ def collapse(waiting: Mapping[Severity, int], bound: int) -> Collapse:
 def summary_of(rows: Iterable[SummaryRow], summary_id: str) -> tuple[str, str]:
     """Subject and text of the event ``summary_id``, which stands for ``rows``, at least one.
 
-    Like is grouped with like, worst first, and every event is counted. Ids are listed as far as
-    they fit; of the others the text says how many they are, and the command that lists them. The
-    ``rows``, oldest first, may be many: none is kept.
+    Like is grouped with like, worst first, and every event is counted. A few ids are listed of
+    each kind; before them comes the command that lists them all. The ``rows``, oldest first, may be
+    many: none is kept.
     """
     kinds = _kinds(rows)
     total = sum(kind.count for kind in kinds.every)
@@ -136,24 +136,19 @@ def summary_of(rows: Iterable[SummaryRow], summary_id: str) -> tuple[str, str]:
     opening = (
         f"More events were waiting than the rate limit releases in {MINUTES} minutes. These"
         f" {total:,}, the least severe of them, are told in this one notification.\n"
-        f"They are of {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC."
+        f"They are of {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC; each is listed by\n"
+        f"ironcore-backup notification event list --collapsed-into {summary_id}"
     )
     shown, headings = _headings(kinds)
-    closing = "and {:,} more: ironcore-backup notification event list --collapsed-into " + (
-        summary_id
-    )
-    room = MAX_SUMMARY - len(opening) - headings - len(closing.format(total)) - 4
-    blocks, listed = [opening], 0
+    room = MAX_SUMMARY - len(opening) - headings - 2
+    blocks = [opening]
     for kind in shown:
-        block, count = _with_ids(kind, room)
+        block = _with_ids(kind, room)
         room -= len(block) - len(kind.heading)
-        listed += count
         blocks.append(block)
     hidden = _Kinds(kinds.named[len(shown) :], kinds.others)
     if hidden.every:
         blocks.append(_others(hidden))
-    if listed < total:
-        blocks.append(closing.format(total - listed))
     return f"{total:,} events in one: {_by_severity(kinds.every)}", "\n\n".join(blocks)
 
 
@@ -194,21 +189,15 @@ def _others(kinds: _Kinds) -> str:
     return f"{count:,} × {number} other kinds: {_by_severity(kinds.every)}"
 
 
-def _with_ids(kind: _Kind, room: int) -> tuple[str, int]:
-    """The block of a kind within its heading and ``room`` more, and how many ids it lists."""
-    block, count = kind.heading, 0
+def _with_ids(kind: _Kind, room: int) -> str:
+    """The block of a kind within its heading and ``room`` more."""
+    block = kind.heading
     latest = _one_line(kind.latest)
     if latest and len(latest) + 11 <= room:
         block += f"\n  latest: {latest}"
-    separator = "\n  "
-    for event_id in kind.ids:
-        entry = separator + event_id
-        if len(block) + len(entry) > len(kind.heading) + room:
-            break
-        block += entry
-        count += 1
-        separator = ", "
-    return block, count
+    more = ", …" if kind.count > len(kind.ids) else ""
+    ids = f"\n  {', '.join(kind.ids)}{more}"
+    return block + ids if len(block) + len(ids) <= len(kind.heading) + room else block
 
 
 def _by_severity(kinds: Sequence[_Kind]) -> str:
