@@ -252,3 +252,9 @@ async def test_an_error_names_no_value_that_was_to_be_stored(database: Database)
     with pytest.raises(exc.IntegrityError) as caught:
         await database.write(lambda c: c.execute(sa.insert(NUMBERS), row))
     assert "secret" not in str(caught.value)
+
+
+async def test_a_directory_that_is_made_for_a_database_is_its_owners_alone(tmp_path: Path) -> None:
+    made = tmp_path / "new"
+    await (await open_database(f"sqlite:///{made / 'router.db'}")).close()
+    assert made.stat().st_mode & 0o777 == 0o700

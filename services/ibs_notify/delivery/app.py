@@ -71,7 +71,7 @@ class DeliveryApp(App):
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, clock = self._settings, self._clock
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = await open_database(settings.database_url("delivery"), exclusive=True)
         self.broken = database.broken
         stack.push_async_callback(database.close)

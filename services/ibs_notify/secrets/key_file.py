@@ -43,7 +43,7 @@ def create(path: Path) -> None:
     The file appears under its name complete or not at all: it is written beside it, synced, and
     linked, and a link does not replace what is there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         _write_private(draft, _format((Key.generate(),)))

@@ -34,7 +34,7 @@ async def open_sqlite(url: sa.URL, *, exclusive: bool) -> SqliteDatabase:
     if not url.database:
         raise ValueError("an SQLite database needs a file")
     file = Path(url.database)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(file) if exclusive else None
     deadline = asyncio.get_running_loop().time() + BUSY_RETRY_SECONDS
     while True:

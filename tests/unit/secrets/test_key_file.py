@@ -33,6 +33,12 @@ def test_a_new_key_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["keys"]
 
 
+def test_a_directory_that_is_made_for_a_key_file_is_its_owners_alone(tmp_path: Path) -> None:
+    envelope.load_or_create(tmp_path / "new" / "secret.key")
+
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_key_file_is_created_once_and_then_read(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     first = envelope.load_or_create(path)
