@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -503,6 +504,24 @@ async def test_mails_that_name_nobody_wait_until_somebody_is_configured(desk: De
     assert (await desk.see(2)).state is State.QUEUED
     assert await desk.queue.examine(2, SENDABLE) == {"t1"}
     assert (await desk.see(1)).state is State.QUEUED
+
+
+async def test_mails_that_wait_for_recipients_go_to_those_whom_their_group_names_by_now(
+    desk: Desk,
+) -> None:
+    nobody = {"t1": Standing(Admission.SENDABLE, lacks_recipients=True)}
+    named = {"t1": replace(nobody["t1"], named={"ops-team": ("a@x", "b@x")})}
+    await desk.queue.accept(
+        [handoff(1, group="ops-team"), handoff(2, group="on-call")],
+        lambda *_: Admission.NO_RECIPIENTS,
+    )
+    assert not await desk.queue.is_astray(1, nobody)
+    assert await desk.queue.is_astray(1, named)
+    assert await desk.queue.examine(1, named) == {"t1"}
+    assert not await desk.queue.is_astray(1, named)
+    (work,) = (await desk.queue.turn(Turn("t1", 10))).claimed
+    assert [each.address for each in work.recipients] == ["a@x", "b@x"]
+    assert (await desk.see(2)).reason == "NO_RECIPIENTS"
 
 
 async def test_a_target_without_a_transport_parks_its_queue_and_gets_it_back(desk: Desk) -> None:

@@ -70,10 +70,18 @@ class Outlook:
             return {}
         unreadable = admit_target(None, paused=False, unreadable=True)
         return dict.fromkeys(self.snapshot.unreadable, Standing(unreadable)) | {
-            uid: Standing(
-                admit_target(target, paused=self.is_paused(target)),
-                lacks_recipients=needs_recipients(target)
-                and not default_recipients(target, self.snapshot),
-            )
+            uid: self._standing(target, self.snapshot)
             for uid, target in self.snapshot.targets.items()
         }
+
+    def _standing(self, target: Target, snapshot: Snapshot) -> Standing:
+        admission = admit_target(target, paused=self.is_paused(target))
+        if not needs_recipients(target) or default_recipients(target, snapshot):
+            return Standing(admission)
+        named = {
+            group.name: subscription.recipients
+            for group in snapshot.groups
+            for subscription in group.subscriptions
+            if subscription.target == target.name and subscription.recipients
+        }
+        return Standing(admission, lacks_recipients=True, named=named)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -61,10 +61,15 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How all deliveries of a target stand. ``lacks_recipients``: mails that name none wait."""
+    """How all deliveries of a target stand.
+
+    ``lacks_recipients``: mails that name none wait, but those of the groups in ``named``, which say
+    by now who receives theirs.
+    """
 
     admission: Admission
     lacks_recipients: bool = False
+    named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Queue(Protocol):

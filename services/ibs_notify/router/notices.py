@@ -173,14 +173,13 @@ def notice_of_no_recipients(route: Route, event: Event, now: datetime) -> Event 
         summary=_text(
             f"Event {event.event_id} ({event.type}) is to be mailed by target {target} for group "
             f"{group}, and nobody is configured to receive it.",
-            "Nothing is lost: it waits, as all mail like it does, until the target or the setting "
-            "names a recipient. This is said once a day.",
-            "Name one for all groups of the target, or for all mail, and what waits is sent; one "
-            "for this group alone is for what comes from then on:",
+            "Nothing is lost: it waits, as all mail like it does, until somebody is named. This is "
+            "said once a day.",
+            "Name somebody for this group, for all groups of the target, or for all mail:",
             (
+                f"group target update {quote(group)} {quote(target)} --recipient ADDRESS",
                 f"target update {quote(target)} --to ADDRESS",
                 "settings update --default-recipient ADDRESS",
-                f"group target update {quote(group)} {quote(target)} --recipient ADDRESS",
             ),
         ),
         resource=_resource_of(target),

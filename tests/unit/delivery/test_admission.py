@@ -9,7 +9,7 @@ import pytest
 from ibs_notify.delivery.admission import Admission, admit, default_recipients
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import Standing
-from ibs_notify.domain.group import InstallationSettings
+from ibs_notify.domain.group import Group, InstallationSettings, Subscription
 from ibs_notify.domain.target import InfluxDbSpec, PushgatewaySpec, SmtpSpec, Target, WebhookSpec
 from ibs_notify.snapshot.model import Snapshot
 
@@ -102,3 +102,19 @@ def test_every_target_of_the_configuration_has_a_standing() -> None:
         "t1": Standing(Admission.SENDABLE),
         "t2": Standing(Admission.SENDABLE, lacks_recipients=True),
     }
+
+
+def test_the_standing_of_a_mail_target_without_recipients_says_which_groups_name_some() -> None:
+    named = Subscription("s1", MAIL.name, "*", recipients=("a@x",))
+    unnamed = Subscription("s2", MAIL.name, "*")
+    groups = (
+        Group("ops-team", "g1", subscriptions=(named,)),
+        Group("on-call", "g2", subscriptions=(unnamed,)),
+    )
+    outlook = Outlook()
+    outlook.snapshot = replace(NOW, targets={"t1": MAIL}, groups=groups)
+
+    (standing,) = outlook.standings().values()
+
+    assert standing.lacks_recipients
+    assert standing.named == {"ops-team": ("a@x",)}

@@ -175,9 +175,9 @@ def test_mail_to_nobody_says_where_to_name_somebody() -> None:
     assert notice.subject == "Mail of group ops-team by target ops-smtp has no recipient"
     assert "evt-1" in notice.summary
     assert commands(notice) == [
+        "group target update ops-team ops-smtp --recipient ADDRESS",
         "target update ops-smtp --to ADDRESS",
         "settings update --default-recipient ADDRESS",
-        "group target update ops-team ops-smtp --recipient ADDRESS",
     ]
 
 

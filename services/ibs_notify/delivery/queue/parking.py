@@ -7,17 +7,17 @@ the others there may be very many, and what is changed at a time is bounded: see
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from ibs_notify.delivery.admission import Admission
-from ibs_notify.delivery.model import State
+from ibs_notify.delivery.model import Recipient, State
 from ibs_notify.delivery.ports import Standing
 from ibs_notify.delivery.queue import outcome_journal
-from ibs_notify.delivery.queue.rows import NOBODY
+from ibs_notify.delivery.queue.rows import NOBODY, recipients_to_json
 from ibs_notify.delivery.tables import DELIVERIES
 from ibs_notify.domain.clock import to_micros
 
@@ -113,7 +113,25 @@ def is_astray(connection: sa.Connection, revision: int, standings: Mapping[str, 
                     return True
             elif _is_astray(waits_for, standing):
                 return True
-    return False
+    return any(
+        _waits_for_group(connection, revision, uid, standing.named)
+        for uid, standing in standings.items()
+        if standing.named and standing.admission is Admission.SENDABLE
+    )
+
+
+def _waits_for_group(
+    connection: sa.Connection, revision: int, uid: str, groups: Collection[str]
+) -> bool:
+    """Whether a mail waits for somebody to receive it whom its group names by now."""
+    statement = sa.select(_C.seq).where(
+        _IS[State.WAITING],
+        _C.target_uid == uid,
+        _C.revision <= revision,
+        _C.recipients == NOBODY,
+        _C.group_name.in_(groups),
+    )
+    return connection.execute(statement.limit(1)).first() is not None
 
 
 def _is_astray(waits_for: str, standing: Standing) -> bool:
@@ -164,18 +182,30 @@ def _wait(mine: Conditions, reason: Admission) -> list[Change]:
 
 
 def _free(mine: Conditions, standing: Standing, now: datetime) -> list[Change]:
-    """Queue what waits. Mails that name nobody wait on where nobody is configured."""
+    """Queue what waits. Mails that name nobody wait on where nobody is configured; those of a group
+    that names somebody by now are for them."""
     if not standing.lacks_recipients:
         return [_queue(mine, now)]
     names_nobody = _C.recipients == NOBODY
     no_recipients = Admission.NO_RECIPIENTS.value
     otherwise = (*mine, names_nobody, _C.reason != no_recipients)
     return [
+        *(
+            _queue((*mine, names_nobody, _C.group_name == group), now, addresses)
+            for group, addresses in standing.named.items()
+        ),
         Change(State.WAITING, otherwise, {"reason": no_recipients}),
         _queue((*mine, sa.not_(names_nobody)), now),
     ]
 
 
-def _queue(which: Conditions, now: datetime) -> Change:
-    values = {"state": State.QUEUED.value, "reason": "", "due_at": to_micros(now)}
+def _queue(which: Conditions, now: datetime, addresses: Sequence[str] = ()) -> Change:
+    """For ``addresses``, where the deliveries are to name somebody else than they do."""
+    values: dict[str, object] = {
+        "state": State.QUEUED.value,
+        "reason": "",
+        "due_at": to_micros(now),
+    }
+    if addresses:
+        values["recipients"] = recipients_to_json([Recipient(each) for each in addresses])
     return Change(State.WAITING, which, values, queues=True)
