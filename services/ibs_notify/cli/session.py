@@ -122,8 +122,8 @@ class Session:
 
     def _service_of(self, method: Method) -> settings.ServiceName | None:
         for service in self._channels:
-            stub = self.__dict__.get(service)
-            if any(each is method for each in vars(stub).values()):
+            stub = self.__dict__.get(service)  # none where only its health was asked
+            if stub is not None and any(each is method for each in vars(stub).values()):
                 return service
         return None
 
