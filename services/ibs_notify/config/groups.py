@@ -226,7 +226,7 @@ def _require_empty(group: Group) -> None:
         raise FailedPrecondition(
             Reason.GROUP_IN_USE,
             f"group {group.name!r} holds {', '.join(held[:_MOST_NAMED])}{more}",
-            advice="take them out of it first, or force the deletion, which lets go of them",
+            advice="take them out of it first, or delete it with --force, which lets go of them",
         )
 
 

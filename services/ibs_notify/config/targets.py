@@ -147,13 +147,13 @@ class Targets:
             raise Unavailable(
                 Reason.SERVICE_UNREACHABLE,
                 f"Delivery cannot say whether deliveries wait for {target.name!r}: {error.message}",
-                advice="try again when Delivery runs, or force the deletion",
+                advice="try again when Delivery runs, or delete it with --force",
             ) from error
         if waiting and not force:
             raise FailedPrecondition(
                 Reason.TARGET_HAS_QUEUE,
                 f"target {target.name!r} has {_open_deliveries(waiting)}",
-                advice="wait or cancel them, or force the deletion, which cancels them visibly",
+                advice="wait or cancel them, or delete it with --force, which cancels them visibly",
             )
         return [f"cancelled with it: {_open_deliveries(waiting)}"] if waiting else []
 
@@ -182,7 +182,7 @@ def _users(view: View, target: str, *, force: bool) -> list[Group]:
         raise FailedPrecondition(
             Reason.TARGET_IN_USE,
             f"target {target!r} is in use by group {names}",
-            advice="take it out of them first, or force the deletion, which does that",
+            advice="take it out of them first, or delete it with --force, which does that",
         )
     return users
 
