@@ -226,6 +226,24 @@ async def test_another_time_holds_from_now_on_and_no_date_comes_twice(here: Repl
     assert [each.total for each in await here.reports()] == [1, 1]
 
 
+async def test_a_week_that_was_told_is_not_told_again_where_its_time_is_changed_days_later(
+    here: Replica,
+) -> None:
+    weekly = Digest("*", frequency=Frequency.WEEKLY)
+    here.configure(group(weekly))
+    await here.accept(entry(1))
+    await here.pass_time(days=4)  # Monday, the 25th
+    await here.accept(entry(2))
+    await here.scheduler.tick()
+    await here.pass_time(days=3)
+    here.configure(group(replace(weekly, time="18:00")))
+    await here.scheduler.tick()
+    record = await here.see(2)
+    assert record.digest is not None
+    assert closes(record.digest.closes_at) == "06-01 18:00"
+    assert [each.total for each in await here.reports()] == [1]
+
+
 async def test_a_changed_time_moves_the_close_of_the_open_window(here: Replica) -> None:
     await here.accept(entry(1))
     await here.scheduler.tick()
