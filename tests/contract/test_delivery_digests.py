@@ -254,6 +254,14 @@ async def test_a_changed_time_moves_the_close_of_the_open_window(here: Replica) 
     assert closes(record.digest.closes_at) == "05-21 13:00"
 
 
+async def test_a_zone_that_this_machine_does_not_know_stops_no_digest(here: Replica) -> None:
+    here.configure(group(Digest("*", time_zone="Mars/Olympus")), group(Digest("*"), name="other"))
+    await here.accept(entry(1), entry(2, group="other"))
+    await here.pass_time(hours=21)
+    assert [each.total for each in await here.reports()] == [1, 1]
+    assert [each.window.time_zone for each in await here.reports()] == ["Mars/Olympus", "UTC"]
+
+
 @pytest.mark.parametrize("left", [[group()], []])
 async def test_a_group_that_loses_its_digest_sends_what_was_gathered_at_once(
     here: Replica, left: list[object]
