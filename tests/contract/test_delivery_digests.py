@@ -541,6 +541,45 @@ async def test_a_summary_that_cannot_be_made_now_is_made_later(here: Replica) ->
     assert len(await here.digests()) == 1
 
 
+async def test_a_summary_that_the_router_lets_wait_goes_to_whom_it_was_due(here: Replica) -> None:
+    def told(*recipients: str) -> Group:
+        subscription = Subscription("s1", "mail", "*", recipients)
+        return group(subscriptions=(subscription,), weekly_summary=True)
+
+    here.configure(told("a@x"))
+    await here.scheduler.tick()
+    here.summaries.error = Unavailable(Reason.SERVICE_UNREACHABLE, "the Router is away")
+    await here.pass_time(days=4)
+    here.configure(told("b@x"))
+    await here.pass_time(minutes=1)
+    here.summaries.error = None
+    await here.pass_time(minutes=1)
+    (summary,) = await here.digests()
+    assert [each.address for each in summary.recipients] == ["a@x"]
+    await here.pass_time(days=7)
+    assert [each.address for each in (await here.digests())[1].recipients] == ["b@x"]
+
+
+async def test_a_summary_that_waits_is_left_to_who_can_read_its_target_and_knows_its_revision(
+    here: Replica, database: Database, clock: FakeClock
+) -> None:
+    behind = Replica(database, clock)
+    behind.configure(group())
+    wanted = group(weekly_summary=True)
+    here.configure(wanted)
+    await here.scheduler.tick()
+    here.summaries.error = Unavailable(Reason.SERVICE_UNREACHABLE, "the Router is away")
+    await here.pass_time(days=4)
+    here.summaries.error = None
+    await behind.scheduler.tick()
+    here.configure(wanted, targets=(MAIL,), unreadable={"t1": "chat"})
+    await here.pass_time(minutes=1)
+    assert next(each.state for each in await here.windows()) is WindowState.CLOSING
+    here.configure(wanted)
+    await here.pass_time(minutes=1)
+    assert len(await here.digests()) == 1
+
+
 async def test_what_is_gathered_for_a_target_of_a_later_release_is_told_once_it_can_be_read(
     here: Replica,
 ) -> None:

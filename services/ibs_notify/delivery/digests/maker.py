@@ -110,7 +110,7 @@ class DigestMaker:
         """What is to be sent; ``None`` where nothing is."""
         if window.closed_at is None:
             raise AssertionError(f"window {window.digest_id} is closed without a moment")
-        is_wanted = window.stream in plans.standing
+        is_wanted = plans.wants_anyway(window)
         if window.stream.kind is Kind.SUMMARY and not is_wanted:
             return None, 0
         composed, count = await self.report(window, plans, window.closed_at, delivery_id)

@@ -244,8 +244,9 @@ def _todo(
 ) -> _Todo:
     planned: list[Plan] = []
     due: list[tuple[Window, CloseReason, str]] = []
-    for window in windows:
-        if window.state is not WindowState.OPEN or window.stream.target_uid in plans.unreadable:
+    readable = [each for each in windows if each.stream.target_uid not in plans.unreadable]
+    for window in readable:
+        if window.state is not WindowState.OPEN:
             continue
         schedule, taken = plans.schedule(window.stream), look.taken[window.seq]
         judgement = judge(window, schedule, plans.revision, look.now, taken)
@@ -258,7 +259,11 @@ def _todo(
                 due.append((window, *_close_of(window, judgement)))
             case _:
                 assert_never(judgement.reason)
-    closing = [each for each in windows if each.state is not WindowState.OPEN]
+    closing = [
+        each
+        for each in readable
+        if each.state is not WindowState.OPEN and each.revision <= plans.revision
+    ]
     return _Todo(missing, planned, due, closing)
 
 

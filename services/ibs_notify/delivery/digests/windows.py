@@ -225,6 +225,17 @@ class Plans:
             return weekly_summary_schedule(group.digest, self.time_zone)
         return None if group.digest is None else schedule_of(group.digest, self.time_zone)
 
+    def wants_anyway(self, window: Window) -> bool:
+        """Whether a closed window is told of though it holds nothing.
+
+        A summary also where its readers are others by now: these begin with the next week.
+        """
+        stream = window.stream
+        if stream.kind is Kind.DIGEST or window.reason == CloseReason.NO_DIGEST:
+            return stream in self.standing
+        mine = (stream.kind, stream.group, stream.target_uid)
+        return any((each.kind, each.group, each.target_uid) == mine for each in self.standing)
+
     def zone(self, stream: Stream) -> str:
         """The zone in which a stream's digests speak of times."""
         schedule = self.schedule(stream)
