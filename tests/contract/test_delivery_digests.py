@@ -334,6 +334,17 @@ async def test_other_recipients_have_another_digest_and_the_former_theirs(here: 
     assert sorted(addressed) == ["new@x", "old@x"]
 
 
+async def test_a_reader_who_is_named_twice_gets_one_digest_once(here: Replica) -> None:
+    twice = ("team@x", "Team@x")
+    subscription = Subscription("s1", "mail", "*", twice)
+    here.configure(group(Digest("*", send_empty=True), subscriptions=(subscription,)))
+    await here.scheduler.tick()
+    await here.accept(entry(1, target_uid="t2", target="mail", recipients=twice))
+    await here.pass_time(hours=21)
+    (digest,) = await here.digests()
+    assert [each.address for each in digest.recipients] == ["Team@x"]
+
+
 async def test_a_window_that_is_closed_gathers_no_more_and_its_entries_cannot_be_cancelled(
     here: Replica, clock: FakeClock
 ) -> None:

@@ -68,7 +68,8 @@ class WindowReason(StrEnum):
 class Stream:
     """``kind`` is ``DIGEST``, or ``SUMMARY`` for the weekly one.
 
-    It is the same in whatever order the recipients are named, and has them sorted.
+    It is the same in whatever order the recipients are named, and has them sorted, each once:
+    addresses that differ in case are the same.
     """
 
     kind: Kind
@@ -77,7 +78,8 @@ class Stream:
     recipients: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "recipients", tuple(sorted(self.recipients)))
+        once = {each.lower(): each for each in sorted(self.recipients, reverse=True)}
+        object.__setattr__(self, "recipients", tuple(sorted(once.values())))
 
     @property
     def audience(self) -> str:
