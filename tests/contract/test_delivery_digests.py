@@ -17,6 +17,7 @@ from ibs_notify.delivery.digests import scheduler as digest_scheduler
 from ibs_notify.delivery.digests import store as digest_store
 from ibs_notify.delivery.digests.windows import CloseReason, WindowState
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, State
+from ibs_notify.delivery.ports import Composed
 from ibs_notify.delivery.queue import outcome_journal
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason, Unavailable
 from ibs_notify.domain.group import Digest, Frequency, Group, Subscription
@@ -550,6 +551,30 @@ async def test_a_summary_that_cannot_be_made_now_is_made_later(here: Replica) ->
     here.summaries.error = None
     await here.pass_time(minutes=1)
     assert len(await here.digests()) == 1
+
+
+async def test_while_the_router_is_silent_one_summary_at_a_time_waits_and_no_digest(
+    here: Replica,
+) -> None:
+    first = group(weekly_summary=True)
+    here.configure(first, replace(first, name="other"), replace(DAILY, name="daily"))
+    await here.scheduler.tick()
+    await here.pass_time(days=3)
+    await here.accept(entry(1, group="daily"))
+    made_before: list[int] = []
+
+    async def hang(*_about: object) -> Composed:
+        made_before.append(len(await here.digests()))
+        raise Unavailable(Reason.SERVICE_UNREACHABLE, "the Router is silent")
+
+    here.summaries.compose = hang  # type: ignore[method-assign]  # for the rest of the test
+    await here.pass_time(days=1)
+    assert made_before == [1]
+    summaries = [each for each in await here.windows() if each.stream.kind is Kind.SUMMARY]
+    closing = [each.stream.group for each in summaries if each.state is WindowState.CLOSING]
+    assert closing == ["compliance", "other"]
+    await here.pass_time(minutes=1)
+    assert made_before == [1, 1]
 
 
 async def test_a_summary_that_the_router_lets_wait_goes_to_whom_it_was_due(here: Replica) -> None:
