@@ -19,6 +19,7 @@ from ibs_notify.delivery.digests.windows import CloseReason, WindowState
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, State
 from ibs_notify.delivery.ports import Composed
 from ibs_notify.delivery.queue import outcome_journal
+from ibs_notify.delivery.reports.digest_report import ReportWindow
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason, Unavailable
 from ibs_notify.domain.group import Digest, Frequency, Group, Subscription
 from ibs_notify.domain.target import SmtpSpec
@@ -563,11 +564,11 @@ async def test_while_the_router_is_silent_one_summary_at_a_time_waits_and_no_dig
     await here.accept(entry(1, group="daily"))
     made_before: list[int] = []
 
-    async def hang(*_about: object) -> Composed:
+    async def hang(_window: ReportWindow, _delivery_id: str) -> Composed:
         made_before.append(len(await here.digests()))
         raise Unavailable(Reason.SERVICE_UNREACHABLE, "the Router is silent")
 
-    here.summaries.compose = hang  # type: ignore[method-assign]  # for the rest of the test
+    here.summaries.compose = hang  # type: ignore[method-assign,assignment]  # for the rest of the test
     await here.pass_time(days=1)
     assert made_before == [1]
     summaries = [each for each in await here.windows() if each.stream.kind is Kind.SUMMARY]

@@ -96,8 +96,7 @@ class DigestMaker:
             schedule.frequency.value if schedule is not None else "last",
         )
         if window.stream.kind is Kind.SUMMARY:
-            uid = window.stream.target_uid
-            return await self._summaries.compose(span, uid, delivery_id), 0
+            return await self._summaries.compose(span, delivery_id), 0
         builder = ReportBuilder(span)
         count = await self._add_all(builder, window.seq)
         report = builder.build()
