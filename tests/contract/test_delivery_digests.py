@@ -17,7 +17,9 @@ from ibs_notify.delivery.digests import scheduler as digest_scheduler
 from ibs_notify.delivery.digests import store as digest_store
 from ibs_notify.delivery.digests.windows import CloseReason, WindowState
 from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, State
+from ibs_notify.delivery.ports import Composed
 from ibs_notify.delivery.queue import outcome_journal
+from ibs_notify.delivery.reports.digest_report import ReportWindow
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason, Unavailable
 from ibs_notify.domain.group import Digest, Frequency, Group, Subscription
 from ibs_notify.domain.target import SmtpSpec
@@ -226,6 +228,24 @@ async def test_another_time_holds_from_now_on_and_no_date_comes_twice(here: Repl
     assert [each.total for each in await here.reports()] == [1, 1]
 
 
+async def test_a_week_that_was_told_is_not_told_again_where_its_time_is_changed_days_later(
+    here: Replica,
+) -> None:
+    weekly = Digest("*", frequency=Frequency.WEEKLY)
+    here.configure(group(weekly))
+    await here.accept(entry(1))
+    await here.pass_time(days=4)  # Monday, the 25th
+    await here.accept(entry(2))
+    await here.scheduler.tick()
+    await here.pass_time(days=3)
+    here.configure(group(replace(weekly, time="18:00")))
+    await here.scheduler.tick()
+    record = await here.see(2)
+    assert record.digest is not None
+    assert closes(record.digest.closes_at) == "06-01 18:00"
+    assert [each.total for each in await here.reports()] == [1]
+
+
 async def test_a_changed_time_moves_the_close_of_the_open_window(here: Replica) -> None:
     await here.accept(entry(1))
     await here.scheduler.tick()
@@ -234,6 +254,14 @@ async def test_a_changed_time_moves_the_close_of_the_open_window(here: Replica) 
     record = await here.see(1)
     assert record.digest is not None
     assert closes(record.digest.closes_at) == "05-21 13:00"
+
+
+async def test_a_zone_that_this_machine_does_not_know_stops_no_digest(here: Replica) -> None:
+    here.configure(group(Digest("*", time_zone="Mars/Olympus")), group(Digest("*"), name="other"))
+    await here.accept(entry(1), entry(2, group="other"))
+    await here.pass_time(hours=21)
+    assert [each.total for each in await here.reports()] == [1, 1]
+    assert [each.window.time_zone for each in await here.reports()] == ["Mars/Olympus", "UTC"]
 
 
 @pytest.mark.parametrize("left", [[group()], []])
@@ -306,6 +334,17 @@ async def test_other_recipients_have_another_digest_and_the_former_theirs(here: 
     await here.pass_time(days=1)
     addressed = [each.recipients[0].address for each in await here.digests()]
     assert sorted(addressed) == ["new@x", "old@x"]
+
+
+async def test_a_reader_who_is_named_twice_gets_one_digest_once(here: Replica) -> None:
+    twice = ("team@x", "Team@x")
+    subscription = Subscription("s1", "mail", "*", twice)
+    here.configure(group(Digest("*", send_empty=True), subscriptions=(subscription,)))
+    await here.scheduler.tick()
+    await here.accept(entry(1, target_uid="t2", target="mail", recipients=twice))
+    await here.pass_time(hours=21)
+    (digest,) = await here.digests()
+    assert [each.address for each in digest.recipients] == ["Team@x"]
 
 
 async def test_a_window_that_is_closed_gathers_no_more_and_its_entries_cannot_be_cancelled(
@@ -511,6 +550,69 @@ async def test_a_summary_that_cannot_be_made_now_is_made_later(here: Replica) ->
     await here.pass_time(minutes=10)
     assert not await here.digests()
     here.summaries.error = None
+    await here.pass_time(minutes=1)
+    assert len(await here.digests()) == 1
+
+
+async def test_while_the_router_is_silent_one_summary_at_a_time_waits_and_no_digest(
+    here: Replica,
+) -> None:
+    first = group(weekly_summary=True)
+    here.configure(first, replace(first, name="other"), replace(DAILY, name="daily"))
+    await here.scheduler.tick()
+    await here.pass_time(days=3)
+    await here.accept(entry(1, group="daily"))
+    made_before: list[int] = []
+
+    async def hang(_window: ReportWindow, _delivery_id: str) -> Composed:
+        made_before.append(len(await here.digests()))
+        raise Unavailable(Reason.SERVICE_UNREACHABLE, "the Router is silent")
+
+    here.summaries.compose = hang  # type: ignore[method-assign,assignment]  # for the rest of the test
+    await here.pass_time(days=1)
+    assert made_before == [1]
+    summaries = [each for each in await here.windows() if each.stream.kind is Kind.SUMMARY]
+    closing = [each.stream.group for each in summaries if each.state is WindowState.CLOSING]
+    assert closing == ["compliance", "other"]
+    await here.pass_time(minutes=1)
+    assert made_before == [1, 1]
+
+
+async def test_a_summary_that_the_router_lets_wait_goes_to_whom_it_was_due(here: Replica) -> None:
+    def told(*recipients: str) -> Group:
+        subscription = Subscription("s1", "mail", "*", recipients)
+        return group(subscriptions=(subscription,), weekly_summary=True)
+
+    here.configure(told("a@x"))
+    await here.scheduler.tick()
+    here.summaries.error = Unavailable(Reason.SERVICE_UNREACHABLE, "the Router is away")
+    await here.pass_time(days=4)
+    here.configure(told("b@x"))
+    await here.pass_time(minutes=1)
+    here.summaries.error = None
+    await here.pass_time(minutes=1)
+    (summary,) = await here.digests()
+    assert [each.address for each in summary.recipients] == ["a@x"]
+    await here.pass_time(days=7)
+    assert [each.address for each in (await here.digests())[1].recipients] == ["b@x"]
+
+
+async def test_a_summary_that_waits_is_left_to_who_can_read_its_target_and_knows_its_revision(
+    here: Replica, database: Database, clock: FakeClock
+) -> None:
+    behind = Replica(database, clock)
+    behind.configure(group())
+    wanted = group(weekly_summary=True)
+    here.configure(wanted)
+    await here.scheduler.tick()
+    here.summaries.error = Unavailable(Reason.SERVICE_UNREACHABLE, "the Router is away")
+    await here.pass_time(days=4)
+    here.summaries.error = None
+    await behind.scheduler.tick()
+    here.configure(wanted, targets=(MAIL,), unreadable={"t1": "chat"})
+    await here.pass_time(minutes=1)
+    assert next(each.state for each in await here.windows()) is WindowState.CLOSING
+    here.configure(wanted)
     await here.pass_time(minutes=1)
     assert len(await here.digests()) == 1
 

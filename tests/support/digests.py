@@ -61,7 +61,7 @@ class FakeSummaries:
         self.error: NotificationError | None = None
         self.windows: list[ReportWindow] = []
 
-    async def compose(self, window: ReportWindow, _target_uid: str, delivery_id: str) -> Composed:
+    async def compose(self, window: ReportWindow, delivery_id: str) -> Composed:
         if self.error is not None:
             raise self.error
         self.windows.append(window)

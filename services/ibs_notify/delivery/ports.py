@@ -172,7 +172,7 @@ class Composed:
 class Summaries(Protocol):
     """Who makes the weekly summaries."""
 
-    async def compose(self, window: ReportWindow, target_uid: str, delivery_id: str) -> Composed:
+    async def compose(self, window: ReportWindow, delivery_id: str) -> Composed:
         """The summary of a window. ``Unavailable`` where it cannot be made now: ask again."""
         ...
 

@@ -86,6 +86,11 @@ def test_what_a_group_without_a_digest_has_gathered_goes_out_at_once() -> None:
     assert judge(window(), None, 1, NOON, ()).reason is WindowReason.NO_DIGEST
 
 
+def test_a_reader_who_is_named_twice_in_other_letters_reads_once() -> None:
+    twice = Stream(Kind.DIGEST, "compliance", "u-mail", ("team@x", "b@x", "Team@x"))
+    assert twice.recipients == ("Team@x", "b@x")
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_nothing_waits_long_and_no_date_comes_twice_while_clocks_jump_and_plans_change(
     seed: int,

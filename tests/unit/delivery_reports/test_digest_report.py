@@ -15,6 +15,7 @@ from tests.support.reports import CLOSED, OPENED, VM, WINDOW, built, event, host
 
 from ibs_notify.delivery.reports import digest_durations, digest_lines, digest_standing
 from ibs_notify.delivery.reports.digest_durations import duration_of_label
+from ibs_notify.delivery.reports.digest_lines import LineTally, occurrence_of
 from ibs_notify.delivery.reports.digest_report import (
     MOST_FAILING,
     MOST_LINES,
@@ -36,6 +37,15 @@ def test_a_line_counts_like_events_and_says_what_they_took() -> None:
     assert (line.first_at, line.last_at) == (OPENED, OPENED + timedelta(hours=4))
     assert line.latest.event_id == runs[-1].event_id
     assert line.event_ids == tuple(each.event_id for each in runs[:-6:-1])
+
+
+def test_of_more_time_than_can_be_added_up_there_is_a_line_all_the_same() -> None:
+    run = event("backup.completed", 1)
+    line = LineTally(run.severity, run.type, "", run.timestamp, occurrence_of(run, run.timestamp))
+    for years in (2_000_000, 2_000_000):
+        line.add(run, run.timestamp)
+        line.add_duration(timedelta(days=366 * years))
+    assert line_words(line.line()).endswith("for 1 of them")
 
 
 def test_lines_are_told_apart_by_datastore_else_by_resource() -> None:

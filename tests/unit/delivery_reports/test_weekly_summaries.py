@@ -49,7 +49,7 @@ def test_a_summary_is_composed_of_the_routers_totals_and_our_own() -> None:
     sums, healths, outlook = Sums(), Healths(), Outlook()
     chat = Target("chat-ops", "t1", WebhookSpec("https://x"))
     outlook.snapshot = Snapshot(revision=1, targets={"t1": chat})
-    composed = asyncio.run(WeeklySummaries(sums, healths, outlook).compose(WINDOW, "t1", "d-1"))
+    composed = asyncio.run(WeeklySummaries(sums, healths, outlook).compose(WINDOW, "d-1"))
     assert sums.asked == [(WINDOW.opened_at, WINDOW.closed_at)]
     assert healths.targets == {"t1": chat}
     assert from_bytes(composed.body) == report()
@@ -62,4 +62,4 @@ def test_while_the_router_is_away_there_is_no_summary_and_whoever_asks_is_told_s
     away = Unavailable(Reason.SERVICE_UNREACHABLE, "the Router service cannot be reached")
     summaries = WeeklySummaries(Sums(away), Healths(), Outlook())
     with pytest.raises(Unavailable):
-        asyncio.run(summaries.compose(WINDOW, "t1", "d-1"))
+        asyncio.run(summaries.compose(WINDOW, "d-1"))

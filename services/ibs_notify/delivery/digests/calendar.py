@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
+from ibs_notify.delivery.reports.words import zone_of
 from ibs_notify.domain.group import WEEKDAYS, Digest, Frequency
 
 _SECOND = timedelta(seconds=1)
@@ -83,7 +83,7 @@ def _around(schedule: Schedule, moment: datetime) -> Iterator[Slot]:
     return _days(schedule, moment, zone)
 
 
-def _days(schedule: Schedule, moment: datetime, zone: ZoneInfo) -> Iterator[Slot]:
+def _days(schedule: Schedule, moment: datetime, zone: tzinfo) -> Iterator[Slot]:
     today = moment.astimezone(zone).date()
     far = _FAR[schedule.frequency]
     for step in range(-far, far + 1):
@@ -92,7 +92,7 @@ def _days(schedule: Schedule, moment: datetime, zone: ZoneInfo) -> Iterator[Slot
             yield Slot(_instant(day, schedule.at, schedule.zone), day.isoformat())
 
 
-def _hours(schedule: Schedule, moment: datetime, zone: ZoneInfo) -> Iterator[Slot]:
+def _hours(schedule: Schedule, moment: datetime, zone: tzinfo) -> Iterator[Slot]:
     around = (moment + step * _HOUR for step in range(-3, 4))
     for offset in sorted({_offset(each, zone) for each in around}):
         local = (moment + offset).replace(minute=schedule.at.minute, second=0, microsecond=0)
@@ -116,7 +116,7 @@ def _instant(day: date, at: time, zone_name: str) -> datetime:
     return _change(before, after, zone)
 
 
-def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+def _change(before: datetime, after: datetime, zone: tzinfo) -> datetime:
     """The first second after ``before``, up to ``after``, that has the offset of ``after``."""
     offset = _offset(after, zone)
     low, high = 0, (after - before) // _SECOND
@@ -129,10 +129,11 @@ def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     return before + high * _SECOND
 
 
-def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
+def _offset(moment: datetime, zone: tzinfo) -> timedelta:
     return moment.astimezone(zone).utcoffset() or timedelta()
 
 
 @lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
+def _zone(name: str) -> tzinfo:
+    """UTC where this machine does not know it: another hour is better than no digest."""
+    return zone_of(name)

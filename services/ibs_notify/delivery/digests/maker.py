@@ -96,8 +96,7 @@ class DigestMaker:
             schedule.frequency.value if schedule is not None else "last",
         )
         if window.stream.kind is Kind.SUMMARY:
-            uid = window.stream.target_uid
-            return await self._summaries.compose(span, uid, delivery_id), 0
+            return await self._summaries.compose(span, delivery_id), 0
         builder = ReportBuilder(span)
         count = await self._add_all(builder, window.seq)
         report = builder.build()
@@ -110,7 +109,7 @@ class DigestMaker:
         """What is to be sent; ``None`` where nothing is."""
         if window.closed_at is None:
             raise AssertionError(f"window {window.digest_id} is closed without a moment")
-        is_wanted = window.stream in plans.standing
+        is_wanted = plans.wants_anyway(window)
         if window.stream.kind is Kind.SUMMARY and not is_wanted:
             return None, 0
         composed, count = await self.report(window, plans, window.closed_at, delivery_id)

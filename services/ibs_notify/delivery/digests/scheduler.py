@@ -26,6 +26,7 @@ from ibs_notify.delivery.digests.windows import (
     close_name,
     judge,
 )
+from ibs_notify.delivery.model import Kind
 from ibs_notify.delivery.tables import LEASES
 from ibs_notify.domain.clock import Clock, from_micros
 from ibs_notify.domain.errors import NotificationError
@@ -44,6 +45,8 @@ LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
 RETRY_SECONDS = 30.0
 """A digest that cannot be made now is tried again after so long."""
+_SUMMARIES = 0
+"""Stands for all of them where they rest; windows are numbered from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,7 @@ class DigestScheduler:
             if await self._hold():
                 await self._guarded(window, self._end(window, reason, name, plans, now))
         for window in todo.closing:
-            if await self._hold():
+            if not self._is_resting(window) and await self._hold():
                 await self._guarded(window, self._maker.finish(window, plans, now))
 
     async def close(self, window: Window, reason: CloseReason) -> bool:
@@ -150,7 +153,11 @@ class DigestScheduler:
         plans = self._required()
         async with self._turn:
             now = await self._database.read(self._now)
-            return await self._end(window, reason, close_name(reason, window), plans, now)
+            name = close_name(reason, window)
+            closed = await self._shut(window, reason, name, plans, now)
+            if closed is not None:
+                await self._maker.finish(closed, plans, now)
+            return closed is not None
 
     def _required(self) -> Plans:
         if self._plans is None:
@@ -183,8 +190,16 @@ class DigestScheduler:
 
     async def _end(
         self, window: Window, reason: CloseReason, name: str, plans: Plans, now: datetime
-    ) -> bool:
-        """Close a window and have its digest made; false where somebody else has closed it.
+    ) -> None:
+        """Close a window at its time, and have its digest made if that can be tried now."""
+        closed = await self._shut(window, reason, name, plans, now)
+        if closed is not None and not self._is_resting(closed):
+            await self._maker.finish(closed, plans, now)
+
+    async def _shut(
+        self, window: Window, reason: CloseReason, name: str, plans: Plans, now: datetime
+    ) -> Window | None:
+        """Let a window gather no more; ``None`` where somebody else has closed it.
 
         Its stream goes on with another one where it always has one.
         """
@@ -199,27 +214,37 @@ class DigestScheduler:
                 digest_store.open_window(connection, window.stream, target, plans.revision, now)
             return digest_store.find(connection, window.seq)
 
-        closed = await self._database.write(work)
-        if closed is not None:
-            await self._maker.finish(closed, plans, now)
-        return closed is not None
+        return await self._database.write(work)
 
     async def _guarded(self, window: Window, work: Awaitable[object]) -> None:
-        """What cannot be done now rests for a while, and costs no other window."""
+        """What cannot be done now rests for a while, and costs no other window.
+
+        Summaries rest together: each would wait for the Router as long as the one before.
+        """
+        rests = window.seq
         try:
             await work
         except NotificationError as error:
             log.warning("digest %s waits: %s", window.digest_id, error.message)
+            rests = _SUMMARIES if window.stream.kind is Kind.SUMMARY else window.seq
         except Exception:
             log.exception("digest %s cannot be made", window.digest_id)
         else:
             self._rests.pop(window.seq, None)
             return
-        self._rests[window.seq] = self._clock.monotonic() + RETRY_SECONDS
+        self._rests[rests] = self._clock.monotonic() + RETRY_SECONDS
 
     def _rested(self, windows: Sequence[Window]) -> list[Window]:
+        """Those that may be worked on; summaries, which may take long, after all digests."""
+        rested = (each for each in windows if not self._is_resting(each))
+        return sorted(rested, key=lambda each: each.stream.kind is Kind.SUMMARY)
+
+    def _is_resting(self, window: Window) -> bool:
         now = self._clock.monotonic()
-        return [each for each in windows if self._rests.get(each.seq, now) <= now]
+        until = self._rests.get(window.seq, now)
+        if window.stream.kind is Kind.SUMMARY and window.state is not WindowState.OPEN:
+            until = max(until, self._rests.get(_SUMMARIES, now))
+        return until > now
 
     async def _hold(self) -> bool:
         """Whether this replica is the one that makes digests."""
@@ -244,8 +269,9 @@ def _todo(
 ) -> _Todo:
     planned: list[Plan] = []
     due: list[tuple[Window, CloseReason, str]] = []
-    for window in windows:
-        if window.state is not WindowState.OPEN or window.stream.target_uid in plans.unreadable:
+    readable = [each for each in windows if each.stream.target_uid not in plans.unreadable]
+    for window in readable:
+        if window.state is not WindowState.OPEN:
             continue
         schedule, taken = plans.schedule(window.stream), look.taken[window.seq]
         judgement = judge(window, schedule, plans.revision, look.now, taken)
@@ -258,7 +284,11 @@ def _todo(
                 due.append((window, *_close_of(window, judgement)))
             case _:
                 assert_never(judgement.reason)
-    closing = [each for each in windows if each.state is not WindowState.OPEN]
+    closing = [
+        each
+        for each in readable
+        if each.state is not WindowState.OPEN and each.revision <= plans.revision
+    ]
     return _Todo(missing, planned, due, closing)
 
 

@@ -28,8 +28,9 @@ _C, _W = DELIVERIES.c, WINDOWS.c
 _IS_GATHERED = sa.text("delivery_deliveries.state = 5")
 _IS_OPEN = sa.text("delivery_digest_windows.state = 1")
 _IS_UNFINISHED = sa.text("delivery_digest_windows.state < 4")
-LOOK_BACK = timedelta(days=2)
-"""A close of longer ago cannot come again, wherever the window's zone is moved."""
+LOOK_BACK = timedelta(days=10)
+"""A close of longer ago cannot come again, wherever the window's time and zone are moved: the last
+one of a week may be seven days old."""
 
 
 @dataclass(frozen=True, slots=True)

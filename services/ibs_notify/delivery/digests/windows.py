@@ -68,7 +68,8 @@ class WindowReason(StrEnum):
 class Stream:
     """``kind`` is ``DIGEST``, or ``SUMMARY`` for the weekly one.
 
-    It is the same in whatever order the recipients are named, and has them sorted.
+    It is the same in whatever order the recipients are named, and has them sorted, each once:
+    addresses that differ in case are the same.
     """
 
     kind: Kind
@@ -77,7 +78,8 @@ class Stream:
     recipients: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "recipients", tuple(sorted(self.recipients)))
+        once = {each.lower(): each for each in sorted(self.recipients, reverse=True)}
+        object.__setattr__(self, "recipients", tuple(sorted(once.values())))
 
     @property
     def audience(self) -> str:
@@ -224,6 +226,17 @@ class Plans:
                 return None
             return weekly_summary_schedule(group.digest, self.time_zone)
         return None if group.digest is None else schedule_of(group.digest, self.time_zone)
+
+    def wants_anyway(self, window: Window) -> bool:
+        """Whether a closed window is told of though it holds nothing.
+
+        A summary also where its readers are others by now: these begin with the next week.
+        """
+        stream = window.stream
+        if stream.kind is Kind.DIGEST or window.reason == CloseReason.NO_DIGEST:
+            return stream in self.standing
+        mine = (stream.kind, stream.group, stream.target_uid)
+        return any((each.kind, each.group, each.target_uid) == mine for each in self.standing)
 
     def zone(self, stream: Stream) -> str:
         """The zone in which a stream's digests speak of times."""

@@ -77,8 +77,10 @@ class LineTally:
         push(self._newest, (at, event.event_id))
 
     def add_duration(self, duration: timedelta) -> None:
-        self.duration += duration
-        self.timed += 1
+        # Where millions of events claim a year each, the rest is not known; a digest there is.
+        if duration <= timedelta.max - self.duration:
+            self.duration += duration
+            self.timed += 1
 
     def line(self) -> ReportLine:
         return ReportLine(

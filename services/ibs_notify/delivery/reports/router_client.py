@@ -20,7 +20,7 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
 
 SUM_SECONDS = 120.0
-"""Nobody waits for it, and there may be millions of events."""
+"""There may be millions of events; what digests are due meanwhile wait so long at most."""
 _SEVERITIES = {severity.value: severity for severity in Severity}
 
 

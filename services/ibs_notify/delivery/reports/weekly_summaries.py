@@ -16,7 +16,7 @@ class WeeklySummaries:
         self._healths = healths
         self._outlook = outlook
 
-    async def compose(self, window: ReportWindow, target_uid: str, delivery_id: str) -> Composed:  # noqa: ARG002  # see the port
+    async def compose(self, window: ReportWindow, delivery_id: str) -> Composed:
         after, before = window.opened_at, window.closed_at
         snapshot = self._outlook.snapshot
         targets = {} if snapshot is None else snapshot.targets
