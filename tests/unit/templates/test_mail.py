@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from datetime import UTC, datetime
 from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -254,3 +256,18 @@ def test_the_built_in_templates_are_compiled_once() -> None:
 def test_the_first_of_no_rows_is_empty(event_of: EventOf) -> None:
     text = "{{ (rows|first).subject }}{% if (rows|first).severity >= 'info' %}!{% endif %}."
     assert mail_of(event_of(), MailTemplates.compile(text=text)).text == "."
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), "America/New_York"),
+        (datetime(9999, 12, 31, 23, tzinfo=UTC), "Asia/Tokyo"),
+    ],
+)
+def test_an_event_at_an_end_of_the_calendar_is_told_in_any_zone(
+    event_of: EventOf, moment: datetime, zone: str
+) -> None:
+    context = event_context(event_of(timestamp=moment), zone=ZoneInfo(zone))
+    assert context["event"]["when"].endswith(f"{moment:%H:%M:%S} UTC")
+    assert BUILTIN.render(context).html
