@@ -271,3 +271,16 @@ def test_an_event_at_an_end_of_the_calendar_is_told_in_any_zone(
     context = event_context(event_of(timestamp=moment), zone=ZoneInfo(zone))
     assert context["event"]["when"].endswith(f"{moment:%H:%M:%S} UTC")
     assert BUILTIN.render(context).html
+
+
+def test_a_mail_whose_own_html_comes_out_blank_is_the_built_in_one(event_of: EventOf) -> None:
+    blank = MailTemplates.compile(html="{% if digest.period %}<p>digest</p>{% endif %}\n")
+    assert mail_of(event_of(), blank) == mail_of(event_of())
+    text = MailTemplates.compile(text="{{ event.subject }}", html="{{ event.labels.site }}")
+    assert mail_of(event_of(), text).html is None
+
+
+def test_a_mail_whose_own_text_comes_out_blank_has_the_built_in_text(event_of: EventOf) -> None:
+    own = MailTemplates.compile(text=" {{ event.labels.site }}", html="<p>{{ event.subject }}</p>")
+    mail = mail_of(event_of(), own)
+    assert (mail.text, mail.html) == (mail_of(event_of()).text, "<p>Backup failed for vm/12345</p>")
