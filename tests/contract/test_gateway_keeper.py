@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from tests.support.delivery import FakeClock, handoff, sendable
 from tests.support.http_server import HttpServer
 from tests.support.transports import event
@@ -102,6 +103,24 @@ async def test_the_totals_are_pushed_again_now_and_then(
         await replica.see(target(gateway))
         assert seen(gateway) == [("PUT", GROUP)] * times
     assert b"ibs_events_total{" in gateway.requests[-1].body
+
+
+async def test_a_gateway_that_does_not_answer_keeps_no_other_from_its_totals(
+    replica: Replica, database: Database, gateway: HttpServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def answer_later(_request: web.BaseRequest) -> web.StreamResponse:
+        await gateway.until(lambda: len(gateway.requests) > 0)
+        return web.Response(status=202)
+
+    queue = DeliveryQueue(database, FakeClock(), "worker")
+    await queue.accept([handoff(2)], sendable)
+    await queue.close()
+    await replica.book.count("t0", "lane", [Sample(2, event())])
+    await replica.book.end_turn("t0", "lane")
+    async with HttpServer(answer=answer_later) as slow:
+        await replica.see(target(slow, "t0"), target(gateway))
+    assert len(seen(slow)) == len(seen(gateway)) == 1
+    assert "is not refreshed" not in caplog.text
 
 
 async def test_a_disabled_target_is_left_alone(replica: Replica, gateway: HttpServer) -> None:

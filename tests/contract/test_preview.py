@@ -25,6 +25,7 @@ from ibs_notify.domain.preset import Preset
 from ibs_notify.domain.severity import Severity
 from ibs_notify.domain.target import (
     WEBHOOK_SIGNING_SECRET,
+    WEBHOOK_TOKEN,
     InfluxDbSpec,
     SmtpSpec,
     Target,
@@ -76,7 +77,7 @@ def snapshot_of(spec: TargetSpec, group: TemplateSet, **sealed: bytes) -> Snapsh
 
 def shown(spec: TargetSpec, group: TemplateSet, said: Event, *, gathers: bool = False) -> Preview:
     asked = Asked("ops", "team", said, ("a@example.org",), gathers)
-    return preview(asked, snapshot_of(spec, group), StillClock())
+    return preview(asked, snapshot_of(spec, group, **{WEBHOOK_TOKEN: b"sealed"}), StillClock())
 
 
 def message_for(said: Event, group: TemplateSet, *, gathers: bool) -> Message:
@@ -149,6 +150,12 @@ def test_a_preview_shows_that_it_is_signed_and_no_secret() -> None:
     assert headers["webhook-signature"] == headers["Authorization"] == MASK
     assert headers["webhook-id"] == DELIVERY_ID
     assert made.url == "https://x.example/…"
+
+
+def test_a_preview_shows_no_token_where_none_is_sent() -> None:
+    spec = WebhookSpec("https://ntfy.example/topic", preset=Preset.NTFY)
+    made = preview(Asked("ops", "", event()), snapshot_of(spec, TemplateSet()), StillClock())
+    assert "Authorization" not in dict(made.headers)
 
 
 @pytest.mark.parametrize(("target", "group"), [("nobody", ""), ("ops", "nobody")])

@@ -344,21 +344,27 @@ async def test_parts_of_a_later_release_do_not_stop_this_one(
     new_kind = target_pb2.Target(name="new-kind", uid="uid-new-kind")
     new_tls = mail("new-tls")
     new_tls.smtp.tls_mode = 99  # type: ignore[assignment]  # no release has it
+    new_preset = webhook("new-preset")
+    new_preset.webhook.url = "https://chat.example.com/hooks/t0k3n"
+    new_preset.webhook.preset = 99  # type: ignore[assignment]  # no release has it
     new_scope = group("new-scope", {"chat-ops": "*"})
     new_scope.scope = 99  # type: ignore[assignment]  # no release has it
     new_scope.digest.frequency = 99  # type: ignore[assignment]  # no release has it
     new_scope.digest.weekday = 99  # type: ignore[assignment]  # no release has it
-    config.change([*items(webhook("chat-ops"), new_kind, new_tls, new_scope), Item()])
+    config.change([*items(webhook("chat-ops"), new_kind, new_tls, new_preset, new_scope), Item()])
     with caplog.at_level(logging.ERROR):
         async with followed(config, path) as found:
             snapshot = await found.revision(1)
     assert names(snapshot) == (["chat-ops"], ["new-scope"])
-    assert snapshot.unreadable == {new_kind.uid: "new-kind", new_tls.uid: "new-tls"}
+    later = (new_kind, new_tls, new_preset)
+    assert snapshot.unreadable == {each.uid: each.name for each in later}
     assert snapshot.groups[0].scope is Scope.EVERYTHING
     assert snapshot.groups[0].digest is not None
     assert snapshot.groups[0].digest.frequency is Frequency.DAILY
     assert "new-kind" in caplog.text
     assert "TLS mode" in caplog.text
+    assert "new-preset" in caplog.text
+    assert "t0k3n" not in caplog.text
 
 
 async def test_whoever_waits_for_a_revision_waits_until_it_is_in_force(

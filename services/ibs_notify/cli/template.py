@@ -124,7 +124,7 @@ def preview(
 
 def _event(session: Session, given: str) -> event_pb2.Event:
     """The event of a file; where there is none of that name, the one that the Router has."""
-    if given == "-" or Path(given).is_file():
+    if given == "-" or _is_file(given):
         return event_from_json(read_text(given, "--event"))
     try:
         request = router_service_pb2.GetEventRequest(event_id=given)
@@ -133,3 +133,10 @@ def _event(session: Session, given: str) -> event_pb2.Event:
         raise NotFound(
             Reason.EVENT_NOT_FOUND, f"there is neither a file nor an event {given!r}"
         ) from None
+
+
+def _is_file(given: str) -> bool:
+    try:
+        return Path(given).is_file()
+    except OSError:  # too long for a name, such as an event itself
+        return False

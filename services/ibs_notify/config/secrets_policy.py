@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from ibs_notify.config.syntax import origin_of
-from ibs_notify.domain.preset import NEEDS, Token
+from ibs_notify.domain.preset import NEEDS, Preset, Token
 from ibs_notify.domain.target import (
     INFLUXDB_TOKEN,
     PUSHGATEWAY_BEARER_TOKEN,
@@ -64,6 +64,9 @@ def judge(
     left = frozenset(stored) - given - withdrawn
     kept = frozenset() if moved else left & _usable(new)
     needed = _needed(new) | (left & _SIGNING if moved else frozenset())
+    if WEBHOOK_TOKEN in kept and _preset(old) is not _preset(new):
+        # Another preset may send it in the body, which others can read at the same place.
+        kept, moved = kept - {WEBHOOK_TOKEN}, ("webhook.preset",)
     return Verdict(
         kept=kept,
         cleared=left - kept,
@@ -97,6 +100,10 @@ def moves(old: TargetSpec, new: TargetSpec) -> tuple[str, ...]:
         case _:
             return ("kind",)
     return tuple(field for field, (before, after) in pairs.items() if before != after)
+
+
+def _preset(spec: TargetSpec | None) -> Preset | None:
+    return spec.preset if isinstance(spec, WebhookSpec) else None
 
 
 def _host(server: str) -> str:

@@ -26,7 +26,8 @@ def check_mail_templates(smtp: SmtpTarget, faults: Faults, path: str) -> None:
 
 def check_webhook_templates(webhook: WebhookTarget, faults: Faults, path: str) -> None:
     """Add the faults of a webhook's own templates, and of a content type that needs some."""
-    _check_body(webhook.body_template, webhook.content_type, faults, path, "body_template")
+    if webhook.body_template or not webhook.preset:
+        _check_body(webhook.body_template, webhook.content_type, faults, path, "body_template")
     if webhook.digest_body_template:
         text = webhook.digest_body_template
         _check_body(text, webhook.content_type, faults, path, "digest_body_template")

@@ -44,7 +44,7 @@ def check_webhook(
     _check_preset(webhook, given, faults, path)
     if problem := syntax.text_problem(webhook.content_type, 256):
         faults.add(f"{path}.content_type", problem)
-    elif webhook.body_template or webhook.digest_body_template or not webhook.preset:
+    else:
         check_webhook_templates(webhook, faults, path)
     faults.add(f"{path}.signing_secret", _signing_problem(given.get(WEBHOOK_SIGNING_SECRET, "")))
     faults.add(f"{path}.ca_pem", syntax.pem_problem(webhook.ca_pem))

@@ -116,7 +116,7 @@ class Work:
 
     ``attempt`` is the number of the attempt that begins now; ``failures`` how many failed since its
     life began, which is what backs off; ``unfinished`` how many claims in a row, this one included,
-    have no outcome. ``maybe_duplicate``: the attempt before may have reached the peer. ``epoch`` is
+    have no outcome. ``maybe_duplicate``: an earlier attempt may have reached the peer. ``epoch`` is
     the breaker's when it was claimed; a ``is_trial`` shows whether the target works again.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 
@@ -21,6 +21,7 @@ from ibs_notify.domain.errors import InvalidArgument, NotFound, Reason
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.target import (
     WEBHOOK_SIGNING_SECRET,
+    WEBHOOK_TOKEN,
     SmtpSpec,
     Target,
     WebhookSpec,
@@ -74,8 +75,7 @@ def rendered(target: Target, message: Message, snapshot: Snapshot, clock: Clock)
             case SmtpSpec() as spec:
                 return _mail(spec, message)
             case WebhookSpec() as spec:
-                is_signed = WEBHOOK_SIGNING_SECRET in snapshot.sealed.get(target.uid, {})
-                return _request(spec, message, clock, is_signed=is_signed)
+                return _request(spec, message, clock, snapshot.sealed.get(target.uid, {}))
             case _:
                 raise InvalidArgument(
                     Reason.FIELD_INVALID,
@@ -116,10 +116,14 @@ def _mail(spec: SmtpSpec, message: Message) -> Preview:
     return Preview(content, shown, subject=mail.subject, text=mail.text, html=mail.html or "")
 
 
-def _request(spec: WebhookSpec, message: Message, clock: Clock, *, is_signed: bool) -> Preview:
+def _request(
+    spec: WebhookSpec, message: Message, clock: Clock, secrets: Collection[str]
+) -> Preview:
+    """``secrets`` are the fields that the target has."""
     masked = dict.fromkeys(spec.headers, MASK)
-    signer = Signer(MASK.encode()) if is_signed else None
-    composer = WebhookComposer(spec, masked, token=MASK, signer=signer)
+    token = MASK if WEBHOOK_TOKEN in secrets else ""
+    signer = Signer(MASK.encode()) if WEBHOOK_SIGNING_SECRET in secrets else None
+    composer = WebhookComposer(spec, masked, token=token, signer=signer)
     body = composer.body(message)
     own = composer.message_headers(message, body, clock.now())
     secret = {name.lower() for name in (*spec.headers, *credentials_of(spec, MASK), SIGNATURE)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
 
@@ -38,6 +38,17 @@ def to_micros(moment: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """The aware UTC moment of a stored value."""
     return _EPOCH + timedelta(0, 0, micros)
+
+
+def in_zone(moment: datetime, zone: tzinfo) -> datetime:
+    """``moment`` as clocks in ``zone`` show it; in UTC where their calendar has no such day.
+
+    Emitters send the year 1 for no time at all, which is the year 0 west of Greenwich.
+    """
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment.astimezone(UTC)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

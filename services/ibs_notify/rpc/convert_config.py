@@ -55,7 +55,7 @@ def _spec(message: target_pb2.Target) -> targets.TargetSpec:
         case "smtp":
             return _smtp(message.smtp)
         case "webhook":
-            return _webhook(message.webhook)
+            return _webhook(message.name, message.webhook)
         case "influxdb":
             influx = message.influxdb
             return targets.InfluxDbSpec(influx.url, influx.org, influx.bucket, influx.ca_pem)
@@ -95,10 +95,11 @@ def _smtp(smtp: target_pb2.SmtpTarget) -> targets.SmtpSpec:
     )
 
 
-def _webhook(webhook: target_pb2.WebhookTarget) -> targets.WebhookSpec:
+def _webhook(name: str, webhook: target_pb2.WebhookTarget) -> targets.WebhookSpec:
     preset = _PRESETS.get(webhook.preset)
     if webhook.preset and preset is None:
-        raise ValueError(f"webhook {webhook.url!r}: a preset that this release does not know")
+        # Not by its address, which may hold a token: this is logged.
+        raise ValueError(f"target {name!r} has a preset that this release does not know")
     until = webhook.former_signing_secret_expire_time
     return targets.WebhookSpec(
         url=webhook.url,

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from ibs_notify.domain.catalogue import outcome_of
+from ibs_notify.domain.clock import in_zone
 from ibs_notify.domain.event import Event
 from ibs_notify.templates.report_shapes import REPORTS, nothing
 from ibs_notify.templates.shapes import PRESET
@@ -102,7 +103,7 @@ def _record(event: Event, zone: tzinfo = UTC) -> dict[str, Any]:
         "actor": event.actor,
         "resource": event.resource,
         "timestamp": rfc3339(event.timestamp),
-        "when": f"{event.timestamp.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}",
+        "when": f"{in_zone(event.timestamp, zone):%Y-%m-%d %H:%M:%S %Z}",
         "task_url": event.task_url,
         "links": dict(event.links),
         "labels": dict(event.labels),

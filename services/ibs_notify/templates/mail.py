@@ -65,14 +65,12 @@ class MailTemplates:
             subject = one_line(_builtin("subject").text(Run(context)))
         if len(subject) > MOST_SUBJECT:
             subject = subject[: MOST_SUBJECT - 1] + "…"
-        own = None if self.text is None else _part(self.text, context)
-        if self.html is not None:
-            text = _part(_builtin("text", family), context) if own is None else own
-            return RenderedMail(subject, text, _part(self.html, context))
-        if own is not None and own.strip():
-            return RenderedMail(subject, own, None)
-        text = _part(_builtin("text", family), context)
-        return RenderedMail(subject, text, _part(_builtin("html", family), context))
+        text, html = _own(self.text, context), _own(self.html, context)
+        if text is None:
+            text = _part(_builtin("text", family), context)
+            if html is None:
+                html = _part(_builtin("html", family), context)
+        return RenderedMail(subject, text, html)
 
 
 _ESCAPING: Final[Mapping[str, Escaping]] = {"subject": PLAIN, "text": MAIL_TEXT, "html": HTML}
@@ -101,6 +99,12 @@ def builtin_text(part: str) -> str:
 @cache
 def _builtin(part: str, family: str = "") -> Program:
     return _compile(part, builtin_text(f"{family}{part}"))
+
+
+def _own(program: Program | None, context: Mapping[str, Any]) -> str | None:
+    """None where there is no template, or nothing comes of it."""
+    part = "" if program is None else _part(program, context)
+    return part if part.strip() else None
 
 
 def _part(program: Program, context: Mapping[str, Any]) -> str:

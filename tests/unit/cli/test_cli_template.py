@@ -213,12 +213,13 @@ def test_a_preview_of_an_id_asks_the_router(cli: Cli) -> None:
     assert request.event.event_id == "evt-1"
 
 
-def test_a_preview_of_neither_says_so(cli: Cli) -> None:
+@pytest.mark.parametrize("given", ["nope.json", '{"summary": "' + "x" * 300 + '"}'])
+def test_a_preview_of_neither_says_so(cli: Cli, given: str) -> None:
     cli.router.answers["GetEvent"] = NotFound(Reason.EVENT_NOT_FOUND, "no")
-    result = cli("template", "preview", "--event", "nope.json", "--target", "t")
+    result = cli("template", "preview", "--event", given, "--target", "t")
 
     assert result.exit_code == 3
-    assert "neither a file nor an event 'nope.json'" in result.stderr
+    assert f"neither a file nor an event {given!r}" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -186,3 +186,14 @@ def test_another_account_of_twilio_needs_its_own_token() -> None:
 def test_a_token_that_no_preset_uses_is_cleared() -> None:
     verdict = judge(GOTIFY, replace(GOTIFY, preset=None), stored={WEBHOOK_TOKEN}, given=set())
     assert verdict.cleared == {WEBHOOK_TOKEN}
+
+
+def test_a_token_is_not_given_to_another_preset_of_the_same_host() -> None:
+    old = WebhookSpec("https://ntfy.sh/mine", headers=("X",), preset=Preset.NTFY)
+    new = replace(old, url="https://ntfy.sh/others", preset=Preset.PAGERDUTY)
+    stored = {WEBHOOK_TOKEN, WEBHOOK_SIGNING_SECRET, header_secret("X")}
+    verdict = judge(old, new, stored=stored, given=set())
+    assert verdict.kept == stored - {WEBHOOK_TOKEN}
+    assert verdict.missing == verdict.cleared == {WEBHOOK_TOKEN}
+    assert verdict.moved == ("webhook.preset",)
+    assert judge(old, new, stored=stored, given={WEBHOOK_TOKEN}).missing == frozenset()

@@ -241,6 +241,20 @@ def test_twilio_names_every_number_that_is_missing() -> None:
     }
 
 
+def test_a_preset_may_have_a_body_of_its_own_for_digests_alone() -> None:
+    twilio = preset(
+        pb.WEBHOOK_PRESET_TWILIO_SMS,
+        token="k",
+        account=SID,
+        sender="+15005550006",
+        recipient="+491701234567",
+        digest_body_template="To={{ preset.recipient }}&Body={{ event.subject }}",
+    )
+    assert accepted(twilio).webhook.digest_body_template
+    twilio.webhook.digest_body_template = "{{ nothing }}"
+    assert paths_of(twilio).keys() == {"target.webhook.digest_body_template"}
+
+
 def test_a_malformed_signing_secret_is_not_repeated() -> None:
     faults = paths_of(webhook_target(signing_secret="hunter2hunter2"))
     assert "hunter2" not in str(faults)

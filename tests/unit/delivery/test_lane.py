@@ -448,6 +448,18 @@ async def test_a_few_wait_for_company_and_enough_of_them_go_at_once(metrics: Rig
     assert metrics.transports.batches == [MOST_TOGETHER]
 
 
+async def test_a_clock_that_was_set_back_lets_nobody_wait_longer_for_company(
+    metrics: Rig,
+) -> None:
+    metrics.enqueue(3, now=START + timedelta(hours=1))
+    metrics.lane.wake()
+    await metrics.turns_of_the_loop()
+    metrics.clock.pass_time(seconds=LONGEST_WAIT.total_seconds())
+    metrics.lane.wake()
+    await metrics.turns_of_the_loop()
+    assert metrics.transports.batches == [3]
+
+
 async def test_what_waits_for_company_goes_back_at_a_stop(metrics: Rig) -> None:
     metrics.enqueue(3)
     metrics.lane.wake()

@@ -63,6 +63,15 @@ def test_a_retry_is_due_later_and_counts_the_failure() -> None:
     assert (settled.failures, settled.maybe_duplicate) == (3, True)
 
 
+def test_what_an_earlier_attempt_may_have_brought_may_be_a_duplicate_ever_after() -> None:
+    away = Outcome(Verdict.RETRY, OutcomeReason.CONNECT_FAILED)
+    gone = Outcome(Verdict.RETRY, OutcomeReason.HTTP_GONE, 410, pause=True)
+    uncertain = work(maybe_duplicate=True)
+    assert settle(uncertain, away, START, 0.5).maybe_duplicate
+    assert settle(uncertain, gone, START, 0.5).maybe_duplicate
+    assert not settle(work(), away, START, 0.5).maybe_duplicate
+
+
 def test_a_delivery_that_failed_for_five_days_is_dead_and_says_what_it_failed_of() -> None:
     late = START + LIFETIME
     busy = Outcome(Verdict.RETRY, OutcomeReason.CONNECT_FAILED, reply="refused")

@@ -74,3 +74,10 @@ def test_one_is_not_many() -> None:
 
 def test_what_is_long_is_shortened_to_one_line() -> None:
     assert shortened("a\n b" * 9, 6) == "a ba …"
+
+
+def test_a_moment_at_the_end_of_the_calendar_is_told_in_any_zone() -> None:
+    west = ZoneInfo("America/New_York")
+    assert (
+        when(datetime(1, 1, 1, tzinfo=UTC), CLOSED, CLOSED, west) == "1 Jan 1 00:00 – 21 May 03:00"
+    )

@@ -7,6 +7,7 @@ import pytest
 from tests.support.metric_book import MemoryBook
 from tests.support.transports import StillClock
 
+from ibs_notify.config.syntax import header_value_problem
 from ibs_notify.delivery.transports.build import build_transport
 from ibs_notify.domain.errors import FailedPrecondition, Reason
 from ibs_notify.domain.group import InstallationSettings
@@ -18,6 +19,7 @@ from ibs_notify.domain.target import (
     Target,
     TargetSpec,
     WebhookSpec,
+    header_secret,
 )
 
 
@@ -41,6 +43,11 @@ def test_a_secret_that_is_missing_is_named_when_built(spec: TargetSpec) -> None:
         build(spec)
     assert caught.value.reason is Reason.SECRET_REQUIRED
     assert "chat" in str(caught.value)
+
+
+def test_every_header_value_that_may_be_saved_can_be_sent() -> None:
+    value = "".join(chr(code) for code in range(128) if not header_value_problem(chr(code)))
+    assert build(WebhookSpec("http://127.0.0.1", headers=("X",)), **{header_secret("X"): value})
 
 
 def test_a_gateway_needs_no_secret() -> None:

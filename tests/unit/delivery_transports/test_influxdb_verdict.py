@@ -80,3 +80,8 @@ def test_no_answer_and_a_redirect_are_faults_of_the_url() -> None:
 @pytest.mark.parametrize("body", ["", "plain words", "[1]", '{"message": 3}', "{"])
 def test_any_body_is_taken_as_it_is(body: str) -> None:
     assert verdict_on(400, "", body, NOW).reply == body
+
+
+def test_an_answer_nested_without_end_is_a_refusal_like_any_other() -> None:
+    outcome = verdict_on(400, "", "[" * 65_536, NOW)
+    assert (outcome.verdict, is_content(outcome)) == (Verdict.REFUSED, True)

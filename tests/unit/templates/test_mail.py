@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
+from datetime import UTC, datetime
 from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -254,3 +256,31 @@ def test_the_built_in_templates_are_compiled_once() -> None:
 def test_the_first_of_no_rows_is_empty(event_of: EventOf) -> None:
     text = "{{ (rows|first).subject }}{% if (rows|first).severity >= 'info' %}!{% endif %}."
     assert mail_of(event_of(), MailTemplates.compile(text=text)).text == "."
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone"),
+    [
+        (datetime(1, 1, 1, tzinfo=UTC), "America/New_York"),
+        (datetime(9999, 12, 31, 23, tzinfo=UTC), "Asia/Tokyo"),
+    ],
+)
+def test_an_event_at_an_end_of_the_calendar_is_told_in_any_zone(
+    event_of: EventOf, moment: datetime, zone: str
+) -> None:
+    context = event_context(event_of(timestamp=moment), zone=ZoneInfo(zone))
+    assert context["event"]["when"].endswith(f"{moment:%H:%M:%S} UTC")
+    assert BUILTIN.render(context).html
+
+
+def test_a_mail_whose_own_html_comes_out_blank_is_the_built_in_one(event_of: EventOf) -> None:
+    blank = MailTemplates.compile(html="{% if digest.period %}<p>digest</p>{% endif %}\n")
+    assert mail_of(event_of(), blank) == mail_of(event_of())
+    text = MailTemplates.compile(text="{{ event.subject }}", html="{{ event.labels.site }}")
+    assert mail_of(event_of(), text).html is None
+
+
+def test_a_mail_whose_own_text_comes_out_blank_has_the_built_in_text(event_of: EventOf) -> None:
+    own = MailTemplates.compile(text=" {{ event.labels.site }}", html="<p>{{ event.subject }}</p>")
+    mail = mail_of(event_of(), own)
+    assert (mail.text, mail.html) == (mail_of(event_of()).text, "<p>Backup failed for vm/12345</p>")

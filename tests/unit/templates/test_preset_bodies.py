@@ -86,8 +86,16 @@ def test_the_worst_event_is_of_a_size_that_the_peer_takes(
 
 
 def test_limits_of_the_peers_are_kept(event_of: EventOf) -> None:
-    event = event_of(subject="😀" * 1000, summary="😀" * 32_768, resource="😀" * 1024)
-    discord = document(Preset.DISCORD, event)["embeds"][0]
+    link = "https://" + "a" * 2040
+    event = event_of(
+        type="x." + "y" * 62,
+        subject="😀" * 1000,
+        summary="😀" * 32_768,
+        resource="😀" * 1024,
+        task_url=link,
+        links={"task_log": link},
+    )
+    discord = document(Preset.DISCORD, event, 1_000_000)["embeds"][0]
     assert len(discord["title"]) <= 256
     assert len(discord["description"]) <= 4096
     assert all(len(each["value"]) <= 1024 for each in discord["fields"])

@@ -109,8 +109,10 @@ class GatewayKeeper:
             if is_known and (group.target.uid, group.place) not in present:
                 taken = any(group.place == place for _, place in present)
                 await self._remove(group, now, is_taken=taken, snapshot=snapshot)
-        for uid, _ in present:
-            await self._refresh(snapshot.targets[uid], snapshot)
+        # At once: those that do not answer keep nobody waiting.
+        await asyncio.gather(
+            *(self._refresh(snapshot.targets[uid], snapshot) for uid, _ in present)
+        )
 
     async def _note(self, present: Mapping[tuple[str, bytes], GatewayGroup]) -> None:
         # What is gone since the last look is noted again: another replica may have removed it

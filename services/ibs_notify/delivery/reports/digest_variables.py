@@ -18,6 +18,7 @@ from ibs_notify.delivery.reports.digest_report import (
 from ibs_notify.delivery.reports.digest_standing import Failing
 from ibs_notify.delivery.reports.event_result import Result
 from ibs_notify.delivery.reports.words import when, window_words, zone_of
+from ibs_notify.domain.clock import in_zone
 from ibs_notify.domain.severity import Severity
 
 
@@ -50,16 +51,16 @@ def window_variables(window: ReportWindow, zone: tzinfo) -> Mapping[str, Any]:
         "group": window.group,
         "target": window.target,
         "period": window.period,
-        "opened_at": in_zone(window.opened_at, zone),
-        "closed_at": in_zone(window.closed_at, zone),
+        "opened_at": local_time(window.opened_at, zone),
+        "closed_at": local_time(window.closed_at, zone),
         "time_zone": str(zone),
         "window": window_words(window.opened_at, window.closed_at, zone),
     }
 
 
-def in_zone(moment: datetime, zone: tzinfo) -> str:
+def local_time(moment: datetime, zone: tzinfo) -> str:
     """``2026-05-21T04:14:35+02:00``: whole seconds (RFC 3339 section 5.6)."""
-    return moment.astimezone(zone).isoformat(timespec="seconds")
+    return in_zone(moment, zone).isoformat(timespec="seconds")
 
 
 def _line(line: ReportLine, window: ReportWindow, zone: tzinfo) -> Mapping[str, Any]:
@@ -92,8 +93,8 @@ def _span(
     first_at: datetime, last_at: datetime, window: ReportWindow, zone: tzinfo
 ) -> Mapping[str, str]:
     return {
-        "first_at": in_zone(first_at, zone),
-        "last_at": in_zone(last_at, zone),
+        "first_at": local_time(first_at, zone),
+        "last_at": local_time(last_at, zone),
         "when": when(first_at, last_at, window.closed_at, zone),
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from ibs_notify.delivery.reports.digest_variables import in_zone, window_variables
+from ibs_notify.delivery.reports.digest_variables import local_time, window_variables
 from ibs_notify.delivery.reports.weekly_report import (
     DeliveryHealth,
     Tally,
@@ -77,7 +77,7 @@ def _health(health: DeliveryHealth, closed_at: datetime, zone: tzinfo) -> Mappin
         "failing_targets": [
             {
                 "name": each.name,
-                "since": in_zone(each.since, zone),
+                "since": local_time(each.since, zone),
                 "when": when(each.since, each.since, closed_at, zone),
                 "reason": each.reason,
             }

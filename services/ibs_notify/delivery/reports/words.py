@@ -7,6 +7,8 @@ from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from ibs_notify.domain.clock import in_zone
+
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -43,7 +45,7 @@ def took(span: timedelta) -> str:
 
 def window_words(opened_at: datetime, closed_at: datetime, zone: tzinfo) -> str:
     """``Wed 20 May 09:00 – Thu 21 May 2026 09:00``; of one day, the day is said once."""
-    opened, closed = opened_at.astimezone(zone), closed_at.astimezone(zone)
+    opened, closed = in_zone(opened_at, zone), in_zone(closed_at, zone)
     day = f"{closed:%a} {closed.day} {closed:%b %Y}"
     if opened.date() == closed.date():
         return f"{day} {opened:%H:%M} – {closed:%H:%M}"
@@ -53,8 +55,8 @@ def window_words(opened_at: datetime, closed_at: datetime, zone: tzinfo) -> str:
 
 def when(first_at: datetime, last_at: datetime, closed_at: datetime, zone: tzinfo) -> str:
     """``02:14``, ``02:14 – 05:20``; with the day where not all is on the day of ``closed_at``."""
-    first, last = first_at.astimezone(zone), last_at.astimezone(zone)
-    today = closed_at.astimezone(zone)
+    first, last = in_zone(first_at, zone), in_zone(last_at, zone)
+    today = in_zone(closed_at, zone)
     if first.date() != last.date():
         return f"{_on_day(first, today)} – {_on_day(last, today)}"
     begin = f"{first:%H:%M}" if first.date() == today.date() else _on_day(first, today)

@@ -18,7 +18,7 @@ from ibs_notify.delivery.admission import Admission, admit_target, default_recip
 from ibs_notify.delivery.model import Completion, Work
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import CannotOpen, Queue, Transports, Turn, Turned
-from ibs_notify.delivery.sending.batching import most_together, wait_for_company
+from ibs_notify.delivery.sending.batching import LONGEST_WAIT, most_together, wait_for_company
 from ibs_notify.delivery.sending.pace import most_ahead, smoothed
 from ibs_notify.delivery.sending.sender import Sender, interrupted, not_begun
 from ibs_notify.delivery.targets.breaker import Hold
@@ -297,10 +297,13 @@ class Lane:
 
     async def _gather(self) -> None:
         """Wait for more deliveries that go together with those ahead; see ``batching``."""
+        # The clock may be set back meanwhile, and then what is ahead never seems old enough.
+        latest = self._clock.monotonic() + LONGEST_WAIT.total_seconds()
         while not self._stopping:
             now = self._clock.now()
-            seconds = wait_for_company(self._ahead, self._together, now).total_seconds()
-            if not seconds:
+            wait = wait_for_company(self._ahead, self._together, now)
+            seconds = min(wait.total_seconds(), latest - self._clock.monotonic())
+            if seconds <= 0:
                 return
             self._gathered.clear()
             try:

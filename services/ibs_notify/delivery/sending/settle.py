@@ -97,7 +97,7 @@ def _again(
             # Who was refused because the whole target is closed is open again once it is not.
             tuple(_reopened(work.recipients, recipients)),
             failures,
-            maybe_duplicate=outcome.maybe_accepted,
+            maybe_duplicate=work.maybe_duplicate or outcome.maybe_accepted,
             pause=True,
         )
     longest = LAST_CEILING
@@ -127,7 +127,7 @@ def _again(
         recipients,
         failures,
         due_at=decision.due_at,
-        maybe_duplicate=outcome.maybe_accepted,
+        maybe_duplicate=work.maybe_duplicate or outcome.maybe_accepted,
     )
 
 

@@ -75,7 +75,7 @@ def words_of(body: str) -> str:
     """
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body
     if not isinstance(answer, dict):
         return body

@@ -116,7 +116,7 @@ class WebhookComposer:
             user, password = self.url.user, self.url.password or ""
             headers[hdrs.AUTHORIZATION] = aiohttp.encode_basic_auth(user, password)
         for name, value in {**credentials_of(self._spec, token), **values}.items():
-            if not value.isprintable():
+            if not value.replace("\t", " ").isprintable():
                 why = "the value holds a line break or control character"
                 raise _unusable(f"headers[{name}]", why)
             headers[name] = value

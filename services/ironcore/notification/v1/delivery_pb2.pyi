@@ -162,7 +162,7 @@ class Attempt(google.protobuf.message.Message):
     reply: builtins.str
     """What the peer said, capped and without secrets."""
     maybe_duplicate: builtins.bool
-    """The peer may have accepted the attempt before: the message may arrive twice, with the same id."""
+    """The peer may have accepted an earlier attempt: the message may arrive twice, with the same id."""
     @property
     def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it began."""
