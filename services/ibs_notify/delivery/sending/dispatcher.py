@@ -112,12 +112,11 @@ class Dispatcher:
         """Do what is due now."""
         self._nudged.clear()
         now = self._clock.monotonic()
-        if now >= self._next_heartbeat:
-            # Noted once it is made: otherwise the sweep would take up what is in hand here.
-            await self._heartbeat()
-            self._next_heartbeat = now + HEARTBEAT_SECONDS
+        await self._heartbeat()
         if self._examined < self._changes and self._outlook.snapshot is not None:
             await self._examine(self._outlook.snapshot)
+            # Of a long queue that takes a while.
+            await self._heartbeat()
         sweep = await self._queue.sweep()
         self._next_due_at = sweep.next_due_at
         for uid in sweep.targets:
@@ -162,10 +161,15 @@ class Dispatcher:
             pass
 
     async def _heartbeat(self) -> None:
+        """Prolong the leases where that is due: else the sweep takes up what is in hand here."""
+        now = self._clock.monotonic()
+        if now < self._next_heartbeat:
+            return
         works = [work for lane in self._lanes.values() for work in lane.works]
         if works and (held := await self._queue.heartbeat(works)) < len(works):
             # Some were settled in between; the others are known when their outcome is refused.
             log.debug("%d of %d leases are still held", held, len(works))
+        self._next_heartbeat = now + HEARTBEAT_SECONDS
 
     async def _search(self) -> None:
         """Take up what nothing else would bring back before the next change."""
