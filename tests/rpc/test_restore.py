@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic.util.exc import CommandError
 from click.testing import CliRunner
 from tests.support.delivery import FakeConfig, proto_handoff, running_config
 from tests.support.http_server import HttpServer
@@ -223,6 +225,20 @@ def test_a_copy_that_fails_leaves_nothing_that_looks_like_one(tmp_path: Path) ->
     with pytest.raises(Unavailable):
         copy_database(f"sqlite:///{source}", copies)
     assert list(copies.iterdir()) == []
+
+
+def test_a_copy_of_delivery_that_cannot_be_held_is_none(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "home", "127.0.0.1:1")
+    (tmp_path / "home").mkdir()
+    for name in IN_ORDER:
+        with closing(sqlite3.connect(tmp_path / "home" / f"{name}.db")) as database:
+            # Of a release that this one knows nothing of.
+            database.execute("CREATE TABLE delivery_schema_version (version_num TEXT)")
+            database.execute("INSERT INTO delivery_schema_version VALUES ('later')")
+            database.commit()
+    with pytest.raises(CommandError):
+        backup(settings, tmp_path / "saved", SystemClock().now())
+    assert not (tmp_path / "saved" / "delivery.db").exists()
 
 
 def test_the_backup_of_a_postgresql_database_is_its_own_tools_work(
