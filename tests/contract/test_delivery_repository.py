@@ -244,6 +244,16 @@ async def test_a_failed_one_is_due_again_later_and_then_queued_by_a_sweep(desk: 
     assert status.failing_since is not None
 
 
+async def test_a_clock_that_was_years_ahead_puts_nothing_off_by_years(desk: Desk) -> None:
+    desk.clock.pass_time(days=400)
+    await desk.accept(handoff(1))
+    (mine,) = await desk.claim()
+    await desk.end(mine, LATER)
+    desk.clock.pass_time(days=-400)
+    assert (await desk.queue.sweep()).targets == {"t1"}
+    assert (await desk.see(1)).state is State.QUEUED
+
+
 async def test_a_peer_that_refuses_one_message_does_not_fail(desk: Desk) -> None:
     bad = "bad@example.com"
     judged = (RecipientOutcome(bad, Verdict.REFUSED, 550, "no such user"),)

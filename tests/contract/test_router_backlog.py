@@ -278,6 +278,23 @@ async def test_a_summary_that_was_released_but_not_written_is_written_by_the_nex
     assert told.subject.startswith(f"{len(gone)} events in one")
 
 
+async def test_a_summary_that_another_router_wrote_meanwhile_is_told_as_it_was_written(
+    core: Core, outbox: Outbox, delivery: DeliveryDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hesitate(database: Database, handoffs: list[Handoff]) -> list[Handoff]:
+        await backlog.finish(database, handoffs)
+        return await backlog.finish(database, handoffs)
+
+    await filled(core, outbox)
+    await core.emit(*events("e", 40))
+    await outbox.drain()
+    gone = await collapsed(core)
+    monkeypatch.setattr(outbox_module, "finish", hesitate)
+    await let_all_go(core, outbox)
+    ((_, told),) = summaries(delivery)
+    assert told.subject.startswith(f"{len(gone)} events in one")
+
+
 async def killed(_database: Database, _handoffs: list[Handoff]) -> list[Handoff]:
     raise Unavailable(ErrorReason.STORAGE_UNAVAILABLE, "killed on purpose")
 

@@ -98,6 +98,15 @@ async def test_a_target_that_flaps_is_told_so_often_an_hour_and_the_last_word_is
     assert (await desk.inbox())[-1] == "target-failing"
 
 
+async def test_troubles_hours_apart_are_all_told_though_the_router_hears_of_them_at_once(
+    desk: Desk,
+) -> None:
+    back = NOW + timedelta(hours=12)
+    moments = [NOW + timedelta(hours=2 * each) for each in range(MOST_TROUBLES + 1)]
+    await desk.take(*(turned(Turn.FAILING, each, each) for each in moments), now=back)
+    assert await desk.inbox() == ["target-failing"] * len(moments)
+
+
 async def test_deaths_and_news_of_one_page_are_both_taken(desk: Desk) -> None:
     await desk.take(death("e1/0"), FAILING)
     assert sorted(await desk.inbox()) == ["delivery-dead", "target-failing"]

@@ -461,6 +461,18 @@ async def test_a_target_that_fails_waits_and_recovers_when_it_is_resumed(
     await delivery.writes.until(well)
 
 
+async def test_a_target_that_is_deleted_is_in_trouble_no_more(
+    delivery: Running, hook: HttpServer
+) -> None:
+    hook.status = 503
+    await delivery.publish(webhook(hook))
+    await delivery.deliver(*map(proto_handoff, range(1, 8)))
+    await delivery.until(7, "QUEUED", "TARGET_FAILING")
+    await delivery.publish(deleted=["t1"])
+    troubled = await delivery.stub.ListTroubledTargets(pb.ListTroubledTargetsRequest())
+    assert list(troubled.targets) == []
+
+
 async def test_the_end_of_the_peers_certificate_is_seen_in_the_handshake(
     delivery: Running,
 ) -> None:

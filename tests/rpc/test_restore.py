@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic.util.exc import CommandError
 from click.testing import CliRunner
 from tests.support.delivery import FakeConfig, proto_handoff, running_config
 from tests.support.http_server import HttpServer
@@ -18,11 +20,13 @@ from tests.support.postgres import PostgresServer
 from ibs_notify.config.app import ConfigApp
 from ibs_notify.delivery.app import DeliveryApp
 from ibs_notify.domain.clock import SystemClock
+from ibs_notify.domain.errors import Unavailable
 from ibs_notify.launcher.__main__ import main
 from ibs_notify.launcher.backup import IN_ORDER, backup, hold
 from ibs_notify.router.app import RouterApp
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.settings import Settings
+from ibs_notify.store.backup import copy_database
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
@@ -210,6 +214,31 @@ def test_what_runs_is_not_held_behind_its_back_and_no_backup_is_overwritten(
     refused = CliRunner().invoke(main, ["backup", str(tmp_path / "saved")])
     assert refused.exit_code == 1
     assert "give each backup a directory of its own" in refused.output
+
+
+def test_a_copy_that_fails_leaves_nothing_that_looks_like_one(tmp_path: Path) -> None:
+    source, copies = tmp_path / "router.db", tmp_path / "saved"
+    copies.mkdir()
+    with pytest.raises(Unavailable):
+        copy_database(f"sqlite:///{source}", copies)
+    source.write_bytes(b"no database" * 1000)
+    with pytest.raises(Unavailable):
+        copy_database(f"sqlite:///{source}", copies)
+    assert list(copies.iterdir()) == []
+
+
+def test_a_copy_of_delivery_that_cannot_be_held_is_none(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path / "home", "127.0.0.1:1")
+    (tmp_path / "home").mkdir()
+    for name in IN_ORDER:
+        with closing(sqlite3.connect(tmp_path / "home" / f"{name}.db")) as database:
+            # Of a release that this one knows nothing of.
+            database.execute("CREATE TABLE delivery_schema_version (version_num TEXT)")
+            database.execute("INSERT INTO delivery_schema_version VALUES ('later')")
+            database.commit()
+    with pytest.raises(CommandError):
+        backup(settings, tmp_path / "saved", SystemClock().now())
+    assert not (tmp_path / "saved" / "delivery.db").exists()
 
 
 def test_the_backup_of_a_postgresql_database_is_its_own_tools_work(

@@ -41,6 +41,11 @@ class Outlook:
         """Whether the snapshot has the target, of a release that is later than this one."""
         return self.snapshot is not None and uid in self.snapshot.unreadable
 
+    def is_deleted(self, uid: str) -> bool:
+        """Whether the snapshot has no such target."""
+        has_none = self.snapshot is not None and uid not in self.snapshot.targets
+        return has_none and not self.is_unreadable(uid)
+
     def name_of(self, uid: str) -> str:
         """The target's name; its uid where the snapshot does not have it."""
         target = self.target(uid)

@@ -182,6 +182,7 @@ class DeliveryServicer(DeliveryServiceServicer):
                     trouble_reason=breaker.reason,
                 )
                 for uid, breaker in sorted(troubled.items())
+                if not self._use.outlook.is_deleted(uid)
             ],
             held_since=moment_to_proto(await self._use.queue.held_since()),
         )

@@ -24,7 +24,12 @@ def backup(settings: Settings, directory: Path, now: datetime) -> list[Path]:
     copy_database: Any = _of("store.backup").copy_database
     copies = [copy_database(settings.database_url(each), directory) for each in IN_ORDER]
     hold_queue: Any = _of("delivery.queue.offline").hold_queue
-    asyncio.run(hold_queue(f"sqlite:///{copies[1].absolute()}", now, is_copy=True))
+    try:
+        asyncio.run(hold_queue(f"sqlite:///{copies[1].absolute()}", now, is_copy=True))
+    except BaseException:
+        # Started as it is, it would send all once more.
+        copies[1].unlink()
+        raise
     return copies
 
 

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from ibs_notify.domain.clock import to_micros
 from ibs_notify.domain.event import Event
 from ibs_notify.router import end_counts
 from ibs_notify.router.books import index_text, seqs_by_id
@@ -29,7 +28,8 @@ from ibs_notify.router.repository import NewEvent, accept, insert_own, take_turn
 from ibs_notify.router.silences import SilenceBook
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS
 from ibs_notify.router.windows import forget_told
-from ibs_notify.rpc.convert import event_to_proto
+from ibs_notify.rpc.convert import event_to_proto, moment_from_proto
+from ironcore.notification.v1 import event_pb2
 
 _C = OBLIGATIONS.c
 _HOUR = timedelta(hours=1)
@@ -73,13 +73,21 @@ def _take_turned(connection: sa.Connection, turned: TargetTurned, way: Way, now:
 
 
 def _troubles_within(connection: sa.Connection, notice: Event, at: datetime) -> int:
-    """How many troubles of the same target were told in the hour before."""
-    statement = sa.select(sa.func.count()).where(
-        EVENTS.c.resource == index_text(notice.canonical_resource),
-        EVENTS.c.type.in_(TROUBLES),
-        EVENTS.c.received_at > to_micros(at - _HOUR),
+    """How many troubles of the same target were told that began in the hour before, or later.
+
+    By when they began, not by when they were told: after an outage much is told at once.
+    """
+    statement = (
+        sa.select(EVENTS.c.body)
+        .where(
+            EVENTS.c.resource == index_text(notice.canonical_resource),
+            EVENTS.c.type.in_(TROUBLES),
+        )
+        .order_by(EVENTS.c.seq.desc())
+        .limit(MOST_TROUBLES)
     )
-    return connection.execute(statement).scalar_one()
+    told = map(event_pb2.Event.FromString, connection.execute(statement).scalars())
+    return sum(moment_from_proto(each.timestamp) > at - _HOUR for each in told)
 
 
 def take_ends(connection: sa.Connection, ended: Sequence[Ended], now: datetime) -> None:

@@ -143,21 +143,23 @@ async def finish(database: Database, handoffs: list[Handoff]) -> list[Handoff]:
     """Write out the summaries among ``handoffs`` that still gather: now they gather no more.
 
     They were released, and nothing is folded before they are handed off: what they stand for does
-    not change meanwhile, and may be long to read. An event of their type that somebody emitted
-    stands for nothing, and stays as it is.
+    not change meanwhile, and may be long to read. What another Router wrote out since is told as it
+    is stored. An event of their type that somebody emitted stands for nothing, and stays as it is.
     """
     seqs = [each.event_seq for each in handoffs if each.kind is Kind.SUMMARY]
-    lanes = await database.read(lambda c: _lanes_of(c, seqs)) if seqs else {}
-    if not lanes:
+    if not seqs:
         return handoffs
-    bodies = {
+    lanes, bodies = await database.read(lambda c: (_lanes_of(c, seqs), _bodies_of(c, seqs)))
+    written = {
         each.event_seq: await database.read(
             lambda c, each=each: _body_of(c, each, lanes[each.event_seq])  # type: ignore[misc]
         )
         for each in handoffs
         if each.event_seq in lanes
     }
-    await database.write(lambda c: _write_out(c, bodies))
+    if written:
+        await database.write(lambda c: _write_out(c, written))
+        bodies |= written
     return [replace(each, body=bodies.get(each.event_seq, each.body)) for each in handoffs]
 
 
@@ -235,6 +237,12 @@ def _lanes_of(connection: sa.Connection, seqs: Sequence[int]) -> Mapping[int, in
     gathering = sa.select(SUMMARIES.c.event_seq, SUMMARIES.c.lane_id)
     rows = connection.execute(gathering.where(SUMMARIES.c.event_seq.in_(seqs)))
     return {row.event_seq: row.lane_id for row in rows}
+
+
+def _bodies_of(connection: sa.Connection, seqs: Sequence[int]) -> dict[int, bytes]:
+    """The bodies of events as they are stored now."""
+    rows = connection.execute(sa.select(EVENTS.c.seq, EVENTS.c.body).where(EVENTS.c.seq.in_(seqs)))
+    return {row.seq: row.body for row in rows}
 
 
 def _body_of(connection: sa.Connection, handoff: Handoff, lane: int) -> bytes:

@@ -15,7 +15,8 @@ def copy_database(url: str, directory: Path) -> Path:
     """Copy the database of ``url`` into ``directory``, on disk when it returns; the copy's path.
 
     The copy is of one moment, and holds up nobody. ``FailedPrecondition`` for another kind of
-    database, or where such a copy is there already; ``Unavailable`` where it cannot be made.
+    database, or where such a copy is there already; ``Unavailable`` where it cannot be made: then
+    nothing is left of it.
     """
     parsed = sa.make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
@@ -44,10 +45,24 @@ def copy_database(url: str, directory: Path) -> Path:
 def _copy(source: Path, target: Path) -> None:
     # Made here, so that nobody else can read it from the beginning on; VACUUM takes an empty file.
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    connection = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
     try:
-        connection.execute("VACUUM INTO ?", (str(target),))
+        connection = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            connection.execute("VACUUM INTO ?", (str(target),))
+        finally:
+            connection.close()
+        _sync(target)
+        _sync(target.parent)
+    except BaseException:
+        # What is empty or cut off must not be taken for a backup.
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or what a directory names, is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
     finally:
-        connection.close()
-    with target.open("rb+") as file:
-        os.fsync(file.fileno())
+        os.close(descriptor)

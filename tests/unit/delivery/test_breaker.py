@@ -59,6 +59,14 @@ def succeed(breaker: Breaker, times: int = 1) -> Breaker:
     return breaker
 
 
+def test_a_clock_that_was_years_ahead_puts_no_probe_off_by_years() -> None:
+    opened = fail(Breaker(), FAILURES_TO_OPEN)
+    assert room(opened, START - timedelta(days=400)).hold is Hold.PROBE
+    polite = fail(Breaker(), FAILURES_TO_OPEN - 1)
+    polite = after(polite, seen(polite, Sign.FAILS, LONGEST_WISH), START)
+    assert room(polite, START).hold is Hold.TARGET_FAILING
+
+
 OPEN = fail(Breaker(), FAILURES_TO_OPEN)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
@@ -13,6 +14,8 @@ from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.model import Work
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import CannotOpen, Queue, Standing, Sweep
+from ibs_notify.delivery.repository import LEASE_SECONDS
+from ibs_notify.delivery.sending import dispatcher as dispatcher_module
 from ibs_notify.delivery.sending.dispatcher import HEARTBEAT_SECONDS, SEARCH_SECONDS, Dispatcher
 from ibs_notify.delivery.sending.lane import Lane
 from ibs_notify.delivery.targets.breaker import Breaker
@@ -66,6 +69,7 @@ class BusyLane:
     """Has one delivery in hand."""
 
     works = (work(),)
+    is_idle = False
 
     def __init__(self) -> None:
         self.woken = 0
@@ -116,6 +120,46 @@ async def test_a_heartbeat_that_failed_is_made_good_before_the_next_sweep(
     clock.pass_time(seconds=1)
     await dispatcher.tick()
     assert queue.calls == ["heartbeat", "heartbeat", "sweep"]
+
+
+async def test_after_a_long_look_at_the_queue_leases_are_prolonged_before_the_sweep(
+    dispatcher: Dispatcher, queue: FakeQueue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def examine(_revision: int, _standings: Mapping[str, Standing]) -> frozenset[str]:
+        queue.calls.append("examine")
+        clock.pass_time(seconds=LEASE_SECONDS)
+        return frozenset()
+
+    monkeypatch.setattr(queue, "examine", examine)
+    dispatcher._outlook.snapshot = Snapshot(1)
+    dispatcher.examine_soon()
+    await dispatcher.tick()
+    assert queue.calls == ["examine", "heartbeat", "sweep"]
+
+
+async def test_leases_are_prolonged_during_a_long_look_at_the_queue(
+    dispatcher: Dispatcher, queue: FakeQueue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Replicas sweep, too.
+    prolonged = asyncio.Event()
+
+    async def examine(_revision: int, _standings: Mapping[str, Standing]) -> frozenset[str]:
+        clock.pass_time(seconds=HEARTBEAT_SECONDS)
+        await prolonged.wait()
+        return frozenset()
+
+    async def heartbeat(works: Sequence[Work]) -> int:
+        prolonged.set()
+        return len(works)
+
+    monkeypatch.setattr(queue, "examine", examine)
+    monkeypatch.setattr(queue, "heartbeat", heartbeat)
+    monkeypatch.setattr(dispatcher_module, "SWEEP_SECONDS", 0.001)
+    dispatcher._outlook.snapshot = Snapshot(1)
+    dispatcher.examine_soon()
+    async with asyncio.timeout(5):
+        await dispatcher.tick()
+    assert queue.calls == ["sweep"]
 
 
 async def test_what_stands_otherwise_than_its_target_is_looked_for_and_examined_again(

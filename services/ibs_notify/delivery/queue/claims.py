@@ -33,6 +33,7 @@ from ibs_notify.delivery.queue.rows import (
     recipients_to_json,
     work_of,
 )
+from ibs_notify.delivery.sending.retry import FARTHEST
 from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES
 from ibs_notify.delivery.targets import breaker, target_state
 from ibs_notify.delivery.targets.breaker import Hold, Phase
@@ -238,19 +239,19 @@ def sweep(connection: sa.Connection, now: datetime, *, every_lease: bool = False
 
     ``every_lease`` takes up also leases that last: right where no other process can hold one.
     """
-    due = sa.select(_C.seq).where(_IS_IN_RETRY, _C.due_at <= to_micros(now)).order_by(_C.due_at)
-    due = due.limit(_CHUNK).with_for_update(skip_locked=True)
-    targets = set(
-        connection.execute(
-            sa.update(DELIVERIES)
-            .where(_C.seq.in_(due))
-            .values(state=State.QUEUED.value)
-            .returning(_C.target_uid)
-        ).scalars()
-    )
+    targets = _queue(connection, _C.due_at <= to_micros(now))
+    targets |= _queue(connection, _C.due_at >= to_micros(now + FARTHEST))
     targets |= _take_up(connection, now, every_lease=every_lease)
     next_due = connection.execute(sa.select(sa.func.min(_C.due_at)).where(_IS_IN_RETRY)).scalar()
     return Sweep(frozenset(targets), moment(next_due))
+
+
+def _queue(connection: sa.Connection, is_due: sa.ColumnElement[bool]) -> set[str]:
+    """Queue some of what is due of that which waits for its next attempt; their targets."""
+    due = sa.select(_C.seq).where(_IS_IN_RETRY, is_due).order_by(_C.due_at)
+    due = due.limit(_CHUNK).with_for_update(skip_locked=True)
+    queued = sa.update(DELIVERIES).where(_C.seq.in_(due)).values(state=State.QUEUED.value)
+    return set(connection.execute(queued.returning(_C.target_uid)).scalars())
 
 
 def _take_up(connection: sa.Connection, now: datetime, *, every_lease: bool) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from datetime import datetime
 
 from ibs_notify.delivery.admission import Admission, admit_target
@@ -112,12 +112,9 @@ class Dispatcher:
         """Do what is due now."""
         self._nudged.clear()
         now = self._clock.monotonic()
-        if now >= self._next_heartbeat:
-            # Noted once it is made: otherwise the sweep would take up what is in hand here.
-            await self._heartbeat()
-            self._next_heartbeat = now + HEARTBEAT_SECONDS
+        await self._heartbeat()
         if self._examined < self._changes and self._outlook.snapshot is not None:
-            await self._examine(self._outlook.snapshot)
+            await self._with_heartbeats(self._examine(self._outlook.snapshot))
         sweep = await self._queue.sweep()
         self._next_due_at = sweep.next_due_at
         for uid in sweep.targets:
@@ -162,10 +159,30 @@ class Dispatcher:
             pass
 
     async def _heartbeat(self) -> None:
+        """Prolong the leases where that is due: else the sweep takes up what is in hand here."""
+        now = self._clock.monotonic()
+        if now < self._next_heartbeat:
+            return
         works = [work for lane in self._lanes.values() for work in lane.works]
         if works and (held := await self._queue.heartbeat(works)) < len(works):
             # Some were settled in between; the others are known when their outcome is refused.
             log.debug("%d of %d leases are still held", held, len(works))
+        self._next_heartbeat = now + HEARTBEAT_SECONDS
+
+    async def _with_heartbeats(self, work: Coroutine[None, None, None]) -> None:
+        """Do what takes a while of a long queue, so that no sweep, on whatever replica, takes up
+
+        meanwhile what is in hand here.
+        """
+        task = asyncio.create_task(work)
+        try:
+            while not task.done():
+                await asyncio.wait((task,), timeout=SWEEP_SECONDS)
+                await self._heartbeat()
+            await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _search(self) -> None:
         """Take up what nothing else would bring back before the next change."""

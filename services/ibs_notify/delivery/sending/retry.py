@@ -9,6 +9,9 @@ FIRST_CEILING = timedelta(seconds=5)
 LAST_CEILING = timedelta(hours=1)
 LONGEST_WISH = timedelta(hours=24)
 """What a peer may ask for at most with Retry-After."""
+FARTHEST = 2 * LONGEST_WISH
+"""Nothing is put off for so long, whichever replica's clock is meant: what seems to be was put off
+by a clock that was ahead, and is due."""
 _MOST_DOUBLINGS = 32
 
 

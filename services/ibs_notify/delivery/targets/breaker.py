@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
-from ibs_notify.delivery.sending.retry import LONGEST_WISH
+from ibs_notify.delivery.sending.retry import FARTHEST, LONGEST_WISH
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason
 
 FAILURES_TO_OPEN = 5
@@ -128,7 +128,7 @@ def room(breaker: Breaker, now: datetime) -> Room:
         case Phase.PAUSED:
             return Room(Hold.TARGET_PAUSED, 0)
         case Phase.OPEN:
-            if breaker.probe_at is None or breaker.probe_at <= now:
+            if breaker.probe_at is None or not now < breaker.probe_at < now + FARTHEST:
                 return Room(Hold.PROBE, 1)
             return Room(Hold.TARGET_FAILING, 0, breaker.probe_at)
         case _:
