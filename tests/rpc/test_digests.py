@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,13 +14,16 @@ import grpc
 import pytest
 from tests.support.delivery import FakeClock
 from tests.support.http_server import HttpServer
-from tests.support.router import NOWHERE, PATIENCE_SECONDS, refusal
+from tests.support.router import NOWHERE, refusal
 from tests.support.smtp_server import SmtpServer
+from tests.support.writes import Writes
 
 from ibs_notify.config.app import ConfigApp
+from ibs_notify.delivery import app as delivery_app
 from ibs_notify.delivery.app import DeliveryApp
 from ibs_notify.delivery.digests import scheduler as digest_scheduler
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason
+from ibs_notify.router import app as router_app
 from ibs_notify.router.app import RouterApp
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.settings import Settings
@@ -48,13 +50,6 @@ Window = delivery_service_pb2.DigestWindow
 EVENING = datetime(2026, 5, 20, 20, tzinfo=UTC)
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Ask again until it holds."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not await condition():  # noqa: ASYNC110  # the services are asked
-            await asyncio.sleep(0.01)
-
-
 @dataclass(frozen=True, slots=True)
 class Installation:
     """The three services, and where they send to."""
@@ -65,6 +60,7 @@ class Installation:
     delivery: DeliveryServiceAsyncStub
     hook: HttpServer
     mails: SmtpServer
+    writes: Writes
 
     async def configure(self) -> None:
         """The product page's compliance group, with its digest."""
@@ -106,7 +102,7 @@ class Installation:
                 each.HasField("close_time") for each in found
             )
 
-        await eventually(there)
+        await self.writes.until(there)
 
     async def explained(self, event_id: str) -> dict[str, str]:
         """The sentence on each target."""
@@ -118,6 +114,9 @@ class Installation:
 @pytest.fixture
 async def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Installation]:
     monkeypatch.setattr(digest_scheduler, "LOOK_SECONDS", 0.02)
+    writes = Writes()
+    for module in (delivery_app, router_app):
+        monkeypatch.setattr(module, "open_database", writes.open)
     clock = FakeClock(EVENING)
     settings = Settings(
         home=tmp_path,
@@ -153,6 +152,7 @@ async def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
             DeliveryServiceStub(channels[2]),
             hook,
             mails,
+            writes,
         )
 
 
@@ -163,7 +163,7 @@ async def test_what_was_emitted_in_the_night_is_told_at_nine_in_one_message(
     for number in range(5):
         await here.emit(f"e{number}")
     await here.emit("alert", "backup.failed")
-    await eventually(lambda: _are(len(here.hook.requests), 1))
+    await here.writes.until(lambda: _are(len(here.hook.requests), 1))
     await here.until_gathered(5)
     assert json.loads(here.hook.requests[0].body)["event_id"] == "alert"
     waits = "the group's digest gathers it: it waits for dig-"
@@ -171,8 +171,8 @@ async def test_what_was_emitted_in_the_night_is_told_at_nine_in_one_message(
     assert (await here.explained("e1"))["chat"].endswith("closes at 2026-05-21 09:00:00 UTC")
 
     here.clock.pass_time(hours=13)
-    await eventually(lambda: _are(len(here.hook.requests), 2))
-    await eventually(lambda: _are(len(here.mails.mails), 2))
+    await here.writes.until(lambda: _are(len(here.hook.requests), 2))
+    await here.writes.until(lambda: _are(len(here.mails.mails), 2))
     body = json.loads(here.hook.requests[1].body)
     assert body["type"] == "notification.digest"
     assert "compliance" in body["subject"]
@@ -181,7 +181,7 @@ async def test_what_was_emitted_in_the_night_is_told_at_nine_in_one_message(
     async def told() -> bool:
         return "which is delivered" in (await here.explained("e1"))["chat"]
 
-    await eventually(told)
+    await here.writes.until(told)
     books = await here.router.VerifyLedger(router_service_pb2.VerifyLedgerRequest())
     assert books.balanced
     assert {each.state: each.count for each in books.lines if each.service == "delivery"} == {
@@ -201,7 +201,7 @@ async def test_an_entry_shares_the_death_of_its_digest(here: Installation) -> No
     async def dead() -> bool:
         return "which is dead: HTTP_4XX" in (await here.explained("e1"))["chat"]
 
-    await eventually(dead)
+    await here.writes.until(dead)
     states = [delivery_pb2.DELIVERY_STATE_DIGESTED]
     request = delivery_service_pb2.ListDeliveriesRequest(
         filter=delivery_pb2.DeliveryFilter(targets=["chat"], states=states)
@@ -227,7 +227,7 @@ async def test_a_digest_can_be_looked_at_and_sent_before_its_time(here: Installa
     preview = json.loads((await here.delivery.PreviewDigest(ask)).body)
     flush = delivery_service_pb2.FlushDigestRequest(digest_id=chat.digest_id)
     flushed = await here.delivery.FlushDigest(flush)
-    await eventually(lambda: _are(len(here.hook.requests), 1))
+    await here.writes.until(lambda: _are(len(here.hook.requests), 1))
     sent = json.loads(here.hook.requests[0].body)
     assert sent["event_id"] == f"digest-{flushed.delivery_id}"
     assert (sent["subject"], sent["summary"]) == (preview["subject"], preview["summary"])

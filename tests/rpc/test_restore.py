@@ -83,9 +83,7 @@ def chat(hook: HttpServer, *, disabled: bool = False) -> Target:
 
 
 async def until_received(hook: HttpServer, count: int) -> None:
-    async with asyncio.timeout(SECONDS):
-        while len(hook.requests) < count:  # noqa: ASYNC110  # the peer is in this process
-            await asyncio.sleep(0.005)
+    await hook.until(lambda: len(hook.requests) >= count)
 
 
 async def look_and_release(restored: Running, hook: HttpServer) -> None:
