@@ -12,6 +12,8 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from importlib import metadata
 from typing import Final
 
 import aiohttp
@@ -32,6 +34,12 @@ KEEP_ALIVE_SECONDS: Final = 4.0
 FAILURES: Final = (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError)
 """What ``HttpPeer.send`` raises where no status was received."""
 _FRAMING: Final = (hdrs.CONTENT_LENGTH, hdrs.TRANSFER_ENCODING)
+
+
+@cache
+def user_agent() -> str:
+    """Who we say that we are."""
+    return f"ironcore-backup-notification/{metadata.version('ibs-notify')}"
 
 
 @dataclass(frozen=True, slots=True)

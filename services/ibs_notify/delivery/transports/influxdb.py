@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from importlib import metadata
 from typing import Final
 
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
@@ -13,7 +12,7 @@ from influxdb_client.client.write_api_async import WriteApiAsync
 from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
 from ibs_notify.delivery.transports.http_failure import failure_of
-from ibs_notify.delivery.transports.http_peer import FAILURES
+from ibs_notify.delivery.transports.http_peer import FAILURES, user_agent
 from ibs_notify.delivery.transports.influxdb_point import line_of, test_line_of
 from ibs_notify.delivery.transports.influxdb_session import NotWritten, PeerSession
 from ibs_notify.delivery.transports.influxdb_verdict import (
@@ -130,8 +129,7 @@ class InfluxDbTransport:
             ssl_context=self._server.context,
             client_session_type=self._session.adopt,
         )
-        version = metadata.version("ibs-notify")
-        client.api_client.user_agent = f"ironcore-backup-notification/{version}"
+        client.api_client.user_agent = user_agent()
         return client
 
     def _seen(self, part: Part, outcome: Outcome) -> str:

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from importlib import metadata
 from typing import Final
 from uuid import uuid4
 
@@ -21,7 +20,7 @@ from yarl import URL
 from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
 from ibs_notify.delivery.transports.http_failure import failure_of
-from ibs_notify.delivery.transports.http_peer import FAILURES, HttpPeer
+from ibs_notify.delivery.transports.http_peer import FAILURES, HttpPeer, user_agent
 from ibs_notify.delivery.transports.metric_book import TURN_SECONDS, MetricBook, Sample, Series
 from ibs_notify.delivery.transports.metric_server import metric_server
 from ibs_notify.delivery.transports.pushgateway_text import (
@@ -187,9 +186,8 @@ class PushgatewayTransport:
     def _peer(self, request: Request) -> HttpPeer:
         place = (request.method, request.url)
         if place not in self._peers:
-            version = metadata.version("ibs-notify")
             headers = {
-                hdrs.USER_AGENT: f"ironcore-backup-notification/{version}",
+                hdrs.USER_AGENT: user_agent(),
                 hdrs.ACCEPT: "*/*",
                 hdrs.ACCEPT_ENCODING: "identity",
                 **request.headers,

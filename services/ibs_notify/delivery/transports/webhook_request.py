@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from importlib import metadata
 from typing import Final
 
 import aiohttp
@@ -18,6 +17,7 @@ from yarl import URL
 
 from ibs_notify.delivery.presets.endpoint import credentials_of, endpoint_of
 from ibs_notify.delivery.transports.base import Message
+from ibs_notify.delivery.transports.http_peer import user_agent
 from ibs_notify.delivery.transports.redact import shown_url
 from ibs_notify.delivery.transports.rendering import render
 from ibs_notify.delivery.transports.signing import Signer
@@ -106,7 +106,7 @@ class WebhookComposer:
         """What every request carries. A header of the target replaces ours of the same name."""
         headers = CIMultiDict(
             {
-                hdrs.USER_AGENT: f"ironcore-backup-notification/{metadata.version('ibs-notify')}",
+                hdrs.USER_AGENT: user_agent(),
                 hdrs.CONTENT_TYPE: self._content_type,
                 hdrs.ACCEPT: "*/*",
                 hdrs.ACCEPT_ENCODING: "identity",
