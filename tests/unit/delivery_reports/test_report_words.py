@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ibs_notify.delivery.reports.words import counted, shortened, took, when, window_words, zone_of
+from ibs_notify.delivery.reports.words import counted, shortened, took, when, window_words
 
 BERLIN = ZoneInfo("Europe/Berlin")
 CLOSED = datetime(2026, 5, 21, 7, 0, tzinfo=UTC)
@@ -61,11 +61,6 @@ def test_a_window_is_told_with_its_days() -> None:
     assert window_words(new_year - day, new_year, BERLIN) == (
         "Thu 31 Dec 2026 09:00 – Fri 1 Jan 2027 09:00"
     )
-
-
-@pytest.mark.parametrize("name", ["", "Mars/Base", "../etc/passwd", "a\0b", "x" * 5000])
-def test_a_zone_that_is_not_known_is_utc(name: str) -> None:
-    assert zone_of(name) is UTC
 
 
 def test_one_is_not_many() -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 
-from ibs_notify.delivery.reports.words import zone_of
 from ibs_notify.domain.group import WEEKDAYS, Digest, Frequency
+from ibs_notify.domain.time_zone import zone_of
 
 _SECOND = timedelta(seconds=1)
 _HOUR = timedelta(hours=1)
@@ -77,7 +77,7 @@ def last_slot(schedule: Schedule, until: datetime) -> Slot:
 
 def _around(schedule: Schedule, moment: datetime) -> Iterator[Slot]:
     """The closes before and after ``moment``, at least one on each side."""
-    zone = _zone(schedule.zone)
+    zone = zone_of(schedule.zone)
     if schedule.frequency is Frequency.HOURLY:
         return _hours(schedule, moment, zone)
     return _days(schedule, moment, zone)
@@ -106,7 +106,7 @@ def _hours(schedule: Schedule, moment: datetime, zone: tzinfo) -> Iterator[Slot]
 def _instant(day: date, at: time, zone_name: str) -> datetime:
     """The first instant at which the clock shows ``at`` on ``day``, or, where it skips that, the
     first one after the gap."""
-    zone = _zone(zone_name)
+    zone = zone_of(zone_name)
     local = datetime.combine(day, at, tzinfo=zone)
     instant = local.astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
@@ -131,9 +131,3 @@ def _change(before: datetime, after: datetime, zone: tzinfo) -> datetime:
 
 def _offset(moment: datetime, zone: tzinfo) -> timedelta:
     return moment.astimezone(zone).utcoffset() or timedelta()
-
-
-@lru_cache(maxsize=1024)
-def _zone(name: str) -> tzinfo:
-    """UTC where this machine does not know it: another hour is better than no digest."""
-    return zone_of(name)

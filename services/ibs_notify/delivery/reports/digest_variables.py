@@ -17,9 +17,10 @@ from ibs_notify.delivery.reports.digest_report import (
 )
 from ibs_notify.delivery.reports.digest_standing import Failing
 from ibs_notify.delivery.reports.event_result import Result
-from ibs_notify.delivery.reports.words import when, window_words, zone_of
+from ibs_notify.delivery.reports.words import when, window_words
 from ibs_notify.domain.clock import in_zone
 from ibs_notify.domain.severity import Severity
+from ibs_notify.domain.time_zone import zone_of
 
 
 def digest_variables(report: DigestReport) -> Mapping[str, Any]:

@@ -16,7 +16,8 @@ from ibs_notify.delivery.reports.weekly_report import (
     results_words,
     success_rate,
 )
-from ibs_notify.delivery.reports.words import took, when, zone_of
+from ibs_notify.delivery.reports.words import took, when
+from ibs_notify.domain.time_zone import zone_of
 
 
 def weekly_variables(report: WeeklyReport) -> Mapping[str, Any]:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from ibs_notify.domain.clock import in_zone
 
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-
-
-def zone_of(name: str) -> tzinfo:
-    """The IANA time zone; UTC where there is no name, or this machine does not know it."""
-    try:
-        return ZoneInfo(name) if name else UTC
-    except (KeyError, ValueError, OSError):
-        return UTC
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from ibs_notify.delivery.reports.words import zone_of
 from ibs_notify.delivery.transports.base import Message, OutcomeReason
 from ibs_notify.delivery.transports.stages import refused, retry
 from ibs_notify.domain.errors import InvalidArgument
+from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.templates.context import event_context
 
 Rendered_co = TypeVar("Rendered_co", covariant=True)
