@@ -21,7 +21,7 @@ from tests.support.router import (
 
 from ibs_notify.domain.errors import NotFound, OutOfRange, Reason
 from ibs_notify.router import books, event_watch
-from ibs_notify.rpc.channel import USER_KEY
+from ibs_notify.rpc.caller import USER_KEY
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.store.engine import open_database
 from ironcore.notification.v1 import disposition_pb2, event_pb2

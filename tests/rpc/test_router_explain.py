@@ -31,7 +31,7 @@ from tests.support.router import (
 from ibs_notify.domain.errors import InvalidArgument, NotFound, Reason, Unavailable
 from ibs_notify.router import explain as explain_module
 from ibs_notify.router.tables import REVISIONS
-from ibs_notify.rpc.channel import USER_KEY
+from ibs_notify.rpc.caller import USER_KEY
 from ibs_notify.store.engine import open_database
 from ironcore.notification.v1 import delivery_pb2, event_pb2, group_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb

@@ -12,7 +12,7 @@ from tests.support.router import OPERATIONS, Surroundings, metrics, refusal, sur
 from tests.support.router import group as group_of
 
 from ibs_notify.domain.errors import InvalidArgument, NotFound, Reason
-from ibs_notify.rpc.channel import USER_KEY
+from ibs_notify.rpc.caller import USER_KEY
 from ironcore.notification.v1 import disposition_pb2, settings_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 

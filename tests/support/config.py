@@ -15,7 +15,8 @@ import pytest
 from ibs_notify.config.app import ConfigApp
 from ibs_notify.config.ports import TestResult
 from ibs_notify.domain.errors import NotificationError
-from ibs_notify.rpc.channel import USER_KEY, open_channel
+from ibs_notify.rpc.caller import USER_KEY
+from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import config_service_pb2 as pb

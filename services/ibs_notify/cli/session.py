@@ -13,7 +13,8 @@ from grpc_status import rpc_status
 from ibs_notify import settings
 from ibs_notify.cli.output import warn
 from ibs_notify.domain.errors import NotificationError, Reason, Unavailable
-from ibs_notify.rpc.channel import calling_as, open_blocking_channel
+from ibs_notify.rpc.caller import calling_as
+from ibs_notify.rpc.channel import open_blocking_channel
 from ibs_notify.rpc.status import from_rpc_error
 from ironcore.notification.v1 import delivery_service_pb2, router_service_pb2
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub

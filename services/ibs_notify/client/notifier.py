@@ -26,7 +26,8 @@ from ibs_notify.client.spool import DEFAULT_BYTES, Spool
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.domain.errors import FailedPrecondition, Reason, ResourceExhausted, Unavailable
 from ibs_notify.domain.uuid7 import Uuid7
-from ibs_notify.rpc.channel import calling_as, open_blocking_channel
+from ibs_notify.rpc.caller import calling_as
+from ibs_notify.rpc.channel import open_blocking_channel
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 

@@ -16,10 +16,10 @@ from ibs_notify.config.targets import Targets
 from ibs_notify.config.watch import ConfigWatch
 from ibs_notify.domain.bounds import faults_of
 from ibs_notify.domain.clock import Clock
-from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason, Unimplemented
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.naming import is_name
-from ibs_notify.rpc.channel import caller_of
+from ibs_notify.rpc.caller import caller_of
 from ibs_notify.rpc.convert import event_from_proto
 from ibs_notify.rpc.paging import page_size, page_token, read_page_token
 from ironcore.notification.v1 import config_service_pb2 as pb
@@ -98,6 +98,19 @@ class ConfigServicer(ConfigServiceServicer):
         return pb.ConfigServiceTestTargetResponse(
             ok=result.ok, stages=result.stages, summary=result.summary
         )
+
+    async def RotateKeys(
+        self, request: pb.RotateKeysRequest, context: Context
+    ) -> pb.RotateKeysResponse:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+
+    async def ListKeys(self, request: pb.ListKeysRequest, context: Context) -> pb.ListKeysResponse:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+
+    async def RemoveKey(
+        self, request: pb.RemoveKeyRequest, context: Context
+    ) -> pb.RemoveKeyResponse:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
 
     async def CreateGroup(
         self, request: pb.CreateGroupRequest, context: Context
@@ -200,6 +213,31 @@ class ConfigServicer(ConfigServiceServicer):
             newest_seen=request.seen_revision,
         ):
             yield response
+
+    async def ListGroupNames(
+        self, request: pb.ListGroupNamesRequest, context: Context
+    ) -> pb.ListGroupNamesResponse:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+
+    async def CreateToken(
+        self, request: pb.CreateTokenRequest, context: Context
+    ) -> pb.CreateTokenResponse:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+
+    async def ListTokens(
+        self, request: pb.ListTokensRequest, context: Context
+    ) -> pb.ListTokensResponse:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+
+    async def RevokeToken(
+        self, request: pb.RevokeTokenRequest, context: Context
+    ) -> pb.RevokeTokenResponse:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+
+    async def ReportTokenUse(
+        self, request: pb.ReportTokenUseRequest, context: Context
+    ) -> pb.ReportTokenUseResponse:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
 
     def _event(self, message: event_pb2.Event) -> Event:
         event, faults = event_from_proto(message, self._clock.now())

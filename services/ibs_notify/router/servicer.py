@@ -33,7 +33,7 @@ from ibs_notify.router.preview_calls import Preview
 from ibs_notify.router.read_ahead import ReadAhead
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.silence_calls import SilenceCalls
-from ibs_notify.rpc.channel import caller_of
+from ibs_notify.rpc.caller import caller_of
 from ibs_notify.store.database import Database
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb

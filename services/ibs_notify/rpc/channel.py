@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import grpc
 
@@ -17,8 +16,6 @@ _OPTIONS: Sequence[tuple[str, int]] = (
     # A proxy of the environment has no business between services.
     ("grpc.enable_http_proxy", 0),
 )
-USER_KEY = "ibs-user"
-"""The metadata key that says who a call is from, until there is authentication."""
 
 
 def open_channel(address: str) -> grpc.aio.Channel:
@@ -29,16 +26,3 @@ def open_channel(address: str) -> grpc.aio.Channel:
 def open_blocking_channel(address: str) -> grpc.Channel:
     """A synchronous channel, for the CLI and the client."""
     return grpc.insecure_channel(address, options=list(_OPTIONS))
-
-
-def calling_as(caller: str) -> tuple[tuple[str, str], ...]:
-    """The metadata of a call that says so; it is ASCII, and what is not is written out."""
-    return ((USER_KEY, caller.encode("ascii", "backslashreplace").decode()),)
-
-
-def caller_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:
-    """Who a call says it is from; ``unknown`` where it does not."""
-    for key, value in context.invocation_metadata() or ():
-        if key == USER_KEY:
-            return (value.decode("utf-8", "replace") if isinstance(value, bytes) else value)[:256]
-    return "unknown"

@@ -25,7 +25,7 @@ from ibs_notify.domain.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from ibs_notify.rpc.channel import USER_KEY
+from ibs_notify.rpc.caller import USER_KEY
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 

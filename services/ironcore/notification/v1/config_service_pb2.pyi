@@ -10,10 +10,12 @@ import google.protobuf.duration_pb2
 import google.protobuf.field_mask_pb2
 import google.protobuf.internal.containers
 import google.protobuf.message
+import google.protobuf.timestamp_pb2
 import ironcore.notification.v1.event_pb2
 import ironcore.notification.v1.group_pb2
 import ironcore.notification.v1.settings_pb2
 import ironcore.notification.v1.target_pb2
+import ironcore.notification.v1.token_pb2
 import sys
 import typing
 
@@ -1049,6 +1051,7 @@ class WatchConfigRequest(google.protobuf.message.Message):
     RESUME_TOKEN_FIELD_NUMBER: builtins.int
     INCLUDE_SECRETS_FIELD_NUMBER: builtins.int
     SEEN_REVISION_FIELD_NUMBER: builtins.int
+    INCLUDE_TOKENS_FIELD_NUMBER: builtins.int
     resume_token: builtins.str
     """The token of the last message received; empty for the whole current state."""
     include_secrets: builtins.bool
@@ -1057,14 +1060,17 @@ class WatchConfigRequest(google.protobuf.message.Message):
     """The newest revision that the watcher has had, so that a Config whose database was restored gives
     no number twice. 0: none.
     """
+    include_tokens: builtins.bool
+    """Whether tokens are sent; only Router and Delivery may ask for them."""
     def __init__(
         self,
         *,
         resume_token: builtins.str = ...,
         include_secrets: builtins.bool = ...,
         seen_revision: builtins.int = ...,
+        include_tokens: builtins.bool = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["include_secrets", b"include_secrets", "resume_token", b"resume_token", "seen_revision", b"seen_revision"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["include_secrets", b"include_secrets", "include_tokens", b"include_tokens", "resume_token", b"resume_token", "seen_revision", b"seen_revision"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___WatchConfigRequest: typing_extensions.TypeAlias = WatchConfigRequest
@@ -1099,6 +1105,33 @@ class WatchedTarget(google.protobuf.message.Message):
 Global___WatchedTarget: typing_extensions.TypeAlias = WatchedTarget
 
 @typing.final
+class WatchedToken(google.protobuf.message.Message):
+    """A token as it is watched, to recognise who presents it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: builtins.int
+    SECRET_HASH_FIELD_NUMBER: builtins.int
+    secret_hash: builtins.bytes
+    """SHA-256 of its secret."""
+    @property
+    def token(self) -> ironcore.notification.v1.token_pb2.Token:
+        """The token."""
+
+    def __init__(
+        self,
+        *,
+        token: ironcore.notification.v1.token_pb2.Token | None = ...,
+        secret_hash: builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["token", b"token"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["secret_hash", b"secret_hash", "token", b"token"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___WatchedToken: typing_extensions.TypeAlias = WatchedToken
+
+@typing.final
 class CurrentMarker(google.protobuf.message.Message):
     """Says that the watcher has the current state."""
 
@@ -1120,6 +1153,7 @@ class ConfigSnapshot(google.protobuf.message.Message):
     TARGETS_FIELD_NUMBER: builtins.int
     GROUPS_FIELD_NUMBER: builtins.int
     SETTINGS_FIELD_NUMBER: builtins.int
+    TOKENS_FIELD_NUMBER: builtins.int
     revision: builtins.int
     """The revision."""
     @property
@@ -1134,6 +1168,10 @@ class ConfigSnapshot(google.protobuf.message.Message):
     def settings(self) -> ironcore.notification.v1.settings_pb2.Settings:
         """The settings."""
 
+    @property
+    def tokens(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___WatchedToken]:
+        """Every token that is not revoked; only for Router and Delivery."""
+
     def __init__(
         self,
         *,
@@ -1141,10 +1179,11 @@ class ConfigSnapshot(google.protobuf.message.Message):
         targets: collections.abc.Iterable[Global___WatchedTarget] | None = ...,
         groups: collections.abc.Iterable[ironcore.notification.v1.group_pb2.Group] | None = ...,
         settings: ironcore.notification.v1.settings_pb2.Settings | None = ...,
+        tokens: collections.abc.Iterable[Global___WatchedToken] | None = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["settings", b"settings"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["groups", b"groups", "revision", b"revision", "settings", b"settings", "targets", b"targets"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["groups", b"groups", "revision", b"revision", "settings", b"settings", "targets", b"targets", "tokens", b"tokens"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ConfigSnapshot: typing_extensions.TypeAlias = ConfigSnapshot
@@ -1163,6 +1202,7 @@ class WatchConfigResponse(google.protobuf.message.Message):
     DELETED_GROUP_UID_FIELD_NUMBER: builtins.int
     SETTINGS_FIELD_NUMBER: builtins.int
     CURRENT_FIELD_NUMBER: builtins.int
+    TOKEN_FIELD_NUMBER: builtins.int
     resume_token: builtins.str
     """Gives the place to resume from."""
     revision: builtins.int
@@ -1187,6 +1227,10 @@ class WatchConfigResponse(google.protobuf.message.Message):
     def current(self) -> Global___CurrentMarker:
         """All items up to this revision were sent."""
 
+    @property
+    def token(self) -> Global___WatchedToken:
+        """A token that was made or revoked."""
+
     def __init__(
         self,
         *,
@@ -1198,13 +1242,446 @@ class WatchConfigResponse(google.protobuf.message.Message):
         deleted_group_uid: builtins.str = ...,
         settings: ironcore.notification.v1.settings_pb2.Settings | None = ...,
         current: Global___CurrentMarker | None = ...,
+        token: Global___WatchedToken | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["current", b"current", "deleted_group_uid", b"deleted_group_uid", "deleted_target_uid", b"deleted_target_uid", "group", b"group", "item", b"item", "settings", b"settings", "target", b"target"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["current", b"current", "deleted_group_uid", b"deleted_group_uid", "deleted_target_uid", b"deleted_target_uid", "group", b"group", "item", b"item", "settings", b"settings", "target", b"target", "token", b"token"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["current", b"current", "deleted_group_uid", b"deleted_group_uid", "deleted_target_uid", b"deleted_target_uid", "group", b"group", "item", b"item", "resume_token", b"resume_token", "revision", b"revision", "settings", b"settings", "target", b"target"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["current", b"current", "deleted_group_uid", b"deleted_group_uid", "deleted_target_uid", b"deleted_target_uid", "group", b"group", "item", b"item", "resume_token", b"resume_token", "revision", b"revision", "settings", b"settings", "target", b"target", "token", b"token"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_item: typing_extensions.TypeAlias = typing.Literal["target", "deleted_target_uid", "group", "deleted_group_uid", "settings", "current"]
+    _WhichOneofReturnType_item: typing_extensions.TypeAlias = typing.Literal["target", "deleted_target_uid", "group", "deleted_group_uid", "settings", "current", "token"]
     _WhichOneofArgType_item: typing_extensions.TypeAlias = typing.Literal["item", b"item"]
     def WhichOneof(self, oneof_group: _WhichOneofArgType_item) -> _WhichOneofReturnType_item | None: ...
 
 Global___WatchConfigResponse: typing_extensions.TypeAlias = WatchConfigResponse
+
+@typing.final
+class ListGroupNamesRequest(google.protobuf.message.Message):
+    """Asks for the names of groups."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """At most so many, 100 where 0, at most 1000."""
+    page_token: builtins.str
+    """The token of the page before."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListGroupNamesRequest: typing_extensions.TypeAlias = ListGroupNamesRequest
+
+@typing.final
+class GroupName(google.protobuf.message.Message):
+    """A group as a form offers it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    DESCRIPTION_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """The name."""
+    description: builtins.str
+    """What it is for."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        description: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["description", b"description", "name", b"name"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___GroupName: typing_extensions.TypeAlias = GroupName
+
+@typing.final
+class ListGroupNamesResponse(google.protobuf.message.Message):
+    """A page of names."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GROUPS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """The token of the next page; empty on the last."""
+    @property
+    def groups(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___GroupName]:
+        """The groups by name."""
+
+    def __init__(
+        self,
+        *,
+        groups: collections.abc.Iterable[Global___GroupName] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["groups", b"groups", "next_page_token", b"next_page_token"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListGroupNamesResponse: typing_extensions.TypeAlias = ListGroupNamesResponse
+
+@typing.final
+class CreateTokenRequest(google.protobuf.message.Message):
+    """Asks for a new token."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: builtins.int
+    @property
+    def token(self) -> ironcore.notification.v1.token_pb2.Token:
+        """The token. Name and role are required; output-only fields are ignored."""
+
+    def __init__(
+        self,
+        *,
+        token: ironcore.notification.v1.token_pb2.Token | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["token", b"token"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["token", b"token"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___CreateTokenRequest: typing_extensions.TypeAlias = CreateTokenRequest
+
+@typing.final
+class CreateTokenResponse(google.protobuf.message.Message):
+    """The token was made."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: builtins.int
+    SECRET_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    secret: builtins.str
+    """What its holder presents: metadata "authorization", value "Bearer " and this. It is not kept."""
+    @property
+    def token(self) -> ironcore.notification.v1.token_pb2.Token:
+        """The token."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What the caller should know."""
+
+    def __init__(
+        self,
+        *,
+        token: ironcore.notification.v1.token_pb2.Token | None = ...,
+        secret: builtins.str = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["token", b"token"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["secret", b"secret", "token", b"token", "warnings", b"warnings"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___CreateTokenResponse: typing_extensions.TypeAlias = CreateTokenResponse
+
+@typing.final
+class ListTokensRequest(google.protobuf.message.Message):
+    """Asks for tokens."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    INCLUDE_REVOKED_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """At most so many, 100 where 0, at most 1000."""
+    page_token: builtins.str
+    """The token of the page before."""
+    include_revoked: builtins.bool
+    """Whether revoked ones are listed too."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        include_revoked: builtins.bool = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["include_revoked", b"include_revoked", "page_size", b"page_size", "page_token", b"page_token"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListTokensRequest: typing_extensions.TypeAlias = ListTokensRequest
+
+@typing.final
+class ListTokensResponse(google.protobuf.message.Message):
+    """A page of tokens."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOKENS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """The token of the next page; empty on the last."""
+    @property
+    def tokens(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[ironcore.notification.v1.token_pb2.Token]:
+        """The tokens by name."""
+
+    def __init__(
+        self,
+        *,
+        tokens: collections.abc.Iterable[ironcore.notification.v1.token_pb2.Token] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["next_page_token", b"next_page_token", "tokens", b"tokens"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListTokensResponse: typing_extensions.TypeAlias = ListTokensResponse
+
+@typing.final
+class RevokeTokenRequest(google.protobuf.message.Message):
+    """Asks for the end of a token."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Its name."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["name", b"name"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___RevokeTokenRequest: typing_extensions.TypeAlias = RevokeTokenRequest
+
+@typing.final
+class RevokeTokenResponse(google.protobuf.message.Message):
+    """The token is revoked."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: builtins.int
+    @property
+    def token(self) -> ironcore.notification.v1.token_pb2.Token:
+        """The token."""
+
+    def __init__(
+        self,
+        *,
+        token: ironcore.notification.v1.token_pb2.Token | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["token", b"token"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["token", b"token"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___RevokeTokenResponse: typing_extensions.TypeAlias = RevokeTokenResponse
+
+@typing.final
+class TokenUse(google.protobuf.message.Message):
+    """When a token was used."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOKEN_ID_FIELD_NUMBER: builtins.int
+    TIME_FIELD_NUMBER: builtins.int
+    token_id: builtins.str
+    """Its id."""
+    @property
+    def time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """The last time."""
+
+    def __init__(
+        self,
+        *,
+        token_id: builtins.str = ...,
+        time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["time", b"time"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["time", b"time", "token_id", b"token_id"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___TokenUse: typing_extensions.TypeAlias = TokenUse
+
+@typing.final
+class ReportTokenUseRequest(google.protobuf.message.Message):
+    """Says when tokens were last used."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    USES_FIELD_NUMBER: builtins.int
+    @property
+    def uses(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___TokenUse]:
+        """At most 1000."""
+
+    def __init__(
+        self,
+        *,
+        uses: collections.abc.Iterable[Global___TokenUse] | None = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["uses", b"uses"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ReportTokenUseRequest: typing_extensions.TypeAlias = ReportTokenUseRequest
+
+@typing.final
+class ReportTokenUseResponse(google.protobuf.message.Message):
+    """It was noted."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___ReportTokenUseResponse: typing_extensions.TypeAlias = ReportTokenUseResponse
+
+@typing.final
+class RotateKeysRequest(google.protobuf.message.Message):
+    """Asks that every secret be sealed with the newest key."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEEP_NEWEST_FIELD_NUMBER: builtins.int
+    keep_newest: builtins.bool
+    """Make no new key; only seal with the newest that there is, such as one that was put in by hand."""
+    def __init__(
+        self,
+        *,
+        keep_newest: builtins.bool = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["keep_newest", b"keep_newest"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___RotateKeysRequest: typing_extensions.TypeAlias = RotateKeysRequest
+
+@typing.final
+class RotateKeysResponse(google.protobuf.message.Message):
+    """Every stored secret is sealed with the newest key."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEY_ID_FIELD_NUMBER: builtins.int
+    RESEALED_COUNT_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    key_id: builtins.str
+    """The id of the newest key."""
+    resealed_count: builtins.int
+    """How many secrets were sealed anew."""
+    revision: builtins.int
+    """The revision that Router and Delivery have to apply before an old key can be removed."""
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What the caller should know."""
+
+    def __init__(
+        self,
+        *,
+        key_id: builtins.str = ...,
+        resealed_count: builtins.int = ...,
+        revision: builtins.int = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key_id", b"key_id", "resealed_count", b"resealed_count", "revision", b"revision", "warnings", b"warnings"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___RotateKeysResponse: typing_extensions.TypeAlias = RotateKeysResponse
+
+@typing.final
+class Key(google.protobuf.message.Message):
+    """A key."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEY_ID_FIELD_NUMBER: builtins.int
+    NEWEST_FIELD_NUMBER: builtins.int
+    SECRET_COUNT_FIELD_NUMBER: builtins.int
+    AVAILABLE_FIELD_NUMBER: builtins.int
+    key_id: builtins.str
+    """Its id; the key itself never leaves the services."""
+    newest: builtins.bool
+    """Whether new secrets are sealed with it."""
+    secret_count: builtins.int
+    """How many stored secrets it seals."""
+    available: builtins.bool
+    """Whether Config has it; a key that it has not opens nothing."""
+    def __init__(
+        self,
+        *,
+        key_id: builtins.str = ...,
+        newest: builtins.bool = ...,
+        secret_count: builtins.int = ...,
+        available: builtins.bool = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["available", b"available", "key_id", b"key_id", "newest", b"newest", "secret_count", b"secret_count"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___Key: typing_extensions.TypeAlias = Key
+
+@typing.final
+class ListKeysRequest(google.protobuf.message.Message):
+    """Asks for the keys."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___ListKeysRequest: typing_extensions.TypeAlias = ListKeysRequest
+
+@typing.final
+class ListKeysResponse(google.protobuf.message.Message):
+    """The keys, the newest first."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    source: builtins.str
+    """Where they are read from, such as "file", "environment" or "credential"."""
+    @property
+    def keys(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Key]:
+        """The keys."""
+
+    def __init__(
+        self,
+        *,
+        keys: collections.abc.Iterable[Global___Key] | None = ...,
+        source: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["keys", b"keys", "source", b"source"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListKeysResponse: typing_extensions.TypeAlias = ListKeysResponse
+
+@typing.final
+class RemoveKeyRequest(google.protobuf.message.Message):
+    """Asks that an old key be taken out."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KEY_ID_FIELD_NUMBER: builtins.int
+    key_id: builtins.str
+    """Its id."""
+    def __init__(
+        self,
+        *,
+        key_id: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key_id", b"key_id"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___RemoveKeyRequest: typing_extensions.TypeAlias = RemoveKeyRequest
+
+@typing.final
+class RemoveKeyResponse(google.protobuf.message.Message):
+    """The key is gone."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___RemoveKeyResponse: typing_extensions.TypeAlias = RemoveKeyResponse

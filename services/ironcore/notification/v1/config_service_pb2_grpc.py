@@ -136,6 +136,46 @@ class ConfigServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.WatchConfigRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.WatchConfigResponse.FromString,
                 _registered_method=True)
+        self.ListGroupNames = channel.unary_unary(
+                '/ironcore.notification.v1.ConfigService/ListGroupNames',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListGroupNamesRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListGroupNamesResponse.FromString,
+                _registered_method=True)
+        self.CreateToken = channel.unary_unary(
+                '/ironcore.notification.v1.ConfigService/CreateToken',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.CreateTokenRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.CreateTokenResponse.FromString,
+                _registered_method=True)
+        self.ListTokens = channel.unary_unary(
+                '/ironcore.notification.v1.ConfigService/ListTokens',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListTokensRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListTokensResponse.FromString,
+                _registered_method=True)
+        self.RevokeToken = channel.unary_unary(
+                '/ironcore.notification.v1.ConfigService/RevokeToken',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RevokeTokenRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RevokeTokenResponse.FromString,
+                _registered_method=True)
+        self.ReportTokenUse = channel.unary_unary(
+                '/ironcore.notification.v1.ConfigService/ReportTokenUse',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ReportTokenUseRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ReportTokenUseResponse.FromString,
+                _registered_method=True)
+        self.RotateKeys = channel.unary_unary(
+                '/ironcore.notification.v1.ConfigService/RotateKeys',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RotateKeysRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RotateKeysResponse.FromString,
+                _registered_method=True)
+        self.ListKeys = channel.unary_unary(
+                '/ironcore.notification.v1.ConfigService/ListKeys',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListKeysRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListKeysResponse.FromString,
+                _registered_method=True)
+        self.RemoveKey = channel.unary_unary(
+                '/ironcore.notification.v1.ConfigService/RemoveKey',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RemoveKeyRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RemoveKeyResponse.FromString,
+                _registered_method=True)
 
 
 class ConfigServiceServicer(object):
@@ -286,6 +326,66 @@ class ConfigServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListGroupNames(self, request, context):
+        """Lists the names and descriptions of groups, for the form of a job: all that an emitter sees.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateToken(self, request, context):
+        """Makes an API token. Its secret is in this answer and nowhere else. ALREADY_EXISTS where the name
+        was used before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTokens(self, request, context):
+        """Lists tokens by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeToken(self, request, context):
+        """Makes a token invalid, for good. Router and Delivery hear of it at once; one that is away refuses
+        the token when it is back in touch.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportTokenUse(self, request, context):
+        """Takes note of when tokens were last used. Only the services may say it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateKeys(self, request, context):
+        """Seals every stored secret with the newest key, after making one where the keys are in a file. What
+        was interrupted goes on by itself.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListKeys(self, request, context):
+        """Lists the keys, and how many secrets each one seals.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveKey(self, request, context):
+        """Takes an old key out of the key file. FAILED_PRECONDITION while a secret is sealed with it, or
+        Delivery may still hold one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConfigServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -388,6 +488,46 @@ def add_ConfigServiceServicer_to_server(servicer, server):
                     servicer.WatchConfig,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.WatchConfigRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.WatchConfigResponse.SerializeToString,
+            ),
+            'ListGroupNames': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGroupNames,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListGroupNamesRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListGroupNamesResponse.SerializeToString,
+            ),
+            'CreateToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateToken,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.CreateTokenRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.CreateTokenResponse.SerializeToString,
+            ),
+            'ListTokens': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTokens,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListTokensRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListTokensResponse.SerializeToString,
+            ),
+            'RevokeToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeToken,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RevokeTokenRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RevokeTokenResponse.SerializeToString,
+            ),
+            'ReportTokenUse': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportTokenUse,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ReportTokenUseRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ReportTokenUseResponse.SerializeToString,
+            ),
+            'RotateKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateKeys,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RotateKeysRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RotateKeysResponse.SerializeToString,
+            ),
+            'ListKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListKeys,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListKeysRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListKeysResponse.SerializeToString,
+            ),
+            'RemoveKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveKey,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RemoveKeyRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RemoveKeyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -932,6 +1072,222 @@ class ConfigService(object):
             '/ironcore.notification.v1.ConfigService/WatchConfig',
             ironcore_dot_notification_dot_v1_dot_config__service__pb2.WatchConfigRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_config__service__pb2.WatchConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGroupNames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.ConfigService/ListGroupNames',
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListGroupNamesRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListGroupNamesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.ConfigService/CreateToken',
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.CreateTokenRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.CreateTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTokens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.ConfigService/ListTokens',
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListTokensRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListTokensResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.ConfigService/RevokeToken',
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.RevokeTokenRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.RevokeTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportTokenUse(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.ConfigService/ReportTokenUse',
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.ReportTokenUseRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.ReportTokenUseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.ConfigService/RotateKeys',
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.RotateKeysRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.RotateKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.ConfigService/ListKeys',
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListKeysRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.ListKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.ConfigService/RemoveKey',
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.RemoveKeyRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.RemoveKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -75,6 +75,30 @@ class ConfigServiceStub:
     """Streams the configuration: first the whole current state, then a marker, then each change.
     With a resume token only what changed since. OUT_OF_RANGE where the token is too old.
     """
+    ListGroupNames: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.ListGroupNamesRequest, ironcore.notification.v1.config_service_pb2.ListGroupNamesResponse]
+    """Lists the names and descriptions of groups, for the form of a job: all that an emitter sees."""
+    CreateToken: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.CreateTokenRequest, ironcore.notification.v1.config_service_pb2.CreateTokenResponse]
+    """Makes an API token. Its secret is in this answer and nowhere else. ALREADY_EXISTS where the name
+    was used before.
+    """
+    ListTokens: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.ListTokensRequest, ironcore.notification.v1.config_service_pb2.ListTokensResponse]
+    """Lists tokens by name."""
+    RevokeToken: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.RevokeTokenRequest, ironcore.notification.v1.config_service_pb2.RevokeTokenResponse]
+    """Makes a token invalid, for good. Router and Delivery hear of it at once; one that is away refuses
+    the token when it is back in touch.
+    """
+    ReportTokenUse: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.ReportTokenUseRequest, ironcore.notification.v1.config_service_pb2.ReportTokenUseResponse]
+    """Takes note of when tokens were last used. Only the services may say it."""
+    RotateKeys: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.RotateKeysRequest, ironcore.notification.v1.config_service_pb2.RotateKeysResponse]
+    """Seals every stored secret with the newest key, after making one where the keys are in a file. What
+    was interrupted goes on by itself.
+    """
+    ListKeys: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.ListKeysRequest, ironcore.notification.v1.config_service_pb2.ListKeysResponse]
+    """Lists the keys, and how many secrets each one seals."""
+    RemoveKey: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.RemoveKeyRequest, ironcore.notification.v1.config_service_pb2.RemoveKeyResponse]
+    """Takes an old key out of the key file. FAILED_PRECONDITION while a secret is sealed with it, or
+    Delivery may still hold one.
+    """
 
 @typing.type_check_only
 class ConfigServiceAsyncStub(ConfigServiceStub):
@@ -128,6 +152,30 @@ class ConfigServiceAsyncStub(ConfigServiceStub):
     WatchConfig: grpc.aio.UnaryStreamMultiCallable[ironcore.notification.v1.config_service_pb2.WatchConfigRequest, ironcore.notification.v1.config_service_pb2.WatchConfigResponse]  # type: ignore[assignment]
     """Streams the configuration: first the whole current state, then a marker, then each change.
     With a resume token only what changed since. OUT_OF_RANGE where the token is too old.
+    """
+    ListGroupNames: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.ListGroupNamesRequest, ironcore.notification.v1.config_service_pb2.ListGroupNamesResponse]  # type: ignore[assignment]
+    """Lists the names and descriptions of groups, for the form of a job: all that an emitter sees."""
+    CreateToken: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.CreateTokenRequest, ironcore.notification.v1.config_service_pb2.CreateTokenResponse]  # type: ignore[assignment]
+    """Makes an API token. Its secret is in this answer and nowhere else. ALREADY_EXISTS where the name
+    was used before.
+    """
+    ListTokens: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.ListTokensRequest, ironcore.notification.v1.config_service_pb2.ListTokensResponse]  # type: ignore[assignment]
+    """Lists tokens by name."""
+    RevokeToken: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.RevokeTokenRequest, ironcore.notification.v1.config_service_pb2.RevokeTokenResponse]  # type: ignore[assignment]
+    """Makes a token invalid, for good. Router and Delivery hear of it at once; one that is away refuses
+    the token when it is back in touch.
+    """
+    ReportTokenUse: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.ReportTokenUseRequest, ironcore.notification.v1.config_service_pb2.ReportTokenUseResponse]  # type: ignore[assignment]
+    """Takes note of when tokens were last used. Only the services may say it."""
+    RotateKeys: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.RotateKeysRequest, ironcore.notification.v1.config_service_pb2.RotateKeysResponse]  # type: ignore[assignment]
+    """Seals every stored secret with the newest key, after making one where the keys are in a file. What
+    was interrupted goes on by itself.
+    """
+    ListKeys: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.ListKeysRequest, ironcore.notification.v1.config_service_pb2.ListKeysResponse]  # type: ignore[assignment]
+    """Lists the keys, and how many secrets each one seals."""
+    RemoveKey: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.RemoveKeyRequest, ironcore.notification.v1.config_service_pb2.RemoveKeyResponse]  # type: ignore[assignment]
+    """Takes an old key out of the key file. FAILED_PRECONDITION while a secret is sealed with it, or
+    Delivery may still hold one.
     """
 
 class ConfigServiceServicer(metaclass=abc.ABCMeta):
@@ -299,6 +347,78 @@ class ConfigServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[collections.abc.Iterator[ironcore.notification.v1.config_service_pb2.WatchConfigResponse], collections.abc.AsyncIterator[ironcore.notification.v1.config_service_pb2.WatchConfigResponse]]:
         """Streams the configuration: first the whole current state, then a marker, then each change.
         With a resume token only what changed since. OUT_OF_RANGE where the token is too old.
+        """
+
+    @abc.abstractmethod
+    def ListGroupNames(
+        self,
+        request: ironcore.notification.v1.config_service_pb2.ListGroupNamesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.config_service_pb2.ListGroupNamesResponse, collections.abc.Awaitable[ironcore.notification.v1.config_service_pb2.ListGroupNamesResponse]]:
+        """Lists the names and descriptions of groups, for the form of a job: all that an emitter sees."""
+
+    @abc.abstractmethod
+    def CreateToken(
+        self,
+        request: ironcore.notification.v1.config_service_pb2.CreateTokenRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.config_service_pb2.CreateTokenResponse, collections.abc.Awaitable[ironcore.notification.v1.config_service_pb2.CreateTokenResponse]]:
+        """Makes an API token. Its secret is in this answer and nowhere else. ALREADY_EXISTS where the name
+        was used before.
+        """
+
+    @abc.abstractmethod
+    def ListTokens(
+        self,
+        request: ironcore.notification.v1.config_service_pb2.ListTokensRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.config_service_pb2.ListTokensResponse, collections.abc.Awaitable[ironcore.notification.v1.config_service_pb2.ListTokensResponse]]:
+        """Lists tokens by name."""
+
+    @abc.abstractmethod
+    def RevokeToken(
+        self,
+        request: ironcore.notification.v1.config_service_pb2.RevokeTokenRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.config_service_pb2.RevokeTokenResponse, collections.abc.Awaitable[ironcore.notification.v1.config_service_pb2.RevokeTokenResponse]]:
+        """Makes a token invalid, for good. Router and Delivery hear of it at once; one that is away refuses
+        the token when it is back in touch.
+        """
+
+    @abc.abstractmethod
+    def ReportTokenUse(
+        self,
+        request: ironcore.notification.v1.config_service_pb2.ReportTokenUseRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.config_service_pb2.ReportTokenUseResponse, collections.abc.Awaitable[ironcore.notification.v1.config_service_pb2.ReportTokenUseResponse]]:
+        """Takes note of when tokens were last used. Only the services may say it."""
+
+    @abc.abstractmethod
+    def RotateKeys(
+        self,
+        request: ironcore.notification.v1.config_service_pb2.RotateKeysRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.config_service_pb2.RotateKeysResponse, collections.abc.Awaitable[ironcore.notification.v1.config_service_pb2.RotateKeysResponse]]:
+        """Seals every stored secret with the newest key, after making one where the keys are in a file. What
+        was interrupted goes on by itself.
+        """
+
+    @abc.abstractmethod
+    def ListKeys(
+        self,
+        request: ironcore.notification.v1.config_service_pb2.ListKeysRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.config_service_pb2.ListKeysResponse, collections.abc.Awaitable[ironcore.notification.v1.config_service_pb2.ListKeysResponse]]:
+        """Lists the keys, and how many secrets each one seals."""
+
+    @abc.abstractmethod
+    def RemoveKey(
+        self,
+        request: ironcore.notification.v1.config_service_pb2.RemoveKeyRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.config_service_pb2.RemoveKeyResponse, collections.abc.Awaitable[ironcore.notification.v1.config_service_pb2.RemoveKeyResponse]]:
+        """Takes an old key out of the key file. FAILED_PRECONDITION while a secret is sealed with it, or
+        Delivery may still hold one.
         """
 
 def add_ConfigServiceServicer_to_server(servicer: ConfigServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

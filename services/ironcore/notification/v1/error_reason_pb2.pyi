@@ -94,6 +94,14 @@ class _ErrorReasonEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """There is no window of a digest with that id."""
     ERROR_REASON_DIGEST_NOT_OPEN: _ErrorReason.ValueType  # 41
     """The window of the digest is closed already, or holds nothing to send."""
+    ERROR_REASON_TOKEN_NOT_FOUND: _ErrorReason.ValueType  # 42
+    """There is no such token."""
+    ERROR_REASON_TOKEN_EXISTS: _ErrorReason.ValueType  # 43
+    """A token of that name was made before."""
+    ERROR_REASON_KEY_NOT_FOUND: _ErrorReason.ValueType  # 44
+    """There is no such key."""
+    ERROR_REASON_KEY_IN_USE: _ErrorReason.ValueType  # 45
+    """A secret is still sealed with that key, or it is the newest."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the reason of the google.rpc.ErrorInfo that every failure carries, without the
@@ -172,4 +180,12 @@ ERROR_REASON_DIGEST_NOT_FOUND: ErrorReason.ValueType  # 40
 """There is no window of a digest with that id."""
 ERROR_REASON_DIGEST_NOT_OPEN: ErrorReason.ValueType  # 41
 """The window of the digest is closed already, or holds nothing to send."""
+ERROR_REASON_TOKEN_NOT_FOUND: ErrorReason.ValueType  # 42
+"""There is no such token."""
+ERROR_REASON_TOKEN_EXISTS: ErrorReason.ValueType  # 43
+"""A token of that name was made before."""
+ERROR_REASON_KEY_NOT_FOUND: ErrorReason.ValueType  # 44
+"""There is no such key."""
+ERROR_REASON_KEY_IN_USE: ErrorReason.ValueType  # 45
+"""A secret is still sealed with that key, or it is the newest."""
 Global___ErrorReason: typing_extensions.TypeAlias = ErrorReason
