@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from ibs_notify.domain.errors import FailedPrecondition
 from ibs_notify.settings import SERVICES
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
@@ -142,6 +143,16 @@ async def test_the_revision_in_force_is_the_newest_script(database: Database, se
     await upgrade(database, service)
     query = sa.text(f"SELECT version_num FROM {version_table(service)}")
     assert await database.read(lambda c: c.execute(query).scalar_one()) == latest(service)
+
+
+async def test_the_schema_of_a_later_release_is_refused_in_a_sentence(
+    database: Database, service: str
+) -> None:
+    await upgrade(database, service)
+    later = sa.text(f"UPDATE {version_table(service)} SET version_num = '0999'")
+    await database.write(lambda connection: connection.execute(later))
+    with pytest.raises(FailedPrecondition, match="the schema 0999 of a later release"):
+        await upgrade(database, service)
 
 
 async def test_services_may_share_a_database(database: Database) -> None:

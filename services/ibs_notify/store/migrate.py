@@ -7,6 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from ibs_notify.domain.errors import FailedPrecondition, Reason
 from ibs_notify.store.database import Database
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -16,7 +17,8 @@ _RACE_TRIES = 3
 async def upgrade(database: Database, service: str) -> None:
     """Apply what is missing of ``migrations/SERVICE``, in one transaction.
 
-    Two replicas that start at once both try; the second one finds the work done.
+    Two replicas that start at once both try; the second one finds the work done. Raises
+    ``FailedPrecondition`` where the schema is of a later release.
     """
     for attempt in range(1, _RACE_TRIES + 1):
         try:
@@ -52,6 +54,13 @@ def _upgrade(connection: sa.Connection, service: str) -> None:
         ).scalar()
         if current == latest(service):
             return
+        if current is not None and not list((SCRIPTS / service).glob(f"{current}_*.py")):
+            raise FailedPrecondition(
+                Reason.STORAGE_UNAVAILABLE,
+                f"the database of {service} has the schema {current} of a later release; "
+                f"this one knows up to {latest(service)}",
+                advice="start that release, or restore a backup from before its first start",
+            )
     # Alembic takes a quarter of a second to import; a start that has nothing to do spares it.
     from alembic import command  # noqa: PLC0415
 
