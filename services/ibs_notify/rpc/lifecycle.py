@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from abc import ABC, abstractmethod
@@ -60,6 +61,7 @@ class App(ABC):
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self.port = 0
+        self.peer_port = 0
         self.broken = asyncio.Event()
         """Set when the storage failed in a way that only a restart can judge."""
 
@@ -79,6 +81,8 @@ class App(ABC):
 
 def run_service(service: ServiceName, build: Callable[[Settings], App]) -> int:
     """The process of a service, from settings to exit code: 0 stopped by a signal, 1 failed."""
+    # gRPC's own log lines are for those who debug it; strangers whose handshakes fail cause many.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         settings = load()
         configure_logging(service, settings.log_level)
@@ -95,7 +99,6 @@ async def _serve(build: Callable[[Settings], App], settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with app:
-        log.info("listening on port %d", app.port)
         spare_the_collector()
         waits = [asyncio.ensure_future(event.wait()) for event in (stop, app.broken)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
