@@ -38,6 +38,7 @@ from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.settings import Settings
+from ibs_notify.snapshot.recognition import recognise_by
 from ibs_notify.snapshot.watcher import ConfigWatcher
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.free_space import FreeSpace
@@ -114,8 +115,12 @@ class DeliveryApp(App):
 
         channel = await stack.enter_async_context(open_channel(settings.config_address))
         watcher = ConfigWatcher(
-            channel, settings.home / "delivery-snapshot.pb", include_secrets=True
+            channel,
+            settings.home / "delivery-snapshot.pb",
+            include_secrets=True,
+            include_tokens=settings.secured,
         )
+        authenticator = recognise_by(watcher, channel, clock, stack)
         has_snapshot = asyncio.Event()
         watcher.on_change(dispatcher.set_snapshot)
         watcher.on_change(keeper.set_snapshot)

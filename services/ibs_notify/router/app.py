@@ -27,6 +27,7 @@ from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.settings import Settings
+from ibs_notify.snapshot.recognition import recognise_by
 from ibs_notify.snapshot.watcher import ConfigWatcher
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.free_space import FreeSpace
@@ -62,8 +63,12 @@ class RouterApp(App):
         # Of an SQLite file there is one Router: after a crash it need not wait for its own lease.
         holder = "only" if database.dialect == "sqlite" else uuid4().hex
         watcher = ConfigWatcher(
-            config_channel, settings.home / "router-snapshot.pb", include_secrets=False
+            config_channel,
+            settings.home / "router-snapshot.pb",
+            include_secrets=False,
+            include_tokens=settings.secured,
         )
+        authenticator = recognise_by(watcher, config_channel, clock, stack)
         revisions = Revisions(database, clock)
         in_force = InForce(database, revisions)
         watcher.on_change(lambda snapshot: in_force.offer(snapshot, watcher.kept))
