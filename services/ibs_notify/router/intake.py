@@ -117,10 +117,9 @@ def prepare(
     event_id = event.event_id or next_id(now)
     _complete(message, event_id, event, table.public_url)
     body = message.SerializeToString()
-    if len(body) > event_bounds.MAX_EVENT_BYTES:
-        fault = FieldViolation(
-            "event", f"has {len(body)} bytes; at most {event_bounds.MAX_EVENT_BYTES}"
-        )
+    most = event_bounds.MAX_EVENT_BYTES
+    if len(body) > most:
+        fault = FieldViolation("event", f"has {len(body)} bytes; at most {most}")
         return InvalidArgument.of([fault], Reason.EVENT_INVALID)
     arrival = arrival_of(table, event, event_id, now)
     return NewEvent(arrival, table.revision, content_hash, body)
