@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import random
@@ -126,11 +125,9 @@ class DeliveryApp(App):
             include_secrets=True,
             include_tokens=settings.secured,
         )
-        has_snapshot = asyncio.Event()
         watcher.on_change(dispatcher.set_snapshot)
         watcher.on_change(keeper.set_snapshot)
         watcher.on_change(scheduler.set_snapshot)
-        watcher.on_change(lambda _snapshot: has_snapshot.set())
         authenticator = recognise_by(watcher, channel, clock, stack)
         run_beside(stack, watcher.run())
 
@@ -161,15 +158,15 @@ class DeliveryApp(App):
         await server.start()
         self.port, self.peer_port = server.port, server.peer_port
         stack.push_async_callback(server.stop)
-        run_beside(stack, _serve_when_ready(server, has_snapshot))
+        run_beside(stack, _serve_when_ready(server, watcher))
         # Stopping begins here: nothing new is claimed while calls and attempts end.
         stack.callback(dispatcher.begin_stop)
         # Open watches end by themselves, so the server need not wait for them.
         stack.callback(outcomes.close)
 
 
-async def _serve_when_ready(server: RpcServer, has_snapshot: asyncio.Event) -> None:
-    await has_snapshot.wait()
+async def _serve_when_ready(server: RpcServer, watcher: ConfigWatcher) -> None:
+    await watcher.at_least(0)
     await server.set_serving(True)
 
 
