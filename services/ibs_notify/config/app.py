@@ -8,12 +8,14 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from ibs_notify.audit.servicer import AuditServicer
 from ibs_notify.config.delivery_client import DeliveryClient
 from ibs_notify.config.groups import Groups
 from ibs_notify.config.installation import Installation
 from ibs_notify.config.ports import DeliveryPort, Repository
 from ibs_notify.config.repository import ConfigRepository
 from ibs_notify.config.servicer import SERVICE_NAME, ConfigServicer, UseCases
+from ibs_notify.config.tables import AUDIT
 from ibs_notify.config.target_test import TargetTests
 from ibs_notify.config.targets import Targets
 from ibs_notify.config.watch import ConfigWatch, RevisionSignal
@@ -32,6 +34,7 @@ from ibs_notify.settings import Settings
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
+from ironcore.notification.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from ironcore.notification.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
 
 
@@ -77,6 +80,7 @@ class ConfigApp(App):
         )
         servicer = ConfigServicer(use_cases, self._clock)
         add_ConfigServiceServicer_to_server(servicer, server.grpc_server)
+        add_AuditServiceServicer_to_server(AuditServicer(database, AUDIT), server.grpc_server)
         await server.start()
         stack.push_async_callback(server.stop)
         # Stopping begins here: open watches end by themselves, so the server need not wait.

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from ibs_notify.audit.entry import Act
 from ironcore.notification.v1.config_service_pb2 import WatchedTarget
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.settings_pb2 import Settings
@@ -119,6 +120,13 @@ class Change(View, Protocol):
 
     def put_settings(self, settings: Settings) -> Settings:
         """Store the settings. Returns them as stored."""
+        ...
+
+    def audit(self, act: Act) -> None:
+        """Write an act of the author into the audit log, with the change or not at all.
+
+        What the methods above store is written by themselves.
+        """
         ...
 
 
