@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from uuid import uuid4
 
+from ibs_notify.audit.servicer import AuditServicer
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.router import end_counts
 from ibs_notify.router.aftermath import Way, take_outcomes
@@ -23,6 +24,7 @@ from ibs_notify.router.repository import accept
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.servicer import RouterServicer
 from ibs_notify.router.silences import SilenceBook
+from ibs_notify.router.tables import AUDIT
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.server import RpcServer
@@ -32,6 +34,7 @@ from ibs_notify.store.engine import open_database
 from ibs_notify.store.free_space import FreeSpace
 from ibs_notify.store.group_commit import GroupCommit
 from ibs_notify.store.migrate import upgrade
+from ironcore.notification.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from ironcore.notification.v1.router_service_pb2_grpc import add_RouterServiceServicer_to_server
 
 SERVICE = "ironcore.notification.v1.RouterService"
@@ -120,6 +123,7 @@ class RouterApp(App):
             watch,
         )
         add_RouterServiceServicer_to_server(servicer, self._server.grpc_server)
+        add_AuditServiceServicer_to_server(AuditServicer(database, AUDIT), self._server.grpc_server)
         await self._server.start()
         self.port = self._server.port
         stack.push_async_callback(self._server.stop)
