@@ -13,6 +13,9 @@ from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
+import grpc
+
+from ibs_notify.audit.servicer import AuditServicer
 from ibs_notify.delivery.digests.desk import DigestDesk
 from ibs_notify.delivery.digests.maker import DigestMaker
 from ibs_notify.delivery.digests.scheduler import DigestScheduler
@@ -31,6 +34,7 @@ from ibs_notify.delivery.sending.dispatcher import STOP_GRACE_SECONDS, Dispatche
 from ibs_notify.delivery.sending.sender import Sender
 from ibs_notify.delivery.sending.target_test import TargetTester
 from ibs_notify.delivery.servicer import SERVICE_NAME, DeliveryServicer, UseCases
+from ibs_notify.delivery.tables import AUDIT
 from ibs_notify.delivery.transports.build import build_transport
 from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
 from ibs_notify.domain.clock import Clock, SystemClock
@@ -39,9 +43,11 @@ from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot.watcher import ConfigWatcher
+from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.free_space import FreeSpace
 from ibs_notify.store.migrate import upgrade
+from ironcore.notification.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from ironcore.notification.v1.delivery_service_pb2_grpc import (
     add_DeliveryServiceServicer_to_server,
 )
@@ -141,7 +147,7 @@ class DeliveryApp(App):
             ),
             clock=clock,
         )
-        add_DeliveryServiceServicer_to_server(DeliveryServicer(use_cases), server.grpc_server)
+        _add_services(server.grpc_server, use_cases, database)
         await server.start()
         self.port = server.port
         stack.push_async_callback(server.stop)
@@ -150,6 +156,11 @@ class DeliveryApp(App):
         stack.callback(dispatcher.begin_stop)
         # Open watches end by themselves, so the server need not wait for them.
         stack.callback(outcomes.close)
+
+
+def _add_services(server: grpc.aio.Server, use_cases: UseCases, database: Database) -> None:
+    add_DeliveryServiceServicer_to_server(DeliveryServicer(use_cases), server)
+    add_AuditServiceServicer_to_server(AuditServicer(database, AUDIT), server)
 
 
 async def _serve_when_ready(server: RpcServer, has_snapshot: asyncio.Event) -> None:
