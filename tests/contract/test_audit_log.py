@@ -21,7 +21,7 @@ pytestmark = pytest.mark.tables("config")
 NOON = datetime(2026, 5, 21, 12, tzinfo=UTC)
 COUNT = 5
 TABLE = AUDIT.entries
-NUMBER: sa.Column[int] = TABLE.c.sequence
+sequence: sa.Column[int] = TABLE.c.sequence
 
 
 def act(number: int) -> Act:
@@ -123,14 +123,14 @@ async def test_entries_are_found_by_each_of_their_fields(log: Database) -> None:
 async def test_a_change_of_any_column_of_any_row_is_found(
     log: Database, number: int, column: str, value: object
 ) -> None:
-    await attack(log, sa.update(TABLE).where(number == NUMBER).values({column: value}))
+    await attack(log, sa.update(TABLE).where(sequence == number).values({column: value}))
     verdict = await verify(log, AUDIT)
     assert (verdict.broken, verdict.flaw) == (number, Flaw.CHANGED)
 
 
 @pytest.mark.parametrize("number", range(1, COUNT + 1))
 async def test_a_deleted_entry_is_found_wherever_it_was(log: Database, number: int) -> None:
-    await attack(log, sa.delete(TABLE).where(number == NUMBER))
+    await attack(log, sa.delete(TABLE).where(sequence == number))
     verdict = await verify(log, AUDIT)
     assert (verdict.broken, verdict.flaw) == (number, Flaw.MISSING)
 
@@ -138,9 +138,9 @@ async def test_a_deleted_entry_is_found_wherever_it_was(log: Database, number: i
 async def test_two_entries_that_were_swapped_are_found(log: Database) -> None:
     await attack(
         log,
-        sa.update(TABLE).where(NUMBER == 2).values(sequence=-1),
-        sa.update(TABLE).where(NUMBER == 3).values(sequence=2),
-        sa.update(TABLE).where(NUMBER == -1).values(sequence=3),
+        sa.update(TABLE).where(sequence == 2).values(sequence=-1),
+        sa.update(TABLE).where(sequence == 3).values(sequence=2),
+        sa.update(TABLE).where(sequence == -1).values(sequence=3),
     )
     assert (await verify(log, AUDIT)).broken == 2
 
@@ -172,7 +172,7 @@ async def cut(log: Database, last: int) -> None:
     kept = await read(log, Query(before=last + 1), limit=1)
     await attack(
         log,
-        sa.delete(TABLE).where(last < NUMBER),
+        sa.delete(TABLE).where(sequence > last),
         sa.update(AUDIT.head).values(sequence=last, hash=kept[0].hash),
     )
 
