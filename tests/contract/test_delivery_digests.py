@@ -12,6 +12,7 @@ import pytest
 from tests.support.delivery import FakeClock, handoff
 from tests.support.digests import CHAT, DAILY, MAIL, NOON, Replica, entry, group
 
+from ibs_notify.audit.reading import Query, page
 from ibs_notify.delivery.digests import maker as digest_maker
 from ibs_notify.delivery.digests import scheduler as digest_scheduler
 from ibs_notify.delivery.digests import store as digest_store
@@ -20,6 +21,7 @@ from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, State
 from ibs_notify.delivery.ports import Composed
 from ibs_notify.delivery.queue import outcome_journal
 from ibs_notify.delivery.reports.digest_report import ReportWindow
+from ibs_notify.delivery.tables import AUDIT
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason, Unavailable
 from ibs_notify.domain.group import Digest, Frequency, Group, Subscription
 from ibs_notify.domain.target import SmtpSpec
@@ -479,6 +481,13 @@ async def test_a_flush_sends_at_once_and_the_next_digest_comes_at_its_time(here:
     assert [each.total for each in await here.reports()] == [1, 1]
     last = (await here.reports())[-1].window
     assert (last.opened_at, last.closed_at) == (NOON, NOON + timedelta(hours=21))
+    # Who sent one before its time is in the audit log; that the other one was sent is not.
+    (told,) = await here.database.read(lambda c: page(c, AUDIT, Query(), 9))
+    assert (told.actor, told.act.action, told.act.subject) == (
+        "alice",
+        "digest.flush",
+        "digest/dig-1",
+    )
 
 
 async def test_a_window_that_is_closed_or_empty_or_unknown_cannot_be_flushed(
