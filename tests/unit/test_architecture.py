@@ -59,6 +59,7 @@ ROOMS = {
 }
 
 PURE = (
+    "config.announcement",
     "audit.document",
     "audit.entry",
     "router.collapse",
