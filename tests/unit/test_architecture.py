@@ -45,7 +45,7 @@ ROOMS = {
     "rules": Room(frozenset({"domain"}), frozenset({"lark"})),
     "templates": Room(frozenset({"domain"}), frozenset({"jinja2"})),
     "secrets": Room(frozenset({"domain"}), frozenset({"cryptography"})),
-    "rpc": Room(FOUNDATION | {API}, GRPC | {"uvloop"}),
+    "rpc": Room(FOUNDATION | {API}, GRPC | {"uvloop", "cryptography"}),
     "store": Room(frozenset({"domain"}), frozenset({"sqlalchemy", "alembic"})),
     "audit": Room(frozenset({"domain", "store", "rpc", API}), GRPC | {"sqlalchemy"}),
     "snapshot": Room(frozenset({"domain", "rules", "templates", "rpc", API}), GRPC),
@@ -55,7 +55,7 @@ ROOMS = {
     "cli": CALLER,
     "console": Room(CALLER.rooms, packages=None),
     "client": Room(CALLER.rooms, GRPC),
-    "launcher": CALLER,
+    "launcher": Room(CALLER.rooms, (CALLER.packages or frozenset()) | {"cryptography"}),
 }
 
 PURE = (
