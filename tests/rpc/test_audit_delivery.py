@@ -16,7 +16,7 @@ from tests.support.delivery import FakeConfig, proto_handoff, running_config
 from ibs_notify.delivery.app import DeliveryApp
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.launcher.backup import hold
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
@@ -50,7 +50,7 @@ class Running:
 async def running(settings: Settings) -> AsyncIterator[Running]:
     async with (
         DeliveryApp(settings, grace_seconds=0.2) as app,
-        open_channel(f"127.0.0.1:{app.port}") as channel,
+        open_plain_channel(f"127.0.0.1:{app.port}") as channel,
     ):
         yield Running(channel)
 

@@ -16,7 +16,6 @@ from ibs_notify.store.database import Database
 from ironcore.notification.v1 import audit_service_pb2 as pb
 from ironcore.notification.v1.audit_service_pb2_grpc import AuditServiceServicer
 
-SERVICE_NAME = pb.DESCRIPTOR.services_by_name["AuditService"].full_name
 HASH_BYTES = 32
 _LISTING = "audit"
 _Context = grpc.aio.ServicerContext[Any, Any]

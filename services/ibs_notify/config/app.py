@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import grpc
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ibs_notify.audit.servicer import AuditServicer
+from ibs_notify.config.announce import Announcer, announce_nothing
 from ibs_notify.config.delivery_client import DeliveryClient
 from ibs_notify.config.groups import Groups
 from ibs_notify.config.installation import Installation
@@ -26,12 +29,13 @@ from ibs_notify.domain.errors import (
     Reason,
     Unavailable,
 )
+from ibs_notify.rpc.emitting import Emitter
 from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import ServerTls
 from ibs_notify.secrets import envelope
-from ibs_notify.settings import Settings
+from ibs_notify.settings import ServiceName, Settings
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
@@ -63,12 +67,21 @@ class ConfigApp(App):
         stack.push_async_callback(database.close)
         self.broken = database.broken
         signal = RevisionSignal()
-        repository: Repository = ConfigRepository(database, self._clock, signal.advance)
+        router = Emitter(await self._open_channel(stack, "router"))
+        announcer = Announcer(database, router.emit, self._clock)
+        repository: Repository = ConfigRepository(
+            database, self._clock, _both(signal.advance, announcer.nudge)
+        )
         keyring = _keyring(settings.key_path, await repository.sealed_count())
         await repository.begin_log()
+        if settings.secured:
+            await announcer.begin()
+            run_beside(stack, announcer.run())
+        else:
+            await announce_nothing(database)
         watch = ConfigWatch(repository, signal)
         run_beside(stack, watch.poll())
-        delivery = self._delivery or await self._connect(stack)
+        delivery = self._delivery or DeliveryClient(await self._open_channel(stack, "delivery"))
         use_cases = UseCases(
             targets=Targets(repository, delivery, keyring),
             tests=TargetTests(repository, delivery, keyring),
@@ -93,11 +106,17 @@ class ConfigApp(App):
         self.port, self.peer_port = server.port, server.peer_port
         await server.set_serving(True)
 
-    async def _connect(self, stack: AsyncExitStack) -> DeliveryPort:
-        channel = await stack.enter_async_context(
-            open_peer_channel(self._settings, "config", "delivery", self._clock)
-        )
-        return DeliveryClient(channel)
+    async def _open_channel(self, stack: AsyncExitStack, to: ServiceName) -> grpc.aio.Channel:
+        channel = open_peer_channel(self._settings, "config", to, self._clock)
+        return await stack.enter_async_context(channel)
+
+
+def _both(advance: Callable[[int], None], nudge: Callable[[], None]) -> Callable[[int], None]:
+    def both(revision: int) -> None:
+        advance(revision)
+        nudge()
+
+    return both
 
 
 def _keyring(path: Path, sealed: int) -> envelope.Keyring:

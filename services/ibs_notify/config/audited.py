@@ -15,9 +15,12 @@ from ibs_notify.domain.target import header_secret
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.settings_pb2 import Settings
 from ironcore.notification.v1.target_pb2 import Target
+from ironcore.notification.v1.token_pb2 import Token
 
 _STAMPS = ("etag", "revision", "create_time", "update_time", "created_by", "updated_by")
 """They change with every change; the entry itself says when and by whom."""
+
+_TOKEN_STAMPS = ("revision", "create_time", "created_by", "revoked_by", "last_use_time")
 
 
 def act_of(action: str, subject: str, before: Document | None, after: Document | None) -> Act:
@@ -35,6 +38,11 @@ def group_document(group: Group) -> Document:
 def settings_document(settings: Settings) -> Document:
     """The settings; they have no secrets."""
     return document_of(settings, without=_STAMPS)
+
+
+def token_document(token: Token) -> Document:
+    """An API token; of its secret nothing is known here."""
+    return document_of(token, without=_TOKEN_STAMPS)
 
 
 def target_document(target: Target, sealed: Mapping[str, bytes]) -> Document:
