@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import sys
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from tests.support.config import FakeClock
@@ -144,6 +148,46 @@ async def test_one_that_ended_before_it_noted_the_answer_announces_the_same(desk
     desk.clock.pass_time(BETWEEN)
     await after_the_crash.tick()
     assert [each.labels["count"] for each in desk.router.events.values()] == ["2", "1"]
+
+
+ANNOUNCE = """
+import asyncio, sys
+from ibs_notify.config.announce import Announcer
+from ibs_notify.domain.clock import SystemClock
+from ibs_notify.store.engine import open_database
+
+async def emit(event):
+    with open(sys.argv[2], "a") as file:
+        file.write(f"{event.event_id} {event.labels['count']}\\n")
+
+async def main():
+    announcer = Announcer(await open_database(sys.argv[1]), emit, SystemClock())
+    await announcer.begin()
+    await announcer.tick()
+
+asyncio.run(main())
+"""
+
+
+async def test_one_that_is_killed_before_it_noted_the_answer_announces_the_same(
+    desk: Desk, database_url: str, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+
+    async def run(**environment: str) -> int:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", ANNOUNCE, database_url, str(told)),
+            env={**os.environ, **environment},
+        )
+        return await process.wait()
+
+    await desk.change("a", "b")
+    assert await run(IBS_FAILPOINT="config.after_announcement") == -signal.SIGKILL
+    await desk.change("c")
+    assert await run() == 0
+    first, second = told.read_text().splitlines()
+    assert first == second
+    assert first.endswith(" 2")
 
 
 async def test_replicas_that_announce_at_once_announce_once(desk: Desk) -> None:

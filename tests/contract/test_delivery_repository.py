@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from tests.support.delivery import FakeClock, completion, given_back, handoff, sendable
 
+from ibs_notify.audit.reading import Query, page
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.model import (
     LIFETIME,
@@ -28,7 +30,7 @@ from ibs_notify.delivery.ports import Standing, Turn
 from ibs_notify.delivery.queue.by_request import Requests
 from ibs_notify.delivery.queue.listing import Listing
 from ibs_notify.delivery.repository import DeliveryQueue
-from ibs_notify.delivery.tables import ATTEMPTS, METADATA
+from ibs_notify.delivery.tables import ATTEMPTS, AUDIT, METADATA
 from ibs_notify.delivery.targets.breaker import Phase
 from ibs_notify.delivery.transports.base import (
     Outcome,
@@ -622,12 +624,18 @@ async def test_a_retry_of_what_still_cannot_be_sent_is_not_counted(desk: Desk) -
     assert (await desk.see(1)).state is State.CANCELLED
 
 
-async def test_more_than_one_transaction_of_dead_ones_is_retried_completely(desk: Desk) -> None:
+async def test_more_than_one_transaction_of_dead_ones_is_retried_completely(
+    desk: Desk, database: Database
+) -> None:
     await desk.accept(*(handoff(n) for n in range(700)))
     await desk.queue.examine(1, {})
     retried = await desk.requests.retry(Filter(targets=["chat"]), sendable, "alice", dry_run=False)
     assert retried.counts.total() == 700
     assert len(await desk.claim(1000)) == 700
+    # Each part is in the audit log, by the transaction that did it.
+    entries = await database.read(lambda c: page(c, AUDIT, Query(), 9))
+    assert [(each.actor, each.act.action) for each in entries] == [("alice", "delivery.retry")] * 2
+    assert [json.loads(each.act.after)["count"] for each in entries] == [200, 500]
 
 
 async def test_open_ones_are_cancelled_by_filter_but_not_what_is_being_sent(desk: Desk) -> None:

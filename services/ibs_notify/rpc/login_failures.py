@@ -95,7 +95,7 @@ class LoginFailures:
             return None
         self._told += 1
         calls = "call was" if total == 1 else "calls were"
-        subject = f"{total:,} {calls} refused by {self._service}: who made them is not known to it"
+        subject = f"{total:,} {calls} refused by {self._service}: no valid token or certificate"
         log.warning("%s", subject)
         return Event(
             event_id=f"login-failed-{self._service}-{self._instance}-{self._told}",
