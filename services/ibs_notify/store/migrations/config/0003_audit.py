@@ -8,7 +8,7 @@ from alembic import op
 from ibs_notify.store.append_only import forget_append_only, make_append_only
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
