@@ -35,6 +35,7 @@ from ibs_notify.rpc.authentication import Authenticator
 from ibs_notify.rpc.authentication_interceptor import asking
 from ibs_notify.rpc.emitting import Emitter
 from ibs_notify.rpc.lifecycle import App, run_beside
+from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import ServerTls
@@ -80,7 +81,9 @@ class ConfigApp(App):
         keyring = _keyring(settings.key_path, await repository.sealed_count())
         await repository.begin_log()
         uses = TokenUses()
-        authenticator = Authenticator(self._clock, uses)
+        failures = LoginFailures("config", self._clock)
+        run_beside(stack, failures.run(router.emit))
+        authenticator = Authenticator(self._clock, uses, failures.note)
         view = TokenView(repository, signal, authenticator.set_tokens)
         await view.load()
         run_beside(stack, view.run())

@@ -38,7 +38,9 @@ from ibs_notify.delivery.transports.build import build_transport
 from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.rpc.authentication_interceptor import asking
+from ibs_notify.rpc.emitting import Emitter
 from ibs_notify.rpc.lifecycle import App, run_beside
+from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import ServerTls
@@ -131,10 +133,11 @@ class DeliveryApp(App):
             include_secrets=True,
             include_tokens=settings.secured,
         )
-        watcher.on_change(dispatcher.set_snapshot)
-        watcher.on_change(keeper.set_snapshot)
-        watcher.on_change(scheduler.set_snapshot)
-        authenticator = recognise_by(watcher, channel, clock, stack)
+        for each in (dispatcher, keeper, scheduler):
+            watcher.on_change(each.set_snapshot)
+        failures = LoginFailures("delivery", clock)
+        run_beside(stack, failures.run(Emitter(router).emit))
+        authenticator = recognise_by(watcher, channel, clock, stack, failures.note)
         run_beside(stack, watcher.run())
 
         server = RpcServer(

@@ -27,6 +27,7 @@ from ibs_notify.router.silences import SilenceBook
 from ibs_notify.router.tables import AUDIT
 from ibs_notify.rpc.authentication_interceptor import asking
 from ibs_notify.rpc.lifecycle import App, run_beside
+from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import ServerTls
@@ -74,13 +75,15 @@ class RouterApp(App):
             include_secrets=False,
             include_tokens=settings.secured,
         )
+        failures = LoginFailures("router", clock)
+        authenticator = recognise_by(watcher, config_channel, clock, stack, failures.note)
         server = RpcServer(
             settings.router_address,
             SERVICE,
             reflect=settings.profile == "development",
             tls=ServerTls.of(settings, "router", clock),
             peer_address=settings.router_peer_address,
-            interceptors=asking(recognise_by(watcher, config_channel, clock, stack), settings),
+            interceptors=asking(authenticator, settings),
         )
         revisions = Revisions(database, clock)
         in_force = InForce(database, revisions)
@@ -127,6 +130,7 @@ class RouterApp(App):
             ),
             on_stored=_both(outbox.nudge, watch.nudge),
         )
+        run_beside(stack, failures.run(intake.emit))
         servicer = RouterServicer(
             intake,
             database,

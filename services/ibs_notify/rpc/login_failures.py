@@ -51,11 +51,8 @@ class LoginFailures:
     What is counted is lost when the process ends. While the Router is away it is counted on.
     """
 
-    def __init__(
-        self, service: str, emit: Emit, clock: Clock, pause_seconds: float = PAUSE_SECONDS
-    ) -> None:
+    def __init__(self, service: str, clock: Clock, pause_seconds: float = PAUSE_SECONDS) -> None:
         self._service = service
-        self._emit = emit
         self._clock = clock
         self._pause = pause_seconds
         self._instance = uuid4().hex[:16]
@@ -74,14 +71,14 @@ class LoginFailures:
             self._others += 1
         self._noted.set()
 
-    async def run(self) -> None:
-        """Tell, until cancelled."""
+    async def run(self, emit: Emit) -> None:
+        """Tell by ``emit``, until cancelled."""
         waiting: Event | None = None
         while True:
             if waiting is None:
                 await self._noted.wait()
                 waiting = self.take()
-            if waiting is not None and await self._is_told(waiting):
+            if waiting is not None and await _is_told(waiting, emit):
                 waiting = None
             await asyncio.sleep(self._pause)
 
@@ -109,15 +106,16 @@ class LoginFailures:
             dedup_key=f"{TYPE}/{self._service}",
         )
 
-    async def _is_told(self, event: Event) -> bool:
-        try:
-            await self._emit(event)
-        except (AlreadyExists, InvalidArgument) as error:
-            log.error("%s cannot be told: %s", event.event_id, error.message)
-        except NotificationError as error:
-            log.warning("refused calls are told of later: %s", error.message)
-            return False
-        return True
+
+async def _is_told(event: Event, emit: Emit) -> bool:
+    try:
+        await emit(event)
+    except (AlreadyExists, InvalidArgument) as error:
+        log.error("%s cannot be told: %s", event.event_id, error.message)
+    except NotificationError as error:
+        log.warning("refused calls are told of later: %s", error.message)
+        return False
+    return True
 
 
 def _summary(counts: dict[_Kind, int], others: int) -> str:

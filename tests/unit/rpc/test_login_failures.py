@@ -45,8 +45,8 @@ class Router:
                 await self._told.wait()
 
 
-def failures(router: Router | None = None) -> LoginFailures:
-    return LoginFailures("config", (router or Router()).emit, Clock(), pause_seconds=0)
+def failures() -> LoginFailures:
+    return LoginFailures("config", Clock(), pause_seconds=0)
 
 
 def taken(book: LoginFailures) -> Event:
@@ -120,9 +120,9 @@ def test_a_flood_is_a_repeat_of_itself_to_whoever_is_told() -> None:
 
 async def test_while_the_router_is_away_one_event_waits_and_the_rest_is_counted() -> None:
     router = Router(away=3)
-    book = failures(router)
+    book = failures()
     book.note("TOKEN_UNKNOWN", "k7f2", "ipv4:192.0.2.7:1")
-    running = asyncio.create_task(book.run())
+    running = asyncio.create_task(book.run(router.emit))
     await router.until_told(1)
     assert len(set(router.tries)) == 1
     book.note("TOKEN_UNKNOWN", "k7f2", "ipv4:192.0.2.7:1")
