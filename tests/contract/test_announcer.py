@@ -8,6 +8,7 @@ import signal
 import sys
 from datetime import timedelta
 from functools import partial
+from operator import methodcaller
 from pathlib import Path
 
 import pytest
@@ -245,6 +246,28 @@ async def test_where_nobody_s_name_is_proved_nothing_is_announced_nor_later(
     await desk.announcer.begin()
     await desk.later()
     assert desk.router.subjects == ["group b was changed, by alice"]
+
+
+async def test_a_log_that_somebody_damaged_is_announced_as_far_as_it_is_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announce, "_CHUNK", 2)
+    for document in ("no JSON", "[]", "{}"):
+        act = Act("token.create", "token/ci", after=document)
+        work = partial(append, log=AUDIT, actor="alice", act=act, now=desk.clock.now())
+        await desk.database.write(work)
+    await desk.change("a", "b", "c")
+    unguard = {
+        "sqlite": "DROP TRIGGER config_audit_no_delete",
+        "postgresql": "ALTER TABLE config_audit DISABLE TRIGGER ALL",
+    }[desk.database.dialect]
+    for statement in (unguard, "DELETE FROM config_audit WHERE sequence = 4"):
+        await desk.database.write(methodcaller("exec_driver_sql", statement))
+    await desk.announcer.tick()
+    assert desk.router.subjects == [
+        *["API token ci was created, by alice"] * 3,
+        "2 changes of the configuration of notifications, by alice",
+    ]
 
 
 async def test_nothing_is_written_where_there_is_nothing_to_announce(desk: Desk) -> None:

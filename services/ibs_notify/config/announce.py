@@ -121,14 +121,13 @@ class Announcer:
 
     async def _announce(self, standing: _Standing) -> None:
         noted: list[Noted] = []
-        while len(noted) < standing.planned - standing.sequence:
-            after = standing.sequence + len(noted)
-            look = partial(_noted, after=after, up_to=standing.planned)
-            found = await self._database.read(look)
-            if not found:
-                # Somebody has deleted entries; what verify finds is no reason to say nothing.
-                break
+        after = standing.sequence
+        # Where entries were deleted, which verify finds, the others are announced.
+        while found := await self._database.read(
+            partial(_noted, after=after, up_to=standing.planned)
+        ):
             noted += found
+            after = found[-1].sequence
         for event in events_of(noted):
             await self._emit_once(event)
         hit("config.after_announcement")
@@ -190,6 +189,9 @@ def _noted(connection: sa.Connection, after: int, up_to: int) -> list[Noted]:
 
 
 def _role(token: str) -> str:
-    """``administrator`` of a token's document, however that writes it."""
-    role = json.loads(token).get("role", "") if token else ""
+    """``administrator`` of a token's document; empty of what is none."""
+    try:
+        role = json.loads(token)["role"] if token else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
     return str(role).removeprefix("ROLE_").lower()
