@@ -210,15 +210,15 @@ async def test_to_retry_by_hand_probes_a_target_that_fails_at_once(desk: Desk) -
     await desk.accept(*range(20))
     await desk.open_it()
     await desk.queue.sweep()
-    counted = await requests.retry(everything, sendable, dry_run=True)
+    counted = await requests.retry(everything, sendable, "alice", dry_run=True)
     assert not await desk.claim(9)
     # One that is in the queue already will do.
     one = Filter(targets=("chat",), event_ids=("evt-19",))
-    retried = await requests.retry(one, sendable, dry_run=False)
+    retried = await requests.retry(one, sendable, "alice", dry_run=False)
     assert retried.counts == {Alike("chat", State.QUEUED, "TARGET_FAILING"): 1}
     (probe,) = await desk.claim(9)
     await desk.turn(0, (probe, AWAY))
-    retried = await requests.retry(everything, sendable, dry_run=False)
+    retried = await requests.retry(everything, sendable, "alice", dry_run=False)
     assert retried.counts.total() == counted.counts.total() == 20
     assert len(await desk.claim(9)) == 1
 
@@ -228,7 +228,7 @@ async def test_to_retry_by_hand_leaves_a_target_that_is_gone_alone(desk: Desk) -
     (work,) = await desk.claim(1)
     await desk.turn(0, (work, GONE))
     which = Filter(targets=("chat",))
-    await Requests(desk.database, desk.clock).retry(which, sendable, dry_run=False)
+    await Requests(desk.database, desk.clock).retry(which, sendable, "alice", dry_run=False)
     assert (await desk.breaker()).phase is Phase.PAUSED
     assert not await desk.claim(9)
 

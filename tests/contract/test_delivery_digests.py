@@ -12,6 +12,7 @@ import pytest
 from tests.support.delivery import FakeClock, handoff
 from tests.support.digests import CHAT, DAILY, MAIL, NOON, Replica, entry, group
 
+from ibs_notify.audit.reading import Query, page
 from ibs_notify.delivery.digests import maker as digest_maker
 from ibs_notify.delivery.digests import scheduler as digest_scheduler
 from ibs_notify.delivery.digests import store as digest_store
@@ -20,6 +21,7 @@ from ibs_notify.delivery.model import DeliveryRecord, Filter, Kind, State
 from ibs_notify.delivery.ports import Composed
 from ibs_notify.delivery.queue import outcome_journal
 from ibs_notify.delivery.reports.digest_report import ReportWindow
+from ibs_notify.delivery.tables import AUDIT
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason, Unavailable
 from ibs_notify.domain.group import Digest, Frequency, Group, Subscription
 from ibs_notify.domain.target import SmtpSpec
@@ -150,7 +152,7 @@ async def test_after_a_downtime_one_digest_catches_up(here: Replica, clock: Fake
 
 async def test_a_window_without_events_sends_nothing(here: Replica) -> None:
     await here.accept(entry(1))
-    await here.requests.cancel(Filter(targets=["chat"]), dry_run=False)
+    await here.requests.cancel(Filter(targets=["chat"]), "alice", dry_run=False)
     await here.pass_time(days=1)
     assert not await here.digests()
     (window,) = await here.windows()
@@ -358,7 +360,7 @@ async def test_a_window_that_is_closed_gathers_no_more_and_its_entries_cannot_be
         )
     )
     await here.accept(entry(2))
-    cancelled = await here.requests.cancel(Filter(groups=["compliance"]), dry_run=False)
+    cancelled = await here.requests.cancel(Filter(groups=["compliance"]), "alice", dry_run=False)
     assert cancelled.total() == 1
     assert (await here.see(1)).state is State.DIGEST_OPEN
     assert (await here.see(2)).state is State.CANCELLED
@@ -369,8 +371,8 @@ async def test_a_window_that_is_closed_gathers_no_more_and_its_entries_cannot_be
 async def test_a_cancelled_entry_that_is_retried_is_sent_by_itself(here: Replica) -> None:
     await here.accept(entry(1))
     everything = Filter(groups=["compliance"])
-    await here.requests.cancel(everything, dry_run=False)
-    retried = await here.requests.retry(everything, here.outlook.admit, dry_run=False)
+    await here.requests.cancel(everything, "alice", dry_run=False)
+    retried = await here.requests.retry(everything, here.outlook.admit, "alice", dry_run=False)
     assert retried.targets == {"t1"}
     record = await here.see(1)
     assert (record.state, record.digest) == (State.QUEUED, None)
@@ -457,7 +459,7 @@ async def test_replicas_that_accept_while_a_window_closes_lose_nothing(
         for _ in range(10):
             for window in await here.windows():
                 if window.state is WindowState.OPEN:
-                    await here.scheduler.close(window, CloseReason.FLUSHED)
+                    await here.scheduler.flush(window, "alice")
             await asyncio.sleep(0)
 
     await asyncio.gather(accept(here), accept(there), close())
@@ -471,7 +473,7 @@ async def test_replicas_that_accept_while_a_window_closes_lose_nothing(
 
 async def test_a_flush_sends_at_once_and_the_next_digest_comes_at_its_time(here: Replica) -> None:
     await here.accept(entry(1))
-    delivery_id = await here.desk.flush("dig-1")
+    delivery_id = await here.desk.flush("dig-1", "alice")
     (digest,) = await here.digests()
     assert digest.delivery_id == delivery_id
     await here.accept(entry(2))
@@ -479,20 +481,27 @@ async def test_a_flush_sends_at_once_and_the_next_digest_comes_at_its_time(here:
     assert [each.total for each in await here.reports()] == [1, 1]
     last = (await here.reports())[-1].window
     assert (last.opened_at, last.closed_at) == (NOON, NOON + timedelta(hours=21))
+    # Who sent one before its time is in the audit log; that the other one was sent is not.
+    (told,) = await here.database.read(lambda c: page(c, AUDIT, Query(), 9))
+    assert (told.actor, told.act.action, told.act.subject) == (
+        "alice",
+        "digest.flush",
+        "digest/dig-1",
+    )
 
 
 async def test_a_window_that_is_closed_or_empty_or_unknown_cannot_be_flushed(
     here: Replica,
 ) -> None:
     await here.accept(entry(1))
-    await here.desk.flush("dig-1")
+    await here.desk.flush("dig-1", "alice")
     with pytest.raises(FailedPrecondition) as caught:
-        await here.desk.flush("dig-1")
+        await here.desk.flush("dig-1", "alice")
     assert caught.value.reason is Reason.DIGEST_NOT_OPEN
     await here.accept(entry(2))
-    await here.requests.cancel(Filter(delivery_ids=[entry(2).delivery_id]), dry_run=False)
+    await here.requests.cancel(Filter(delivery_ids=[entry(2).delivery_id]), "alice", dry_run=False)
     with pytest.raises(FailedPrecondition) as caught:
-        await here.desk.flush("dig-2")
+        await here.desk.flush("dig-2", "alice")
     assert "holds nothing" in caught.value.message
     for unknown in ("dig-77", "nonsense", ""):
         with pytest.raises(NotFound):

@@ -58,7 +58,9 @@ class Week:
         """One delivery that somebody cancels."""
         self._number += 1
         await self._queue.accept([handoff(self._number)], sendable)
-        await self._requests.cancel(Filter(event_ids=(f"evt-{self._number}",)), dry_run=False)
+        await self._requests.cancel(
+            Filter(event_ids=(f"evt-{self._number}",)), "alice", dry_run=False
+        )
 
     async def health(self, after: float = 0, before: float = 7, *targets: Target) -> DeliveryHealth:
         """Of the days ``after`` to ``before``."""

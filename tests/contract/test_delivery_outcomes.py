@@ -165,9 +165,9 @@ async def test_what_was_in_hand_when_its_target_was_deleted_is_entered(desk: Des
 async def test_what_somebody_cancels_is_entered(desk: Desk) -> None:
     await desk.accept(1, 2)
     which = Filter(event_ids=["evt-2"])
-    assert (await desk.requests.cancel(which, dry_run=True)).total() == 1
+    assert (await desk.requests.cancel(which, "alice", dry_run=True)).total() == 1
     assert await desk.told() == []
-    assert (await desk.requests.cancel(which, dry_run=False)).total() == 1
+    assert (await desk.requests.cancel(which, "alice", dry_run=False)).total() == 1
     assert await desk.told() == [("evt-2", "CANCELLED", "BY_REQUEST")]
 
 
@@ -184,9 +184,9 @@ async def test_a_delivery_that_is_sent_again_keeps_each_of_its_ends(desk: Desk) 
     await desk.die(1)
     before = await desk.page()
     desk.clock.pass_time(hours=1)
-    await desk.requests.retry(Filter(states=[State.DEAD]), sendable, dry_run=False)
+    await desk.requests.retry(Filter(states=[State.DEAD]), sendable, "alice", dry_run=False)
     assert await desk.told() == [("evt-1", "DEAD", "HTTP_4XX")]
-    await desk.requests.cancel(Filter(event_ids=["evt-1"]), dry_run=False)
+    await desk.requests.cancel(Filter(event_ids=["evt-1"]), "alice", dry_run=False)
     first, second = (await desk.page()).entries
     assert first == before.entries[0]
     assert ended(second).state is State.CANCELLED

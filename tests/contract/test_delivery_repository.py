@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from tests.support.delivery import FakeClock, completion, given_back, handoff, sendable
 
+from ibs_notify.audit.reading import Query, page
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.model import (
     LIFETIME,
@@ -28,7 +30,7 @@ from ibs_notify.delivery.ports import Standing, Turn
 from ibs_notify.delivery.queue.by_request import Requests
 from ibs_notify.delivery.queue.listing import Listing
 from ibs_notify.delivery.repository import DeliveryQueue
-from ibs_notify.delivery.tables import ATTEMPTS, METADATA
+from ibs_notify.delivery.tables import ATTEMPTS, AUDIT, METADATA
 from ibs_notify.delivery.targets.breaker import Phase
 from ibs_notify.delivery.transports.base import (
     Outcome,
@@ -577,12 +579,12 @@ async def test_dead_ones_are_retried_by_filter_with_a_new_life(desk: Desk) -> No
         await desk.end(mine, NEVER)
     desk.clock.pass_time(days=6)
     which = Filter(groups=["ops-team"], states=[State.DEAD])
-    counted = await desk.requests.retry(which, sendable, dry_run=True)
+    counted = await desk.requests.retry(which, sendable, "alice", dry_run=True)
     assert dict(counted.counts) == {Alike("chat", State.DEAD, "HTTP_4XX"): 2}
     assert await desk.listing.counts(which) == counted.counts
     assert counted.counts.total() == 2
     assert (await desk.see(1)).state is State.DEAD
-    retried = await desk.requests.retry(which, sendable, dry_run=False)
+    retried = await desk.requests.retry(which, sendable, "alice", dry_run=False)
     assert (retried.counts.total(), retried.targets) == (2, frozenset({"t1"}))
     assert (await desk.see(3)).state is State.DEAD
     mine, _ = await desk.claim(2)
@@ -603,7 +605,9 @@ async def test_a_retried_mail_leaves_out_whom_it_reached(desk: Desk) -> None:
         ),
     )
     await desk.end(mine, mixed)
-    await desk.requests.retry(Filter(delivery_ids=[mine.delivery_id]), sendable, dry_run=False)
+    await desk.requests.retry(
+        Filter(delivery_ids=[mine.delivery_id]), sendable, "alice", dry_run=False
+    )
     (again,) = await desk.claim()
     assert [(r.address, r.state) for r in again.recipients] == [
         ("a@x", State.DELIVERED),
@@ -614,26 +618,32 @@ async def test_a_retried_mail_leaves_out_whom_it_reached(desk: Desk) -> None:
 async def test_a_retry_of_what_still_cannot_be_sent_is_not_counted(desk: Desk) -> None:
     await desk.queue.accept([handoff(1)], lambda *_: Admission.TARGET_DELETED)
     retried = await desk.requests.retry(
-        Filter(targets=["chat"]), lambda *_: Admission.TARGET_DELETED, dry_run=False
+        Filter(targets=["chat"]), lambda *_: Admission.TARGET_DELETED, "alice", dry_run=False
     )
     assert retried.counts.total() == 0
     assert (await desk.see(1)).state is State.CANCELLED
 
 
-async def test_more_than_one_transaction_of_dead_ones_is_retried_completely(desk: Desk) -> None:
+async def test_more_than_one_transaction_of_dead_ones_is_retried_completely(
+    desk: Desk, database: Database
+) -> None:
     await desk.accept(*(handoff(n) for n in range(700)))
     await desk.queue.examine(1, {})
-    retried = await desk.requests.retry(Filter(targets=["chat"]), sendable, dry_run=False)
+    retried = await desk.requests.retry(Filter(targets=["chat"]), sendable, "alice", dry_run=False)
     assert retried.counts.total() == 700
     assert len(await desk.claim(1000)) == 700
+    # Each part is in the audit log, by the transaction that did it.
+    entries = await database.read(lambda c: page(c, AUDIT, Query(), 9))
+    assert [(each.actor, each.act.action) for each in entries] == [("alice", "delivery.retry")] * 2
+    assert [json.loads(each.act.after)["count"] for each in entries] == [200, 500]
 
 
 async def test_open_ones_are_cancelled_by_filter_but_not_what_is_being_sent(desk: Desk) -> None:
     await desk.accept(handoff(1), handoff(2, recipients=("a@x",)), handoff(3, event_id="other"))
     await desk.claim(1)
     which = Filter(event_ids=["evt-1", "evt-2"])
-    assert (await desk.requests.cancel(which, dry_run=True)).total() == 1
-    assert (await desk.requests.cancel(which, dry_run=False)).total() == 1
+    assert (await desk.requests.cancel(which, "alice", dry_run=True)).total() == 1
+    assert (await desk.requests.cancel(which, "alice", dry_run=False)).total() == 1
     seen = await desk.see(2)
     assert (seen.state, seen.reason) == (State.CANCELLED, "BY_REQUEST")
     assert [recipient.state for recipient in seen.recipients] == [State.CANCELLED]
@@ -645,11 +655,11 @@ async def test_retry_and_cancel_refuse_an_empty_filter_and_states_they_cannot_ch
     desk: Desk,
 ) -> None:
     with pytest.raises(InvalidArgument, match="filter"):
-        await desk.requests.retry(Filter(), sendable, dry_run=True)
+        await desk.requests.retry(Filter(), sendable, "alice", dry_run=True)
     with pytest.raises(InvalidArgument, match="filter"):
-        await desk.requests.cancel(Filter(), dry_run=True)
+        await desk.requests.cancel(Filter(), "alice", dry_run=True)
     with pytest.raises(FailedPrecondition, match="retried"):
-        await desk.requests.retry(Filter(states=[State.DELIVERED]), sendable, dry_run=True)
+        await desk.requests.retry(Filter(states=[State.DELIVERED]), sendable, "alice", dry_run=True)
 
 
 async def test_pages_are_newest_first_and_stable_while_more_arrive(desk: Desk) -> None:

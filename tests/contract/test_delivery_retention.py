@@ -129,7 +129,8 @@ async def test_a_dead_one_that_is_sent_again_while_it_is_looked_at_stays(desk: D
     bounds = Bounds(to_micros(START) + 1, 0)
     due = await desk.database.read(lambda c: retention.due_after(c, 0, bounds))
     requests = Requests(desk.database, desk.clock)
-    await requests.retry(Filter(delivery_ids=(handoff(1).delivery_id,)), sendable, dry_run=False)
+    which = Filter(delivery_ids=(handoff(1).delivery_id,))
+    await requests.retry(which, sendable, "alice", dry_run=False)
     assert await desk.database.write(lambda c: retention.remove(c, due.seqs)) == 1
     assert await desk.left() == [1]
 

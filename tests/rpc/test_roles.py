@@ -166,7 +166,7 @@ def _wanted(allowed: frozenset[str], caller: Caller) -> str:
 def _served(service: ServiceName) -> Iterator[MethodDescriptor]:
     """What is asked at ``service``: its own, and what each of them has."""
     own = {name for name, owner in _OWN.items() if owner == service}
-    for name in (*own, "Health", "ServerReflection"):
+    for name in (*own, "AuditService", "Health", "ServerReflection"):
         yield from DESCRIPTORS[name].methods
 
 

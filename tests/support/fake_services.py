@@ -16,7 +16,12 @@ from grpc_status import rpc_status
 
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.rpc.status import to_status
-from ironcore.notification.v1 import config_service_pb2, delivery_service_pb2, router_service_pb2
+from ironcore.notification.v1 import (
+    audit_service_pb2,
+    config_service_pb2,
+    delivery_service_pb2,
+    router_service_pb2,
+)
 
 Answer = Message | NotificationError | Callable[[Any], Any]
 
@@ -25,6 +30,8 @@ _DESCRIPTORS = {
     "router": router_service_pb2.DESCRIPTOR.services_by_name["RouterService"],
     "delivery": delivery_service_pb2.DESCRIPTOR.services_by_name["DeliveryService"],
 }
+_AUDIT = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
+"""Each of them has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +59,14 @@ class FakeService:
     _server: grpc.Server | None = None
 
     def start(self) -> None:
-        descriptor = _DESCRIPTORS[self.service]
         server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
-        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            method.name: self._handler(method) for method in descriptor.methods
-        }
-        server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(descriptor.full_name, handlers),)
-        )
+        for descriptor in (_DESCRIPTORS[self.service], _AUDIT):
+            handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+                method.name: self._handler(method) for method in descriptor.methods
+            }
+            server.add_generic_rpc_handlers(
+                (grpc.method_handlers_generic_handler(descriptor.full_name, handlers),)
+            )
         healthy = health.HealthServicer()
         healthy.set("", health_pb2.HealthCheckResponse.SERVING)
         health_pb2_grpc.add_HealthServicer_to_server(healthy, server)

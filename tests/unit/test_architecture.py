@@ -34,7 +34,8 @@ class Room:
 
 FOUNDATION = frozenset({"domain", "settings"})
 SERVICE = Room(
-    FOUNDATION | {API, "rules", "templates", "secrets", "rpc", "store", "snapshot"}, packages=None
+    FOUNDATION | {API, "rules", "templates", "secrets", "rpc", "store", "audit", "snapshot"},
+    packages=None,
 )
 CALLER = Room(FOUNDATION | {API, "rpc"}, GRPC | {"click", "rich", "yaml"})
 
@@ -46,6 +47,7 @@ ROOMS = {
     "secrets": Room(frozenset({"domain"}), frozenset({"cryptography"})),
     "rpc": Room(FOUNDATION | {API}, GRPC | {"uvloop", "cryptography"}),
     "store": Room(frozenset({"domain"}), frozenset({"sqlalchemy", "alembic"})),
+    "audit": Room(frozenset({"domain", "store", "rpc", API}), GRPC | {"sqlalchemy"}),
     "snapshot": Room(frozenset({"domain", "rules", "templates", "rpc", API}), GRPC),
     "config": SERVICE,
     "router": SERVICE,
@@ -57,6 +59,9 @@ ROOMS = {
 }
 
 PURE = (
+    "config.announcement",
+    "audit.document",
+    "audit.entry",
     "router.collapse",
     "router.coverage",
     "router.dedup",
@@ -78,6 +83,7 @@ PURE = (
     "router.weekly",
     "router.why",
     "delivery.admission",
+    "delivery.audited",
     "delivery.digests.calendar",
     "delivery.digests.windows",
     "delivery.outlook",
@@ -107,6 +113,7 @@ PURE = (
 """Files that decide: they see values and the moment, and nothing of where these come from."""
 
 PURE_ON_MESSAGES = (
+    "config.audited",
     "config.masks",
     "config.secret_fields",
     "config.secrets_policy",

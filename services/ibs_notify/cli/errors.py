@@ -38,7 +38,8 @@ EXIT_CODES = """\b
 Exit codes:
   0  done
   1  what was asked about is not so: a test failed, the ledger is not
-     balanced, the rule does not match, coverage --strict found a gap
+     balanced, an audit log is broken, the rule does not match,
+     coverage --strict found a gap
   2  the command line is wrong
   3  no such target, group, event, delivery or silence
   4  refused: invalid, in use, taken, changed in between, or not allowed

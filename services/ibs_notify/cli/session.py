@@ -19,6 +19,7 @@ from ibs_notify.rpc.channel import open_blocking_channel
 from ibs_notify.rpc.client_credentials import Endpoint, endpoint_of
 from ibs_notify.rpc.status import from_rpc_error
 from ironcore.notification.v1 import delivery_service_pb2, router_service_pb2
+from ironcore.notification.v1.audit_service_pb2_grpc import AuditServiceStub
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
@@ -41,6 +42,7 @@ class Session:
         self.settings = settings.load()
         self._endpoints: dict[settings.ServiceName, Endpoint] = {}
         self._channels: dict[settings.ServiceName, grpc.Channel] = {}
+        self._audits: dict[settings.ServiceName, AuditServiceStub] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +67,12 @@ class Session:
     @cached_property
     def delivery(self) -> DeliveryServiceStub:
         return DeliveryServiceStub(self.channel("delivery"))
+
+    def audit(self, service: settings.ServiceName) -> AuditServiceStub:
+        """The audit log of a service."""
+        if service not in self._audits:
+            self._audits[service] = AuditServiceStub(self.channel(service))
+        return self._audits[service]
 
     def channel(self, service: settings.ServiceName) -> grpc.Channel:
         """The channel to a service."""
@@ -132,8 +140,9 @@ class Session:
 
     def _service_of(self, method: Method) -> settings.ServiceName | None:
         for service in self._channels:
-            stub = self.__dict__.get(service)  # none where only its health was asked
-            if stub is not None and any(each is method for each in vars(stub).values()):
+            # None where only its health was asked.
+            stubs = (self.__dict__.get(service), self._audits.get(service))
+            if any(each is method for stub in stubs if stub for each in vars(stub).values()):
                 return service
         return None
 

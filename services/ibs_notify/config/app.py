@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import grpc
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from ibs_notify.audit.servicer import AuditServicer
+from ibs_notify.config.announce import Announcer, announce_nothing
 from ibs_notify.config.delivery_client import DeliveryClient
 from ibs_notify.config.groups import Groups
 from ibs_notify.config.installation import Installation
 from ibs_notify.config.ports import DeliveryPort, Repository
 from ibs_notify.config.repository import ConfigRepository
 from ibs_notify.config.servicer import SERVICE_NAME, ConfigServicer, UseCases
+from ibs_notify.config.tables import AUDIT
 from ibs_notify.config.target_test import TargetTests
 from ibs_notify.config.targets import Targets
 from ibs_notify.config.token_view import TokenView
@@ -28,16 +33,19 @@ from ibs_notify.domain.errors import (
 )
 from ibs_notify.rpc.authentication import Authenticator
 from ibs_notify.rpc.authentication_interceptor import asking
+from ibs_notify.rpc.emitting import Emitter
 from ibs_notify.rpc.lifecycle import App, run_beside
+from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import IdentityFiles, ServerTls
 from ibs_notify.rpc.token_uses import TokenUses
 from ibs_notify.secrets import envelope
-from ibs_notify.settings import Settings
+from ibs_notify.settings import ServiceName, Settings
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
+from ironcore.notification.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from ironcore.notification.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
 
 
@@ -66,20 +74,31 @@ class ConfigApp(App):
         stack.push_async_callback(database.close)
         self.broken = database.broken
         signal = RevisionSignal()
-        repository: Repository = ConfigRepository(database, self._clock, signal.advance)
+        router = Emitter(await self._open_channel(stack, "router"))
+        announcer = Announcer(database, router.emit, self._clock)
+        repository: Repository = ConfigRepository(
+            database, self._clock, _both(signal.advance, announcer.nudge)
+        )
         keyring = _keyring(settings.key_path, await repository.sealed_count())
         await repository.begin_log()
         uses = TokenUses()
-        authenticator = Authenticator(self._clock, uses)
+        failures = LoginFailures("config", self._clock)
+        run_beside(stack, failures.run(router.emit))
+        authenticator = Authenticator(self._clock, uses, failures.note)
         view = TokenView(repository, signal, authenticator.set_tokens)
         await view.load()
         run_beside(stack, view.run())
         tokens = Tokens(repository, view)
         run_beside(stack, uses.run(tokens.note_uses))
         run_beside(stack, authenticator.watch_streams())
+        if settings.secured:
+            await announcer.begin()
+            run_beside(stack, announcer.run())
+        else:
+            await announce_nothing(database)
         watch = ConfigWatch(repository, signal)
         run_beside(stack, watch.poll())
-        delivery = self._delivery or await self._connect(stack)
+        delivery = self._delivery or DeliveryClient(await self._open_channel(stack, "delivery"))
         use_cases = UseCases(
             targets=Targets(repository, delivery, keyring),
             tests=TargetTests(repository, delivery, keyring),
@@ -98,6 +117,7 @@ class ConfigApp(App):
         )
         servicer = ConfigServicer(use_cases, self._clock)
         add_ConfigServiceServicer_to_server(servicer, server.grpc_server)
+        add_AuditServiceServicer_to_server(AuditServicer(database, AUDIT), server.grpc_server)
         await server.start()
         stack.push_async_callback(server.stop)
         # Stopping begins here: open watches end by themselves, so the server need not wait.
@@ -105,11 +125,17 @@ class ConfigApp(App):
         self.port, self.peer_port = server.port, server.peer_port
         await server.set_serving(True)
 
-    async def _connect(self, stack: AsyncExitStack) -> DeliveryPort:
-        channel = await stack.enter_async_context(
-            open_peer_channel(self._settings, self._identity, "delivery")
-        )
-        return DeliveryClient(channel)
+    async def _open_channel(self, stack: AsyncExitStack, to: ServiceName) -> grpc.aio.Channel:
+        channel = open_peer_channel(self._settings, self._identity, to)
+        return await stack.enter_async_context(channel)
+
+
+def _both(advance: Callable[[int], None], nudge: Callable[[], None]) -> Callable[[int], None]:
+    def both(revision: int) -> None:
+        advance(revision)
+        nudge()
+
+    return both
 
 
 def _keyring(path: Path, sealed: int) -> envelope.Keyring:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from ibs_notify.audit.entry import Act
 from ironcore.notification.v1.config_service_pb2 import WatchedTarget, WatchedToken
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.settings_pb2 import Settings
@@ -144,6 +145,13 @@ class Change(View, Protocol):
 
     def revoke_token(self, token: Token) -> Token:
         """Mark a stored token as revoked, for good. Returns it as stored."""
+        ...
+
+    def audit(self, act: Act) -> None:
+        """Write an act of the author into the audit log, with the change or not at all.
+
+        What the methods above store is written by themselves.
+        """
         ...
 
 

@@ -11,7 +11,17 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from ibs_notify.audit.document import Document
+from ibs_notify.audit.entry import Act
+from ibs_notify.audit.journal import append
 from ibs_notify.config import tables
+from ibs_notify.config.audited import (
+    act_of,
+    group_document,
+    settings_document,
+    target_document,
+    token_document,
+)
 from ibs_notify.config.ports import Change, Delta, Place, View
 from ibs_notify.config.revision_log import LogReader
 from ibs_notify.config.secret_fields import show_stored, take_secrets
@@ -250,26 +260,37 @@ class SqlChange(SqlView):
         take_secrets(target)
         show_stored(target, ())
         new = target.revision == 0
+        before = None if new else self._target_document(target.uid)
         self._stamp(target)
         self._put(tables.TARGETS, target, new=new)
         self._put_secrets(target.uid, sealed)
+        action, after = _action("target", new=new), target_document(target, sealed)
+        self.audit(act_of(action, f"target/{target.name}", before, after))
         show_stored(target, sealed.keys())
         return target
 
     def delete_target(self, target: Target) -> None:
+        before = self._target_document(target.uid)
         self._put_secrets(target.uid, {})
         self._delete(tables.TARGETS, target)
+        self.audit(act_of("target.delete", f"target/{target.name}", before, None))
 
     def put_group(self, group: Group) -> Group:
         new = group.revision == 0
+        before = None if new else self._group_document(group.uid)
         self._stamp(group)
         self._put(tables.GROUPS, group, new=new)
+        action = _action("group", new=new)
+        self.audit(act_of(action, f"group/{group.name}", before, group_document(group)))
         return group
 
     def delete_group(self, group: Group) -> None:
+        before = self._group_document(group.uid)
         self._delete(tables.GROUPS, group)
+        self.audit(act_of("group.delete", f"group/{group.name}", before, None))
 
     def put_settings(self, settings: Settings) -> Settings:
+        before = settings_document(self.settings())
         settings.revision = self.revision
         settings.etag = _etag(self.revision)
         settings.update_time.FromDatetime(self._now)
@@ -280,6 +301,7 @@ class SqlChange(SqlView):
         message = settings.SerializeToString()
         self._connection.execute(statement, [{"id": 1, "message": message}])
         self._note("settings", "", "", "updated", message)
+        self.audit(act_of("settings.update", "settings", before, settings_document(settings)))
         return settings
 
     def add_token(self, token: Token, secret_hash: bytes) -> Token:
@@ -297,9 +319,11 @@ class SqlChange(SqlView):
             )
         )
         self._note("token", token.id, token.name, "created", message)
+        self.audit(act_of("token.create", f"token/{token.name}", None, token_document(token)))
         return token
 
     def revoke_token(self, token: Token) -> Token:
+        before = token_document(token)
         token.revision = self.revision
         token.revoke_time.FromDatetime(self._now)
         token.revoked_by = self._author
@@ -313,7 +337,11 @@ class SqlChange(SqlView):
             .values(message=message, revoked=True)
         )
         self._note("token", token.id, token.name, "revoked", message)
+        self.audit(act_of("token.revoke", f"token/{token.name}", before, token_document(kept)))
         return token
+
+    def audit(self, act: Act) -> None:
+        append(self._connection, tables.AUDIT, self._author, act, self._now)
 
     def finish(self, kept_revisions: int) -> int:
         """Write the log and forget what is too old. Returns the revision in force."""
@@ -327,6 +355,12 @@ class SqlChange(SqlView):
         )
         self._connection.execute(sa.update(tables.STATE).values(revision=self.revision))
         return self.revision
+
+    def _target_document(self, uid: str) -> Document:
+        return target_document(self.targets_of([uid])[0], self.sealed(uid))
+
+    def _group_document(self, uid: str) -> Document:
+        return group_document(self.groups_of([uid])[0])
 
     def _stamp(self, resource: Target | Group) -> None:
         if resource.revision == 0:
@@ -397,6 +431,10 @@ def _note_uses(connection: sa.Connection, used: Mapping[str, int]) -> None:
 
 def _kind(table: sa.Table) -> str:
     return "target" if table is tables.TARGETS else "group"
+
+
+def _action(kind: str, *, new: bool) -> str:
+    return f"{kind}.create" if new else f"{kind}.update"
 
 
 def _etag(revision: int) -> str:

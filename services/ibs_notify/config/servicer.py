@@ -103,9 +103,9 @@ class ConfigServicer(ConfigServiceServicer):
         self, request: pb.ConfigServiceTestTargetRequest, context: Context
     ) -> pb.ConfigServiceTestTargetResponse:
         if request.HasField("draft"):
-            result = await self._tests.draft(request.draft, request.recipients)
+            result = await self._tests.draft(request.draft, request.recipients, caller_of(context))
         else:
-            result = await self._tests.saved(request.name, request.recipients)
+            result = await self._tests.saved(request.name, request.recipients, caller_of(context))
         return pb.ConfigServiceTestTargetResponse(
             ok=result.ok, stages=result.stages, summary=result.summary
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from ibs_notify.audit.tables import audit_tables
+
 METADATA = sa.MetaData()
 
 STATE = sa.Table(
@@ -76,4 +78,17 @@ REVISIONS = sa.Table(
     sa.Column("operation", sa.String(16), nullable=False),
     # The resource as it was after the change, without secrets; empty for a deletion.
     sa.Column("payload", sa.LargeBinary, nullable=False),
+)
+
+AUDIT = audit_tables(METADATA, "config")
+
+ANNOUNCED = sa.Table(
+    "config_announced",
+    METADATA,
+    # One row: how far the audit log has become events. Empty: changes are not announced.
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("sequence", sa.BigInteger),
+    # What is being announced ends here: kept first, so that it is the same after a crash.
+    sa.Column("planned", sa.BigInteger, nullable=False),
+    sa.Column("planned_at", sa.BigInteger, nullable=False),
 )

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ibs_notify.audit.document import written
+from ibs_notify.audit.entry import Act
+from ibs_notify.config.audited import target_document
 from ibs_notify.config.checks import find_target
 from ibs_notify.config.faults import Faults
 from ibs_notify.config.ports import DeliveryPort, Repository, TestResult, View
@@ -34,20 +37,20 @@ class TargetTests:
         self._delivery = delivery
         self._keyring = keyring
 
-    async def saved(self, name: str, recipients: Sequence[str]) -> TestResult:
+    async def saved(self, name: str, recipients: Sequence[str], author: str) -> TestResult:
         """Test what is stored under a name."""
 
         def look(view: View) -> _Subject:
             target = find_target(view, name)
             return _Subject(target, view.sealed(target.uid), view.settings().default_recipients)
 
-        return await self._run(await self._repository.read(look), recipients)
+        subject = await self._repository.read(look)
+        return await self._run(subject, recipients, author, "saved")
 
-    async def draft(self, request: Target, recipients: Sequence[str]) -> TestResult:
+    async def draft(self, request: Target, recipients: Sequence[str], author: str) -> TestResult:
         """Test what is not saved; stored secrets are used only where they were stored for."""
-        return await self._run(
-            await self._repository.read(lambda view: self._resolve(view, request)), recipients
-        )
+        subject = await self._repository.read(lambda view: self._resolve(view, request))
+        return await self._run(subject, recipients, author, "draft")
 
     def _resolve(self, view: View, request: Target) -> _Subject:
         update = new_target(request)
@@ -65,15 +68,27 @@ class TargetTests:
         sealed |= seal_secrets(self._keyring, draft.uid, update.given)
         return _Subject(draft, sealed, view.settings().default_recipients)
 
-    async def _run(self, subject: _Subject, recipients: Sequence[str]) -> TestResult:
+    async def _run(
+        self, subject: _Subject, recipients: Sequence[str], author: str, version: str
+    ) -> TestResult:
+        recipients = _recipients(subject, recipients)
+        act = _act(subject, recipients, version)
+        # Before it is sent: what is not written down does not happen.
+        await self._repository.change(author, lambda change: change.audit(act))
         return await self._delivery.test_target(
             subject.target,
             [
                 SealedSecret(field=field, ciphertext=ciphertext)
                 for field, ciphertext in sorted(subject.sealed.items())
             ],
-            _recipients(subject, recipients),
+            recipients,
         )
+
+
+def _act(subject: _Subject, recipients: Sequence[str], version: str) -> Act:
+    target = subject.target
+    document = {version: target_document(target, subject.sealed), "recipients": [*recipients]}
+    return Act("target.test", f"target/{target.name}", after=written(document))
 
 
 def _recipients(subject: _Subject, requested: Sequence[str]) -> Sequence[str]:

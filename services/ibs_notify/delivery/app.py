@@ -12,6 +12,9 @@ from datetime import timedelta
 from functools import partial
 from uuid import uuid4
 
+import grpc
+
+from ibs_notify.audit.servicer import AuditServicer
 from ibs_notify.delivery.digests.desk import DigestDesk
 from ibs_notify.delivery.digests.maker import DigestMaker
 from ibs_notify.delivery.digests.scheduler import DigestScheduler
@@ -30,20 +33,25 @@ from ibs_notify.delivery.sending.dispatcher import STOP_GRACE_SECONDS, Dispatche
 from ibs_notify.delivery.sending.sender import Sender
 from ibs_notify.delivery.sending.target_test import TargetTester
 from ibs_notify.delivery.servicer import SERVICE_NAME, DeliveryServicer, UseCases
+from ibs_notify.delivery.tables import AUDIT
 from ibs_notify.delivery.transports.build import build_transport
 from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.rpc.authentication_interceptor import asking
+from ibs_notify.rpc.emitting import Emitter
 from ibs_notify.rpc.lifecycle import App, run_beside
+from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import IdentityFiles, ServerTls
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot.recognition import recognise_by
 from ibs_notify.snapshot.watcher import ConfigWatcher
+from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.free_space import FreeSpace
 from ibs_notify.store.migrate import upgrade
+from ironcore.notification.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from ironcore.notification.v1.delivery_service_pb2_grpc import (
     add_DeliveryServiceServicer_to_server,
 )
@@ -126,10 +134,11 @@ class DeliveryApp(App):
             include_secrets=True,
             include_tokens=settings.secured,
         )
-        watcher.on_change(dispatcher.set_snapshot)
-        watcher.on_change(keeper.set_snapshot)
-        watcher.on_change(scheduler.set_snapshot)
-        authenticator = recognise_by(watcher, channel, clock, stack)
+        for each in (dispatcher, keeper, scheduler):
+            watcher.on_change(each.set_snapshot)
+        failures = LoginFailures("delivery", clock)
+        run_beside(stack, failures.run(Emitter(router).emit))
+        authenticator = recognise_by(watcher, channel, clock, stack, failures.note)
         run_beside(stack, watcher.run())
 
         server = RpcServer(
@@ -155,7 +164,7 @@ class DeliveryApp(App):
             ),
             clock=clock,
         )
-        add_DeliveryServiceServicer_to_server(DeliveryServicer(use_cases), server.grpc_server)
+        _add_services(server.grpc_server, use_cases, database)
         await server.start()
         self.port, self.peer_port = server.port, server.peer_port
         stack.push_async_callback(server.stop)
@@ -164,6 +173,11 @@ class DeliveryApp(App):
         stack.callback(dispatcher.begin_stop)
         # Open watches end by themselves, so the server need not wait for them.
         stack.callback(outcomes.close)
+
+
+def _add_services(server: grpc.aio.Server, use_cases: UseCases, database: Database) -> None:
+    add_DeliveryServiceServicer_to_server(DeliveryServicer(use_cases), server)
+    add_AuditServiceServicer_to_server(AuditServicer(database, AUDIT), server)
 
 
 async def _serve_when_ready(server: RpcServer, watcher: ConfigWatcher) -> None:

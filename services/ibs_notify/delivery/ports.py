@@ -72,6 +72,14 @@ class Standing:
     named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asked for something to be done to a target, by its name."""
+
+    actor: str
+    target: str
+
+
 class Queue(Protocol):
     """The durable queue. Everything that returned is on disk.
 
@@ -141,11 +149,11 @@ class Queue(Protocol):
         """Since when the whole queue is held; ``None`` where it is not."""
         ...
 
-    async def hold(self) -> datetime:
+    async def hold(self, actor: str) -> datetime:
         """Let nothing be claimed, by any replica, until it is released; since when that is."""
         ...
 
-    async def release(self, *, dry_run: bool) -> int:
+    async def release(self, actor: str, *, dry_run: bool) -> int:
         """End a hold, unless ``dry_run``; how many deliveries are sent then, or would be."""
         ...
 
@@ -153,10 +161,11 @@ class Queue(Protocol):
         """The breakers that are not closed, by the uid of their target."""
         ...
 
-    async def try_again(self, target_uid: str, revision: int) -> int:
+    async def try_again(self, target_uid: str, revision: int, asked: Asked | None = None) -> int:
         """Let a target that fails or is paused be probed at once; how many a pause kept waiting.
 
-        ``revision`` is the target's now: only a later one makes it be tried anew by itself.
+        Where somebody ``asked`` for it, the audit log says so. ``revision`` is the target's now:
+        only a later one makes it be tried anew by itself.
         """
         ...
 

@@ -14,10 +14,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ibs_notify.audit.journal import append
 from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.audited import resume_act
 from ibs_notify.delivery.model import Accepted, Handoff, Work
-from ibs_notify.delivery.ports import Admit, Standing, Sweep, Turn, Turned
+from ibs_notify.delivery.ports import Admit, Asked, Standing, Sweep, Turn, Turned
 from ibs_notify.delivery.queue import claims, hold, intake, outcome_journal, parking
+from ibs_notify.delivery.tables import AUDIT
 from ibs_notify.delivery.targets import breakers
 from ibs_notify.delivery.targets.breaker import Breaker
 from ibs_notify.domain.clock import Clock
@@ -109,22 +112,29 @@ class DeliveryQueue:
     async def held_since(self) -> datetime | None:
         return await self._database.read(hold.held_since)
 
-    async def hold(self) -> datetime:
+    async def hold(self, actor: str) -> datetime:
         now = self._clock.now()
-        return await self._database.write(lambda c: hold.hold(c, now))
+        return await self._database.write(lambda c: hold.hold(c, actor, now))
 
-    async def release(self, *, dry_run: bool) -> int:
+    async def release(self, actor: str, *, dry_run: bool) -> int:
         count = await self._database.read(hold.queued)
         if not dry_run:
-            await self._database.write(hold.release)
+            now = self._clock.now()
+            await self._database.write(lambda c: hold.release(c, actor, count, now))
         return count
 
     async def troubled(self) -> Mapping[str, Breaker]:
         return await self._database.read(breakers.troubled)
 
-    async def try_again(self, target_uid: str, revision: int) -> int:
+    async def try_again(self, target_uid: str, revision: int, asked: Asked | None = None) -> int:
         now = self._clock.now()
-        await self._database.write(lambda c: breakers.try_again(c, target_uid, revision, now))
+
+        def work(connection: sa.Connection) -> None:
+            breakers.try_again(connection, target_uid, revision, now)
+            if asked is not None:
+                append(connection, AUDIT, asked.actor, resume_act(asked.target), now)
+
+        await self._database.write(work)
         return await self.unpark(target_uid, Admission.TARGET_PAUSED)
 
     async def close(self) -> None:

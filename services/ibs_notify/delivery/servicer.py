@@ -12,7 +12,7 @@ from ibs_notify.delivery import messages
 from ibs_notify.delivery.digests import messages as digest_messages
 from ibs_notify.delivery.digests.desk import DigestDesk
 from ibs_notify.delivery.outlook import Outlook
-from ibs_notify.delivery.ports import Queue
+from ibs_notify.delivery.ports import Asked, Queue
 from ibs_notify.delivery.preview import preview
 from ibs_notify.delivery.queue.by_request import Requests
 from ibs_notify.delivery.queue.listing import Listing
@@ -22,6 +22,7 @@ from ibs_notify.delivery.sending.target_test import TargetTester
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason, Unavailable
 from ibs_notify.domain.failpoints import hit
+from ibs_notify.rpc.caller import caller_of
 from ibs_notify.rpc.convert import moment_to_proto
 from ibs_notify.rpc.convert_config import target_from_proto
 from ibs_notify.rpc.paging import page_size, page_token, read_page_number, read_page_token
@@ -143,6 +144,7 @@ class DeliveryServicer(DeliveryServiceServicer):
         retried = await self._use.requests.retry(
             messages.filter_from_proto(request.filter),
             self._use.outlook.admit,
+            caller_of(context),
             dry_run=request.dry_run,
         )
         if not request.dry_run:
@@ -155,7 +157,9 @@ class DeliveryServicer(DeliveryServiceServicer):
         self, request: pb.CancelDeliveriesRequest, context: Context
     ) -> pb.CancelDeliveriesResponse:
         counts = await self._use.requests.cancel(
-            messages.filter_from_proto(request.filter), dry_run=request.dry_run
+            messages.filter_from_proto(request.filter),
+            caller_of(context),
+            dry_run=request.dry_run,
         )
         self._use.outcomes.nudge()
         return pb.CancelDeliveriesResponse(
@@ -193,14 +197,15 @@ class DeliveryServicer(DeliveryServiceServicer):
         _require_uid(request.target_uid)
         target = self._use.outlook.target(request.target_uid)
         revision = 0 if target is None else target.revision
-        count = await self._use.queue.try_again(request.target_uid, revision)
+        asked = Asked(caller_of(context), self._use.outlook.name_of(request.target_uid))
+        count = await self._use.queue.try_again(request.target_uid, revision, asked)
         self._use.dispatcher.examine_soon()
         return pb.ResumeTargetResponse(count=count)
 
     async def HoldDeliveries(
         self, request: pb.HoldDeliveriesRequest, context: Context
     ) -> pb.HoldDeliveriesResponse:
-        since = await self._use.queue.hold()
+        since = await self._use.queue.hold(caller_of(context))
         self._use.dispatcher.held(is_held=True)
         return pb.HoldDeliveriesResponse(held_since=moment_to_proto(since))
 
@@ -208,7 +213,7 @@ class DeliveryServicer(DeliveryServiceServicer):
         self, request: pb.ReleaseDeliveriesRequest, context: Context
     ) -> pb.ReleaseDeliveriesResponse:
         since = await self._use.queue.held_since()
-        count = await self._use.queue.release(dry_run=request.dry_run)
+        count = await self._use.queue.release(caller_of(context), dry_run=request.dry_run)
         if not request.dry_run:
             self._use.dispatcher.held(is_held=False)
         return pb.ReleaseDeliveriesResponse(held_since=moment_to_proto(since), count=count)
@@ -276,7 +281,9 @@ class DeliveryServicer(DeliveryServiceServicer):
     async def FlushDigest(
         self, request: pb.FlushDigestRequest, context: Context
     ) -> pb.FlushDigestResponse:
-        delivery_id = await self._use.digests.flush(messages.line(request.digest_id))
+        delivery_id = await self._use.digests.flush(
+            messages.line(request.digest_id), caller_of(context)
+        )
         return pb.FlushDigestResponse(delivery_id=delivery_id)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from ibs_notify.audit.tables import audit_tables
 from ibs_notify.store.leases import lease_table
 
 METADATA = sa.MetaData()
@@ -244,3 +245,5 @@ sa.Index(
     sqlite_where=sa.text("state < 4"),
     postgresql_where=sa.text("state < 4"),
 )
+
+AUDIT = audit_tables(METADATA, "delivery")

@@ -62,6 +62,8 @@ CATALOGUE: dict[str, EventType] = dict(
         _row("auth.login-failed", _S.WARNING, _O.PROBLEM, "A login was refused"),
         _row("auth.mfa-lockout", _S.ERROR, _O.PROBLEM, "An account was locked after wrong codes"),
         _row("auth.token-created", _S.NOTICE, _O.NEUTRAL, "A new API token was created"),
+        _row("auth.token-revoked", _S.NOTICE, _O.NEUTRAL, "An API token was revoked"),
+        _row("config.changed", _S.INFO, _O.NEUTRAL, "The configuration of notifications changed"),
         _row("config.permission-granted", _S.NOTICE, _O.NEUTRAL, "A permission was granted"),
         _row("config.role-created", _S.NOTICE, _O.NEUTRAL, "A role was created"),
         _row("config.key-rotated", _S.NOTICE, _O.NEUTRAL, "An encryption key was rotated"),

@@ -25,7 +25,8 @@ def backup(settings: Settings, directory: Path, now: datetime) -> list[Path]:
     copies = [copy_database(settings.database_url(each), directory) for each in IN_ORDER]
     hold_queue: Any = _of("delivery.queue.offline").hold_queue
     try:
-        asyncio.run(hold_queue(f"sqlite:///{copies[1].absolute()}", now, is_copy=True))
+        url = f"sqlite:///{copies[1].absolute()}"
+        asyncio.run(hold_queue(url, settings.caller, now, is_copy=True))
     except BaseException:
         # Started as it is, it would send all once more.
         copies[1].unlink()
@@ -38,9 +39,9 @@ def hold(settings: Settings, now: datetime) -> datetime:
 
     Raises ``NotificationError``.
     """
-    since: datetime = asyncio.run(
-        _of("delivery.queue.offline").hold_queue(settings.database_url("delivery"), now)
-    )
+    hold_queue: Any = _of("delivery.queue.offline").hold_queue
+    url = settings.database_url("delivery")
+    since: datetime = asyncio.run(hold_queue(url, settings.caller, now))
     return since
 
 

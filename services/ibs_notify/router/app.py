@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from uuid import uuid4
 
+from ibs_notify.audit.servicer import AuditServicer
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.router import end_counts
 from ibs_notify.router.aftermath import Way, take_outcomes
@@ -23,8 +24,10 @@ from ibs_notify.router.repository import accept
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.servicer import RouterServicer
 from ibs_notify.router.silences import SilenceBook
+from ibs_notify.router.tables import AUDIT
 from ibs_notify.rpc.authentication_interceptor import asking
 from ibs_notify.rpc.lifecycle import App, run_beside
+from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import IdentityFiles, ServerTls
@@ -35,6 +38,7 @@ from ibs_notify.store.engine import open_database
 from ibs_notify.store.free_space import FreeSpace
 from ibs_notify.store.group_commit import GroupCommit
 from ibs_notify.store.migrate import upgrade
+from ironcore.notification.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from ironcore.notification.v1.router_service_pb2_grpc import add_RouterServiceServicer_to_server
 
 SERVICE = "ironcore.notification.v1.RouterService"
@@ -72,13 +76,15 @@ class RouterApp(App):
             include_secrets=False,
             include_tokens=settings.secured,
         )
+        failures = LoginFailures("router", clock)
+        authenticator = recognise_by(watcher, config_channel, clock, stack, failures.note)
         server = RpcServer(
             settings.router_address,
             SERVICE,
             reflect=settings.profile == "development",
             tls=ServerTls.of(self._identity),
             peer_address=settings.router_peer_address,
-            interceptors=asking(recognise_by(watcher, config_channel, clock, stack), settings),
+            interceptors=asking(authenticator, settings),
         )
         revisions = Revisions(database, clock)
         in_force = InForce(database, revisions)
@@ -125,6 +131,7 @@ class RouterApp(App):
             ),
             on_stored=_both(outbox.nudge, watch.nudge),
         )
+        run_beside(stack, failures.run(intake.emit))
         servicer = RouterServicer(
             intake,
             database,
@@ -136,6 +143,7 @@ class RouterApp(App):
             watch,
         )
         add_RouterServiceServicer_to_server(servicer, server.grpc_server)
+        add_AuditServiceServicer_to_server(AuditServicer(database, AUDIT), server.grpc_server)
         await server.start()
         self.port, self.peer_port = server.port, server.peer_port
         stack.push_async_callback(server.stop)

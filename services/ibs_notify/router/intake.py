@@ -31,7 +31,7 @@ from ibs_notify.router.pipeline import Arrival, Routing
 from ibs_notify.router.repository import Answer as Stored
 from ibs_notify.router.repository import Known, NewEvent
 from ibs_notify.router.scope import who_hears
-from ibs_notify.rpc.convert import event_from_proto
+from ibs_notify.rpc.convert import event_from_proto, event_to_proto
 from ibs_notify.rpc.event_links import complete_links
 from ibs_notify.store.free_space import FreeSpace
 from ibs_notify.store.group_commit import GroupCommit
@@ -94,6 +94,12 @@ class Intake:
         return [
             _answer(each, next(stored)) if isinstance(each, NewEvent) else each for each in prepared
         ]
+
+    async def emit(self, event: Event) -> None:
+        """Take an event of the Router's own as if it was sent; raises what a sender is answered."""
+        (answer,) = await self.accept((event_to_proto(event),))
+        if isinstance(answer, NotificationError):
+            raise answer
 
 
 def prepare(

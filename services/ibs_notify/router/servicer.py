@@ -159,7 +159,7 @@ class RouterServicer(RouterServiceServicer):
     async def ExpireSilence(
         self, request: pb.ExpireSilenceRequest, context: Context
     ) -> pb.ExpireSilenceResponse:
-        return await self._silences.expire(request)
+        return await self._silences.expire(request, caller_of(context))
 
     async def MarkEvents(
         self, request: pb.MarkEventsRequest, context: Context

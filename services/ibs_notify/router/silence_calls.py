@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import sqlalchemy as sa
+
+from ibs_notify.audit.document import Document, difference, written
+from ibs_notify.audit.entry import Act
+from ibs_notify.audit.journal import append
+from ibs_notify.audit.message import document_of
 from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, NotFound, Reason
 from ibs_notify.router import silences
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.silence import Silence, faults_of, is_active, next_change, schedule_of
+from ibs_notify.router.tables import AUDIT
 from ibs_notify.rpc.convert import is_moment, moment_from_proto, moment_to_proto
 from ibs_notify.rpc.paging import bad_page_token, page_size, page_token, read_page_token
 from ibs_notify.store.database import Database
@@ -33,7 +40,13 @@ class SilenceCalls:
         now = self._clock.now()
         zone = required(self._in_force.table).time_zone
         wanted = _requested(request.silence, zone, author, now)
-        made = await self._database.write(lambda c: silences.insert_silence(c, wanted))
+
+        def work(connection: sa.Connection) -> Silence:
+            made = silences.insert_silence(connection, wanted)
+            _audit(connection, "silence.create", None, made, author, now)
+            return made
+
+        made = await self._database.write(work)
         return pb.CreateSilenceResponse(silence=_view(made, now))
 
     async def list(self, request: pb.ListSilencesRequest) -> pb.ListSilencesResponse:
@@ -53,12 +66,20 @@ class SilenceCalls:
             silences=[_view(each, now) for each in page], next_page_token=token
         )
 
-    async def expire(self, request: pb.ExpireSilenceRequest) -> pb.ExpireSilenceResponse:
+    async def expire(
+        self, request: pb.ExpireSilenceRequest, author: str
+    ) -> pb.ExpireSilenceResponse:
         """One that has ended stays as it is."""
         now = self._clock.now()
-        ended = await self._database.write(
-            lambda c: silences.expire_silence(c, request.silence_id, now)
-        )
+
+        def work(connection: sa.Connection) -> Silence | None:
+            former = silences.find_silence(connection, request.silence_id)
+            ended = silences.expire_silence(connection, request.silence_id, now)
+            if former is not None and ended is not None and ended != former:
+                _audit(connection, "silence.expire", former, ended, author, now)
+            return ended
+
+        ended = await self._database.write(work)
         if ended is None:
             raise NotFound(
                 Reason.SILENCE_NOT_FOUND,
@@ -66,6 +87,25 @@ class SilenceCalls:
                 advice="list those that there are with: silence list --all",
             )
         return pb.ExpireSilenceResponse(silence=_view(ended, now))
+
+
+def _audit(
+    connection: sa.Connection,
+    action: str,
+    before: Silence | None,
+    after: Silence,
+    actor: str,
+    now: datetime,
+) -> None:
+    former, latter = (None if each is None else _document(each) for each in (before, after))
+    if former is not None and latter is not None:
+        former, latter = difference(former, latter)
+    act = Act(action, f"silence/{after.silence_id}", written(former), written(latter))
+    append(connection, AUDIT, actor, act, now)
+
+
+def _document(silence: Silence) -> Document:
+    return document_of(_message(silence), without=("author", "create_time"))
 
 
 def _requested(message: pb.Silence, zone: str, author: str, now: datetime) -> Silence:
@@ -108,7 +148,15 @@ def _position(token: str) -> tuple[int, str] | None:
 
 
 def _view(silence: Silence, now: datetime) -> pb.Silence:
-    active, change = _times(silence, now)
+    view = _message(silence)
+    view.active, change = _times(silence, now)
+    if change is not None:
+        view.next_change_time.FromDatetime(change)
+    return view
+
+
+def _message(silence: Silence) -> pb.Silence:
+    """What is stored of it."""
     return pb.Silence(
         silence_id=silence.silence_id,
         rule=silence.rule,
@@ -119,8 +167,6 @@ def _view(silence: Silence, now: datetime) -> pb.Silence:
         comment=silence.comment,
         author=silence.author,
         create_time=moment_to_proto(silence.created_at),
-        active=active,
-        next_change_time=moment_to_proto(change),
     )
 
 

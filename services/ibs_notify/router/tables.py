@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ibs_notify.audit.tables import audit_tables
 from ibs_notify.store.leases import lease_table
 
 METADATA = sa.MetaData()
@@ -259,3 +260,5 @@ REVISION_PARTS = sa.Table(
 """Their groups, targets and settings, each stored when it changed."""
 
 LEASES = lease_table(METADATA, "router_leases")
+
+AUDIT = audit_tables(METADATA, "router")

@@ -12,11 +12,14 @@ from grpc_reflection.v1alpha import reflection
 
 from ibs_notify.rpc.interceptors import ErrorInterceptor
 from ibs_notify.rpc.tls import ServerTls
+from ironcore.notification.v1.audit_service_pb2 import DESCRIPTOR
 
 log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 STOP_GRACE_SECONDS = 3.0
+_AUDIT = DESCRIPTOR.services_by_name["AuditService"].full_name
+"""Every service has one, of its own log."""
 _OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", 16 * MAX_MESSAGE_BYTES),
@@ -71,7 +74,7 @@ class RpcServer:
         """
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc_server)
         if self._reflect:
-            names = (self._service_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            names = (self._service_name, _AUDIT, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self.grpc_server)
         await self.set_serving(False)
         if self._tls is None:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import grpc
 
 from ibs_notify.domain.clock import Clock
-from ibs_notify.rpc.authentication import Authenticator
+from ibs_notify.rpc.authentication import Authenticator, OnRefused
 from ibs_notify.rpc.lifecycle import run_beside
 from ibs_notify.rpc.token_uses import TokenUses
 from ibs_notify.snapshot.token_report import report_to_config
@@ -15,14 +15,18 @@ from ibs_notify.snapshot.watcher import ConfigWatcher
 
 
 def recognise_by(
-    watcher: ConfigWatcher, config: grpc.aio.Channel, clock: Clock, stack: AsyncExitStack
+    watcher: ConfigWatcher,
+    config: grpc.aio.Channel,
+    clock: Clock,
+    stack: AsyncExitStack,
+    on_refused: OnRefused,
 ) -> Authenticator:
     """Knows the tokens that ``watcher`` has, and tells Config of their use, until ``stack`` closes.
 
     Call it before the watcher runs.
     """
     uses = TokenUses()
-    authenticator = Authenticator(clock, uses)
+    authenticator = Authenticator(clock, uses, on_refused)
     watcher.on_change(lambda snapshot: authenticator.set_tokens(snapshot.tokens))
     run_beside(stack, authenticator.watch_streams())
     run_beside(stack, uses.run(report_to_config(config)))

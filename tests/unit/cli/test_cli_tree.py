@@ -55,6 +55,7 @@ def test_the_tree_has_every_command_of_the_issue() -> None:
         "digest": "list preview flush",
         "delivery": "list show retry cancel",
         "ledger": "verify",
+        "audit": "list verify",
         "event-types": "list",
     }
     wanted: set[tuple[str, ...]] = {

@@ -10,7 +10,7 @@ from datetime import datetime
 from ibs_notify.delivery.digests import store as digest_store
 from ibs_notify.delivery.digests.maker import DigestMaker
 from ibs_notify.delivery.digests.scheduler import DigestScheduler
-from ibs_notify.delivery.digests.windows import CloseReason, Plans, Window, WindowState
+from ibs_notify.delivery.digests.windows import Plans, Window, WindowState
 from ibs_notify.delivery.model import Recipient, Work
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.preview import Preview, rendered
@@ -78,7 +78,7 @@ class DigestDesk:
         work = _as_if_sent(window, composed.body, now)
         return rendered(target, message_of(work, snapshot), snapshot, self._clock)
 
-    async def flush(self, digest_id: str) -> str:
+    async def flush(self, digest_id: str, actor: str) -> str:
         """Close an open window now; the delivery that it became. Errors as of ``preview``."""
         window, plans = await self._open_window(digest_id)
         held = await self._database.read(lambda c: digest_store.count(c, window))
@@ -88,7 +88,7 @@ class DigestDesk:
                 f"digest {digest_id} holds nothing that could be sent",
                 advice="it is sent at its time if something comes until then",
             )
-        if not await self._scheduler.close(window, CloseReason.FLUSHED):
+        if not await self._scheduler.flush(window, actor):
             raise _not_open(digest_id)
         closed = await self._database.read(lambda c: digest_store.find(c, window.seq))
         return "" if closed is None else closed.delivery_id

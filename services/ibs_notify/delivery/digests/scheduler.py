@@ -12,6 +12,8 @@ from typing import assert_never
 
 import sqlalchemy as sa
 
+from ibs_notify.audit.journal import append
+from ibs_notify.delivery.audited import flush_act
 from ibs_notify.delivery.digests import store as digest_store
 from ibs_notify.delivery.digests.maker import DigestMaker
 from ibs_notify.delivery.digests.store import Plan
@@ -27,7 +29,7 @@ from ibs_notify.delivery.digests.windows import (
     judge,
 )
 from ibs_notify.delivery.model import Kind
-from ibs_notify.delivery.tables import LEASES
+from ibs_notify.delivery.tables import AUDIT, LEASES
 from ibs_notify.domain.clock import Clock, from_micros
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.snapshot.model import Snapshot
@@ -148,13 +150,13 @@ class DigestScheduler:
             if not self._is_resting(window) and await self._hold():
                 await self._guarded(window, self._maker.finish(window, plans, now))
 
-    async def close(self, window: Window, reason: CloseReason) -> bool:
+    async def flush(self, window: Window, actor: str) -> bool:
         """Close an open window now because somebody asks; false where it is closed already."""
         plans = self._required()
         async with self._turn:
             now = await self._database.read(self._now)
-            name = close_name(reason, window)
-            closed = await self._shut(window, reason, name, plans, now)
+            name = close_name(CloseReason.FLUSHED, window)
+            closed = await self._shut(window, CloseReason.FLUSHED, name, plans, now, actor)
             if closed is not None:
                 await self._maker.finish(closed, plans, now)
             return closed is not None
@@ -197,11 +199,18 @@ class DigestScheduler:
             await self._maker.finish(closed, plans, now)
 
     async def _shut(
-        self, window: Window, reason: CloseReason, name: str, plans: Plans, now: datetime
+        self,
+        window: Window,
+        reason: CloseReason,
+        name: str,
+        plans: Plans,
+        now: datetime,
+        actor: str = "",
     ) -> Window | None:
         """Let a window gather no more; ``None`` where somebody else has closed it.
 
-        Its stream goes on with another one where it always has one.
+        Its stream goes on with another one where it always has one. ``actor`` is who asked for it;
+        the audit log says so.
         """
         schedule = plans.schedule(window.stream)
         period = schedule.frequency.value if schedule is not None else ""
@@ -212,6 +221,9 @@ class DigestScheduler:
             target = plans.standing.get(window.stream)
             if target is not None:
                 digest_store.open_window(connection, window.stream, target, plans.revision, now)
+            if actor:
+                act = flush_act(window.digest_id, window.stream.group, window.target)
+                append(connection, AUDIT, actor, act, now)
             return digest_store.find(connection, window.seq)
 
         return await self._database.write(work)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,14 +11,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ibs_notify.audit.journal import append
 from ibs_notify.delivery.admission import Admission
+from ibs_notify.delivery.audited import filtered_act
 from ibs_notify.delivery.digests import store as digest_store
 from ibs_notify.delivery.model import LIFETIME, Alike, Filter, QueueReason, State
 from ibs_notify.delivery.ports import Admit
 from ibs_notify.delivery.queue import outcome_journal
 from ibs_notify.delivery.queue.listing import REASON, conditions_of
 from ibs_notify.delivery.queue.rows import NOBODY, Row, recipients_from_json, recipients_to_json
-from ibs_notify.delivery.tables import DELIVERIES
+from ibs_notify.delivery.tables import AUDIT, DELIVERIES
 from ibs_notify.delivery.targets import breakers
 from ibs_notify.delivery.targets.breaker import Phase
 from ibs_notify.domain.clock import Clock, to_micros
@@ -42,6 +44,20 @@ class Retried:
     targets: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Who asked for what; each transaction of the work writes down its part of it."""
+
+    action: str
+    actor: str
+    which: Filter
+
+    def note(self, connection: sa.Connection, count: int, now: datetime) -> None:
+        if count:
+            act = filtered_act(self.action, self.which, count)
+            append(connection, AUDIT, self.actor, act, now)
+
+
 Change = Callable[[sa.Connection, Sequence[Row], datetime], Sequence[Row]]
 """Returns the rows that it has changed."""
 
@@ -57,41 +73,53 @@ class Requests:
         self._database = database
         self._clock = clock
 
-    async def retry(self, which: Filter, admit: Admit, *, dry_run: bool) -> Retried:
+    async def retry(self, which: Filter, admit: Admit, actor: str, *, dry_run: bool) -> Retried:
         """Queue what is dead or cancelled with a new life, and what waits at once.
 
         Targets that fail are tried at once; those that are paused stay so. What still may not be
         sent, by ``admit``, is left as it is and not counted. Delivered recipients of a mail stay
         delivered.
         """
+        asked = _Asked("delivery.retry", actor, which)
         which = _narrowed(which, RETRYABLE, "retried")
 
         def is_sendable(row: Row) -> bool:
             names_somebody = row.recipients != NOBODY
             return admit(row.target_uid, row.revision, names_somebody) is Admission.SENDABLE
 
-        counts, targets = Counter[Alike](), set[str]()
+        counts, targets, probed = Counter[Alike](), set[str](), 0
         async for found in self._chunks(which, _STANDS_STILL):
             rows = [row for row in found if is_sendable(row)]
             if not dry_run:
                 queued = [row for row in rows if row.state == State.QUEUED]
                 others = [row for row in rows if row.state != State.QUEUED]
-                rows = [*queued, *await self._write(which, others, _requeue)]
+                probed += len(queued)
+                rows = [*queued, *await self._write(which, others, _requeue, asked)]
             counts.update(map(_alike, rows))
             targets |= {row.target_uid for row in rows}
         if targets and not dry_run:
-            probe = partial(breakers.probe, uids=targets, now=self._clock.now())
-            await self._database.write(probe)
+            await self._probe(targets, probed, asked)
         return Retried(counts, frozenset(targets))
 
-    async def cancel(self, which: Filter, *, dry_run: bool) -> Counter[Alike]:
+    async def cancel(self, which: Filter, actor: str, *, dry_run: bool) -> Counter[Alike]:
         """Cancel what is open and not being sent right now; how many, by where they stood."""
+        asked = _Asked("delivery.cancel", actor, which)
         which = _narrowed(which, CANCELLABLE, "cancelled")
         counts = Counter[Alike]()
         async for found in self._chunks(which, sa.true()):
-            rows = found if dry_run else await self._write(which, found, _cancel)
+            rows = found if dry_run else await self._write(which, found, _cancel, asked)
             counts.update(map(_alike, rows))
         return counts
+
+    async def _probe(self, targets: Collection[str], queued: int, asked: _Asked) -> None:
+        """Try the targets at once; that is all that is done for what was ``queued`` already."""
+        now = self._clock.now()
+
+        def work(connection: sa.Connection) -> None:
+            breakers.probe(connection, targets, now)
+            asked.note(connection, queued, now)
+
+        await self._database.write(work)
 
     async def _chunks(
         self, which: Filter, condition: sa.ColumnElement[bool]
@@ -105,7 +133,9 @@ class Requests:
                 return
             after_seq = rows[-1].seq
 
-    async def _write(self, which: Filter, rows: Sequence[Row], change: Change) -> Sequence[Row]:
+    async def _write(
+        self, which: Filter, rows: Sequence[Row], change: Change, asked: _Asked
+    ) -> Sequence[Row]:
         """Change those of ``rows`` that still match and nobody else is changing."""
         if not rows:
             return rows
@@ -114,7 +144,9 @@ class Requests:
         statement = statement.with_for_update(skip_locked=True)
 
         def work(connection: sa.Connection) -> Sequence[Row]:
-            return change(connection, _rows(statement, connection), now)
+            changed = change(connection, _rows(statement, connection), now)
+            asked.note(connection, len(changed), now)
+            return changed
 
         return await self._database.write(work)
 

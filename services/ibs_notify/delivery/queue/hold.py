@@ -10,7 +10,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from ibs_notify.delivery.tables import DELIVERIES, SEQUENCE
+from ibs_notify.audit.journal import append
+from ibs_notify.delivery.audited import hold_act, release_act
+from ibs_notify.delivery.tables import AUDIT, DELIVERIES, SEQUENCE
 from ibs_notify.domain.clock import from_micros, to_micros
 
 _HELD_SINCE = "held_since"
@@ -27,16 +29,19 @@ def held_since(connection: sa.Connection) -> datetime | None:
     return from_micros(micros) if micros else None
 
 
-def hold(connection: sa.Connection, now: datetime) -> datetime:
+def hold(connection: sa.Connection, actor: str, now: datetime) -> datetime:
     """Hold the queue; since when it is."""
     first = sa.update(SEQUENCE).where(_IS_IT, SEQUENCE.c.value == 0)
-    connection.execute(first.values(value=to_micros(now)))
+    if connection.execute(first.values(value=to_micros(now))).rowcount:
+        append(connection, AUDIT, actor, hold_act(), now)
     return held_since(connection) or now
 
 
-def release(connection: sa.Connection) -> None:
-    """Let the queue go on."""
-    connection.execute(sa.update(SEQUENCE).where(_IS_IT).values(value=0))
+def release(connection: sa.Connection, actor: str, count: int, now: datetime) -> None:
+    """Let the queue go on, by which ``count`` deliveries are sent."""
+    held = sa.update(SEQUENCE).where(_IS_IT, SEQUENCE.c.value > 0)
+    if connection.execute(held.values(value=0)).rowcount:
+        append(connection, AUDIT, actor, release_act(count), now)
 
 
 def queued(connection: sa.Connection) -> int:

@@ -9,7 +9,9 @@ from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 
 
-async def hold_queue(database_url: str, now: datetime, *, is_copy: bool = False) -> datetime:
+async def hold_queue(
+    database_url: str, actor: str, now: datetime, *, is_copy: bool = False
+) -> datetime:
     """Let Delivery send nothing from its next start on, until it is released; since when.
 
     ``FailedPrecondition`` where it runs, on SQLite: then it is asked itself. On a copy nobody runs.
@@ -17,6 +19,6 @@ async def hold_queue(database_url: str, now: datetime, *, is_copy: bool = False)
     database = await open_database(database_url, exclusive=not is_copy)
     try:
         await upgrade(database, "delivery")
-        return await database.write(lambda connection: hold(connection, now))
+        return await database.write(lambda connection: hold(connection, actor, now))
     finally:
         await database.close()

@@ -51,7 +51,7 @@ class AuditEntry(google.protobuf.message.Message):
     previous_hash: builtins.bytes
     """The hash of the entry before this one; 32 zero bytes of the first."""
     hash: builtins.bytes
-    """SHA-256 over all of the above, in the way that docs/security.md describes."""
+    """SHA-256 over all of the above, in the way that docs/audit.md describes."""
     @property
     def time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When, to a microsecond."""
