@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from ibs_notify.config.delivery_client import DeliveryClient
 from ibs_notify.config.groups import Groups
 from ibs_notify.config.installation import Installation
-from ibs_notify.config.ports import DeliveryPort, Repository
+from ibs_notify.config.key_rotation import KeyRotation
+from ibs_notify.config.ports import DeliveryPort, Repository, View
 from ibs_notify.config.repository import ConfigRepository
 from ibs_notify.config.servicer import SERVICE_NAME, ConfigServicer, UseCases
 from ibs_notify.config.target_test import TargetTests
@@ -27,12 +28,16 @@ from ibs_notify.domain.errors import (
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.server import RpcServer
-from ibs_notify.secrets import envelope
+from ibs_notify.secrets.key_file import Key
+from ibs_notify.secrets.key_source import FileSource, key_source
+from ibs_notify.secrets.keys import Keys
 from ibs_notify.settings import Settings
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
+
+log = logging.getLogger(__name__)
 
 
 class ConfigApp(App):
@@ -60,16 +65,19 @@ class ConfigApp(App):
         self.broken = database.broken
         signal = RevisionSignal()
         repository: Repository = ConfigRepository(database, self._clock, signal.advance)
-        keyring = _keyring(settings.key_path, await repository.sealed_count())
+        keys = _keys(settings.key_source, await repository.read(_sealed_count), self._clock)
         await repository.begin_log()
         watch = ConfigWatch(repository, signal)
         run_beside(stack, watch.poll())
         delivery = self._delivery or await self._connect(stack)
+        rotation = KeyRotation(repository, delivery, keys, self._clock)
+        await rotation.resume()
         use_cases = UseCases(
-            targets=Targets(repository, delivery, keyring),
-            tests=TargetTests(repository, delivery, keyring),
+            targets=Targets(repository, delivery, keys),
+            tests=TargetTests(repository, delivery, keys),
             groups=Groups(repository),
             installation=Installation(repository),
+            keys=rotation,
             watch=watch,
         )
         server = RpcServer(
@@ -89,15 +97,27 @@ class ConfigApp(App):
         return DeliveryClient(channel)
 
 
-def _keyring(path: Path, sealed: int) -> envelope.Keyring:
-    """The keys of ``path``, made at the first start: a new key opens none of the ``sealed``."""
-    if sealed and not path.exists():
-        raise FailedPrecondition(
-            Reason.STORAGE_UNAVAILABLE,
-            f"the key file {path} is missing, and {sealed} stored secrets are sealed with its key",
-            advice="restore it from a backup, or say where it is with IBS_NOTIFY_KEY_FILE",
-        )
-    return envelope.load_or_create(path)
+def _sealed_count(view: View) -> int:
+    return sum(view.key_counts().values())
+
+
+def _keys(name: str, sealed: int, clock: Clock) -> Keys:
+    """The keys that the setting names; raises where there are none.
+
+    A file is made at the first start only: a new key opens none of the ``sealed``.
+    """
+    source = key_source(name)
+    if isinstance(source, FileSource) and source.version() is None:
+        if sealed:
+            raise FailedPrecondition(
+                Reason.STORAGE_UNAVAILABLE,
+                f"{source} is missing, and {sealed} stored secrets are sealed with its key",
+                advice="restore it from a backup, or say where it is with IBS_NOTIFY_KEY_FILE",
+            )
+        source.create(Key.generate(clock.now()))
+    keys = Keys(source)
+    log.info("the newest key is %s, from %s", keys.current.key_id, source)
+    return keys
 
 
 async def _open(url: str) -> Database:
