@@ -16,7 +16,7 @@ from enum import StrEnum
 from ibs_notify.config.ports import Change, DeliveryPort, Repository, View
 from ibs_notify.domain import failpoints
 from ibs_notify.domain.clock import Clock
-from ibs_notify.domain.errors import FailedPrecondition, Internal, NotFound, Reason
+from ibs_notify.domain.errors import FailedPrecondition, Internal, NotFound, Reason, Unavailable
 from ibs_notify.secrets.envelope import Keyring, key_id_of
 from ibs_notify.secrets.key_file import Key, made_at
 from ibs_notify.secrets.key_source import CredentialSource, EnvironmentSource, FileSource
@@ -87,7 +87,7 @@ class KeyRotation:
     async def rotate(self, author: str, *, keep_newest: bool) -> Rotated:
         """Seal everything with the newest key, of which a file gets a new one before.
 
-        Raises FailedPrecondition where the file cannot be changed, or is older than what is stored.
+        Raises Unavailable where the file cannot be changed, or is older than what is stored.
         """
         async with self._busy:
             counts = await self._repository.read(lambda view: view.key_counts())
@@ -231,7 +231,7 @@ def _reseal(change: Change, ring: Keyring, after: str) -> _Batch:
 
 
 def keyring_to_seal(view: View, keys: Keys) -> Keyring:
-    """The keys for a new secret. Raises FailedPrecondition where others have a newer one."""
+    """The keys for a new secret. Raises Unavailable where others have a newer one."""
     ring = keys.current
     if any(view.sealed_with_others(ring.key_id, limit=1)):
         require_newest(keys, view.key_counts())
@@ -241,7 +241,7 @@ def keyring_to_seal(view: View, keys: Keys) -> Keyring:
 def require_newest(keys: Keys, counts: Mapping[str, int]) -> None:
     """Raise where a key that is missing here is newer than the newest: the file is an old copy.
 
-    What it would seal, those who have the newer file could perhaps not open.
+    What it would seal, those who have the newer file could perhaps not open. Another replica can.
     """
     ring = keys.current
     newer = {
@@ -250,7 +250,7 @@ def require_newest(keys: Keys, counts: Mapping[str, int]) -> None:
         if made_at(key_id) > made_at(ring.key_id)
     }
     if newer:
-        raise FailedPrecondition(
+        raise Unavailable(
             Reason.STORAGE_UNAVAILABLE,
             _said_of_lost(newer, keys),
             advice="it is an old copy: put the newest one in its place, no restart is needed",

@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
-from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, Reason
+from ibs_notify.domain.errors import InvalidArgument, Reason, Unavailable
 from ibs_notify.secrets import key_file
 from ibs_notify.secrets.key_file import Key
 
@@ -74,8 +74,8 @@ class FileSource:
     def change(self, decide: Callable[[tuple[Key, ...]], Sequence[Key]]) -> None:
         """Replace the keys by what ``decide`` makes of them, while nobody else changes them.
 
-        The file is as before where it decides on the same keys. Raises FailedPrecondition where the
-        file cannot be read or replaced.
+        The file is as before where it decides on the same keys. Raises FailedPrecondition where its
+        keys cannot be used, Unavailable where it cannot be replaced.
         """
         path = self._path.resolve()
         try:
@@ -86,7 +86,7 @@ class FileSource:
                 if after != before:
                     key_file.replace(path, after)
         except OSError as error:
-            raise FailedPrecondition(
+            raise Unavailable(
                 Reason.STORAGE_UNAVAILABLE,
                 f"{self} cannot be changed: {error.strerror}",
                 advice="give Config's account its directory, or change it by hand and rotate with "

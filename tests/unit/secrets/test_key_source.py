@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.support.config import START
 
-from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument
+from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, Unavailable
 from ibs_notify.secrets.key_file import Key, made_at
 from ibs_notify.secrets.key_source import FileSource, SourceKind, key_source
 from ibs_notify.secrets.keys import Keys
@@ -114,7 +114,7 @@ def test_a_link_to_the_file_stays_a_link(file: FileSource, tmp_path: Path) -> No
 
 
 def test_a_file_that_cannot_be_changed_says_why(tmp_path: Path) -> None:
-    with pytest.raises(FailedPrecondition, match="No such file"):
+    with pytest.raises(Unavailable, match="No such file"):
         FileSource(tmp_path / "nowhere" / "keys").change(lambda keys: keys)
 
 
