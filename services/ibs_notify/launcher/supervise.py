@@ -104,7 +104,7 @@ class Supervisor:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=self._environment(service),
+            env=self.environment(service),
             # Ctrl-C goes to the whole group of the terminal; the order of stopping is ours.
             start_new_session=True,
         )
@@ -115,7 +115,7 @@ class Supervisor:
             await stop(process)
             await output
 
-    def _environment(self, service: ServiceName) -> dict[str, str]:
+    def environment(self, service: ServiceName) -> dict[str, str]:
         """What a service inherits: the keys only where it opens secrets."""
         withheld = self._key_variable if service == "router" else ""
         return {name: value for name, value in os.environ.items() if name != withheld}

@@ -24,6 +24,9 @@ from ibs_notify.domain.errors import (
     Unimplemented,
 )
 from ibs_notify.domain.target import Target, WebhookSpec
+from ibs_notify.secrets.envelope import Keyring
+from ibs_notify.secrets.key_file import Key
+from ibs_notify.secrets.key_source import FileSource
 from ibs_notify.snapshot.model import Snapshot
 
 TARGET = Target("chat", "t1", WebhookSpec("http://127.0.0.1/"))
@@ -123,6 +126,39 @@ async def test_new_secrets_and_a_deletion_retire_a_transport(
     cache.retire(Snapshot(revision=3))
     await cache.close()
     assert [each.closed for each in workshop.built] == [True, True]
+
+
+async def test_another_key_for_the_same_secret_disturbs_no_transport(
+    cache: TransportCache, workshop: Workshop, tmp_path: Path
+) -> None:
+    file = FileSource(tmp_path / "secret.key")
+    file.create(Key("k-1", bytes(32)))
+    sealed = Keyring(file.read()).seal("hunter2", target_uid="t1", field="f")
+    cache.concurrency(TARGET, replace(SNAPSHOT, sealed={"t1": {"f": sealed}}))
+    file.change(lambda before: (Key("k-2", bytes([2]) * 32), *before))
+    anew = Keyring(file.read()).rewrap(sealed, target_uid="t1", field="f")
+    assert anew != sealed
+    after = replace(SNAPSHOT, revision=2, sealed={"t1": {"f": anew}})
+    cache.retire(after)
+    cache.concurrency(TARGET, after)
+    assert len(workshop.built) == 1
+    assert not workshop.built[0].closed
+
+
+async def test_a_key_that_is_newer_than_the_process_is_found(
+    cache: TransportCache, workshop: Workshop, tmp_path: Path
+) -> None:
+    file = FileSource(tmp_path / "secret.key")
+    file.create(Key("k-1", bytes(32)))
+    first = {"f": Keyring(file.read()).seal("one", target_uid="t1", field="f")}
+    cache.concurrency(TARGET, replace(SNAPSHOT, sealed={"t1": first}))
+    file.change(lambda before: (Key("k-2", bytes([2]) * 32), *before))
+    second = {"f": Keyring(file.read()).seal("two", target_uid="t1", field="f")}
+    after = replace(SNAPSHOT, revision=2, sealed={"t1": second})
+    cache.retire(after)
+    cache.concurrency(TARGET, after)
+    assert [each.secrets for each in workshop.built] == [{"f": "one"}, {"f": "two"}]
+    await cache.close()
 
 
 async def test_a_secret_that_cannot_be_opened_says_so_until_the_key_file_is_right(
