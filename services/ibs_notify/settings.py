@@ -2,8 +2,8 @@
 
 Every setting NAME is the variable ``IBS_NOTIFY_NAME`` and the key ``name`` of the settings file:
 TOML, at ``IBS_NOTIFY_SETTINGS`` or else ``settings.toml`` in the home directory. A secret is never
-a setting; the key file is named by its path. The variable ``IBS_NOTIFY_TOKEN`` is none either: it
-holds the token that a client presents.
+a setting; the key file is named by its path, or as ``env:NAME`` or ``credential:NAME``. The
+variable ``IBS_NOTIFY_TOKEN`` is none either: it holds the token that a client presents.
 """
 
 from __future__ import annotations
@@ -95,9 +95,14 @@ class Settings:
         return url or f"sqlite:///{self.home.absolute() / service}.db"
 
     @property
-    def key_path(self) -> Path:
-        """The file that holds the key of all secrets."""
-        return Path(self.key_file) if self.key_file else self.home / "secret.key"
+    def key_source(self) -> str:
+        """Where the keys of all secrets are, as ``key_file`` says it."""
+        return self.key_file or str(self.home / "secret.key")
+
+    @property
+    def key_variable(self) -> str:
+        """The variable that holds the keys; empty where they are elsewhere."""
+        return self.key_file.removeprefix("env:") if self.key_file.startswith("env:") else ""
 
     @property
     def caller(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from tests.support import keys
 from tests.support.delivery import FakeClock, handoff, sendable
 from tests.support.http_server import HttpServer
 from tests.support.transports import event
@@ -21,7 +22,6 @@ from ibs_notify.delivery.transports.build import build_transport
 from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
 from ibs_notify.delivery.transports.metric_book import Sample
 from ibs_notify.domain.target import PUSHGATEWAY_PASSWORD, PushgatewaySpec, Target
-from ibs_notify.secrets import envelope
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.store.database import Database
 
@@ -34,11 +34,11 @@ class Replica:
     """A keeper, and what it knows."""
 
     def __init__(self, database: Database, key: Path) -> None:
-        self.keyring = envelope.load_or_create(key)
+        self.keyring = keys.load_or_create(key)
         self.clock = FakeClock()
         self.outlook = Outlook()
         self.book = DurableMetricBook(database)
-        secrets = SecretOpener(key)
+        secrets = SecretOpener(keys.keys_of(key))
         build = partial(build_transport, book=self.book)
         self.transports = TransportCache(build, secrets, self.clock)
         self.keeper = GatewayKeeper(

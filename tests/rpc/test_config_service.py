@@ -14,6 +14,7 @@ import grpc
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tests.support import keys
 from tests.support.config import (
     ALICE,
     FakeDelivery,
@@ -36,7 +37,6 @@ from ibs_notify.domain.errors import (
     Reason,
     Unavailable,
 )
-from ibs_notify.secrets import envelope
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
@@ -300,7 +300,7 @@ async def run_test(
 def opened(config: RunningConfig) -> dict[str, str]:
     """The secrets that Delivery received, opened with the key file as it would."""
     target, secrets, _ = config.delivery.tested[-1]
-    keyring = envelope.load(config.settings.key_path)
+    keyring = keys.load(keys.key_path(config.settings))
     return {
         each.field: keyring.open(each.ciphertext, target_uid=target.uid, field=each.field)
         for each in secrets
@@ -438,13 +438,13 @@ async def test_secrets_show_up_in_no_answer_no_log_and_no_file(
 async def test_the_key_file_is_made_at_first_start_for_its_owner_only(
     config: RunningConfig,
 ) -> None:
-    assert stat.S_IMODE(config.settings.key_path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(keys.key_path(config.settings).stat().st_mode) == 0o600
 
 
 async def test_a_lost_key_file_is_said_so_and_not_replaced(tmp_path: Path) -> None:
     async with running_config(tmp_path) as config:
         await config.stub.CreateTarget(pb.CreateTargetRequest(target=smtp_target()))
-        key_path = config.settings.key_path
+        key_path = keys.key_path(config.settings)
     kept = key_path.read_bytes()
     key_path.unlink()
     with pytest.raises(FailedPrecondition, match="1 stored secrets are sealed"):

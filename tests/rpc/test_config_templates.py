@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
+from tests.support import keys
 from tests.support.config import RunningConfig, create, refusal, running_config, webhook_target
 
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, NotificationError, Reason
-from ibs_notify.secrets import envelope
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1.group_pb2 import Group, GroupTemplates, Subscription
 from ironcore.notification.v1.target_pb2 import WEBHOOK_PRESET_SLACK, Target
@@ -43,7 +43,7 @@ async def change(config: RunningConfig, target: Target, *paths: str) -> Target:
 
 
 async def secrets_of(config: RunningConfig) -> dict[str, str]:
-    keyring = envelope.load(config.settings.key_path)
+    keyring = keys.load(keys.key_path(config.settings))
     request = pb.WatchConfigRequest(include_secrets=True)
     watch = config.stub.WatchConfig(request)
     try:

@@ -10,11 +10,11 @@ import grpc
 import pytest
 import sqlalchemy as sa
 from google.protobuf.field_mask_pb2 import FieldMask
+from tests.support import keys
 from tests.support.config import RunningConfig, create, refusal, running_config, smtp_target
 
 from ibs_notify.config import tables
 from ibs_notify.domain.errors import OutOfRange, Reason
-from ibs_notify.secrets import envelope
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.snapshot.watcher import ConfigWatcher
 from ibs_notify.store.engine import open_database
@@ -109,7 +109,7 @@ async def test_secrets_are_streamed_sealed_and_only_where_asked(config: RunningC
     sealed = await Watcher(config, secrets=True).batch()
     secret = next(each for each in sealed if each.WhichOneof("item") == "target").target.secrets[0]
     assert b"correct horse" not in secret.ciphertext
-    keyring = envelope.load(config.settings.key_path)
+    keyring = keys.load(keys.key_path(config.settings))
     opened = keyring.open(secret.ciphertext, target_uid=made.uid, field=secret.field)
     assert opened == "correct horse"
 

@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 from aiosmtpd.smtp import SMTP
 from grpc_health.v1 import health_pb2
+from tests.support import keys
 from tests.support.delivery import FakeConfig, proto_handoff, running_config
 from tests.support.http_server import HttpServer
 from tests.support.transports import LoopbackCa
@@ -34,7 +35,6 @@ from ibs_notify.domain.errors import (
 from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.rpc.paging import page_token
 from ibs_notify.rpc.status import from_rpc_error
-from ibs_notify.secrets import envelope
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import delivery_pb2, settings_pb2, target_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
@@ -390,7 +390,7 @@ async def test_a_secret_is_opened_when_it_is_needed_and_waited_for_until_it_can_
     delivery: Running, hook: HttpServer
 ) -> None:
     elsewhere = delivery.settings.home / "elsewhere.key"
-    keyring = envelope.load_or_create(elsewhere)
+    keyring = keys.load_or_create(elsewhere)
     field = "webhook.headers[authorization]"
     sealed = SealedSecret(
         field=field, ciphertext=keyring.seal("Bearer t0ken", target_uid="t1", field=field)
@@ -401,7 +401,7 @@ async def test_a_secret_is_opened_when_it_is_needed_and_waited_for_until_it_can_
     await delivery.deliver(proto_handoff(1))
     await delivery.until(1, "WAITING", "SECRET_UNREADABLE")
     assert hook.requests == []
-    elsewhere.rename(delivery.settings.key_path)
+    elsewhere.rename(keys.key_path(delivery.settings))
     await delivery.publish(target, secrets=[sealed])
     await delivery.until(1, "DELIVERED")
     assert hook.requests[0].headers["Authorization"] == "Bearer t0ken"
@@ -410,7 +410,7 @@ async def test_a_secret_is_opened_when_it_is_needed_and_waited_for_until_it_can_
 async def test_a_repointed_target_takes_no_secret_along_and_its_queue_waits_for_a_new_one(
     delivery: Running, hook: HttpServer
 ) -> None:
-    keyring = envelope.load_or_create(delivery.settings.key_path)
+    keyring = keys.load_or_create(keys.key_path(delivery.settings))
     field = "webhook.headers[authorization]"
 
     def sealed(value: str) -> SealedSecret:

@@ -52,6 +52,7 @@ class FakeDelivery:
 
     waiting: int = 0
     error: NotificationError | None = None
+    held: frozenset[str] = frozenset()
     tested: list[tuple[Target, list[SealedSecret], list[str]]] = field(default_factory=list)
 
     async def open_count(self, target_uid: str) -> int:
@@ -66,6 +67,11 @@ class FakeDelivery:
             raise self.error
         self.tested.append((target, list(secrets), list(recipients)))
         return TestResult(True, (TestStage(name="connect", ok=True),), "accepted")
+
+    async def keys_held(self, revision: int) -> frozenset[str]:
+        if self.error is not None:
+            raise self.error
+        return self.held
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from ibs_notify.launcher import supervise
-from ibs_notify.launcher.supervise import Death, back_off
+from ibs_notify.launcher.supervise import Death, Supervisor, back_off
+from ibs_notify.settings import SERVICES
 
 STUBBORN = """
 import signal
@@ -46,3 +47,13 @@ async def test_a_service_that_does_not_stop_in_time_is_killed(
     await process.stdout.readline()
     await supervise.stop(process)
     assert process.returncode == -signal.SIGKILL
+
+
+def test_the_variable_with_the_keys_is_kept_from_the_router(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("IBS_KEYS", "canary")
+    supervisor = Supervisor(lambda _: None, lambda _: None, key_variable="IBS_KEYS")
+    inherited = {each: supervisor.environment(each) for each in SERVICES}
+    assert {each for each in SERVICES if "IBS_KEYS" in inherited[each]} == {"config", "delivery"}
+    assert "PATH" in inherited["router"]

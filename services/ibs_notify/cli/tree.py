@@ -33,6 +33,7 @@ _SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
         "audit": Lazy("audit:audit", "Who changed what, and the proof that it is so."),
         "token": Lazy("token:token", "Who may call the services, and what they may do."),
         "event-types": Lazy("event_types:event_types", "The known types of events."),
+        "keys": Lazy("keys:keys", "The keys that seal stored secrets; rotate them."),
         "status": Lazy("status:status", "Whether the services serve."),
         "completion": Lazy("completion:completion", "Completion for bash, zsh and fish."),
     },

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import grpc
 import sqlalchemy as sa
@@ -15,7 +15,8 @@ from ibs_notify.config.announce import Announcer, announce_nothing
 from ibs_notify.config.delivery_client import DeliveryClient
 from ibs_notify.config.groups import Groups
 from ibs_notify.config.installation import Installation
-from ibs_notify.config.ports import DeliveryPort, Repository
+from ibs_notify.config.key_rotation import KeyRotation
+from ibs_notify.config.ports import DeliveryPort, Repository, View
 from ibs_notify.config.repository import ConfigRepository
 from ibs_notify.config.servicer import SERVICE_NAME, ConfigServicer, UseCases
 from ibs_notify.config.tables import AUDIT
@@ -40,13 +41,17 @@ from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import IdentityFiles, ServerTls
 from ibs_notify.rpc.token_uses import TokenUses
-from ibs_notify.secrets import envelope
+from ibs_notify.secrets.key_file import Key
+from ibs_notify.secrets.key_source import FileSource, key_source
+from ibs_notify.secrets.keys import Keys
 from ibs_notify.settings import ServiceName, Settings
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from ironcore.notification.v1.config_service_pb2_grpc import add_ConfigServiceServicer_to_server
+
+log = logging.getLogger(__name__)
 
 
 class ConfigApp(App):
@@ -79,7 +84,7 @@ class ConfigApp(App):
         repository: Repository = ConfigRepository(
             database, self._clock, _both(signal.advance, announcer.nudge)
         )
-        keyring = _keyring(settings.key_path, await repository.sealed_count())
+        keys = _keys(settings.key_source, await repository.read(_sealed_count), self._clock)
         await repository.begin_log()
         uses = TokenUses()
         failures = LoginFailures("config", self._clock)
@@ -99,12 +104,15 @@ class ConfigApp(App):
         watch = ConfigWatch(repository, signal)
         run_beside(stack, watch.poll())
         delivery = self._delivery or DeliveryClient(await self._open_channel(stack, "delivery"))
+        rotation = KeyRotation(repository, delivery, keys, self._clock)
+        await rotation.resume()
         use_cases = UseCases(
-            targets=Targets(repository, delivery, keyring),
-            tests=TargetTests(repository, delivery, keyring),
+            targets=Targets(repository, delivery, keys),
+            tests=TargetTests(repository, delivery, keys),
             groups=Groups(repository),
             installation=Installation(repository),
             tokens=tokens,
+            keys=rotation,
             watch=watch,
         )
         server = RpcServer(
@@ -138,15 +146,27 @@ def _both(advance: Callable[[int], None], nudge: Callable[[], None]) -> Callable
     return both
 
 
-def _keyring(path: Path, sealed: int) -> envelope.Keyring:
-    """The keys of ``path``, made at the first start: a new key opens none of the ``sealed``."""
-    if sealed and not path.exists():
-        raise FailedPrecondition(
-            Reason.STORAGE_UNAVAILABLE,
-            f"the key file {path} is missing, and {sealed} stored secrets are sealed with its key",
-            advice="restore it from a backup, or say where it is with IBS_NOTIFY_KEY_FILE",
-        )
-    return envelope.load_or_create(path)
+def _sealed_count(view: View) -> int:
+    return sum(view.key_counts().values())
+
+
+def _keys(name: str, sealed: int, clock: Clock) -> Keys:
+    """The keys that the setting names; raises where there are none.
+
+    A file is made at the first start only: a new key opens none of the ``sealed``.
+    """
+    source = key_source(name)
+    if isinstance(source, FileSource) and source.version() is None:
+        if sealed:
+            raise FailedPrecondition(
+                Reason.STORAGE_UNAVAILABLE,
+                f"{source} is missing, and {sealed} stored secrets are sealed with its key",
+                advice="restore it from a backup, or say where it is with IBS_NOTIFY_KEY_FILE",
+            )
+        source.create(Key.generate(clock.now()))
+    keys = Keys(source)
+    log.info("the newest key is %s, from %s", keys.current.key_id, source)
+    return keys
 
 
 async def _open(url: str) -> Database:

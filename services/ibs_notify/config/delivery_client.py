@@ -15,6 +15,7 @@ from ironcore.notification.v1.target_pb2 import SealedSecret, Target
 
 COUNT_SECONDS = 5.0
 TEST_SECONDS = 120.0
+APPLY_SECONDS = 10.0
 
 
 class DeliveryClient:
@@ -43,3 +44,11 @@ class DeliveryClient:
         except grpc.aio.AioRpcError as rpc_error:
             raise naming_service(from_rpc_error(rpc_error), "delivery") from rpc_error
         return TestResult(response.ok, tuple(response.stages), response.summary)
+
+    async def keys_held(self, revision: int) -> frozenset[str]:
+        request = pb.AwaitConfigRequest(revision=revision)
+        try:
+            response = await self._stub.AwaitConfig(request, timeout=APPLY_SECONDS)
+        except grpc.aio.AioRpcError as rpc_error:
+            raise naming_service(from_rpc_error(rpc_error), "delivery") from rpc_error
+        return frozenset(response.key_ids)

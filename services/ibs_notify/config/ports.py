@@ -77,6 +77,19 @@ class View(Protocol):
         """The ciphertexts of a target's secrets, by field."""
         ...
 
+    def key_counts(self) -> Mapping[str, int]:
+        """How many stored secrets each key seals, by its id; keys that seal none are not there."""
+        ...
+
+    def sealed_with_others(
+        self, key_id: str, after: str = "", limit: int | None = None
+    ) -> dict[str, dict[str, bytes]]:
+        """The ciphertexts that this key did not seal, or in an earlier way, by uid and field.
+
+        Those of at most ``limit`` targets in order of uid, whose uids are after ``after``.
+        """
+        ...
+
     def group(self, name: str) -> Group | None:
         """The group of that name."""
         ...
@@ -120,6 +133,13 @@ class Change(View, Protocol):
         """Store a target (new where its revision is 0) with exactly these secrets.
 
         Secrets and output-only fields of the message are not stored. Returns it as ``target`` does.
+        """
+        ...
+
+    def reseal(self, target_uid: str, sealed: Mapping[str, bytes]) -> None:
+        """Replace the ciphertexts of these fields by ones of the same secrets.
+
+        Whoever watches gets the target again. It is as it was, its etag, time and author included.
         """
         ...
 
@@ -174,10 +194,6 @@ class Repository(Protocol):
 
     async def revision(self) -> int:
         """The newest committed revision, of any replica."""
-        ...
-
-    async def sealed_count(self) -> int:
-        """How many secrets are stored."""
         ...
 
     async def begin_log(self) -> None:
@@ -237,5 +253,13 @@ class DeliveryPort(Protocol):
         """Make one real attempt now. ``secrets`` are sealed for the target's uid.
 
         ``Unavailable`` where Delivery cannot be reached; a peer that refuses is a result.
+        """
+        ...
+
+    async def keys_held(self, revision: int) -> frozenset[str]:
+        """The ids of the keys that seal what Delivery keeps, on disk too, once it applies
+        ``revision``.
+
+        ``Unavailable`` where it cannot be reached, or does not apply the revision in time.
         """
         ...

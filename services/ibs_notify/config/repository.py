@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -26,6 +26,7 @@ from ibs_notify.config.ports import Change, Delta, Place, View
 from ibs_notify.config.revision_log import LogReader
 from ibs_notify.config.secret_fields import show_stored, take_secrets
 from ibs_notify.domain.clock import Clock, from_micros, to_micros
+from ibs_notify.secrets.envelope import HEAD_BYTES, head_of, key_id_of
 from ibs_notify.store.database import Database
 from ibs_notify.store.upsert import insert_or_replace
 from ironcore.notification.v1.config_service_pb2 import WatchedToken
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Resource: TypeAlias = Target | Group | Settings
-Operation = Literal["created", "updated", "deleted", "revoked"]
+Operation = Literal["created", "updated", "resealed", "deleted", "revoked"]
 
 KEPT_REVISIONS = 10_000
 _MINUTE = timedelta(minutes=1) // timedelta(microseconds=1)
@@ -79,11 +80,6 @@ class ConfigRepository:
     async def revision(self) -> int:
         return await self._database.read(
             lambda connection: connection.execute(sa.select(tables.STATE.c.revision)).scalar_one()
-        )
-
-    async def sealed_count(self) -> int:
-        return await self._database.read(
-            lambda c: c.execute(sa.select(sa.func.count()).select_from(tables.SECRETS)).scalar_one()
         )
 
     async def begin_log(self) -> None:
@@ -150,6 +146,27 @@ class SqlView:
             sa.select(secrets.field, secrets.ciphertext).where(secrets.target_uid == target_uid)
         )
         return {row.field: bytes(row.ciphertext) for row in rows}
+
+    def key_counts(self) -> Mapping[str, int]:
+        head = sa.func.substr(tables.SECRETS.c.ciphertext, 1, HEAD_BYTES)
+        return Counter(key_id_of(bytes(each)) for each in self._connection.scalars(sa.select(head)))
+
+    def sealed_with_others(
+        self, key_id: str, after: str = "", limit: int | None = None
+    ) -> dict[str, dict[str, bytes]]:
+        secrets, head = tables.SECRETS.c, head_of(key_id)
+        others = sa.and_(
+            secrets.target_uid > after,
+            sa.func.substr(secrets.ciphertext, 1, len(head)) != head,
+        )
+        uids = sa.select(secrets.target_uid).where(others).distinct()
+        query = sa.select(secrets.target_uid, secrets.field, secrets.ciphertext).where(
+            others, secrets.target_uid.in_(uids.order_by(secrets.target_uid).limit(limit))
+        )
+        found: defaultdict[str, dict[str, bytes]] = defaultdict(dict)
+        for row in self._connection.execute(query.order_by(secrets.target_uid)):
+            found[row.target_uid][row.field] = bytes(row.ciphertext)
+        return found
 
     def group(self, name: str) -> Group | None:
         found = self._groups(tables.GROUPS.c.name == name)
@@ -268,6 +285,20 @@ class SqlChange(SqlView):
         self.audit(act_of(action, f"target/{target.name}", before, after))
         show_stored(target, sealed.keys())
         return target
+
+    def reseal(self, target_uid: str, sealed: Mapping[str, bytes]) -> None:
+        table = tables.SECRETS
+        for field, ciphertext in sealed.items():
+            self._connection.execute(
+                sa.update(table)
+                .where(table.c.target_uid == target_uid, table.c.field == field)
+                .values(ciphertext=ciphertext)
+            )
+        targets = tables.TARGETS.c
+        row = self._connection.execute(
+            sa.select(targets.name, targets.message).where(targets.uid == target_uid)
+        ).one()
+        self._note("target", target_uid, row.name, "resealed", bytes(row.message))
 
     def delete_target(self, target: Target) -> None:
         before = self._target_document(target.uid)

@@ -10,6 +10,7 @@ import grpc
 
 from ibs_notify.config.groups import Groups
 from ibs_notify.config.installation import Installation
+from ibs_notify.config.key_rotation import KeyRotation
 from ibs_notify.config.rule_check import check_rule
 from ibs_notify.config.target_test import TargetTests
 from ibs_notify.config.targets import Targets
@@ -23,7 +24,6 @@ from ibs_notify.domain.errors import (
     InvalidArgument,
     PermissionDenied,
     Reason,
-    Unimplemented,
 )
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.naming import is_name
@@ -49,6 +49,7 @@ class UseCases:
     groups: Groups
     installation: Installation
     tokens: Tokens
+    keys: KeyRotation
     watch: ConfigWatch
 
 
@@ -61,6 +62,7 @@ class ConfigServicer(ConfigServiceServicer):
         self._groups = use_cases.groups
         self._installation = use_cases.installation
         self._tokens = use_cases.tokens
+        self._keys = use_cases.keys
         self._watch = use_cases.watch
         self._clock = clock
 
@@ -113,15 +115,33 @@ class ConfigServicer(ConfigServiceServicer):
     async def RotateKeys(
         self, request: pb.RotateKeysRequest, context: Context
     ) -> pb.RotateKeysResponse:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        rotated = await self._keys.rotate(caller_of(context), keep_newest=request.keep_newest)
+        return pb.RotateKeysResponse(
+            key_id=rotated.key_id,
+            resealed_count=rotated.resealed,
+            revision=rotated.revision,
+            warnings=rotated.warnings,
+        )
 
     async def ListKeys(self, request: pb.ListKeysRequest, context: Context) -> pb.ListKeysResponse:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        return pb.ListKeysResponse(
+            keys=[
+                pb.Key(
+                    key_id=each.key_id,
+                    newest=each.is_newest,
+                    secret_count=each.secrets,
+                    available=each.is_available,
+                )
+                for each in await self._keys.listed()
+            ],
+            source=self._keys.source,
+        )
 
     async def RemoveKey(
         self, request: pb.RemoveKeyRequest, context: Context
     ) -> pb.RemoveKeyResponse:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        await self._keys.remove(request.key_id, caller_of(context))
+        return pb.RemoveKeyResponse()
 
     async def CreateGroup(
         self, request: pb.CreateGroupRequest, context: Context

@@ -15,7 +15,7 @@ from ibs_notify.config.target_check import check_update, new_target, seal_secret
 from ibs_notify.config.validate_target import check_recipients
 from ibs_notify.domain.errors import FailedPrecondition, Reason
 from ibs_notify.domain.naming import is_name
-from ibs_notify.secrets.envelope import Keyring
+from ibs_notify.secrets.keys import Keys
 from ironcore.notification.v1.target_pb2 import SealedSecret, Target
 
 UNNAMED = "draft"
@@ -32,10 +32,10 @@ class _Subject:
 class TargetTests:
     """Config resolves target, secrets and recipients; Delivery makes the attempt."""
 
-    def __init__(self, repository: Repository, delivery: DeliveryPort, keyring: Keyring) -> None:
+    def __init__(self, repository: Repository, delivery: DeliveryPort, keys: Keys) -> None:
         self._repository = repository
         self._delivery = delivery
-        self._keyring = keyring
+        self._keys = keys
 
     async def saved(self, name: str, recipients: Sequence[str], author: str) -> TestResult:
         """Test what is stored under a name."""
@@ -65,7 +65,8 @@ class TargetTests:
             # A stored secret opens for the uid that it was sealed for, and for no other.
             draft.uid = saved.uid
         sealed = {field: stored[field] for field in verdict.kept}
-        sealed |= seal_secrets(self._keyring, draft.uid, update.given)
+        if update.given:
+            sealed |= seal_secrets(self._keys.current, draft.uid, update.given)
         return _Subject(draft, sealed, view.settings().default_recipients)
 
     async def _run(

@@ -10,6 +10,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from ibs_notify.config.checks import find_target, require_etag
 from ibs_notify.config.faults import Faults
+from ibs_notify.config.key_rotation import keyring_to_seal
 from ibs_notify.config.masks import TargetUpdate, update_target
 from ibs_notify.config.ports import Change, DeliveryPort, Repository, Saved, View
 from ibs_notify.config.secrets_policy import Verdict
@@ -32,7 +33,7 @@ from ibs_notify.domain.errors import (
 )
 from ibs_notify.domain.target import WEBHOOK_FORMER_SIGNING_SECRET, WEBHOOK_SIGNING_SECRET
 from ibs_notify.rpc.convert_config import settings_from_proto, target_from_proto
-from ibs_notify.secrets.envelope import Keyring
+from ibs_notify.secrets.keys import Keys
 from ironcore.notification.v1.config_service_pb2 import UpdateTargetRequest
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.target_pb2 import SMTP_TLS_MODE_STARTTLS, Target
@@ -41,10 +42,10 @@ from ironcore.notification.v1.target_pb2 import SMTP_TLS_MODE_STARTTLS, Target
 class Targets:
     """Secrets are sealed here, before they are stored."""
 
-    def __init__(self, repository: Repository, delivery: DeliveryPort, keyring: Keyring) -> None:
+    def __init__(self, repository: Repository, delivery: DeliveryPort, keys: Keys) -> None:
         self._repository = repository
         self._delivery = delivery
-        self._keyring = keyring
+        self._keys = keys
 
     async def get(self, name: str) -> Target:
         """``NotFound`` where there is none."""
@@ -121,7 +122,9 @@ class Targets:
     ) -> Saved[Target]:
         stored = change.sealed(update.target.uid)
         sealed = {field: stored[field] for field in verdict.kept}
-        sealed |= seal_secrets(self._keyring, update.target.uid, update.given)
+        if update.given:
+            ring = keyring_to_seal(change, self._keys)
+            sealed |= seal_secrets(ring, update.target.uid, update.given)
         target = change.put_target(update.target, sealed)
         oddities = target_warnings(
             target_from_proto(target), settings_from_proto(change.settings()), sealed.keys()
@@ -132,7 +135,8 @@ class Targets:
         """The stored signing secret as the former one; it is sealed for one field, so anew."""
         uid = update.target.uid
         ciphertext = change.sealed(uid)[WEBHOOK_SIGNING_SECRET]
-        secret = self._keyring.open(ciphertext, target_uid=uid, field=WEBHOOK_SIGNING_SECRET)
+        ring = self._keys.current
+        secret = ring.open(ciphertext, target_uid=uid, field=WEBHOOK_SIGNING_SECRET)
         return replace(update, given={**update.given, WEBHOOK_FORMER_SIGNING_SECRET: secret})
 
     async def _look_at_queue(self, target: Target, *, force: bool) -> list[str]:

@@ -18,6 +18,7 @@ from ibs_notify.audit.servicer import AuditServicer
 from ibs_notify.delivery.digests.desk import DigestDesk
 from ibs_notify.delivery.digests.maker import DigestMaker
 from ibs_notify.delivery.digests.scheduler import DigestScheduler
+from ibs_notify.delivery.held_keys import HeldKeys
 from ibs_notify.delivery.metrics.book import DurableMetricBook
 from ibs_notify.delivery.metrics.gateway_keeper import GatewayKeeper
 from ibs_notify.delivery.outlook import Outlook
@@ -44,6 +45,8 @@ from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import IdentityFiles, ServerTls
+from ibs_notify.secrets.key_source import key_source
+from ibs_notify.secrets.keys import Keys
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot.recognition import recognise_by
 from ibs_notify.snapshot.watcher import ConfigWatcher
@@ -89,7 +92,7 @@ class DeliveryApp(App):
         await upgrade(database, "delivery")
 
         outlook = Outlook()
-        secrets = SecretOpener(settings.key_path)
+        secrets = SecretOpener(Keys(key_source(settings.key_source)))
         outcomes = OutcomeWatch(database, clock)
         run_beside(stack, outcomes.run())
         housekeeping = Housekeeping(
@@ -159,6 +162,7 @@ class DeliveryApp(App):
             tester=TargetTester(build, secrets, clock),
             digests=DigestDesk(database, scheduler, maker, outlook, clock),
             watcher=watcher,
+            held_keys=HeldKeys(database, watcher, secrets),
             free_space=FreeSpace(
                 database.directory or settings.home, clock, min_free_mib=settings.min_free_mib
             ),

@@ -11,6 +11,7 @@ import grpc
 from ibs_notify.delivery import messages
 from ibs_notify.delivery.digests import messages as digest_messages
 from ibs_notify.delivery.digests.desk import DigestDesk
+from ibs_notify.delivery.held_keys import HeldKeys
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.ports import Asked, Queue
 from ibs_notify.delivery.preview import preview
@@ -50,6 +51,7 @@ class UseCases:
     digests: DigestDesk
     tester: TargetTester
     watcher: ConfigWatcher
+    held_keys: HeldKeys
     free_space: FreeSpace
     clock: Clock
 
@@ -247,7 +249,8 @@ class DeliveryServicer(DeliveryServiceServicer):
     ) -> pb.AwaitConfigResponse:
         snapshot = await self._use.watcher.at_least(request.revision)
         await self._use.dispatcher.examined()
-        return pb.AwaitConfigResponse(revision=snapshot.revision)
+        held = await self._use.held_keys.ids()
+        return pb.AwaitConfigResponse(revision=snapshot.revision, key_ids=sorted(held))
 
     async def WatchOutcomes(
         self, request: pb.WatchOutcomesRequest, context: Context

@@ -72,7 +72,7 @@ def save(directory: Path) -> None:
         raise Failed(error) from None
     for each in copies:
         click.echo(each)
-    click.echo(f"not copied: the key file {_settings().key_path}; keep it apart from these")
+    click.echo(f"not copied: the keys in {_settings().key_source}; keep them apart from these")
 
 
 @main.command("hold", short_help="Let Delivery send nothing from its next start on.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import time
@@ -49,13 +50,18 @@ class Supervisor:
     ``on_death`` hears of each unexpected end; the service starts again ``Death.delay`` later.
     ``on_output`` gets whole lines as a service prints them. Leaving stops the services one by one,
     the last started first: SIGTERM, and SIGKILL where that takes longer than ``STOP_SECONDS``.
+    ``key_variable`` is kept from the Router.
     """
 
     def __init__(
-        self, on_death: Callable[[Death], None], on_output: Callable[[bytes], None]
+        self,
+        on_death: Callable[[Death], None],
+        on_output: Callable[[bytes], None],
+        key_variable: str = "",
     ) -> None:
         self._on_death = on_death
         self._on_output = on_output
+        self._key_variable = key_variable
         self._keeping: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -98,6 +104,7 @@ class Supervisor:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            env=self.environment(service),
             # Ctrl-C goes to the whole group of the terminal; the order of stopping is ours.
             start_new_session=True,
         )
@@ -107,6 +114,11 @@ class Supervisor:
         finally:
             await stop(process)
             await output
+
+    def environment(self, service: ServiceName) -> dict[str, str]:
+        """What a service inherits: the keys only where it opens secrets."""
+        withheld = self._key_variable if service == "router" else ""
+        return {name: value for name, value in os.environ.items() if name != withheld}
 
     async def _pass_on(self, output: asyncio.StreamReader | None, tail: deque[str]) -> None:
         """What a service prints, by whole lines so that those of two services do not mix."""

@@ -47,7 +47,7 @@ async def _run(settings: Settings) -> None:
         elif not too_early.done():
             too_early.set_result(death)
 
-    async with Supervisor(on_death, _print_lines) as supervisor:
+    async with Supervisor(on_death, _print_lines, settings.key_variable) as supervisor:
         _on_signals(lambda: supervisor.hurry() if stop.is_set() else stop.set())
         started = asyncio.create_task(_started(settings, served))
         ends: set[asyncio.Future[Any]] = {

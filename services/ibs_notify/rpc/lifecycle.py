@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 from abc import ABC, abstractmethod
@@ -79,8 +80,15 @@ class App(ABC):
         await self._stack.aclose()
 
 
+def keep_no_core() -> None:
+    """Let no crash write what is in memory, keys and secrets among it, to a file."""
+    with suppress(OSError, ValueError):  # a sandbox may forbid it; its own limit holds then
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def run_service(service: ServiceName, build: Callable[[Settings], App]) -> int:
     """The process of a service, from settings to exit code: 0 stopped by a signal, 1 failed."""
+    keep_no_core()
     # gRPC's own log lines are for those who debug it; strangers whose handshakes fail cause many.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:

@@ -33,7 +33,7 @@ class ConfigWatcher:
     """``current`` is the newest complete snapshot, or ``None`` before the first.
 
     ``kept`` is the same as Config sent it, and ``path`` where that is kept between starts; it holds
-    ciphertexts at most.
+    ciphertexts at most. ``on_disk`` is what is there now: behind ``kept`` where that failed.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ConfigWatcher:
         self._include_secrets = include_secrets
         self._include_tokens = include_tokens
         self._state = WatchedState()
-        self.kept = pb.ConfigSnapshot()
+        self.kept = self.on_disk = pb.ConfigSnapshot()
         self._resume_token = ""
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._changed = asyncio.Event()
@@ -122,6 +122,7 @@ class ConfigWatcher:
         self.kept = kept
         try:
             _write_durably(self._path, kept.SerializeToString())
+            self.on_disk = kept
         except OSError as error:
             # A full disk must not keep a change from being in force.
             log.error("the configuration cannot be kept in %s: %s", self._path, error)
@@ -146,7 +147,7 @@ class ConfigWatcher:
             # It would read as a configuration without any group, and nobody would be told.
             log.warning("the kept configuration %s is empty", self._path)
             return
-        self._state, self.kept = WatchedState(kept), kept
+        self._state, self.kept, self.on_disk = WatchedState(kept), kept, kept
         self._publish()
         log.info("configuration revision %d is in force, from disk", kept.revision)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import keys
 from tests.support.delivery import FakeClock
 
 from ibs_notify.delivery.admission import Admission
@@ -23,7 +24,9 @@ from ibs_notify.domain.errors import (
     Unimplemented,
 )
 from ibs_notify.domain.target import Target, WebhookSpec
-from ibs_notify.secrets import envelope
+from ibs_notify.secrets.envelope import Keyring
+from ibs_notify.secrets.key_file import Key
+from ibs_notify.secrets.key_source import FileSource
 from ibs_notify.snapshot.model import Snapshot
 
 TARGET = Target("chat", "t1", WebhookSpec("http://127.0.0.1/"))
@@ -71,7 +74,9 @@ def workshop() -> Workshop:
 
 @pytest.fixture
 def cache(workshop: Workshop, tmp_path: Path) -> TransportCache:
-    return TransportCache(workshop.build, SecretOpener(tmp_path / "secret.key"), FakeClock())
+    return TransportCache(
+        workshop.build, SecretOpener(keys.keys_of(tmp_path / "secret.key")), FakeClock()
+    )
 
 
 async def test_a_transport_is_built_once_and_kept(
@@ -111,7 +116,7 @@ async def test_a_changed_target_gets_a_new_transport_and_the_old_one_ends_when_i
 async def test_new_secrets_and_a_deletion_retire_a_transport(
     cache: TransportCache, workshop: Workshop, tmp_path: Path
 ) -> None:
-    keyring = envelope.load_or_create(tmp_path / "secret.key")
+    keyring = keys.load_or_create(tmp_path / "secret.key")
     sealed = {"smtp.password": keyring.seal("hunter2", target_uid="t1", field="smtp.password")}
     with_secret = replace(SNAPSHOT, sealed={"t1": sealed})
     cache.concurrency(TARGET, SNAPSHOT)
@@ -123,10 +128,43 @@ async def test_new_secrets_and_a_deletion_retire_a_transport(
     assert [each.closed for each in workshop.built] == [True, True]
 
 
+async def test_another_key_for_the_same_secret_disturbs_no_transport(
+    cache: TransportCache, workshop: Workshop, tmp_path: Path
+) -> None:
+    file = FileSource(tmp_path / "secret.key")
+    file.create(Key("k-1", bytes(32)))
+    sealed = Keyring(file.read()).seal("hunter2", target_uid="t1", field="f")
+    cache.concurrency(TARGET, replace(SNAPSHOT, sealed={"t1": {"f": sealed}}))
+    file.change(lambda before: (Key("k-2", bytes([2]) * 32), *before))
+    anew = Keyring(file.read()).rewrap(sealed, target_uid="t1", field="f")
+    assert anew != sealed
+    after = replace(SNAPSHOT, revision=2, sealed={"t1": {"f": anew}})
+    cache.retire(after)
+    cache.concurrency(TARGET, after)
+    assert len(workshop.built) == 1
+    assert not workshop.built[0].closed
+
+
+async def test_a_key_that_is_newer_than_the_process_is_found(
+    cache: TransportCache, workshop: Workshop, tmp_path: Path
+) -> None:
+    file = FileSource(tmp_path / "secret.key")
+    file.create(Key("k-1", bytes(32)))
+    first = {"f": Keyring(file.read()).seal("one", target_uid="t1", field="f")}
+    cache.concurrency(TARGET, replace(SNAPSHOT, sealed={"t1": first}))
+    file.change(lambda before: (Key("k-2", bytes([2]) * 32), *before))
+    second = {"f": Keyring(file.read()).seal("two", target_uid="t1", field="f")}
+    after = replace(SNAPSHOT, revision=2, sealed={"t1": second})
+    cache.retire(after)
+    cache.concurrency(TARGET, after)
+    assert [each.secrets for each in workshop.built] == [{"f": "one"}, {"f": "two"}]
+    await cache.close()
+
+
 async def test_a_secret_that_cannot_be_opened_says_so_until_the_key_file_is_right(
     cache: TransportCache, workshop: Workshop, tmp_path: Path
 ) -> None:
-    keyring = envelope.load_or_create(tmp_path / "elsewhere.key")
+    keyring = keys.load_or_create(tmp_path / "elsewhere.key")
     sealed = {"f": keyring.seal("hunter2", target_uid="t1", field="f")}
     snapshot = replace(SNAPSHOT, sealed={"t1": sealed})
     for _ in range(2):
@@ -134,7 +172,7 @@ async def test_a_secret_that_cannot_be_opened_says_so_until_the_key_file_is_righ
             cache.concurrency(TARGET, snapshot)
         assert caught.value.reason is Admission.SECRET_UNREADABLE
         assert "hunter2" not in caught.value.detail
-        envelope.load_or_create(tmp_path / "secret.key")
+        keys.load_or_create(tmp_path / "secret.key")
     (tmp_path / "elsewhere.key").rename(tmp_path / "secret.key")
     cache.concurrency(TARGET, snapshot)
     assert workshop.built[0].secrets == {"f": "hunter2"}

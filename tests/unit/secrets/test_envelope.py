@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibs_notify.domain.errors import FailedPrecondition, Internal, InvalidArgument
-from ibs_notify.secrets.envelope import Keyring
+from ibs_notify.secrets.envelope import Keyring, head_of, is_same_secret, key_id_of
 from ibs_notify.secrets.key_file import Key
 
 CANARY = "canary-7f3a-hunter2"
@@ -107,3 +107,62 @@ def test_a_keyring_does_not_print_its_keys() -> None:
 def test_a_keyring_without_keys_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a key"):
         Keyring(())
+
+
+def test_a_rewrapped_secret_opens_with_the_newest_key_alone() -> None:
+    before = sealed(Keyring((OLD,)))
+    after = KEYRING.rewrap(before, target_uid="t-1", field="password")
+    assert key_id_of(after) == "k-new"
+    assert Keyring((NEW,)).open(after, target_uid="t-1", field="password") == CANARY
+    assert is_same_secret(before, after)
+
+
+def test_rewrapping_leaves_the_secret_closed_and_as_it_is() -> None:
+    before = sealed(Keyring((OLD,)))
+    after = KEYRING.rewrap(before, target_uid="t-1", field="password")
+    inner = 12 + len(CANARY) + 16
+    assert after[-inner:] == before[-inner:]
+    assert after[:-inner] != before[:-inner]
+
+
+@pytest.mark.parametrize(
+    ("target", "field"),
+    [("t-2", "password"), ("t-1", "token"), ("t-1p", "assword")],
+)
+def test_a_secret_of_another_place_is_not_rewrapped(target: str, field: str) -> None:
+    with pytest.raises(Internal):
+        KEYRING.rewrap(sealed(), target_uid=target, field=field)
+
+
+def test_a_rewrapped_secret_is_bound_to_its_key_id_its_target_and_its_field() -> None:
+    record = KEYRING.rewrap(sealed(Keyring((OLD,))), target_uid="t-1", field="password")
+    with pytest.raises(Internal):
+        KEYRING.open(record, target_uid="t-2", field="password")
+    with pytest.raises(Internal):
+        KEYRING.open(record, target_uid="t-1", field="token")
+    renamed = Keyring((Key("k-xyz", NEW.material),))
+    with pytest.raises(Internal):
+        renamed.open(record.replace(b"k-new", b"k-xyz"), target_uid="t-1", field="password")
+
+
+def test_a_secret_whose_key_is_gone_is_not_rewrapped() -> None:
+    with pytest.raises(FailedPrecondition, match="k-old"):
+        Keyring((NEW,)).rewrap(sealed(Keyring((OLD,))), target_uid="t-1", field="password")
+
+
+def test_secrets_of_the_first_version_open_and_become_the_second() -> None:
+    first = bytes.fromhex(
+        "01056b2d6f6c64000102030405060708090a0bbfa94096ee2d09a98a433f6350d0373b3d"
+        "4ba1db64aca2f3f938bcd5577a2f90988b1dec284fec9418c22eac0c18179a0001020304"
+        "05060708090a0b082ee20c3477eaa55bcd5b33662c249b6d760bcee93cceb651748561e2"
+        "7547b5c1f2f2"
+    )
+    assert KEYRING.open(first, target_uid="t-1", field="password") == CANARY
+    after = KEYRING.rewrap(first, target_uid="t-1", field="password")
+    assert after.startswith(head_of("k-new"))
+    assert KEYRING.open(after, target_uid="t-1", field="password") == CANARY
+
+
+def test_other_secrets_are_not_the_same_secret() -> None:
+    assert not is_same_secret(sealed(), sealed())
+    assert not is_same_secret(sealed(), b"")

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.ports import CannotOpen
@@ -15,8 +14,8 @@ from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.target import Target
-from ibs_notify.secrets import envelope
-from ibs_notify.secrets.envelope import Keyring
+from ibs_notify.secrets.envelope import head_of, is_same_secret
+from ibs_notify.secrets.keys import Keys
 from ibs_notify.snapshot.model import Snapshot
 
 log = logging.getLogger(__name__)
@@ -25,31 +24,35 @@ Build = Callable[[Target, Mapping[str, str], InstallationSettings, Clock], Trans
 
 
 class SecretOpener:
-    """Opens sealed secrets with the key file, which is read when the first one is needed.
+    """Opens sealed secrets with the keys, which are read when the first one is needed.
 
-    Services start in any order, and it is Config that makes the file. A failure reads it anew the
-    next time: the key may have been put there meanwhile.
+    Services start in any order, and it is Config that makes a key file and puts new keys into it.
     """
 
-    def __init__(self, key_path: Path) -> None:
-        self._key_path = key_path
-        self._keyring: Keyring | None = None
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
 
     def open(self, target_uid: str, sealed: Mapping[str, bytes]) -> Mapping[str, str]:
         """The secrets by field. Raises ``NotificationError`` where one cannot be opened."""
         if not sealed:
             return {}
-        try:
-            if self._keyring is None:
-                self._keyring = envelope.load(self._key_path)
-            keyring = self._keyring
-            return {
-                field: keyring.open(ciphertext, target_uid=target_uid, field=field)
-                for field, ciphertext in sealed.items()
-            }
-        except NotificationError:
-            self._keyring = None
-            raise
+        ring = self._keys.current
+        return {
+            field: ring.open(ciphertext, target_uid=target_uid, field=field)
+            for field, ciphertext in sealed.items()
+        }
+
+    def rewrap(self, target_uid: str, sealed: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """The same secrets under the newest key. Raises as ``open`` does."""
+        if not sealed:
+            return sealed
+        ring, head = self._keys.current, head_of(self._keys.current.key_id)
+        return {
+            field: ciphertext
+            if ciphertext.startswith(head)
+            else ring.rewrap(ciphertext, target_uid=target_uid, field=field)
+            for field, ciphertext in sealed.items()
+        }
 
 
 class _Entry:
@@ -63,7 +66,12 @@ class _Entry:
         self.retired = False
 
     def suits(self, target: Target | None, sealed: Mapping[str, bytes]) -> bool:
-        return self.target == target and self.sealed == sealed
+        """Whether it may go on: another key that seals the same secrets changes nothing for it."""
+        return (
+            self.target == target
+            and self.sealed.keys() == sealed.keys()
+            and all(is_same_secret(each, sealed[field]) for field, each in self.sealed.items())
+        )
 
 
 class TransportCache:

@@ -1263,14 +1263,20 @@ class AwaitConfigResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     REVISION_FIELD_NUMBER: builtins.int
+    KEY_IDS_FIELD_NUMBER: builtins.int
     revision: builtins.int
     """The revision in force."""
+    @property
+    def key_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The keys that seal the secrets which this Delivery keeps, in memory and on disk."""
+
     def __init__(
         self,
         *,
         revision: builtins.int = ...,
+        key_ids: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["revision", b"revision"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["key_ids", b"key_ids", "revision", b"revision"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___AwaitConfigResponse: typing_extensions.TypeAlias = AwaitConfigResponse
