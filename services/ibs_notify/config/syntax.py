@@ -17,6 +17,9 @@ MAX_PEM: Final = 64 * 1024
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LABEL: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+# What follows http://: an IPv6 address in brackets or a name, and a port. Nothing else, since the
+# libraries disagree on what is the host of the rest, such as name[::1] or name\@other.
+_AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^][:%\\]+)(:[0-9]{0,5})?")
 # RFC 5322, 3.2.3: atext, joined by dots.
 _LOCAL_PART: Final = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -82,6 +85,8 @@ def url_problem(url: str) -> str:
         return "contains a user name or password; use a header instead, since URLs are shown"
     if not host:
         return "has no host"
+    if not _AUTHORITY.fullmatch(parts.netloc):
+        return "has a host that is neither a host name nor an IP address"
     if port == 0:
         return "has the port 0; ports are 1 to 65535"
     if parts.fragment:
