@@ -30,6 +30,7 @@ from yarl import URL
 
 from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.dial import Dialler
+from ibs_notify.delivery.transports.http_protocol import answer, protocol_factory
 
 MOST_REPLY_READ: Final = 64 * 1024
 KEEP_ALIVE_SECONDS: Final = 4.0
@@ -103,7 +104,7 @@ class HttpPeer:
                 try:
                     self._look_at_certificate(connection)
                     protocol = _write(connection, self._head, headers, body)
-                    message, payload = await _answer(protocol)
+                    message, payload = await answer(protocol)
                     await _read(payload, pieces)
                     _release(connection)
                 finally:
@@ -131,6 +132,7 @@ class HttpPeer:
                 # Here and not in the resolver, which is not asked for an address in the URL.
                 socket_factory=self._dialler.open_socket,
             )
+            self._connector._factory = protocol_factory()  # type: ignore[assignment]  # a subclass's
             # The connector reads from it where to connect; it is never sent.
             self._request = ClientRequest(
                 self._method,
@@ -200,13 +202,6 @@ def _write(connection: Connection, head: bytes, headers: str, body: bytes) -> Re
     own = f"{headers}Content-Length: {len(body)}\r\n\r\n".encode()
     protocol.transport.write(b"".join((head, own, body)))
     return protocol
-
-
-async def _answer(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
-    while True:
-        message, payload = await protocol.read()
-        if not 100 <= message.code < 200 or message.code == 101:
-            return message, payload
 
 
 async def _read(payload: StreamReader, pieces: list[bytes]) -> None:
