@@ -16,7 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qs, urlsplit
 
+from ibs_notify.domain.egress import EgressPolicy, OwnEndpoint, parse_policy
 from ibs_notify.domain.errors import InvalidArgument, Reason
 
 PREFIX = "IBS_NOTIFY_"
@@ -51,7 +53,7 @@ class Settings:
     ``min_free_mib`` are free on the disk of its database, a service takes nothing new. Events are
     kept for ``keep_days``, and the newest ``keep_events`` of them; 0 is no bound. Finished
     deliveries are kept for ``delivery_keep_days`` from their end, and of all about the newest
-    ``delivery_keep_count``.
+    ``delivery_keep_count``. ``egress_allow`` is where targets may reach (``domain.egress``).
     """
 
     home: Path = Path("var")
@@ -75,6 +77,7 @@ class Settings:
     keep_events: int = 0
     delivery_keep_days: int = 90
     delivery_keep_count: int = 0
+    egress_allow: str = ""
 
     def address(self, service: ServiceName) -> str:
         """Where ``service`` listens."""
@@ -103,6 +106,23 @@ class Settings:
     def key_variable(self) -> str:
         """The variable that holds the keys; empty where they are elsewhere."""
         return self.key_file.removeprefix("env:") if self.key_file.startswith("env:") else ""
+
+    @property
+    def egress(self) -> EgressPolicy:
+        """Where targets may reach. Raises InvalidArgument."""
+        try:
+            return parse_policy(self.egress_allow, self.profile, self._own_endpoints())
+        except ValueError as error:
+            raise InvalidArgument(Reason.FIELD_INVALID, f"egress_allow: {error}") from None
+
+    def _own_endpoints(self) -> tuple[OwnEndpoint, ...]:
+        """Every address of a service, and every database that is a server."""
+        values = {field.name: str(getattr(self, field.name)) for field in fields(self)}
+        listeners = [value for name, value in values.items() if name.endswith("_address")]
+        databases = [value for name, value in values.items() if name.endswith("_database")]
+        split = [value.rpartition(":") for value in listeners]
+        own = [OwnEndpoint(host.strip("[]"), int(port)) for host, _, port in split if port]
+        return (*own, *(each for url in databases for each in _servers_of(url)))
 
     @property
     def caller(self) -> str:
@@ -160,6 +180,23 @@ def _read(file: Path, *, required: bool) -> dict[str, str]:
         raise InvalidArgument(Reason.FIELD_INVALID, f"settings file {file}: {error}") from error
 
 
+def _servers_of(database: str) -> list[OwnEndpoint]:
+    """Where a database listens; nothing of one that is a file or behind a socket in one."""
+    if not database.startswith("postgresql"):
+        return []
+    try:
+        parts = urlsplit(database)
+        hosts = parse_qs(parts.query).get("host") or [parts.hostname or "localhost"]
+        split = [each.rpartition(":") if each.count(":") == 1 else (each, "", "") for each in hosts]
+        return [
+            OwnEndpoint(host, int(port or parts.port or 5432))
+            for host, _, port in split
+            if not host.startswith("/")
+        ]
+    except ValueError:
+        return []  # whoever opens the database says what is wrong
+
+
 def _whole_number(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise InvalidArgument(
@@ -186,6 +223,7 @@ def _check(settings: Settings) -> None:
         raise InvalidArgument(
             Reason.FIELD_INVALID, "log_level is none of debug, info, warning, error"
         )
+    _ = settings.egress
     if not settings.secured:
         _check_unsecured(settings)
 

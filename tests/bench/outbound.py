@@ -24,6 +24,7 @@ from ibs_notify.domain.target import SmtpSpec, Target, TargetSpec, TlsMode, Webh
 from tests.bench.lines import Line, middle
 from tests.bench.processes import started
 from tests.support.metric_book import MemoryBook
+from tests.support.transports import ANYWHERE
 
 WEBHOOKS, MAILS = 3000, 600
 _SETTINGS = InstallationSettings(sender="ibs@example.com")
@@ -100,7 +101,7 @@ def message_of(number: int) -> Message:
 
 async def _attempts(spec: TargetSpec, count: int) -> float:
     target = Target(name="bench", uid="bench", spec=spec)
-    transport = build_transport(target, {}, _SETTINGS, SystemClock(), MemoryBook())
+    transport = build_transport(target, {}, _SETTINGS, SystemClock(), MemoryBook(), ANYWHERE)
     try:
         return await _cpu(count, transport.concurrency, _attempt_with(transport))
     finally:

@@ -20,6 +20,7 @@ from tests.bench.lines import Line, Note, middle
 from tests.bench.outbound import message_of
 from tests.bench.processes import started
 from tests.support.metric_book import MemoryBook
+from tests.support.transports import ANYWHERE
 
 BATCHES = 40
 
@@ -55,7 +56,7 @@ def _messages() -> list[Message]:
 async def _transport(url: str) -> tuple[float, float]:
     messages = _messages()
     spec = InfluxDbSpec(url, "org", "bucket")
-    transport = InfluxDbTransport("bench", spec, "token", MemoryBook(), SystemClock())
+    transport = InfluxDbTransport("bench", spec, "token", MemoryBook(), SystemClock(), ANYWHERE)
 
     async def write() -> None:
         outcomes = await transport.attempt_all(messages)

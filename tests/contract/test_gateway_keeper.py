@@ -11,7 +11,7 @@ from aiohttp import web
 from tests.support import keys
 from tests.support.delivery import FakeClock, handoff, sendable
 from tests.support.http_server import HttpServer
-from tests.support.transports import event
+from tests.support.transports import ANYWHERE, event
 
 from ibs_notify.delivery.metrics.book import DurableMetricBook
 from ibs_notify.delivery.metrics.gateway_keeper import GatewayKeeper
@@ -39,10 +39,10 @@ class Replica:
         self.outlook = Outlook()
         self.book = DurableMetricBook(database)
         secrets = SecretOpener(keys.keys_of(key))
-        build = partial(build_transport, book=self.book)
+        build = partial(build_transport, book=self.book, dialler=ANYWHERE)
         self.transports = TransportCache(build, secrets, self.clock)
         self.keeper = GatewayKeeper(
-            database, self.outlook, self.transports, self.book, secrets, self.clock
+            database, self.outlook, self.transports, self.book, secrets, self.clock, ANYWHERE
         )
 
     async def see(

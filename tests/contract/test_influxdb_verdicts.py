@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from tests.support.http_server import HttpServer
 from tests.support.metric_book import MemoryBook
-from tests.support.transports import LoopbackCa, StillClock, message
+from tests.support.transports import ANYWHERE, LoopbackCa, StillClock, message
 
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Verdict
 from ibs_notify.delivery.transports.influxdb import InfluxDbTransport
@@ -64,7 +64,7 @@ async def serving(
 ) -> AsyncIterator[tuple[InfluxDbTransport, HttpServer]]:
     async with HttpServer(answer=influx.answer) as http:
         spec = InfluxDbSpec(http.url("/"), org, bucket)
-        transport = InfluxDbTransport("u1", spec, token, MemoryBook(), StillClock())
+        transport = InfluxDbTransport("u1", spec, token, MemoryBook(), StillClock(), ANYWHERE)
         try:
             yield transport, http
         finally:
@@ -170,7 +170,7 @@ async def test_a_private_ca_is_trusted_where_it_is_given() -> None:
     async with HttpServer(answer=InfluxDb().answer, tls=ca.server) as http:
         for pem, reason in ((ca.pem, OutcomeReason.ACCEPTED), ("", OutcomeReason.TLS_FAILED)):
             spec = InfluxDbSpec(http.url("", "https"), "polystack", "ibs & events", pem)
-            transport = InfluxDbTransport("u1", spec, TOKEN, MemoryBook(), StillClock())
+            transport = InfluxDbTransport("u1", spec, TOKEN, MemoryBook(), StillClock(), ANYWHERE)
             outcome = await transport.attempt(message())
             await transport.close()
             assert outcome.reason is reason
@@ -180,7 +180,7 @@ async def test_names_are_asked_of_the_book_once_and_only_for_what_is_new() -> No
     book = MemoryBook()
     async with HttpServer(204) as http:
         spec = InfluxDbSpec(http.url(""), "o", "b")
-        transport = InfluxDbTransport("u1", spec, TOKEN, book, StillClock())
+        transport = InfluxDbTransport("u1", spec, TOKEN, book, StillClock(), ANYWHERE)
         for _ in range(3):
             await transport.attempt(message())
         await transport.close()
@@ -205,7 +205,7 @@ async def test_a_test_says_what_is_wrong_url_token_org_or_bucket() -> None:
 async def test_a_test_that_failed_otherwise_vouches_for_no_token() -> None:
     async with HttpServer(503, text="overloaded") as http:
         spec = InfluxDbSpec(http.url(""), "polystack", "b")
-        transport = InfluxDbTransport("u1", spec, TOKEN, MemoryBook(), StillClock())
+        transport = InfluxDbTransport("u1", spec, TOKEN, MemoryBook(), StillClock(), ANYWHERE)
         stages = await transport.test(message())
         await transport.close()
     assert [(each.name, each.ok) for each in stages[2:]] == [("url", True), ("send", False)]
@@ -214,7 +214,7 @@ async def test_a_test_that_failed_otherwise_vouches_for_no_token() -> None:
 async def test_a_test_against_something_else_fails_at_the_url() -> None:
     async with HttpServer(404, text="404 page not found") as http:
         spec = InfluxDbSpec(http.url("/elsewhere"), "polystack", "b")
-        transport = InfluxDbTransport("u1", spec, TOKEN, MemoryBook(), StillClock())
+        transport = InfluxDbTransport("u1", spec, TOKEN, MemoryBook(), StillClock(), ANYWHERE)
         stages = await transport.test(message())
         await transport.close()
     assert (stages[-1].name, stages[-1].ok) == ("url", False)
@@ -246,7 +246,7 @@ async def test_a_reply_without_end_is_read_to_a_bound() -> None:
 
     async with HttpServer(answer=endless) as http:
         spec = InfluxDbSpec(http.url(""), "o", "b")
-        transport = InfluxDbTransport("u1", spec, TOKEN, MemoryBook(), StillClock())
+        transport = InfluxDbTransport("u1", spec, TOKEN, MemoryBook(), StillClock(), ANYWHERE)
         outcome = await transport.attempt(message())
         await transport.close()
     assert outcome.verdict is Verdict.REFUSED

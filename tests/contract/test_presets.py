@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 from standardwebhooks import Webhook
 from tests.support.http_server import HttpServer, Request
-from tests.support.transports import StillClock, message
+from tests.support.transports import ANYWHERE, StillClock, message
 
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.delivery.transports.signing import Signer
@@ -32,7 +32,7 @@ def transport(server: HttpServer, preset: Preset | None, **changes: Any) -> Webh
     url = server.url(PATHS.get(preset, "/hook") if preset else "/hook")
     spec = WebhookSpec(url, preset=preset, **{**values, **changes})
     token = "t0k3n-s3cret" if preset in TOKENS else ""
-    return WebhookTransport(spec, {}, StillClock(), token=token)
+    return WebhookTransport(spec, {}, StillClock(), ANYWHERE, token=token)
 
 
 async def outcome_of(
@@ -212,7 +212,7 @@ async def test_a_signed_request_verifies_where_it_arrives() -> None:
     async with HttpServer() as server:
         spec = WebhookSpec(server.url())
         signer = Signer.of(spec, {WEBHOOK_SIGNING_SECRET: secret})
-        sender = WebhookTransport(spec, {}, SystemClock(), signer=signer)
+        sender = WebhookTransport(spec, {}, SystemClock(), ANYWHERE, signer=signer)
         assert (await sender.attempt(message())).verdict is DELIVERED
         await sender.close()
     (request,) = server.requests

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.http_server import HttpServer
 from tests.support.smtp_server import SmtpServer
-from tests.support.transports import SENDER, StillClock, event, message
+from tests.support.transports import ANYWHERE, SENDER, StillClock, event, message
 
 from ibs_notify.delivery.preview import DELIVERY_ID, MASK, Asked, Preview, preview
 from ibs_notify.delivery.transports.base import Message, Verdict
@@ -97,7 +97,7 @@ def test_a_mail_is_previewed_byte_for_byte(
     async def test() -> None:
         async with SmtpServer() as server:
             spec = SmtpSpec("127.0.0.1", server.port, TlsMode.NONE, templates=own)
-            sender = SmtpTransport(spec, "", StillClock())
+            sender = SmtpTransport(spec, "", StillClock(), ANYWHERE)
             outcome = await sender.attempt(message_for(said, group, gathers=gathers))
             await sender.close()
         assert outcome.verdict is Verdict.DELIVERED
@@ -125,7 +125,7 @@ def test_a_webhook_is_previewed_byte_for_byte(
                 body_template=own.event.body if is_free else "",
                 digest_body_template=own.digest.body if is_free else "",
             )
-            sender = WebhookTransport(spec, {"X-Key": "s3cret"}, StillClock(), token=MASK)
+            sender = WebhookTransport(spec, {"X-Key": "s3cret"}, StillClock(), ANYWHERE, token=MASK)
             outcome = await sender.attempt(message_for(said, group, gathers=gathers))
             await sender.close()
         assert outcome.verdict is Verdict.DELIVERED
@@ -183,7 +183,7 @@ def test_a_result_that_is_too_large_is_an_error_of_the_preview() -> None:
 def test_a_template_of_a_group_that_cannot_be_used_lets_the_message_wait() -> None:
     async def test() -> None:
         async with HttpServer() as server:
-            sender = WebhookTransport(WebhookSpec(server.url()), {}, StillClock())
+            sender = WebhookTransport(WebhookSpec(server.url()), {}, StillClock(), ANYWHERE)
             group = TemplateSet(event=Templates(body="{{ event.nope }}"))
             outcome = await sender.attempt(message_for(event(), group, gathers=False))
             await sender.close()

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from tests.support.http_server import HttpServer, RawServer
 from tests.support.metric_book import MemoryBook
-from tests.support.transports import LoopbackCa, StillClock, message
+from tests.support.transports import ANYWHERE, LoopbackCa, StillClock, message
 
 from ibs_notify.delivery.transports import pushgateway
 from ibs_notify.delivery.transports.base import Message, OutcomeReason, Verdict
@@ -34,7 +34,7 @@ async def pushing(
 ) -> AsyncIterator[PushgatewayTransport]:
     spec = PushgatewaySpec(url, "ibs", username, ca_pem)
     target = Target("metrics", "u1", spec)
-    transport = PushgatewayTransport(target, spec, secret, book, clock or StillClock())
+    transport = PushgatewayTransport(target, spec, secret, book, clock or StillClock(), ANYWHERE)
     try:
         yield transport
     finally:

@@ -10,7 +10,7 @@ from email import message_from_bytes, policy
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from tests.support.transports import LoopbackCa, StillClock, message
+from tests.support.transports import ANYWHERE, LoopbackCa, StillClock, message
 
 from ibs_notify.delivery.transports.base import Verdict
 from ibs_notify.delivery.transports.smtp import SmtpTransport
@@ -72,7 +72,7 @@ async def test_mail_arrives_with_every_kind_of_tls_and_auth(mode: TlsMode, auth:
     ca, mailbox = LoopbackCa(), Mailbox()
     async with serving(mailbox, ca.server, implicit=mode is TlsMode.IMPLICIT) as port:
         spec = SmtpSpec("localhost", port, mode, auth, "ibs-svc", ca_pem=ca.pem)
-        sender = SmtpTransport(spec, PASSWORD, StillClock(), command_seconds=5)
+        sender = SmtpTransport(spec, PASSWORD, StillClock(), ANYWHERE, command_seconds=5)
         outcomes = [await sender.attempt(message("jürgen@example.org")) for _ in range(2)]
         await sender.close()
     assert [outcome.verdict for outcome in outcomes] == [Verdict.DELIVERED] * 2

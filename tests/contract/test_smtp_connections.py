@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from tests.support.smtp_server import DROP, SmtpServer
-from tests.support.transports import LoopbackCa, StillClock, message
+from tests.support.transports import ANYWHERE, LoopbackCa, StillClock, message
 
 from ibs_notify.delivery.transports.base import OutcomeReason, Verdict
 from ibs_notify.delivery.transports.smtp import SmtpTransport
@@ -25,6 +25,7 @@ def transport(
         spec,
         "pass-word",
         StillClock(),
+        ANYWHERE,
         idle_seconds=idle_seconds,
         command_seconds=5,
         most_messages=most_messages,
@@ -240,7 +241,11 @@ async def test_a_test_stops_at_the_first_stage_that_fails_and_says_why(
 
 async def test_a_test_names_a_host_that_does_not_resolve() -> None:
     sender = SmtpTransport(
-        SmtpSpec("no-such-host.invalid", 25, TlsMode.NONE), "", StillClock(), command_seconds=5
+        SmtpSpec("no-such-host.invalid", 25, TlsMode.NONE),
+        "",
+        StillClock(),
+        ANYWHERE,
+        command_seconds=5,
     )
     stages = await sender.test(message("a@example.org"))
     await sender.close()

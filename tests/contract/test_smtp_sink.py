@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.support.transports import StillClock, message
+from tests.support.transports import ANYWHERE, StillClock, message
 
 from ibs_notify.delivery.targets.breaker import Sign, sign_of
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
@@ -54,7 +54,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
 
 async def attempt(port: int, *, seconds: float = 5) -> Outcome:
     spec = SmtpSpec("127.0.0.1", port, TlsMode.NONE)
-    sender = SmtpTransport(spec, "", StillClock(), command_seconds=seconds)
+    sender = SmtpTransport(spec, "", StillClock(), ANYWHERE, command_seconds=seconds)
     try:
         return await sender.attempt(message("a@example.org", "b@example.org"))
     finally:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 from tests.support.smtp_server import DROP, HANG, Answer, SmtpServer
-from tests.support.transports import LoopbackCa, StillClock, message
+from tests.support.transports import ANYWHERE, LoopbackCa, StillClock, message
 
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.delivery.transports.smtp import SmtpTransport
@@ -29,7 +29,7 @@ def transport(server: SmtpServer, *, seconds: float = 5, **changes: object) -> S
         **changes,
     }
     spec = SmtpSpec(**values)  # type: ignore[arg-type]
-    return SmtpTransport(spec, "pass-word", StillClock(), command_seconds=seconds)
+    return SmtpTransport(spec, "pass-word", StillClock(), ANYWHERE, command_seconds=seconds)
 
 
 async def attempt(
@@ -259,7 +259,7 @@ async def test_a_server_without_ehlo_is_greeted_with_helo() -> None:
 
 async def test_a_name_that_does_not_resolve_is_retried() -> None:
     spec = SmtpSpec("no-such-host.invalid", 25, TlsMode.NONE)
-    sender = SmtpTransport(spec, "", StillClock())
+    sender = SmtpTransport(spec, "", StillClock(), ANYWHERE)
     outcome = await sender.attempt(message("a@example.org"))
     await sender.close()
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, OutcomeReason.DNS_FAILED)

@@ -17,7 +17,7 @@ import pytest
 from tests.support.http_server import HttpServer, RawServer
 from tests.support.metric_book import MemoryBook
 from tests.support.smtp_server import SmtpServer
-from tests.support.transports import StillClock, message
+from tests.support.transports import ANYWHERE, StillClock, message
 
 from ibs_notify.delivery.transports.base import (
     Message,
@@ -87,7 +87,9 @@ async def peer(kind: str, *, echo: bool = False) -> AsyncIterator[Peer]:
 
 
 def build(target: Target) -> Transport:
-    return build_transport(target, SECRETS, InstallationSettings(), StillClock(), MemoryBook())
+    return build_transport(
+        target, SECRETS, InstallationSettings(), StillClock(), MemoryBook(), ANYWHERE
+    )
 
 
 @asynccontextmanager

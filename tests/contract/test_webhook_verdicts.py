@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from tests.support.http_server import HttpServer, RawServer
-from tests.support.transports import NOW, LoopbackCa, StillClock, message
+from tests.support.transports import ANYWHERE, NOW, LoopbackCa, StillClock, message
 
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.delivery.transports.http_peer import MOST_REPLY_READ
@@ -28,7 +28,7 @@ def transport(
 ) -> WebhookTransport:
     headers = headers or {}
     spec = WebhookSpec(url=url, headers=tuple(headers), **changes)
-    return WebhookTransport(spec, headers, StillClock(), total_seconds=seconds)
+    return WebhookTransport(spec, headers, StillClock(), ANYWHERE, total_seconds=seconds)
 
 
 async def attempt(url: str, *, seconds: float = 5, **changes: Any) -> Outcome:

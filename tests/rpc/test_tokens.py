@@ -82,7 +82,7 @@ async def test_each_token_has_an_inbox_of_its_own(running: Secured) -> None:
     emitted = await emit(running, await running.make("emitter", "emitter"))
     marked = pb.MarkEventsRequest(event_ids=[emitted.event_id], state=pb.INBOX_STATE_READ)
     await running.router.MarkEvents(marked, metadata=bearing(one))
-    request = pb.CountEventsRequest()
+    request = pb.CountEventsRequest(filter=pb.EventFilter(sources=["backup"]))
     mine = await running.router.CountEvents(request, metadata=bearing(one))
     theirs = await running.router.CountEvents(request, metadata=bearing(other))
     assert [each.unread for each in mine.counts] == [0]
@@ -272,7 +272,7 @@ async def test_in_a_batch_what_is_out_of_bounds_is_refused_alone(running: Secure
             error_reason_pb2.ERROR_REASON_EVENT_INVALID,
         ]
     stored = await RouterServiceStub(running.channel("router", "administrator")).ListEvents(
-        pb.ListEventsRequest()
+        pb.ListEventsRequest(filter=pb.EventFilter(sources=["backup"]))
     )
     assert {each.event.type for each in stored.events} == {"backup.failed", "backup.completed"}
 

@@ -8,11 +8,15 @@ from datetime import UTC, datetime, timedelta
 import trustme
 
 from ibs_notify.delivery.transports.base import Message
+from ibs_notify.delivery.transports.dial import Dialler
+from ibs_notify.domain.egress import parse_policy
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.severity import Severity
 
 NOW = datetime(2026, 5, 21, 2, 15, 0, tzinfo=UTC)
+ANYWHERE = Dialler(parse_policy("public, private, loopback", "production"))
+"""Where tests may reach."""
 SENDER = "ironcore-backup@example.org"
 
 

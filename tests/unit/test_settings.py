@@ -141,6 +141,29 @@ def test_each_service_has_a_database_of_its_own_in_the_home() -> None:
     assert settings.database_url("router") == "postgresql+asyncpg://u@db/n"
 
 
+def test_the_list_of_where_targets_may_reach_is_checked_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="egress_allow: 'everywhere' is neither a network"):
+        load(written(tmp_path, 'egress_allow = "everywhere"'))
+
+
+def test_every_listener_and_every_database_server_is_an_own_endpoint() -> None:
+    settings = Settings(
+        config_address="[::1]:50051",
+        router_database="postgresql+asyncpg://u:p@db.example:5433/n",
+        delivery_database="postgresql+asyncpg://u@/n?host=/run/postgresql",
+        config_database="postgresql+asyncpg:///n?host=a.example:5434&host=b.example",
+    )
+    own = {(each.host, each.port) for each in settings.egress.own}
+    assert own >= {("::1", 50051), ("127.0.0.1", 50052), ("127.0.0.1", 50053)}
+    assert own >= {("db.example", 5433), ("a.example", 5434), ("b.example", 5432)}
+    assert not [host for host, _ in own if host.startswith("/")]
+
+
+@pytest.mark.parametrize("url", ["postgresql://u@[db/n", "postgresql://u@db:port/n"])
+def test_a_database_url_that_cannot_be_read_is_for_the_database_to_judge(url: str) -> None:
+    assert len(Settings(router_database=url).egress.own) == len(Settings().egress.own)
+
+
 def test_the_page_of_settings_lists_every_one_with_its_default() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`|empty) \|", DOCUMENT.read_text(), re.MULTILINE)
     usual = Settings()

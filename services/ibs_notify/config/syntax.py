@@ -15,8 +15,12 @@ MAX_HEADER_NAME: Final = 128
 MAX_HEADER_VALUE: Final = 8192
 MAX_PEM: Final = 64 * 1024
 
+_NO_HOST: Final = "is neither a host name nor an IP address"
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _LABEL: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+# What follows http://: an IPv6 address in brackets or a name, and a port. Nothing else, since the
+# libraries disagree on what is the host of the rest, such as name[::1] or name\@other.
+_AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^][:%\\]+)(:[0-9]{0,5})?")
 # RFC 5322, 3.2.3: atext, joined by dots.
 _LOCAL_PART: Final = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -43,11 +47,11 @@ def host_problem(host: str) -> str:
     if not host.isascii():
         return "is not ASCII; write an international name in its xn-- form"
     if host.startswith("[") or ":" in host:
-        return "" if _is_ip(host.strip("[]"), 6) else "is neither a host name nor an IP address"
+        return "" if _is_ip(host.strip("[]"), 6) else _NO_HOST
     name = host.removesuffix(".")
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        return "is neither a host name nor an IP address"
+        return _NO_HOST
     # 127.1 and 0x7f.1 are read as addresses by some libraries and as names by others.
     numeric = labels[-1].isdigit() or labels[-1].lower().startswith("0x")
     if numeric and not _is_ip(host, 4):
@@ -86,7 +90,7 @@ def url_problem(url: str) -> str:
         return "has the port 0; ports are 1 to 65535"
     if parts.fragment:
         return "has a fragment (#…), which is never sent"
-    problem = host_problem(host)
+    problem = _NO_HOST if not _AUTHORITY.fullmatch(parts.netloc) else host_problem(host)
     return f"has a host that {problem}" if problem else ""
 
 

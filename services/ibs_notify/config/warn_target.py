@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
+from ibs_notify.domain.egress import never_reached
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.target import (
     WEBHOOK_FORMER_SIGNING_SECRET,
@@ -24,8 +25,8 @@ def target_warnings(
     """A sentence for each oddity; ``secrets`` are the fields that the target has."""
     spec = target.spec
     if isinstance(spec, SmtpSpec):
-        return _smtp_warnings(target.name, spec, settings)
-    warnings: list[str] = []
+        return _reach_warnings(spec.server) + _smtp_warnings(target.name, spec, settings)
+    warnings = _reach_warnings(urlsplit(spec.url).hostname or "")
     if spec.url.startswith("http://"):
         # Of signing secrets only signatures travel.
         sent = set(secrets) - {WEBHOOK_SIGNING_SECRET, WEBHOOK_FORMER_SIGNING_SECRET}
@@ -41,6 +42,11 @@ def target_warnings(
     if isinstance(spec, PushgatewaySpec) and "/metrics" in path:
         warnings.append("/metrics/job/… is added to the URL, which has it already")
     return warnings
+
+
+def _reach_warnings(host: str) -> list[str]:
+    why = never_reached(host.strip("[]"))
+    return [f"nothing will ever be sent there: {why}"] if why else []
 
 
 def _smtp_warnings(name: str, spec: SmtpSpec, settings: InstallationSettings) -> list[str]:

@@ -37,6 +37,7 @@ from ibs_notify.delivery.servicer import SERVICE_NAME, DeliveryServicer, UseCase
 from ibs_notify.delivery.tables import AUDIT
 from ibs_notify.delivery.transports.build import build_transport
 from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
+from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.rpc.authentication_interceptor import asking
 from ibs_notify.rpc.emitting import Emitter
@@ -82,6 +83,7 @@ class DeliveryApp(App):
         self._identity = IdentityFiles.of(settings, "delivery", self._clock)
         self._jitter = jitter
         self._grace_seconds = grace_seconds
+        self._dialler = Dialler(settings.egress)
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, clock = self._settings, self._clock
@@ -108,13 +110,13 @@ class DeliveryApp(App):
         await _say_if_held(queue, outlook)
         book = DurableMetricBook(database)
         await book.recover()
-        build = partial(build_transport, book=book)
+        build = partial(build_transport, book=book, dialler=self._dialler)
         transports = TransportCache(build, secrets, clock)
         stack.push_async_callback(transports.close)
         sender = Sender(outlook, transports, clock, self._jitter)
         dispatcher = Dispatcher(outlook, queue, transports, sender, clock)
         run_beside(stack, dispatcher.run())
-        keeper = GatewayKeeper(database, outlook, transports, book, secrets, clock)
+        keeper = GatewayKeeper(database, outlook, transports, book, secrets, clock, self._dialler)
         run_beside(stack, keeper.run())
         stack.push_async_callback(dispatcher.stop, self._grace_seconds)
 

@@ -12,6 +12,7 @@ import pytest
 from tests.support.delivery import FakeClock, work
 from tests.support.http_server import HttpServer
 from tests.support.reports import CLOSED, event, report_of
+from tests.support.transports import ANYWHERE
 
 from ibs_notify.delivery.model import Completion, Kind, State, Work
 from ibs_notify.delivery.outlook import Outlook
@@ -52,7 +53,7 @@ def test_a_digest_is_mailed_with_its_subject_and_both_parts() -> None:
 
 async def test_a_digest_is_posted_with_what_a_machine_needs() -> None:
     async with HttpServer() as server:
-        transport = WebhookTransport(WebhookSpec(server.url()), {}, FakeClock())
+        transport = WebhookTransport(WebhookSpec(server.url()), {}, FakeClock(), ANYWHERE)
         await transport.attempt(message_of(stored(to_bytes(a_report())), SNAPSHOT))
         await transport.close()
         (request,) = server.requests

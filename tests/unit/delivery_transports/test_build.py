@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from tests.support.metric_book import MemoryBook
-from tests.support.transports import StillClock
+from tests.support.transports import ANYWHERE, StillClock
 
 from ibs_notify.config.syntax import header_value_problem
 from ibs_notify.delivery.transports.build import build_transport
@@ -25,7 +25,12 @@ from ibs_notify.domain.target import (
 
 def build(spec: TargetSpec, **secrets: str) -> object:
     return build_transport(
-        Target("chat", "uid", spec), secrets, InstallationSettings(), StillClock(), MemoryBook()
+        Target("chat", "uid", spec),
+        secrets,
+        InstallationSettings(),
+        StillClock(),
+        MemoryBook(),
+        ANYWHERE,
     )
 
 

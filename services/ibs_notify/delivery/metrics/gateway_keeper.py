@@ -23,6 +23,7 @@ from ibs_notify.delivery.ports import CannotOpen, Transports
 from ibs_notify.delivery.transports.base import Outcome, Verdict
 from ibs_notify.delivery.transports.build import build_pushgateway
 from ibs_notify.delivery.transports.cache import SecretOpener
+from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import NotificationError, ResourceExhausted, Unavailable
 from ibs_notify.domain.target import PushgatewaySpec, Target
@@ -55,6 +56,7 @@ class GatewayKeeper:
         book: DurableMetricBook,
         secrets: SecretOpener,
         clock: Clock,
+        dialler: Dialler,
         *,
         refresh_seconds: float = REFRESH_SECONDS,
     ) -> None:
@@ -64,6 +66,7 @@ class GatewayKeeper:
         self._book = book
         self._secrets = secrets
         self._clock = clock
+        self._dialler = dialler
         self._refresh_seconds = refresh_seconds
         self._changed = asyncio.Event()
         self._noted: dict[tuple[str, bytes], GatewayGroup] = {}
@@ -148,7 +151,7 @@ class GatewayKeeper:
         try:
             secrets = self._secrets.open(group.target.uid, group.sealed)
             transport = build_pushgateway(
-                group.target, group.spec, secrets, self._clock, self._book
+                group.target, group.spec, secrets, self._clock, self._book, self._dialler
             )
         except NotificationError as error:
             return str(error)

@@ -275,6 +275,7 @@ def sign_of(outcome: Outcome) -> Sign:
             return Sign.WORKS
         case (
             OutcomeReason.DNS_FAILED
+            | OutcomeReason.ADDRESS_REFUSED
             | OutcomeReason.CONNECT_FAILED
             | OutcomeReason.TLS_FAILED
             | OutcomeReason.STARTTLS_NOT_OFFERED

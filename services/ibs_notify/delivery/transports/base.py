@@ -34,6 +34,8 @@ class OutcomeReason(StrEnum):
     """Mail: some recipients were delivered and others not; ``Outcome.recipients`` says which."""
     DNS_FAILED = "DNS_FAILED"
     """The peer's name did not resolve."""
+    ADDRESS_REFUSED = "ADDRESS_REFUSED"
+    """The peer is where no target may reach (``domain.egress``). No connection was tried."""
     CONNECT_FAILED = "CONNECT_FAILED"
     """No connection: refused, unreachable, or closed before a greeting."""
     TLS_FAILED = "TLS_FAILED"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, assert_never
 
 from ibs_notify.delivery.transports.base import Transport
+from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.delivery.transports.metric_book import MetricBook
 from ibs_notify.delivery.transports.signing import Signer
 from ibs_notify.domain.clock import Clock
@@ -37,11 +38,12 @@ def build_transport(
     settings: InstallationSettings,  # noqa: ARG001 # a Message brings those in force when it is sent
     clock: Clock,
     book: MetricBook,
+    dialler: Dialler,
 ) -> Transport:
     """The transport of ``target``; ``secrets`` are open, by field as ``domain.target`` names them.
 
-    ``book`` is for metric servers. Raises FailedPrecondition (SECRET_REQUIRED) when a secret is
-    missing and InvalidArgument when the spec cannot work.
+    ``book`` is for metric servers; ``dialler`` knows where it may reach. Raises FailedPrecondition
+    (SECRET_REQUIRED) when a secret is missing and InvalidArgument when the spec cannot work.
     """
     match target.spec:
         case SmtpSpec() as spec:
@@ -49,7 +51,7 @@ def build_transport(
 
             needed = spec.auth is not SmtpAuth.NONE
             password = _secret(secrets, SMTP_PASSWORD, target) if needed else ""
-            return SmtpTransport(spec, password, clock)
+            return SmtpTransport(spec, password, clock, dialler)
         case WebhookSpec() as spec:
             from ibs_notify.delivery.transports.webhook import WebhookTransport  # noqa: PLC0415
 
@@ -59,14 +61,14 @@ def build_transport(
                 _secret(secrets, WEBHOOK_TOKEN, target)
             token = secrets.get(WEBHOOK_TOKEN, "")
             signer = _signer(spec, secrets)
-            return WebhookTransport(spec, values, clock, token=token, signer=signer)
+            return WebhookTransport(spec, values, clock, dialler, token=token, signer=signer)
         case InfluxDbSpec() as spec:
             from ibs_notify.delivery.transports.influxdb import InfluxDbTransport  # noqa: PLC0415
 
             token = _secret(secrets, INFLUXDB_TOKEN, target)
-            return InfluxDbTransport(target.uid, spec, token, book, clock)
+            return InfluxDbTransport(target.uid, spec, token, book, clock, dialler)
         case PushgatewaySpec() as spec:
-            return build_pushgateway(target, spec, secrets, clock, book)
+            return build_pushgateway(target, spec, secrets, clock, book, dialler)
         case _:
             assert_never(target.spec)
 
@@ -77,13 +79,14 @@ def build_pushgateway(
     secrets: Mapping[str, str],
     clock: Clock,
     book: MetricBook,
+    dialler: Dialler,
 ) -> PushgatewayTransport:
     """As ``build_transport``, of a target with ``spec``."""
     from ibs_notify.delivery.transports.pushgateway import PushgatewayTransport  # noqa: PLC0415
 
     password = _secret(secrets, PUSHGATEWAY_PASSWORD, target) if spec.username else ""
     bearer = secrets.get(PUSHGATEWAY_BEARER_TOKEN, "")
-    return PushgatewayTransport(target, spec, password or bearer, book, clock)
+    return PushgatewayTransport(target, spec, password or bearer, book, clock, dialler)
 
 
 def _signer(spec: WebhookSpec, secrets: Mapping[str, str]) -> Signer | None:

@@ -1,4 +1,4 @@
-"""Name, connection and TLS of a peer: the first steps of every attempt and test."""
+"""Name, address, connection and TLS of a peer: the first steps of every attempt and test."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from ibs_notify.delivery.transports.base import OutcomeReason
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog, retry
+from ibs_notify.domain.egress import EgressPolicy, judge
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
 
 CONNECT_SECONDS = 10.0
@@ -36,56 +37,118 @@ def tls_context(ca_pem: str) -> ssl.SSLContext:
         ) from error
 
 
-async def resolve(host: str, port: int) -> Sequence[AddressInfo]:
-    """The addresses of ``host``, in the resolver's order. Raises AttemptFailed (DNS_FAILED)."""
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(CONNECT_SECONDS):
-            return await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except TimeoutError:
-        raise retry(OutcomeReason.DNS_FAILED, f"no answer to the name {host}") from None
-    except (OSError, UnicodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not a host name"
-        raise retry(OutcomeReason.DNS_FAILED, f"{host} does not resolve: {why}") from None
+class Dialler:
+    """The only way out to a target: what is dialled is the address that ``policy`` allowed.
+
+    A name is resolved once for a connection, and the address that was judged is the one that the
+    socket gets: a name that answers something else the next time changes nothing. Of several
+    addresses the refused ones are left out, since a network's own name servers give link-local
+    ones beside others; where all are refused, so is the attempt.
+    """
+
+    def __init__(self, policy: EgressPolicy) -> None:
+        self._policy = policy
+
+    async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
+        """The allowed addresses of ``host``, in the resolver's order.
+
+        Raises AttemptFailed (DNS_FAILED, ADDRESS_REFUSED).
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except TimeoutError:
+            raise retry(OutcomeReason.DNS_FAILED, f"no answer to the name {host}") from None
+        except (OSError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "not a host name"
+            raise retry(OutcomeReason.DNS_FAILED, f"{host} does not resolve: {why}") from None
+        refusals = [self._refusal(each) for each in found]
+        allowed = [each for each, why in zip(found, refusals, strict=True) if not why]
+        if not allowed:
+            why = "; ".join(dict.fromkeys(refusals)) or "the name has no address"
+            reason = OutcomeReason.ADDRESS_REFUSED if refusals else OutcomeReason.DNS_FAILED
+            raise retry(reason, why)
+        return allowed
+
+    async def connect(self, addresses: Sequence[AddressInfo], seconds: float) -> socket.socket:
+        """A connection to the first address that answers; each gets its share of ``seconds``.
+
+        Raises AttemptFailed (ADDRESS_REFUSED, CONNECT_FAILED, or TIMEOUT where the last address
+        did not answer).
+        """
+        failure: AttemptFailed | None = None
+        for info in addresses:
+            where = f"{info[4][0]} port {info[4][1]}"
+            try:
+                async with asyncio.timeout(seconds / len(addresses)):
+                    return await self._connect_one(info)
+            except TimeoutError:
+                failure = retry(OutcomeReason.TIMEOUT, f"{where} does not answer")
+            except OSError as error:
+                # By number: the loop's own text does not say what is wrong.
+                why = os.strerror(error.errno).lower() if error.errno else "no connection"
+                failure = retry(OutcomeReason.CONNECT_FAILED, f"{where}: {why}")
+        raise failure or retry(OutcomeReason.DNS_FAILED, "the name has no address")
+
+    def open_socket(self, info: AddressInfo) -> socket.socket:
+        """A socket to connect to ``info`` with. Raises AttemptFailed (ADDRESS_REFUSED)."""
+        if why := self._refusal(info):
+            raise retry(OutcomeReason.ADDRESS_REFUSED, why)
+        family, kind, protocol, _, _ = info
+        return socket.socket(family, kind, protocol)
+
+    async def probe(
+        self, log: StageLog, host: str, port: int, context: ssl.SSLContext | None
+    ) -> None:
+        """The stages resolve, connect and, with a ``context``, tls, on a connection of their own.
+
+        Raises AttemptFailed at the first that fails; nothing is sent.
+        """
+        with log.stage("resolve") as note:
+            addresses = await self.resolve(host, port)
+            note(shown(addresses))
+        with log.stage("connect") as note:
+            sock = await self.connect(addresses, CONNECT_SECONDS)
+            note(f"port {port}")
+        if context is None:
+            sock.close()
+            return
+        with log.stage("tls") as note:
+            note(await _handshake(sock, host, context))
+
+    async def _connect_one(self, info: AddressInfo) -> socket.socket:
+        sock = self.open_socket(info)
+        try:
+            sock.settimeout(0)
+            await asyncio.get_running_loop().sock_connect(sock, info[4])
+        except BaseException:
+            sock.close()
+            raise
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+    def _refusal(self, info: AddressInfo) -> str:
+        """Why ``info`` may not be dialled; empty where it may."""
+        host, port = str(info[4][0]), int(str(info[4][1]))
+        is_here = port in self._policy.own_ports and _is_here(info)
+        return judge(self._policy, host, port, is_here=is_here).why
+
+
+def _is_here(info: AddressInfo) -> bool:
+    """Whether the address is one of this machine: only then can a socket be bound to it."""
+    family, _, _, _, address = info
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((address[0], 0, *address[2:]))
+        except OSError:
+            return False
+        return True
 
 
 def shown(addresses: Sequence[AddressInfo]) -> str:
     """The IP addresses, for people."""
     return ", ".join(dict.fromkeys(str(each[4][0]) for each in addresses))
-
-
-async def connect(addresses: Sequence[AddressInfo], seconds: float) -> socket.socket:
-    """A connection to the first address that answers; each gets its share of ``seconds``.
-
-    Raises AttemptFailed (CONNECT_FAILED, or TIMEOUT where the last address did not answer).
-    """
-    failure: AttemptFailed | None = None
-    for family, kind, protocol, _, address in addresses:
-        where = f"{address[0]} port {address[1]}"
-        try:
-            async with asyncio.timeout(seconds / len(addresses)):
-                return await _connect_one(family, kind, protocol, address)
-        except TimeoutError:
-            failure = retry(OutcomeReason.TIMEOUT, f"{where} does not answer")
-        except OSError as error:
-            # By number: the loop's own text does not say what is wrong.
-            why = os.strerror(error.errno).lower() if error.errno else "no connection"
-            failure = retry(OutcomeReason.CONNECT_FAILED, f"{where}: {why}")
-    raise failure or retry(OutcomeReason.DNS_FAILED, "the name has no address")
-
-
-async def _connect_one(
-    family: int, kind: int, protocol: int, address: tuple[object, ...]
-) -> socket.socket:
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.settimeout(0)
-        await asyncio.get_running_loop().sock_connect(sock, address)
-    except BaseException:
-        sock.close()
-        raise
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
 
 
 def tls_failure(error: Exception, host: str) -> AttemptFailed:
@@ -100,24 +163,6 @@ def tls_failure(error: Exception, host: str) -> AttemptFailed:
         why = (error.reason or "handshake failed").lower().replace("_", " ")
         return retry(OutcomeReason.TLS_FAILED, f"no TLS with {host}: {why}")
     return retry(OutcomeReason.TLS_FAILED, f"{host} broke off the TLS handshake")
-
-
-async def probe(log: StageLog, host: str, port: int, context: ssl.SSLContext | None) -> None:
-    """The stages resolve, connect and, with a ``context``, tls, on a connection of their own.
-
-    Raises AttemptFailed at the first that fails; nothing is sent.
-    """
-    with log.stage("resolve") as note:
-        addresses = await resolve(host, port)
-        note(shown(addresses))
-    with log.stage("connect") as note:
-        sock = await connect(addresses, CONNECT_SECONDS)
-        note(f"port {port}")
-    if context is None:
-        sock.close()
-        return
-    with log.stage("tls") as note:
-        note(await _handshake(sock, host, context))
 
 
 async def _handshake(sock: socket.socket, host: str, context: ssl.SSLContext) -> str:

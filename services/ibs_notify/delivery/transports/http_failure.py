@@ -22,6 +22,9 @@ def failure_of(error: Exception, peer: str) -> AttemptFailed:
         case aiohttp.ClientConnectorError():
             why = error.os_error.strerror or "no connection"
             return retry(OutcomeReason.CONNECT_FAILED, f"{peer}: {why}")
+        case aiohttp.InvalidURL():
+            why = "is a number that is no plain IP address"
+            return retry(OutcomeReason.ADDRESS_REFUSED, f"the host of {peer} {why}")
         case aiohttp.ConnectionTimeoutError():
             return retry(OutcomeReason.TIMEOUT, f"no connection to {peer} in time")
         case TimeoutError():

@@ -8,6 +8,7 @@ found by aiohttp all the same; the contract tests of the webhook transport go th
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Final
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
@@ -27,6 +29,8 @@ from aiohttp.streams import StreamReader
 from yarl import URL
 
 from ibs_notify.delivery.transports import dial
+from ibs_notify.delivery.transports.dial import Dialler
+from ibs_notify.delivery.transports.http_protocol import answer, protocol_factory
 
 MOST_REPLY_READ: Final = 64 * 1024
 KEEP_ALIVE_SECONDS: Final = 4.0
@@ -60,6 +64,7 @@ class HttpPeer:
         method: str,
         url: URL,
         headers: Mapping[str, str],
+        dialler: Dialler,
         *,
         own_headers: Iterable[str],
         context: ssl.SSLContext | None,
@@ -70,6 +75,7 @@ class HttpPeer:
         self._method = method
         self._url = url
         self._headers = headers
+        self._dialler = dialler
         self._left_out = {name.lower() for name in (*own_headers, *_FRAMING)}
         self._context = context
         self._connections = connections
@@ -86,7 +92,8 @@ class HttpPeer:
         """Send one request and wait for its answer. ``headers`` are lines, each with its CRLF.
 
         Raises ``FAILURES``: ``ConnectionTimeoutError`` where there was no connection in time,
-        another ``TimeoutError`` where the answer is late. Never sends anything twice, follows no
+        another ``TimeoutError`` where the answer is late; and ``AttemptFailed`` where no address of
+        the host is known or allowed, before any connection. Never sends anything twice, follows no
         redirect and keeps no cookie. The status counts even if the rest of the answer never comes.
         """
         message: RawResponseMessage | None = None
@@ -97,7 +104,7 @@ class HttpPeer:
                 try:
                     self._look_at_certificate(connection)
                     protocol = _write(connection, self._head, headers, body)
-                    message, payload = await _answer(protocol)
+                    message, payload = await answer(protocol)
                     await _read(payload, pieces)
                     _release(connection)
                 finally:
@@ -121,7 +128,11 @@ class HttpPeer:
                 limit=self._connections,
                 keepalive_timeout=KEEP_ALIVE_SECONDS,
                 ssl=self._context if self._context is not None else True,
+                resolver=_Resolver(self._dialler),
+                # Here and not in the resolver, which is not asked for an address in the URL.
+                socket_factory=self._dialler.open_socket,
             )
+            self._connector._factory = protocol_factory()  # type: ignore[assignment]  # a subclass's
             # The connector reads from it where to connect; it is never sent.
             self._request = ClientRequest(
                 self._method,
@@ -155,6 +166,33 @@ class HttpPeer:
         return "\r\n".join((*lines, "")).encode()
 
 
+class _Resolver(AbstractResolver):
+    """Names for aiohttp's connector: only addresses that may be dialled."""
+
+    def __init__(self, dialler: Dialler) -> None:
+        self._dialler = dialler
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._dialler.resolve(host, port)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=each_family,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for each_family, _, protocol, _, address in found
+            if family in (socket.AF_UNSPEC, each_family)
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 def _write(connection: Connection, head: bytes, headers: str, body: bytes) -> ResponseHandler:
     protocol = connection.protocol
     if protocol is None or protocol.transport is None:
@@ -164,13 +202,6 @@ def _write(connection: Connection, head: bytes, headers: str, body: bytes) -> Re
     own = f"{headers}Content-Length: {len(body)}\r\n\r\n".encode()
     protocol.transport.write(b"".join((head, own, body)))
     return protocol
-
-
-async def _answer(protocol: ResponseHandler) -> tuple[RawResponseMessage, StreamReader]:
-    while True:
-        message, payload = await protocol.read()
-        if not 100 <= message.code < 200 or message.code == 101:
-            return message, payload
 
 
 async def _read(payload: StreamReader, pieces: list[bytes]) -> None:

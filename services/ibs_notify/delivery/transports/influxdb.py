@@ -9,8 +9,8 @@ from typing import Final
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.client.write_api_async import WriteApiAsync
 
-from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.delivery.transports.http_failure import failure_of
 from ibs_notify.delivery.transports.http_peer import FAILURES, user_agent
 from ibs_notify.delivery.transports.influxdb_point import line_of, test_line_of
@@ -41,7 +41,13 @@ class InfluxDbTransport:
     concurrency = 1
 
     def __init__(
-        self, target_uid: str, spec: InfluxDbSpec, token: str, book: MetricBook, clock: Clock
+        self,
+        target_uid: str,
+        spec: InfluxDbSpec,
+        token: str,
+        book: MetricBook,
+        clock: Clock,
+        dialler: Dialler,
     ) -> None:
         """Opens nothing yet. Raises InvalidArgument when the URL or the CA cannot be used."""
         self._uid = target_uid
@@ -49,11 +55,15 @@ class InfluxDbTransport:
         self._token = token
         self._book = book
         self._clock = clock
+        self._dialler = dialler
         self._server = metric_server(spec.url, spec.ca_pem)
         self._redact = Redactor((token,), url=spec.url)
         self._admitted: Values = {label: frozenset() for label in Label}
         self._session = PeerSession(
-            context=self._server.context, connections=self.concurrency, total_seconds=TOTAL_SECONDS
+            dialler,
+            context=self._server.context,
+            connections=self.concurrency,
+            total_seconds=TOTAL_SECONDS,
         )
         self._client: InfluxDBClientAsync | None = None
         self._closed = False
@@ -71,7 +81,7 @@ class InfluxDbTransport:
     async def test(self, message: Message) -> tuple[Stage, ...]:
         async def run(log: StageLog) -> None:
             server = self._server
-            await dial.probe(log, server.host, server.port, server.context)
+            await self._dialler.probe(log, server.host, server.port, server.context)
             outcome: Outcome | None = None
             for part in Part:
                 # One write tells of all parts: the server checks them in this order. Where it

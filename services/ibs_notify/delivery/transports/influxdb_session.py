@@ -15,6 +15,7 @@ from aiohttp import hdrs
 from aiohttp.connector import BaseConnector
 from yarl import URL
 
+from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.delivery.transports.http_peer import HttpPeer, Reply
 
 
@@ -42,8 +43,14 @@ class PeerSession:
     """Stands in for aiohttp's ``ClientSession``. All requests have one method, URL and headers."""
 
     def __init__(
-        self, *, context: ssl.SSLContext | None, connections: int, total_seconds: float
+        self,
+        dialler: Dialler,
+        *,
+        context: ssl.SSLContext | None,
+        connections: int,
+        total_seconds: float,
     ) -> None:
+        self._dialler = dialler
         self._context = context
         self._connections = connections
         self._total_seconds = total_seconds
@@ -69,6 +76,7 @@ class PeerSession:
                 method,
                 URL(url),
                 {**headers, hdrs.ACCEPT_ENCODING: "identity"},
+                self._dialler,
                 own_headers=(),
                 context=self._context,
                 connections=self._connections,

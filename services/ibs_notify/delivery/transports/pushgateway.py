@@ -17,8 +17,8 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.delivery.transports.http_failure import failure_of
 from ibs_notify.delivery.transports.http_peer import FAILURES, HttpPeer, user_agent
 from ibs_notify.delivery.transports.metric_book import TURN_SECONDS, MetricBook, Sample, Series
@@ -64,6 +64,7 @@ class PushgatewayTransport:
         secret: str,
         book: MetricBook,
         clock: Clock,
+        dialler: Dialler,
     ) -> None:
         """``secret`` is the password where the spec has a username, else a bearer token or empty.
 
@@ -72,6 +73,7 @@ class PushgatewayTransport:
         self._uid = target.uid
         self._book = book
         self._clock = clock
+        self._dialler = dialler
         self._server = metric_server(spec.url, spec.ca_pem)
         self._redact = Redactor((secret,), username=spec.username, url=spec.url)
         self._shown = shown_url(spec.url)
@@ -107,7 +109,7 @@ class PushgatewayTransport:
     async def test(self, message: Message) -> tuple[Stage, ...]:  # noqa: ARG002 # not an event
         async def run(log: StageLog) -> None:
             server = self._server
-            await dial.probe(log, server.host, server.port, server.context)
+            await self._dialler.probe(log, server.host, server.port, server.context)
             families = test_families(self._clock.now())
             for name, request in (
                 ("send", push_request(self._test_group, families)),
@@ -198,6 +200,7 @@ class PushgatewayTransport:
                 request.method,
                 URL(request.url),
                 headers,
+                self._dialler,
                 own_headers=(),
                 context=self._server.context,
                 connections=1,

@@ -15,6 +15,7 @@ from ibs_notify.delivery.transports.base import (
     Stage,
     Verdict,
 )
+from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.delivery.transports.mail_message import MailComposer, parse_address
 from ibs_notify.delivery.transports.redact import Redactor
 from ibs_notify.delivery.transports.safely import outcome_of, stages_of
@@ -42,6 +43,7 @@ class SmtpTransport:
         spec: SmtpSpec,
         password: str,
         clock: Clock,
+        dialler: Dialler,
         *,
         idle_seconds: float = IDLE_SECONDS,
         command_seconds: float = COMMAND_SECONDS,
@@ -51,7 +53,9 @@ class SmtpTransport:
         host = socket.gethostname()
         self._clock = clock
         self._composer = MailComposer.of(spec)
-        self._opener = SmtpOpener(spec, password, local_hostname=host, seconds=command_seconds)
+        self._opener = SmtpOpener(
+            spec, password, dialler, local_hostname=host, seconds=command_seconds
+        )
         self._redact = Redactor((password,), username=spec.username)
         self._pool = SmtpPool(idle_seconds, most_messages)
 

@@ -20,6 +20,7 @@ from aiosmtplib.errors import (
 
 from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import OutcomeReason
+from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.delivery.transports.smtp_connection import SmtpConnection, abort, failure
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog, refused, retry
 from ibs_notify.domain.target import SmtpAuth, SmtpSpec, TlsMode
@@ -37,6 +38,7 @@ class SmtpOpener:
         self,
         spec: SmtpSpec,
         password: str,
+        dialler: Dialler,
         *,
         local_hostname: str,
         seconds: float = COMMAND_SECONDS,
@@ -47,6 +49,7 @@ class SmtpOpener:
         """
         self._spec = spec
         self._password = password
+        self._dialler = dialler
         self._local_hostname = local_hostname
         self._seconds = seconds
         # There is no context without TLS, so that none can be used by mistake.
@@ -58,10 +61,10 @@ class SmtpOpener:
         """A fresh connection. Raises AttemptFailed, and then no socket is left open."""
         spec = self._spec
         with log.stage("resolve") as note:
-            addresses = await dial.resolve(spec.server, spec.port)
+            addresses = await self._dialler.resolve(spec.server, spec.port)
             note(dial.shown(addresses))
         with log.stage("connect") as note:
-            sock = await dial.connect(addresses, self._seconds)
+            sock = await self._dialler.connect(addresses, self._seconds)
             client = self._client(sock)
             note(f"port {spec.port}")
             if spec.tls_mode is not TlsMode.IMPLICIT:

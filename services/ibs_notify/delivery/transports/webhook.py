@@ -11,6 +11,7 @@ from ibs_notify.delivery.presets.endpoint import credentials_of
 from ibs_notify.delivery.presets.verdict import verdict_of
 from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.delivery.transports.http_failure import failure_of
 from ibs_notify.delivery.transports.http_peer import FAILURES, HttpPeer
 from ibs_notify.delivery.transports.redact import Redactor, shown_url
@@ -36,6 +37,7 @@ class WebhookTransport:
         spec: WebhookSpec,
         header_values: Mapping[str, str],
         clock: Clock,
+        dialler: Dialler,
         *,
         token: str = "",
         signer: Signer | None = None,
@@ -46,6 +48,7 @@ class WebhookTransport:
         Raises InvalidArgument when the URL, a header, a template or the CA cannot be used.
         """
         self._clock = clock
+        self._dialler = dialler
         self._preset = spec.preset
         self._composer = WebhookComposer(spec, header_values, token=token, signer=signer)
         self._url = self._composer.url
@@ -58,6 +61,7 @@ class WebhookTransport:
             self._composer.method,
             self._url.with_user(None),
             self._composer.headers,
+            dialler,
             own_headers=self._composer.own_headers,
             context=self._context,
             connections=CONCURRENCY,
@@ -74,7 +78,7 @@ class WebhookTransport:
     async def test(self, message: Message) -> tuple[Stage, ...]:
         async def run(log: StageLog) -> None:
             port = self._url.port or 0
-            await dial.probe(log, self._url.raw_host or "", port, self._context)
+            await self._dialler.probe(log, self._url.raw_host or "", port, self._context)
             with log.stage("send") as note:
                 outcome = await self._attempt(message)
                 if outcome.verdict is not Verdict.DELIVERED:
