@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from ibs_notify.domain.errors import Internal, NotificationError, Reason
+from ibs_notify.domain.errors import Internal, InvalidArgument, NotificationError, Reason
 from ibs_notify.rpc.status import to_status
 
 log = logging.getLogger(__name__)
@@ -47,27 +48,58 @@ def _guarded(handler: Handler) -> Handler:
     if handler.unary_unary is not None:
         return grpc.unary_unary_rpc_method_handler(
             _answer_once(handler.unary_unary),
-            handler.request_deserializer,
+            _or_fault(handler.request_deserializer),
             handler.response_serializer,
         )
     if handler.unary_stream is not None:
         return grpc.unary_stream_rpc_method_handler(
             _answer_stream(handler.unary_stream),
-            handler.request_deserializer,
+            _or_fault(handler.request_deserializer),
             handler.response_serializer,
         )
     if handler.stream_stream is not None:
         return grpc.stream_stream_rpc_method_handler(
             _answer_stream(handler.stream_stream),
-            handler.request_deserializer,
+            _or_raise(handler.request_deserializer),
             handler.response_serializer,
         )
     return handler
 
 
+def _or_raise(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """For a stream of requests: the handler reads them, and the fault is raised there."""
+
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            raise InvalidArgument(
+                Reason.FIELD_INVALID,
+                "the request is not a message of this call",
+                advice="generate the client from the same protos; text must be UTF-8",
+            ) from None
+
+    return read
+
+
+def _or_fault(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """For a single request, which is read before the handler: the fault is handed to it instead."""
+    read = _or_raise(deserialize)
+
+    def read_or_fault(data: bytes) -> Any:
+        try:
+            return read(data)
+        except InvalidArgument as fault:
+            return fault
+
+    return read_or_fault
+
+
 def _answer_once(behaviour: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
     async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
+            if isinstance(request, InvalidArgument):
+                raise request  # noqa: TRY301  # it was caught while there was nobody to tell
             return await behaviour(request, context)
         except NotificationError as error:
             await _abort(context, error)
@@ -88,6 +120,8 @@ def _answer_stream(behaviour: Callable[..., Any]) -> Callable[..., Any]:
         request: Any, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[Any]:
         try:
+            if isinstance(request, InvalidArgument):
+                raise request  # noqa: TRY301  # it was caught while there was nobody to tell
             async for response in behaviour(request, context):
                 yield response
         except NotificationError as error:
