@@ -1,9 +1,10 @@
-"""Whatever is sent to an rpc, the answer is OK or a proper status, and the books balance after it."""
+"""Whatever is sent to an rpc: it is answered properly, and the books balance after it."""
 
 from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.any_message import AnyMessage
@@ -49,7 +50,9 @@ async def test_bytes_that_are_no_message_are_the_callers_fault(tmp_path: Path) -
             told = Told()
             await send_bytes(rpc, random.Random(1), AnyMessage(1), told)
             assert not told.faults
-        emit = around.channels["router"].unary_unary("/ironcore.notification.v1.RouterService/Emit")
+        emit: Any = around.channels["router"].unary_unary(
+            "/ironcore.notification.v1.RouterService/Emit"
+        )
         with pytest.raises(Exception, match="is not a message of this call") as caught:
             await emit(b"\xff\xff")
         error = from_rpc_error(caught.value)  # type: ignore[arg-type]

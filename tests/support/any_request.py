@@ -49,7 +49,7 @@ _DESCRIPTORS = {
 class Rpc:
     """One rpc, and the channel to a service that has it."""
 
-    channel: grpc.aio.Channel
+    channel: Any
     method: MethodDescriptor
 
     @property
