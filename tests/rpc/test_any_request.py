@@ -25,12 +25,23 @@ async def balanced(around: Trio) -> bool:
     return books.balanced
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 async def test_every_answer_is_ok_or_a_status_that_says_why(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, seed: int
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await send_to_all(tmp_path, caplog, seed=1)
+
+
+async def test_the_same_is_true_over_postgresql(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, postgres_url: str
+) -> None:
+    await send_to_all(tmp_path, caplog, seed=2, database_url=postgres_url)
+
+
+async def send_to_all(
+    home: Path, caplog: pytest.LogCaptureFixture, seed: int, database_url: str = ""
 ) -> None:
     told, maker, chance = Told(), AnyMessage(seed), random.Random(seed)
-    async with trio(tmp_path) as around:
+    async with trio(home, database_url) as around:
         await furnish(around)
         for turn in range(ROUNDS):
             for rpc in around.rpcs():

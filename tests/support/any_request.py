@@ -96,14 +96,17 @@ class Trio:
 
 
 @asynccontextmanager
-async def trio(home: Path) -> AsyncIterator[Trio]:
-    """All three in this process, on loopback, with SQLite."""
+async def trio(home: Path, database_url: str = "") -> AsyncIterator[Trio]:
+    """All three in this process, on loopback, with one database or an SQLite file each."""
     ports = {name: free_port() for name in SERVICES}
     settings = Settings(
         home=home,
         config_address=f"127.0.0.1:{ports['config']}",
         router_address=f"127.0.0.1:{ports['router']}",
         delivery_address=f"127.0.0.1:{ports['delivery']}",
+        config_database=database_url,
+        router_database=database_url,
+        delivery_database=database_url,
         min_free_mib=0,
     )
     async with AsyncExitStack() as stack:
