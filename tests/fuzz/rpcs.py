@@ -16,7 +16,7 @@ from tests.support.any_request import Rpc, Told, Trio, furnish, send_any, send_b
 from tests.support.postgres import PostgresServer
 
 _LIFE = 40
-"""Rounds after which everything begins anew, with the next seed: most of what is made is deleted."""
+"""Rounds after which everything begins anew, with the next seed: much is deleted by then."""
 _RARE = 0.1
 """How often rpcs are called that wait, or that take away what the others look for."""
 

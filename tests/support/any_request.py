@@ -75,9 +75,7 @@ class Told:
         code = grpc.StatusCode.OK if error is None else error.code()
         self.statuses[code.name] = self.statuses.get(code.name, 0) + 1
         if error is not None and not _is_proper(rpc, error):
-            self.faults.append(
-                f"{rpc.method.name}: {code.name}: {error.details()}: {request[:2000].hex()}"
-            )
+            self.faults.append(f"{rpc.path}: {code.name}: {error.details()}: {request.hex()}")
 
 
 @dataclass(frozen=True, slots=True)
