@@ -22,6 +22,7 @@ from ibs_notify.domain.errors import InvalidArgument, Reason, ResourceExhausted
 from ibs_notify.rpc import channel as channels
 from ibs_notify.rpc import server as servers
 from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.interceptors import ErrorInterceptor
 from ibs_notify.rpc.load import Load
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.status import from_rpc_error
@@ -93,8 +94,7 @@ async def refused(call: Any) -> Exception:
 
 
 def interceptor(calls: int, streams: int) -> Any:
-    original = servers.ErrorInterceptor
-    return lambda: original(calls, streams)
+    return lambda: ErrorInterceptor(calls, streams)
 
 
 async def healthy(channel: grpc.aio.Channel) -> bool:

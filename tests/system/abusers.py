@@ -365,7 +365,7 @@ async def _hold(
 
     for a flood of handshakes is another attack.
     """
-    held = []
+    held: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     while len(held) < CONNECTIONS:
         with suppress(OSError):
             held.append(await connect())
