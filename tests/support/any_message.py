@@ -167,6 +167,42 @@ class AnyMessage:
             known.append(text)
 
 
+def full_of(descriptor: Descriptor, text: str, depth: int = 0) -> Any:
+    """A message in which every text is ``text``, and of everything else there is one."""
+    message: Any = GetMessageClass(descriptor)()
+    for field in descriptor.fields:
+        if descriptor.full_name.startswith("google.protobuf."):
+            return GetMessageClass(descriptor)(seconds=60)
+        if field.containing_oneof is not None and message.WhichOneof(field.containing_oneof.name):
+            continue
+        _fill_with(message, field, text, depth)
+    return message
+
+
+def _fill_with(message: Any, field: FieldDescriptor, text: str, depth: int) -> None:
+    kind = field.message_type
+    if kind is not None and depth >= _DEEPEST:
+        return
+    if kind is not None and kind.GetOptions().map_entry:
+        getattr(message, field.name)[text] = text
+        return
+    value: Any = 1
+    if kind is not None:
+        value = full_of(kind, text, depth + 1)
+    elif field.type == FieldDescriptor.TYPE_STRING:
+        value = text
+    elif field.type == FieldDescriptor.TYPE_BYTES:
+        value = text.encode()
+    elif field.type == FieldDescriptor.TYPE_ENUM:
+        value = field.enum_type.values[-1].number
+    if field.is_repeated:
+        getattr(message, field.name).append(value)
+    elif kind is not None:
+        getattr(message, field.name).CopyFrom(value)
+    else:
+        setattr(message, field.name, value)
+
+
 def _values(field: FieldDescriptor, value: Any) -> Sequence[Any]:
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         return [*value.keys(), *value.values()]

@@ -22,7 +22,7 @@ from pathlib import Path
 from ibs_notify.rpc.channel import open_channel
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
-from tests.system.abusers import ATTACKS
+from tests.system.abusers import ATTACKS, BEGUN
 from tests.system.installation import Installation
 
 RATE = 100
@@ -90,16 +90,33 @@ def p99(rounds: Sequence[Round]) -> float:
     return statistics.median(each.p99 for each in rounds)
 
 
+class Attacker:
+    """A process that attacks until it is killed."""
+
+    def __init__(self, name: str, address: str) -> None:
+        command = [sys.executable, "-m", "tests.system.abusers", name, address]
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def until_begun(self) -> None:
+        """Wait until it has done its worst once, which takes a flood of connections seconds."""
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == BEGUN
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
 @contextmanager
-def attacking(name: str, address: str) -> Iterator[None]:
+def attacking(name: str, address: str) -> Iterator[Attacker]:
     """An attacker is at work."""
-    command = [sys.executable, "-m", "tests.system.abusers", name, address]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    attacker = Attacker(name, address)
     try:
-        yield
+        yield attacker
     finally:
-        process.kill()
-        process.wait()
+        attacker.kill()
 
 
 async def good_client(address: str, seconds: float) -> Round:
@@ -140,9 +157,8 @@ def measure(installation: Installation, attack: str, rounds: int, seconds: float
     calm, attacked, worst = [], [], before
     for _ in range(rounds):
         calm.append(asyncio.run(good_client(address, seconds)))
-        with attacking(attack, address):
-            # It begins while nobody looks: a thousand connections take their time.
-            time.sleep(1.0 if "connections" not in attack else 6.0)
+        with attacking(attack, address) as attacker:
+            attacker.until_begun()
             attacked.append(asyncio.run(good_client(address, seconds)))
             now = Use.of(pid)
             worst = Use(

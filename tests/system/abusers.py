@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import hpack
@@ -33,6 +34,9 @@ from hyperframe.frame import (
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+BEGUN: Final = "begun\n"
+"""Said once the attack is what it is to be."""
+_SOON: Final = 0.3
 SERVICE: Final = "/ironcore.notification.v1.RouterService/"
 _BEAT: Final = 0.01
 _MOST_STREAMS: Final = 900
@@ -299,9 +303,9 @@ async def large_messages(address: str) -> None:
 
 
 async def gzip_bomb(address: str) -> None:
-    """Two megabytes that unpack to two gigabytes."""
+    """Some hundred kilobytes that unpack to 300 megabytes, over and over."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = b"".join(packer.compress(bytes(2**20)) for _ in range(2000)) + packer.flush()
+    packed = b"".join(packer.compress(bytes(2**20)) for _ in range(300)) + packer.flush()
     while True:
         peer = await Peer.connect(address)
         try:
@@ -371,6 +375,7 @@ async def _hold(
             held.append(await connect())
         if len(held) % 5 == 0:
             await asyncio.sleep(_BEAT)
+    print(BEGUN, end="", flush=True)
     await asyncio.Event().wait()
 
 
@@ -400,6 +405,8 @@ ATTACKS: Final[dict[str, Callable[[str], Awaitable[None]]]] = {
 
 async def attack(name: str, address: str) -> None:
     """Again and again, until cancelled."""
+    if "connections" not in name:
+        asyncio.get_running_loop().call_later(_SOON, partial(print, BEGUN, end="", flush=True))
     while True:
         with suppress(OSError):
             await ATTACKS[name](address)
