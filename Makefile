@@ -122,6 +122,14 @@ chaos: install ## kill the services for long, count what was lost or came twice
 storm: install ## 100 x the rate limit while Routers are killed: nothing over it, lost or late
 	@$(BIN)/python -m tests.system.storm $(ARGS)
 
+.PHONY: fuzz
+fuzz: install ## any bytes at every parser, any message at every rpc: ARGS="--seconds 60 rules rpcs"
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+.PHONY: abuse
+abuse: install ## what a good client feels while others flood the Router with frames
+	@$(BIN)/python -m tests.system.abuse $(ARGS)
+
 .PHONY: clean
 clean: ## remove what was made here; var/, the data, stays
 	rm -rf $(VENV) build dist services/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

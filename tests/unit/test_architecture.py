@@ -226,6 +226,20 @@ def test_a_file_that_decides_touches_no_wire_and_no_database(module: str) -> Non
     assert not wrong
 
 
+def test_mails_are_made_in_one_file_and_by_nothing_that_takes_raw_headers() -> None:
+    """``Header`` and ``email.mime`` let line breaks through; a policy refuses them."""
+    makers = {
+        module
+        for module in FILES
+        if imports(module) & {"email.headerregistry", "email.message", "email.policy"}
+    }
+    assert makers <= {"ibs_notify.delivery.transports.mail_message"}
+    raw = {"email.header", "email.mime", "email.generator", "email.charset", "smtplib"}
+    for module in FILES:
+        origins = {".".join(name.split(".")[:2]) for name in imports(module)}
+        assert not origins & raw, module
+
+
 def test_only_the_composition_roots_and_their_mains_import_an_app() -> None:
     roots = {f"ibs_notify.{service}.app" for service in ("config", "router", "delivery")}
     importers = {module for module in FILES if imports(module) & roots}

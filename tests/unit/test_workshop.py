@@ -24,6 +24,8 @@ TARGETS = [
     "bench",
     "chaos",
     "storm",
+    "fuzz",
+    "abuse",
     "peers",
     "check",
     "lock",

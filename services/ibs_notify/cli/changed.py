@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import click
 
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.output import document, print_document, warn_all
 from ibs_notify.cli.session import Session
+from ibs_notify.domain.harmless import harmless
 from ironcore.notification.v1 import group_pb2, target_pb2
 
 

@@ -10,7 +10,6 @@ from itertools import groupby
 import click
 
 from ibs_notify.cli.errors import Exit
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.output import (
     counted,
     document,
@@ -21,6 +20,7 @@ from ibs_notify.cli.output import (
 )
 from ibs_notify.cli.params import time
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
+from ibs_notify.domain.harmless import harmless
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import router_service_pb2 as pb
 

@@ -6,10 +6,10 @@ import click
 
 from ibs_notify.cli.complete import digest_ids, group_names
 from ibs_notify.cli.digest_view import show_digests
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.output import document, output_option, print_document
 from ibs_notify.cli.params import Slot, names
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
+from ibs_notify.domain.harmless import harmless
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
 _GROUP = Slot("group", ["--group"], group_names, required=False)

@@ -20,7 +20,6 @@ import grpc
 from ibs_notify.cli.emit_input import Line, chunks
 from ibs_notify.cli.emit_report import Report
 from ibs_notify.cli.emit_window import Window
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.session import Session
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.errors import (
@@ -30,6 +29,7 @@ from ibs_notify.domain.errors import (
     ResourceExhausted,
     Unavailable,
 )
+from ibs_notify.domain.harmless import harmless
 from ibs_notify.domain.uuid7 import Uuid7
 from ibs_notify.rpc.backoff import pause
 from ibs_notify.rpc.channel import open_channel

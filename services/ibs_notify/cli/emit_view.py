@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.output import word
+from ibs_notify.domain.harmless import harmless
 from ironcore.notification.v1 import disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 

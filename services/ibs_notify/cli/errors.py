@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 
 import click
 
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.lazy import LazyGroup
 from ibs_notify.domain import errors
+from ibs_notify.domain.harmless import harmless
 
 
 class Exit(IntEnum):

@@ -8,10 +8,10 @@ from datetime import timedelta
 import click
 
 from ibs_notify.cli.delivery_view import deliveries_of, outcome
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.output import warn
 from ibs_notify.cli.session import Session
 from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.harmless import harmless
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import click
 import yaml
 
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.output import document, json_text, moment, severity, warn
 from ibs_notify.cli.session import Session
 from ibs_notify.domain.errors import OutOfRange, ResourceExhausted, Unavailable
+from ibs_notify.domain.harmless import harmless
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 FIRST_PAUSE_SECONDS = 0.2

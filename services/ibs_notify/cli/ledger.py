@@ -7,7 +7,6 @@ import sys
 import click
 
 from ibs_notify.cli.errors import Exit
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.output import (
     Table,
     document,
@@ -16,6 +15,7 @@ from ibs_notify.cli.output import (
     print_table,
 )
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
+from ibs_notify.domain.harmless import harmless
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 

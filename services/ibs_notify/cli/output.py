@@ -23,8 +23,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from ibs_notify.cli.harmless import UNSAFE, harmless
 from ibs_notify.cli.options import Command
+from ibs_notify.domain.harmless import UNSAFE, harmless
 from ibs_notify.rpc.convert import moment_from_proto
 from ironcore.notification.v1 import event_pb2
 

@@ -8,9 +8,9 @@ import click
 
 from ibs_notify.cli.errors import Exit
 from ibs_notify.cli.files import read_text
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.output import document, output_option, print_document, warn_all
 from ibs_notify.cli.session import Session
+from ibs_notify.domain.harmless import harmless
 from ibs_notify.rpc.event_json import event_from_json
 from ironcore.notification.v1 import config_service_pb2 as pb
 

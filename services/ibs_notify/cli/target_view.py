@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import click
 from google.protobuf.message import Message
 
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.output import Table, moment, print_fields, print_table, word
 from ibs_notify.cli.template_flags import PARTS
+from ibs_notify.domain.harmless import harmless
 from ironcore.notification.v1 import config_service_pb2, delivery_service_pb2, target_pb2
 
 Troubles = Mapping[str, delivery_service_pb2.TroubledTarget]

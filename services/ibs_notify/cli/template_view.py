@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ibs_notify.cli.harmless import harmless
+from ibs_notify.domain.harmless import harmless
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
 PARTS = ("subject", "text", "html", "content")

@@ -47,7 +47,8 @@ def host_problem(host: str) -> str:
     if not host.isascii():
         return "is not ASCII; write an international name in its xn-- form"
     if host.startswith("[") or ":" in host:
-        return "" if _is_ip(host.strip("[]"), 6) else _NO_HOST
+        bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        return "" if _is_ip(bare, 6) else _NO_HOST
     name = host.removesuffix(".")
     labels = name.split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
@@ -134,7 +135,7 @@ def address_problem(text: str) -> str:
         return "has a part before the @ that is no mail user"
     if len(address) > 254:
         return "is longer than the 254 characters of a mail address"
-    problem = host_problem(domain)
+    problem = "is no host name" if ":" in domain else host_problem(domain)
     return f"has a part after the @ that {problem}" if problem else ""
 
 

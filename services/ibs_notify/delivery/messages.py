@@ -10,6 +10,7 @@ from typing import assert_never
 from google.protobuf.duration_pb2 import Duration
 
 from ibs_notify.delivery.model import (
+    DELIVERY_ID_SYNTAX,
     Alike,
     AttemptRecord,
     DeliveryRecord,
@@ -29,6 +30,7 @@ from ibs_notify.delivery.transports.base import Stage
 from ibs_notify.domain import catalogue
 from ibs_notify.domain.bounds import faults_of
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
+from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import (
     event_from_proto,
     is_moment,
@@ -44,7 +46,6 @@ MAX_SUBJECT = 200
 MAX_COUNTS = 1000
 MAX_FILTER_VALUES = 1000
 """Of each field of a filter; a database takes so many thousands in all."""
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BOUNDS = (
     ("obligation_id", 160),
@@ -53,6 +54,7 @@ _BOUNDS = (
     ("group", 63),
 )
 _STATES = {state.value: state for state in State}
+_SEVERITIES = {0, *(severity.value for severity in Severity)}
 _KINDS = {kind.value: kind for kind in Kind}
 _HEALTHS = {
     Phase.CLOSED: pb.TARGET_HEALTH_OK,
@@ -87,22 +89,36 @@ def handoffs_from_proto(messages: Sequence[pb.Handoff]) -> list[Handoff]:
 
 def _faults(message: pb.Handoff) -> list[FieldViolation]:
     faults: list[FieldViolation] = []
-    if _ID.fullmatch(message.delivery_id) is None:
+    if DELIVERY_ID_SYNTAX.fullmatch(message.delivery_id) is None:
         faults.append(
             FieldViolation("delivery_id", "is not 1 to 64 letters, digits, '.', '_', ':' or '-'")
         )
-    if not message.HasField("event"):
-        faults.append(FieldViolation("event", "is missing"))
-    elif len(message.event.event_id) > 128 or len(message.event.type) > 64:
-        faults.append(FieldViolation("event", "has an id or a type over its bounds"))
+    if (problem := _event_problem(message)) is not None:
+        faults.append(FieldViolation("event", problem))
     if not message.target_uid:
         faults.append(FieldViolation("target_uid", "is missing"))
     for name, bound in _BOUNDS:
         if len(getattr(message, name)) > bound:
             faults.append(FieldViolation(name, f"is longer than {bound} characters"))
+    if not is_moment(message.suppressed_since):
+        faults.append(FieldViolation("suppressed_since", "is not between the years 1 and 9999"))
+    if not 0 <= message.suppressed_count < 2**31:
+        faults.append(FieldViolation("suppressed_count", "is no count"))
     if message.kind not in _KINDS:
         faults.append(FieldViolation("kind", f"no kind has the number {message.kind}"))
     return faults
+
+
+def _event_problem(message: pb.Handoff) -> str | None:
+    """The Router has looked at the rest."""
+    if not message.HasField("event"):
+        return "is missing"
+    event = message.event
+    if len(event.event_id) > 128 or len(event.type) > 64:
+        return "has an id or a type over its bounds"
+    if event.severity not in _SEVERITIES or not is_moment(event.timestamp):
+        return "has a severity or a timestamp that is none"
+    return None
 
 
 def _handoff(message: pb.Handoff) -> Handoff:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +14,10 @@ LIFETIME = timedelta(days=5)
 """How long a delivery is tried before it is given up (RFC 5321 section 4.5.4.1: 4 to 5 days)."""
 MAX_UNFINISHED = 3
 """So many workers may die with a delivery in hand; then the delivery is held to be the cause."""
+
+
+DELIVERY_ID_SYNTAX = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+"""What the Router and this service make; nothing else is looked for in the database."""
 
 
 class State(IntEnum):

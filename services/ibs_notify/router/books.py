@@ -70,10 +70,22 @@ def events_by_seq(connection: sa.Connection, seqs: Sequence[int]) -> list[Stored
     return _with_obligations(connection, connection.execute(statement).all())
 
 
-def events_after(connection: sa.Connection, seq: int, most: int) -> list[StoredEvent]:
-    """The ``most`` events that follow the number ``seq``, in order."""
+def events_after(
+    connection: sa.Connection, seq: int, most: int, most_bytes: int
+) -> list[StoredEvent]:
+    """The ``most`` events that follow the number ``seq``, in order.
+
+    They end with the one with which they reach ``most_bytes``.
+    """
     statement = _SELECT.where(EVENTS.c.seq > seq).order_by(EVENTS.c.seq).limit(most)
-    return _with_obligations(connection, connection.execute(statement).all())
+    rows = []
+    with connection.execute(statement) as found:
+        for row in found:
+            rows.append(row)
+            most_bytes -= len(row.body)
+            if most_bytes <= 0:
+                break
+    return _with_obligations(connection, rows)
 
 
 _SELECT = sa.select(

@@ -35,7 +35,8 @@ POLL_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
 """In a storm events are told in bundles, so far apart: to watch must not cost what to emit does."""
 READ = 200
-"""So many events are read at a time."""
+READ_BYTES = 1024 * 1024
+"""So many events are read at a time: a watcher that does not take them keeps no more waiting."""
 KEPT_EVENTS = 1000
 KEPT_BYTES = 4 * 1024 * 1024
 """So much of what is new is kept for those who watch."""
@@ -161,13 +162,13 @@ class EventWatch:
             self._wake()
         more = True
         while more and self._newest is not None:
-            look = partial(events_after, seq=self._newest, most=READ)
+            look = partial(events_after, seq=self._newest, most=READ, most_bytes=READ_BYTES)
             found = await self._database.read(look)
             if found and self._newest is not None:
                 self._keep([Seen(each) for each in found])
                 self._newest = found[-1].seq
                 self._wake()
-            more = len(found) == READ
+            more = len(found) == READ or sum(len(each.body) for each in found) >= READ_BYTES
 
     def _keep(self, new: Sequence[Seen]) -> None:
         recent = self._recent + list(new)
@@ -205,6 +206,6 @@ def _start(connection: sa.Connection, token: str) -> Place:
 
 def _read(connection: sa.Connection, place: Place, viewer: str) -> Sequence[Seen]:
     require_kept(connection, place)
-    found = events_after(connection, place.seq, READ)
+    found = events_after(connection, place.seq, READ, READ_BYTES)
     marks = marks_of(connection, viewer, [each.seq for each in found])
     return [Seen(each, marks[each.seq]) for each in found]

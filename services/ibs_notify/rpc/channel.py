@@ -14,6 +14,8 @@ from ibs_notify.settings import ServiceName, Settings
 
 OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    # Nothing of ours is compressed, and what unpacks to gigabytes is not even looked at.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
     # A network that vanishes silently must not leave a watch hanging.

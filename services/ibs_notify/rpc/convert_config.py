@@ -8,7 +8,7 @@ from ibs_notify.domain import group as groups
 from ibs_notify.domain import target as targets
 from ibs_notify.domain.preset import Preset
 from ibs_notify.domain.templates import Templates, TemplateSet
-from ibs_notify.rpc.convert import moment_from_proto
+from ibs_notify.rpc.convert import is_moment, moment_from_proto
 from ironcore.notification.v1 import group_pb2, settings_pb2, target_pb2
 
 _AUTH = {
@@ -101,6 +101,8 @@ def _webhook(name: str, webhook: target_pb2.WebhookTarget) -> targets.WebhookSpe
         # Not by its address, which may hold a token: this is logged.
         raise ValueError(f"target {name!r} has a preset that this release does not know")
     until = webhook.former_signing_secret_expire_time
+    if not is_moment(until):
+        raise ValueError(f"target {name!r}: its former signing secret ends at no moment")
     return targets.WebhookSpec(
         url=webhook.url,
         method=webhook.method or "POST",

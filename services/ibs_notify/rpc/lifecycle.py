@@ -17,6 +17,7 @@ from typing import Any, Self
 import uvloop
 
 from ibs_notify.domain.errors import NotificationError
+from ibs_notify.rpc.descriptors import raise_limit
 from ibs_notify.rpc.logs import configure_logging
 from ibs_notify.settings import ServiceName, Settings, load
 
@@ -94,6 +95,7 @@ def run_service(service: ServiceName, build: Callable[[Settings], App]) -> int:
     try:
         settings = load()
         configure_logging(service, settings.log_level)
+        raise_limit()
         return uvloop.run(_serve(build, settings))
     except (NotificationError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201  # there may be no log yet

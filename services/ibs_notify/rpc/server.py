@@ -10,21 +10,39 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from ibs_notify.rpc.descriptors import most_connections
 from ibs_notify.rpc.interceptors import ErrorInterceptor
+from ibs_notify.rpc.load import MOST_CALLS, MOST_STREAMS
 from ibs_notify.rpc.tls import ServerTls
 from ironcore.notification.v1.audit_service_pb2 import DESCRIPTOR
 
 log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+MAX_STREAMS_OF_A_CONNECTION = 1000
 STOP_GRACE_SECONDS = 3.0
 _AUDIT = DESCRIPTOR.services_by_name["AuditService"].full_name
 """Every service has one, of its own log."""
+_ROOM_TO_REFUSE = 1024
+"""Calls that are refused count for gRPC until they are answered; beyond it refuses health too."""
 _OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", 16 * MAX_MESSAGE_BYTES),
+    # None but identity: two megabytes of gzip were unpacked to gigabytes before their size counted.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
+    ("grpc.max_metadata_size", 8 * 1024),
+    ("grpc.absolute_max_metadata_size", 16 * 1024),
+    # What is beyond waits at the client.
+    ("grpc.max_concurrent_streams", MAX_STREAMS_OF_A_CONNECTION),
+    # Who connects must say something, TLS or HTTP/2, and then call something now and then.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 300_000),
+    # A client that vanished silently leaves its watches behind.
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
     # Our own channels ping each minute while a call is open; by default that is abuse.
     ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
+    ("grpc.http2.max_ping_strikes", 2),
     # Two services on one port would take turns at the calls; the second one must fail instead.
     ("grpc.so_reuseport", 0),
     # A certificate is looked at when a connection begins, so none lasts for ever.
@@ -60,8 +78,8 @@ class RpcServer:
         self._health = health.aio.HealthServicer()
         self.grpc_server = grpc.aio.server(
             interceptors=[ErrorInterceptor(), *interceptors],
-            options=list(_OPTIONS),
-            maximum_concurrent_rpcs=4096,
+            options=[*_OPTIONS, ("grpc.max_allowed_incoming_connections", most_connections())],
+            maximum_concurrent_rpcs=MOST_CALLS + 4 * MOST_STREAMS + _ROOM_TO_REFUSE,
         )
         self._watching: asyncio.Task[None] | None = None
         self.port = 0

@@ -9,12 +9,20 @@ from typing import assert_never
 
 from sqlalchemy import exc
 
-from ibs_notify.domain.errors import NotificationError, Reason, ResourceExhausted, Unavailable
+from ibs_notify.domain.errors import (
+    InvalidArgument,
+    NotificationError,
+    Reason,
+    ResourceExhausted,
+    Unavailable,
+)
 
 
 class Fault(StrEnum):
     STATEMENT = "statement"
     """The statement or its data is wrong, a unique key for instance: the caller's affair."""
+    TEXT = "text"
+    """A text has a NUL, which PostgreSQL takes in none: it is no id that there is, for a start."""
     BUSY = "busy"
     """Somebody else writes: try again."""
     FULL = "full"
@@ -65,12 +73,16 @@ def _postgres_fault(state: str) -> Fault:
         return Fault.AWAY
     if state in ("40001", "40P01", "55P03"):
         return Fault.BUSY
-    return Fault.STATEMENT
+    return Fault.TEXT if state == "22021" else Fault.STATEMENT
 
 
 def to_error(fault: Fault) -> NotificationError:
     """What the caller of a service is told."""
     match fault:
+        case Fault.TEXT:
+            return InvalidArgument(
+                Reason.FIELD_INVALID, "a text of the request has a NUL character"
+            )
         case Fault.FULL:
             return ResourceExhausted(
                 Reason.STORAGE_FULL,

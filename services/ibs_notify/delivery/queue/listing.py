@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.digests import store as digest_store
 from ibs_notify.delivery.model import (
+    DELIVERY_ID_SYNTAX,
     Alike,
     DeliveryRecord,
     Filter,
@@ -172,16 +173,18 @@ def conditions_of(which: Filter) -> Sequence[sa.ColumnElement[bool]]:
 
 
 def _find(connection: sa.Connection, delivery_id: str) -> int:
-    seq = connection.execute(sa.select(_C.seq).where(_C.delivery_id == delivery_id)).scalar()
-    if seq is not None:
-        return int(seq)
+    found: Sequence[int] = ()
+    if DELIVERY_ID_SYNTAX.fullmatch(delivery_id):
+        seq = connection.execute(sa.select(_C.seq).where(_C.delivery_id == delivery_id)).scalar()
+        if seq is not None:
+            return int(seq)
+        begins = _C.delivery_id.startswith(delivery_id, autoescape=True)
+        found = connection.execute(sa.select(_C.seq).where(begins).limit(2)).scalars().all()
     if len(delivery_id) < MIN_PREFIX:
         raise InvalidArgument(
             Reason.FIELD_INVALID,
             f"delivery_id: give the whole id, or at least its first {MIN_PREFIX} characters",
         )
-    begins = _C.delivery_id.startswith(delivery_id, autoescape=True)
-    found = connection.execute(sa.select(_C.seq).where(begins).limit(2)).scalars().all()
     if len(found) > 1:
         raise InvalidArgument(
             Reason.FIELD_INVALID,

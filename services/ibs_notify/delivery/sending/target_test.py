@@ -10,7 +10,7 @@ from ibs_notify.delivery.admission import default_recipients, needs_recipients
 from ibs_notify.delivery.transports.base import Message, Stage
 from ibs_notify.delivery.transports.cache import Build, SecretOpener
 from ibs_notify.domain.clock import Clock
-from ibs_notify.domain.errors import FailedPrecondition, Reason
+from ibs_notify.domain.errors import FailedPrecondition, Internal, Reason
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
 from ibs_notify.domain.target import Target
@@ -55,7 +55,13 @@ class TargetTester:
                 f"nobody is configured to receive a test of {target.name!r}",
                 advice="give a recipient, or set the target's recipients or default_recipients",
             )
-        secrets = self._secrets.open(target.uid, sealed)
+        try:
+            secrets = self._secrets.open(target.uid, sealed)
+        except Internal as error:
+            # They are of this request: whoever made it is told, and nothing is wrong here.
+            raise FailedPrecondition(
+                Reason.SECRET_REQUIRED, error.message, advice=error.advice
+            ) from None
         transport = self._build(target, secrets, snapshot.settings, self._clock)
         try:
             stages = await transport.test(self._message(target, addresses, snapshot))

@@ -38,6 +38,7 @@ _MOST_COMPILED: Final = 128
 _UNSAFE_ID: Final = re.compile(r"[^A-Za-z0-9._-]")
 _BREAK: Final = re.compile(r"\r\n|\r|\n")
 _BROKEN_FOLD: Final = re.compile(rb"\r(?!\n)|(?<!\r)\n|\r\n(?![ \t]|\Z)")
+_UNQUOTED: Final = re.compile(r'([^<>"\\]*[^<>"\\ ]) *<([^<>]*)>')
 _MIME_HEAD: Final = "Content-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: {}\r\n\r\n"
 
 HeaderValue = str | datetime
@@ -49,8 +50,12 @@ def parse_address(text: str) -> Address:
 
     Raises ValueError when ``text`` is anything else, such as two addresses or none.
     """
+    text = one_line(text)
+    if named := _UNQUOTED.fullmatch(text):
+        # The parser stumbles over periods in a name that has no quotes.
+        text = f'"{named[1]}" <{named[2]}>'
     try:
-        header = policy.SMTP.header_factory("To", one_line(text))
+        header = policy.SMTP.header_factory("To", text)
         addresses = header.addresses if isinstance(header, AddressHeader) else ()
         defects = [each for each in header.defects if not isinstance(each, NonASCIILocalPartDefect)]
         if len(addresses) != 1 or defects:
@@ -61,8 +66,9 @@ def parse_address(text: str) -> Address:
         domain = found.domain
         if not domain.isascii():
             domain = domain.encode("idna").decode()
-        return Address(found.display_name, found.username, domain)
-    except (HeaderParseError, IndexError, UnicodeError) as error:
+        return Address(_unencoded(one_line(found.display_name)), found.username, domain)
+    # The last three are the parser's own, for texts that are far from any address.
+    except (HeaderParseError, UnicodeError, IndexError, AttributeError, TypeError) as error:
         raise ValueError("not a mail address") from error
 
 
@@ -127,8 +133,7 @@ class MailComposer:
         lines = [
             shared("From", str(sender), utf8=utf8),
             shared("To", _visible(message.all_recipients, utf8=utf8), utf8=utf8),
-            # Else the policy would decode what looks like an encoded word (RFC 2047).
-            _header("Subject", subject.replace("=?", "= ?"), utf8=utf8),
+            _header("Subject", _unencoded(subject), utf8=utf8),
             _header("Date", message.created_at, utf8=utf8),
             _header("Message-ID", _identifier(message.delivery_id, sender.domain), utf8=utf8),
             shared("Auto-Submitted", "auto-generated", utf8=utf8),
@@ -139,7 +144,7 @@ class MailComposer:
             lines.append(shared("In-Reply-To", thread, utf8=utf8))
             lines.append(shared("References", thread, utf8=utf8))
         lines += [
-            _header("X-IBS-Event-Id", one_line(event.event_id), utf8=utf8),
+            _header("X-IBS-Event-Id", _unencoded(one_line(event.event_id)), utf8=utf8),
             shared("X-IBS-Severity", event.severity.label, utf8=utf8),
             b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="',
             boundary.encode(),
@@ -160,6 +165,11 @@ def _header(name: str, value: HeaderValue, *, utf8: bool) -> bytes:
     if _BROKEN_FOLD.search(folded):
         raise ValueError(f"the value of {name} does not fit a header")
     return folded
+
+
+def _unencoded(text: str) -> str:
+    """So that the policy decodes nothing that looks like an encoded word (RFC 2047)."""
+    return text.replace("=?", "= ?")
 
 
 def _visible(recipients: tuple[str, ...], *, utf8: bool) -> str:

@@ -1,4 +1,4 @@
-"""Text of events and peers made safe for a terminal: it is shown, it never acts."""
+"""Text of events and peers made safe for a terminal and a log: it is shown, it never acts."""
 
 from __future__ import annotations
 
