@@ -24,6 +24,8 @@ TARGETS = [
     "bench",
     "chaos",
     "storm",
+    "vulnerabilities",
+    "sbom",
     "peers",
     "check",
     "lock",
