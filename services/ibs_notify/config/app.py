@@ -24,9 +24,10 @@ from ibs_notify.domain.errors import (
     Reason,
     Unavailable,
 )
-from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside
+from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
+from ibs_notify.rpc.tls import ServerTls
 from ibs_notify.secrets import envelope
 from ibs_notify.settings import Settings
 from ibs_notify.store.database import Database
@@ -73,7 +74,11 @@ class ConfigApp(App):
             watch=watch,
         )
         server = RpcServer(
-            settings.config_address, SERVICE_NAME, reflect=settings.profile == "development"
+            settings.config_address,
+            SERVICE_NAME,
+            reflect=settings.profile == "development",
+            tls=ServerTls.of(settings, "config", self._clock),
+            peer_address=settings.config_peer_address,
         )
         servicer = ConfigServicer(use_cases, self._clock)
         add_ConfigServiceServicer_to_server(servicer, server.grpc_server)
@@ -81,11 +86,13 @@ class ConfigApp(App):
         stack.push_async_callback(server.stop)
         # Stopping begins here: open watches end by themselves, so the server need not wait.
         stack.callback(signal.close)
-        self.port = server.port
+        self.port, self.peer_port = server.port, server.peer_port
         await server.set_serving(True)
 
     async def _connect(self, stack: AsyncExitStack) -> DeliveryPort:
-        channel = await stack.enter_async_context(open_channel(self._settings.delivery_address))
+        channel = await stack.enter_async_context(
+            open_peer_channel(self._settings, "config", "delivery", self._clock)
+        )
         return DeliveryClient(channel)
 
 

@@ -34,9 +34,10 @@ from ibs_notify.delivery.servicer import SERVICE_NAME, DeliveryServicer, UseCase
 from ibs_notify.delivery.transports.build import build_transport
 from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
 from ibs_notify.domain.clock import Clock, SystemClock
-from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside
+from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
+from ibs_notify.rpc.tls import ServerTls
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot.watcher import ConfigWatcher
 from ibs_notify.store.engine import open_database
@@ -104,7 +105,9 @@ class DeliveryApp(App):
         run_beside(stack, keeper.run())
         stack.push_async_callback(dispatcher.stop, self._grace_seconds)
 
-        router = await stack.enter_async_context(open_channel(settings.router_address))
+        router = await stack.enter_async_context(
+            open_peer_channel(settings, "delivery", "router", clock)
+        )
         summaries = WeeklySummaries(RouterClient(router), DeliveryHealths(database), outlook)
         maker = DigestMaker(database, summaries, dispatcher, outlook.admit)
         # Of an SQLite file there is one Delivery: after a crash it need not wait for its own lease.
@@ -112,7 +115,9 @@ class DeliveryApp(App):
         scheduler = DigestScheduler(database, clock, maker, holder)
         run_beside(stack, scheduler.run())
 
-        channel = await stack.enter_async_context(open_channel(settings.config_address))
+        channel = await stack.enter_async_context(
+            open_peer_channel(settings, "delivery", "config", clock)
+        )
         watcher = ConfigWatcher(
             channel, settings.home / "delivery-snapshot.pb", include_secrets=True
         )
@@ -124,7 +129,11 @@ class DeliveryApp(App):
         run_beside(stack, watcher.run())
 
         server = RpcServer(
-            settings.delivery_address, SERVICE_NAME, reflect=settings.profile == "development"
+            settings.delivery_address,
+            SERVICE_NAME,
+            reflect=settings.profile == "development",
+            tls=ServerTls.of(settings, "delivery", clock),
+            peer_address=settings.delivery_peer_address,
         )
         use_cases = UseCases(
             queue=queue,
@@ -143,7 +152,7 @@ class DeliveryApp(App):
         )
         add_DeliveryServiceServicer_to_server(DeliveryServicer(use_cases), server.grpc_server)
         await server.start()
-        self.port = server.port
+        self.port, self.peer_port = server.port, server.peer_port
         stack.push_async_callback(server.stop)
         run_beside(stack, _serve_when_ready(server, has_snapshot))
         # Stopping begins here: nothing new is claimed while calls and attempts end.

@@ -23,9 +23,10 @@ from ibs_notify.router.repository import accept
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.servicer import RouterServicer
 from ibs_notify.router.silences import SilenceBook
-from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.lifecycle import App, run_beside
+from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
+from ibs_notify.rpc.tls import ServerTls
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot.watcher import ConfigWatcher
 from ibs_notify.store.engine import open_database
@@ -45,7 +46,11 @@ class RouterApp(App):
         self._settings = settings
         self._clock = clock or SystemClock()
         self._server = RpcServer(
-            settings.router_address, SERVICE, reflect=settings.profile == "development"
+            settings.router_address,
+            SERVICE,
+            reflect=settings.profile == "development",
+            tls=ServerTls.of(settings, "router", self._clock),
+            peer_address=settings.router_peer_address,
         )
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -56,8 +61,12 @@ class RouterApp(App):
         stack.push_async_callback(database.close)
         await upgrade(database, "router")
 
-        delivery_channel = await stack.enter_async_context(open_channel(settings.delivery_address))
-        config_channel = await stack.enter_async_context(open_channel(settings.config_address))
+        delivery_channel = await stack.enter_async_context(
+            open_peer_channel(settings, "router", "delivery", clock)
+        )
+        config_channel = await stack.enter_async_context(
+            open_peer_channel(settings, "router", "config", clock)
+        )
         delivery = DeliveryClient(delivery_channel)
         # Of an SQLite file there is one Router: after a crash it need not wait for its own lease.
         holder = "only" if database.dialect == "sqlite" else uuid4().hex
@@ -121,7 +130,7 @@ class RouterApp(App):
         )
         add_RouterServiceServicer_to_server(servicer, self._server.grpc_server)
         await self._server.start()
-        self.port = self._server.port
+        self.port, self.peer_port = self._server.port, self._server.peer_port
         stack.push_async_callback(self._server.stop)
         # Stopping begins here: open streams end by themselves, so the server need not wait.
         stack.callback(watch.close)
