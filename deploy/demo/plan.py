@@ -28,6 +28,45 @@ TARGET_TEST = ("target", "test", "sms-gateway")
 CHAT_AUTHORIZATION = "Bearer demo-chat"
 PUBLIC_URL = "https://ibs.example.com"
 
+ADMINISTRATOR, OPERATOR, VIEWER, JOBS = "alice", "bob", "auditor", "night-jobs"
+LEAVER, BACKUPS, STRANGER = "mallory", "backup-jobs", "stranger"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whoever gets a token, and what it may do; an emitter of some ``sources`` only."""
+
+    name: str
+    role: str
+    sources: tuple[str, ...] = ()
+
+    def command(self) -> list[str]:
+        bound = [word for source in self.sources for word in ("--source", source)]
+        return ["token", "create", self.name, "--role", self.role, "--expires", "30d", *bound]
+
+
+TOKENS = (
+    Holder(ADMINISTRATOR, "administrator"),
+    Holder(OPERATOR, "operator"),
+    Holder(LEAVER, "operator"),
+    Holder(VIEWER, "viewer"),
+    Holder(JOBS, "emitter"),
+    Holder(BACKUPS, "emitter", ("backup",)),
+)
+INVENTED = f"ibsn_{'0' * 16}_{'A' * 43}\n"
+"""It looks like a token."""
+_LOGIN = ("emit", "--type", "auth.login-failed", "--subject", "Login failed for root")
+REFUSED = (
+    (STRANGER, ("inbox", "list"), "UNAUTHENTICATED"),
+    (JOBS, ("inbox", "list"), "PERMISSION_DENIED"),
+    (BACKUPS, _LOGIN, "PERMISSION_DENIED"),
+    (VIEWER, ("silence", "create", "--rule", "*", "--for", "8h"), "PERMISSION_DENIED"),
+    (OPERATOR, ("target", "delete", "ops-smtp"), "PERMISSION_DENIED"),
+)
+"""Who tries what, and the reason that the refusal gives."""
+REVOKE = ("token", "revoke", LEAVER)
+LEFT = (LEAVER, ("inbox", "list"), "UNAUTHENTICATED")
+
 RATE_LIMITS = {"ops-team": 600}
 """Events a minute. The demo replays eight hours in seconds; all others keep the default of 60."""
 SILENCE = (
@@ -236,6 +275,7 @@ class Expected:
     mails: Counter[tuple[str, str]]
     chat: Counter[str]
     sms: Counter[str]
+    events: int
     recorded: int
     coalesced: int
     closed: int
@@ -256,6 +296,7 @@ class Expected:
             mails=Counter((to, event) for target, to, event in places if target == "ops-smtp"),
             chat=Counter(chat_key(_chat(event)) for event in by_target["chat-ops"]),
             sms=Counter(_sms(event) for event in by_target["sms-gateway"]),
+            events=len(events),
             recorded=len(by_target[METRICS]),
             coalesced=len(routes) - len(places),
             closed=len(heard) - len(routes),
