@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
 from ibs_notify.domain.principal import Role, Service
@@ -31,7 +31,7 @@ _KNOWN: Mapping[bytes, Certified] = {
 }
 
 
-def certified(auth_context: Mapping[str, Sequence[bytes]]) -> Certified | None:
+def certified(auth_context: Mapping[str, Iterable[bytes]]) -> Certified | None:
     """Whom a call's ``context.auth_context()`` proves: by its one SPIFFE id, and nothing else.
 
     ``None`` for a call that came without a certificate, or with one that names nobody known.
