@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from abc import ABC, abstractmethod
@@ -80,6 +81,8 @@ class App(ABC):
 
 def run_service(service: ServiceName, build: Callable[[Settings], App]) -> int:
     """The process of a service, from settings to exit code: 0 stopped by a signal, 1 failed."""
+    # gRPC's own log lines are for those who debug it; strangers whose handshakes fail cause many.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         settings = load()
         configure_logging(service, settings.log_level)
