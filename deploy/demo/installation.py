@@ -77,11 +77,11 @@ class Installation:
                 raise DemoFailed(f"no token for {holder.name}: {output}")
 
     async def refused(self, who: str, arguments: Sequence[str], reason: str) -> None:
-        """Run a command that must be refused with ``reason``, and show what ``who`` is told."""
+        """Run a command that must be refused by ``reason``, and show what ``who`` is told."""
         report.command(self.console, who, arguments, f"{self.home}/")
         code, output = await run(self.as_(who), *_cli(arguments))
-        if code == 0 or reason not in output:
-            raise DemoFailed(f"{who} was not refused with {reason}, but: {output.strip()}")
+        if code == 0 or reason not in " ".join(output.split()):
+            raise DemoFailed(f"{who} was not refused by {reason!r}, but: {output.strip()}")
         report.refused(self.console, output)
 
     async def ledger(self) -> dict[str, Any]:

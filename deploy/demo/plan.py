@@ -53,19 +53,27 @@ TOKENS = (
     Holder(JOBS, "emitter"),
     Holder(BACKUPS, "emitter", ("backup",)),
 )
-INVENTED = f"ibsn_{'0' * 16}_{'A' * 43}\n"
+INVENTED = f"ibsn_{'0' * 16}_{'0' * 64}\n"
 """It looks like a token."""
-_LOGIN = ("emit", "--type", "auth.login-failed", "--subject", "Login failed for root")
+NOT_VALID = "nobody made it, or it was revoked"
 REFUSED = (
-    (STRANGER, ("inbox", "list"), "UNAUTHENTICATED"),
-    (JOBS, ("inbox", "list"), "PERMISSION_DENIED"),
-    (BACKUPS, _LOGIN, "PERMISSION_DENIED"),
-    (VIEWER, ("silence", "create", "--rule", "*", "--for", "8h"), "PERMISSION_DENIED"),
-    (OPERATOR, ("target", "delete", "ops-smtp"), "PERMISSION_DENIED"),
+    (STRANGER, ("inbox", "list"), NOT_VALID),
+    (JOBS, ("inbox", "list"), "it needs the role viewer"),
+    (
+        BACKUPS,
+        ("emit", "--type", "auth.login-failed", "--subject", "Login failed for root"),
+        "the token may emit of backup only",
+    ),
+    (
+        VIEWER,
+        ("silence", "create", "--rule", "*", "--for", "8h", "--comment", "Good night"),
+        "it needs the role operator",
+    ),
+    (OPERATOR, ("target", "delete", "ops-smtp"), "it needs the role administrator"),
 )
-"""Who tries what, and the reason that the refusal gives."""
+"""Who tries what, and what the refusal says."""
 REVOKE = ("token", "revoke", LEAVER)
-LEFT = (LEAVER, ("inbox", "list"), "UNAUTHENTICATED")
+LEFT = (LEAVER, ("inbox", "list"), NOT_VALID)
 
 RATE_LIMITS = {"ops-team": 600}
 """Events a minute. The demo replays eight hours in seconds; all others keep the default of 60."""

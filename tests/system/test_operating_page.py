@@ -49,15 +49,18 @@ class Machine:
             for name in SERVICES
             for kind in ("address", "peer_address")
         )
+        more = f'{ports}egress_allow = "loopback"\n'
+        smtp = f"127.0.0.1 --port {mail_port} --tls none"
+        profile = 'profile = "production"\n'
         self.instead = {
             "/etc/ibs-notify": f"{root}/etc",
             "/var/lib/ibs-notify": f"{root}/var",
             "/var/backups/ibs-notify": f"{root}/backups",
             "/root/": f"{root}/root/",
             "/opt/ibs-notify/bin": str(PROGRAMS),
-            "ibs-notify: ": f"{os.getuid()}: ",
-            "smtp.example.com --port 587 --tls starttls": f"127.0.0.1 --port {mail_port} --tls none",
-            'profile = "production"\n': f'profile = "production"\n{ports}egress_allow = "loopback"\n',
+            "ibs-notify: ": f"{os.getuid()}:{os.getgid()} ",
+            "smtp.example.com --port 587 --tls starttls": smtp,
+            profile: profile + more,
         }
         for directory in ("etc", "root", "programs", "var"):
             (root / directory).mkdir(mode=0o700)
@@ -134,7 +137,7 @@ def test_who_follows_the_page_ends_in_production(tmp_path: Path, mail: Sink) -> 
         assert "first-event" in machine.follow(emit)
         refused = "IBS_NOTIFY_TOKEN_FILE=/etc/ibs-notify/backup-jobs.token "
         refused += "ironcore-backup notification inbox list"
-        assert "PERMISSION_DENIED" in machine.follow(refused, code=1)
+        assert "it needs the role viewer" in machine.follow(refused, code=4)
         until(lambda: len(read_receipts(mail.log)) == 2, "the test and the event are told by mail")
         machine.follow(backup)
     kept = {str(each.relative_to(machine.root)) for each in machine.root.rglob("*")}
