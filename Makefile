@@ -112,11 +112,11 @@ sbom: install ## what the product is made of, with licences: CycloneDX, in build
 # ---- use
 
 .PHONY: run
-run: install ## Config, Router and Delivery side by side, until Ctrl-C
+run: install ## Config, Router and Delivery side by side, for trying out, until Ctrl-C
 	@$(BIN)/ibs-notify up
 
 .PHONY: demo
-demo: install ## a backup night of 300 events, a storm, two sinks, and the books at the end
+demo: install ## secured as in production: a backup night of 300 events, a storm, and the books
 	@$(BIN)/python deploy/demo/demo.py $(ARGS)
 
 .PHONY: bench
