@@ -172,6 +172,11 @@ def test_show_says_what_each_is_for_and_what_is_wrong(tmp_path: Path) -> None:
     assert "PRIVATE" not in faulty.output
 
 
+def test_a_home_that_is_made_in_passing_is_not_open_to_others(tmp_path: Path) -> None:
+    assert run("init", home=tmp_path / "home").exit_code == 0
+    assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
+
+
 def test_nothing_to_show_says_how_to_make_some(tmp_path: Path) -> None:
     result = run("show", home=tmp_path)
     assert result.exit_code == 1

@@ -56,6 +56,9 @@ def make(directory: Path | None, hosts: tuple[str, ...], days: int) -> None:
 
     try:
         place = _place(directory)
+        if directory is None and place.is_relative_to(home := load().home.absolute()):
+            # Made in passing it would be open to others.
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
         certificates.init(place, hosts, days, SystemClock().now())
     except (NotificationError, OSError) as error:
         raise Failed(error) from None
