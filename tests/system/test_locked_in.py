@@ -12,6 +12,7 @@ import pytest
 
 from ibs_notify.settings import SERVICES, ServiceName
 from ironcore.notification.v1 import delivery_pb2, event_pb2, router_service_pb2
+from tests.support.certificates import Certificates
 from tests.system.installation import Installation, until
 from tests.system.test_deploy import DEPLOY, run
 
@@ -73,7 +74,8 @@ def test_the_services_need_no_call_and_no_memory_that_the_unit_refuses(
     allowed = filtered(need_peer("systemd-analyze", "systemd"))
     if ctypes.CDLL(None).prctl(_GET_MDWE, 0, 0, 0, 0) < 0:
         pytest.skip("this kernel cannot refuse writable code by prctl")
-    with LockedIn(tmp_path / "home") as installation:
+    certificates = Certificates.made_in(tmp_path / "tls")
+    with LockedIn(tmp_path / "home", certificates=certificates) as installation:
         installation.start_and_wait()
         installation.create_mail("mail", 9, "ops@example.com")
         installation.create_webhook("hook", "http://127.0.0.1:9/")

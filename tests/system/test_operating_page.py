@@ -29,10 +29,10 @@ PROGRAMS = Path(sys.executable).parent
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 
-def steps() -> list[str]:
-    """The blocks of commands of the section, in order."""
+def steps(heading: str) -> list[str]:
+    """The blocks of commands of a section, in order."""
     page = PAGE.read_text(encoding="utf-8")
-    section = page[page.index("## From zero to production") :]
+    section = page[page.index(f"\n## {heading}\n") + 1 :]
     section = section[: section.index("\n## ")]
     return re.findall(r"^```bash\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
@@ -122,7 +122,10 @@ def mail(tmp_path: Path) -> Iterator[Sink]:
 
 def test_who_follows_the_page_ends_in_production(tmp_path: Path, mail: Sink) -> None:
     machine = Machine(tmp_path / "machine", mail.port)
-    install, settings, certificates, start, tokens, targets, emit, backup = steps()
+    install, settings, certificates, start, tokens, targets, emit, backup = steps(
+        "From zero to production"
+    )
+    (renewal,) = steps("Under systemd")
     for named in re.findall(r"requirements\.lock|deploy/systemd", install):
         assert (ROOT / named).exists()
     machine.follow(settings)
@@ -140,6 +143,11 @@ def test_who_follows_the_page_ends_in_production(tmp_path: Path, mail: Sink) -> 
         assert "it needs the role viewer" in machine.follow(refused, code=4)
         until(lambda: len(read_receipts(mail.log)) == 2, "the test and the event are told by mail")
         machine.follow(backup)
+        before = machine.follow("ironcore-backup notification explain first-event")
+        first = (machine.root / "etc/tls/router/router.pem").read_bytes()
+        machine.follow(renewal)
+        assert (machine.root / "etc/tls/router/router.pem").read_bytes() != first
+        assert machine.follow("ironcore-backup notification explain first-event") == before
     kept = {str(each.relative_to(machine.root)) for each in machine.root.rglob("*")}
     assert {f"root/ibs-notify-keys/{each}" for each in ("secret.key", "tls/ca.key")} <= kept
     assert {"config.db", "router.db", "delivery.db"} <= {
