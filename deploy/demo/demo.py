@@ -26,6 +26,7 @@ import report
 from installation import LOG, DemoFailed, Installation, installation
 from plan import (
     ADMINISTRATOR,
+    AUDIT,
     CHAT_AUTHORIZATION,
     DEFAULT_LIMIT,
     INVENTED,
@@ -121,8 +122,7 @@ async def arrived(
     known = frozenset(each["event_id"] for each in events)
     deadline = time.monotonic() + ARRIVE_SECONDS
     while True:
-        everything = [*events, *await running.others(known)]
-        expected = Expected.of(everything, wind.untold)
+        expected = Expected.of(events, wind.untold, await running.notices(known))
         ledger = await running.ledger()
         there = len(mail.received) + len(web.chat) + len(web.sms) + len(web.points)
         done = min(there, count(ledger, "delivery", "delivered")) >= expected.delivered
@@ -215,6 +215,7 @@ async def demo(home: Path, console: Console) -> int:
         report.storm(console, wind)
         await weather(running, wind, web)
         ledger, expected = await arrived(running, mail, web, events, wind)
+        wrong = differences(ledger, mail, web, expected)
 
         report.title(console, "What arrived")
         report.arrivals(console, mail, web, expected)
@@ -223,7 +224,8 @@ async def demo(home: Path, console: Console) -> int:
         report.counted(console, web, expected)
         report.title(console, "The books")
         report.books(console, await running.cli(VIEWER, "ledger", "verify"))
-        wrong = differences(ledger, mail, web, expected)
+        report.title(console, "Who changed what")
+        report.books(console, await running.type(ADMINISTRATOR, AUDIT))
     report.verdict(console, wrong, time.monotonic() - began)
     return 1 if wrong else 0
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import report
-from plan import VIEWER, Event, Holder
+from plan import VIEWER, Holder, Notice
 from rich.console import Console
 
 from ibs_notify.launcher.readiness import until_serving
@@ -91,11 +91,17 @@ class Installation:
         )
         return document
 
-    async def others(self, known: Collection[str]) -> list[Event]:
+    async def notices(self, known: Collection[str]) -> list[Notice]:
         """The events that nobody here emitted: what the services tell of themselves."""
         output = await self.cli(VIEWER, "event", "list", "--limit", "100000", "-o", "json")
-        events = [each["event"] for each in json.loads(output)]
-        return [each for each in events if each["event_id"] not in known]
+        return [
+            Notice(
+                each["event"],
+                frozenset((to["group"], to["target"]) for to in each.get("dispositions", ())),
+            )
+            for each in json.loads(output)
+            if each["event"]["event_id"] not in known
+        ]
 
 
 @asynccontextmanager

@@ -74,6 +74,8 @@ REFUSED = (
 """Who tries what, and what the refusal says."""
 REVOKE = ("token", "revoke", LEAVER)
 LEFT = (LEAVER, ("inbox", "list"), NOT_VALID)
+AUDIT = ("audit", "verify")
+"""Every change, in a chain of hashes for each service: is it whole?"""
 
 RATE_LIMITS = {"ops-team": 600}
 """Events a minute. The demo replays eight hours in seconds; all others keep the default of 60."""
@@ -272,6 +274,18 @@ def _event(number: int, kind: str, subject: str, resource: str) -> Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """An event by which the services tell of themselves, such as that a target was changed.
+
+    ``routes`` are the groups and targets that heard of it: it is of any time, so perhaps of before
+    there was a group to hear of it.
+    """
+
+    event: Event
+    routes: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """What must come of events: what arrives, as multisets, and how the books must stand.
 
@@ -289,8 +303,16 @@ class Expected:
     closed: int
 
     @classmethod
-    def of(cls, events: Sequence[Event], untold: frozenset[str] = frozenset()) -> Expected:
+    def of(
+        cls, events: Sequence[Event], untold: frozenset[str], notices: Sequence[Notice]
+    ) -> Expected:
         heard = [(each, event) for event in events for each in SUBSCRIPTIONS if each.hears(event)]
+        heard += [
+            (each, notice.event)
+            for notice in notices
+            for each in SUBSCRIPTIONS
+            if (each.group, each.target) in notice.routes
+        ]
         routes = [
             (each.target, each.recipient or OPS, event)
             for each, event in heard
@@ -304,7 +326,7 @@ class Expected:
             mails=Counter((to, event) for target, to, event in places if target == "ops-smtp"),
             chat=Counter(chat_key(_chat(event)) for event in by_target["chat-ops"]),
             sms=Counter(_sms(event) for event in by_target["sms-gateway"]),
-            events=len(events),
+            events=len(events) + len(notices),
             recorded=len(by_target[METRICS]),
             coalesced=len(routes) - len(places),
             closed=len(heard) - len(routes),

@@ -198,8 +198,8 @@ def counted(console: Console, web: WebhookSink, expected: Expected) -> None:
 
 
 def books(console: Console, text: str) -> None:
-    """What ``ledger verify`` printed."""
-    console.print(textwrap.indent(text.rstrip(), "  "), markup=False)
+    """What ``ledger verify`` or ``audit verify`` printed."""
+    console.print(textwrap.indent(text.rstrip(), "  "), markup=False, soft_wrap=True)
 
 
 def verdict(console: Console, wrong: Sequence[str], seconds: float) -> None:

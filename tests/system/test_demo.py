@@ -49,6 +49,7 @@ async def test_the_demo_tells_everybody_once_and_ends_with_books_that_balance(
         "it needs the role administrator",
     ):
         assert refusal in told
+    assert output.count("intact") == 3, "an audit log of each service"
     assert "ibsn_" not in output, "a token is in its file alone"
     assert "the gateway received: INFO: Test of the notification target sms-gateway" in output
     assert output.count("✓") == 10, "six inboxes, three stages of a test, the points"

@@ -103,10 +103,13 @@ class Machine:
                 (self.root / "var" / name).mkdir(mode=0o700)
                 with (self.root / f"{name}.log").open("wb") as log:
                     command = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)[0].split()
-                    started.append(
-                        subprocess.Popen(command, env=given, cwd="/", stdout=log, stderr=log)
-                    )
+                    process = subprocess.Popen(command, env=given, cwd="/", stdout=log, stderr=log)
+                    started.append(process)
             yield
+        except BaseException as error:
+            logs = ((name, (self.root / f"{name}.log").read_text()) for name in SERVICES)
+            error.add_note("\n".join(f"--- log of {name}:\n{text[-2000:]}" for name, text in logs))
+            raise
         finally:
             for each in started:
                 each.terminate()
