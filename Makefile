@@ -20,7 +20,7 @@ PEERS := strace postfix sasl2-bin libsasl2-modules docker-compose systemd \
 .PHONY: help
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' \
-	  | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+	  | while IFS=$$'\t' read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
 
 # ---- set up
 
@@ -77,6 +77,7 @@ lint: install ## ruff, mypy --strict, buf, generated code up to date, the archit
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p ibs_notify -p tests
 	MYPYPATH=services:deploy/demo $(BIN)/mypy deploy/demo/*.py
+	$(BIN)/mypy deploy/supply/*.py
 	$(BIN)/buf lint
 	@if git rev-parse --quiet --verify '$(BASE)^{commit}' >/dev/null 2>&1; then \
 	  echo "buf breaking, against $(BASE)"; \
@@ -100,14 +101,22 @@ test-fast: install ## the unit tests: seconds
 test: install ## the whole suite, without root: SQLite, PostgreSQL, SMTP, HTTP, killed services
 	$(BIN)/pytest $(ARGS)
 
+.PHONY: vulnerabilities
+vulnerabilities: install ## are faults known of what we lock? says so where it cannot ask
+	@$(BIN)/python deploy/supply/vulnerabilities.py
+
+.PHONY: sbom
+sbom: install ## what the product is made of, with licences: CycloneDX, in build/sbom.json
+	@$(BIN)/python deploy/supply/sbom.py build/sbom.json
+
 # ---- use
 
 .PHONY: run
-run: install ## Config, Router and Delivery side by side, until Ctrl-C
+run: install ## Config, Router and Delivery side by side, for trying out, until Ctrl-C
 	@$(BIN)/ibs-notify up
 
 .PHONY: demo
-demo: install ## a backup night of 300 events, a storm, two sinks, and the books at the end
+demo: install ## secured as in production: a backup night of 300 events, a storm, and the books
 	@$(BIN)/python deploy/demo/demo.py $(ARGS)
 
 .PHONY: bench

@@ -1,9 +1,10 @@
 """The tour of the product: a backup night, replayed through the real services to two sinks.
 
-``python deploy/demo/demo.py [--home DIR]`` starts Config, Router and Delivery on free ports with
-a home of their own (wiped first), types what an administrator would type, emits the 300 events of
-a night and a storm of 109, and compares what arrived with what had to arrive. Exit code 0: all of
-it did, once, and the ledger balances. 1: not so. 130: stopped by Ctrl-C.
+``python deploy/demo/demo.py [--home DIR]`` makes certificates, starts Config, Router and Delivery
+in the production profile on free ports with a home of their own (wiped first), makes tokens, types
+what an administrator would type, tries what must be refused, emits the 300 events of a night and a
+storm of 109, and compares what arrived with what had to arrive. Exit code 0: all of it did, once,
+and the ledger balances. 1: not so. 130: stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -11,28 +12,36 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import shlex
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
 import report
+from installation import LOG, DemoFailed, Installation, installation
 from plan import (
+    ADMINISTRATOR,
+    AUDIT,
     CHAT_AUTHORIZATION,
     DEFAULT_LIMIT,
+    INVENTED,
+    JOBS,
+    LEFT,
+    OPERATOR,
+    REFUSED,
+    REVOKE,
     SILENCE,
     STATUS,
+    STRANGER,
     TARGET_TEST,
+    TOKENS,
     UNLIMITED,
+    VIEWER,
     Event,
     Expected,
     Files,
@@ -44,118 +53,13 @@ from plan import (
 from rich.console import Console
 from sinks import MailSink, WebhookSink
 
-from ibs_notify.launcher.readiness import until_serving
-
 HERE = Path(__file__).parent
 NIGHT = HERE / "night.jsonl"
-START_SECONDS = 30.0
 ARRIVE_SECONDS = 40.0
 GREYLISTED_MAILS = 2
 CHAT_OUTAGE = 4
-LOG = "launcher.log"
 
 T = TypeVar("T")
-
-
-class DemoFailed(Exception):
-    """Something did not go as it must; the message says what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """Three running services, and the command line that talks to them."""
-
-    environment: dict[str, str]
-    console: Console
-
-    async def cli(self, *arguments: str, stdin: bytes | None = None) -> str:
-        """Run ``ironcore-backup notification …``; its output. ``DemoFailed`` where it fails."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "ibs_notify.cli", "notification", *arguments),
-            env=self.environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            output, complaints = await process.communicate(stdin)
-        except asyncio.CancelledError:
-            process.kill()
-            await process.wait()
-            raise
-        if process.returncode:
-            told = f"{output.decode()}{complaints.decode()}".strip()
-            raise DemoFailed(f"{shlex.join(arguments)} ended with {process.returncode}:\n{told}")
-        return output.decode()
-
-    async def type(self, arguments: Sequence[str]) -> str:
-        """Run a command as a user would, and show it; its output."""
-        report.command(self.console, arguments, f"{self.environment['IBS_NOTIFY_HOME']}/files/")
-        return await self.cli(*arguments)
-
-    async def ledger(self) -> dict[str, Any]:
-        """What ``ledger verify`` says, for programs."""
-        document: dict[str, Any] = json.loads(await self.cli("ledger", "verify", "-o", "json"))
-        return document
-
-
-@asynccontextmanager
-async def installation(home: Path, console: Console) -> AsyncIterator[Installation]:
-    """The services, started by the launcher; stopped when left."""
-    addresses = {
-        name: f"127.0.0.1:{port}"
-        for name, port in zip(("Config", "Router", "Delivery"), free_ports(3), strict=True)
-    }
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("IBS_NOTIFY_")}
-    environment |= {f"IBS_NOTIFY_{name.upper()}_ADDRESS": at for name, at in addresses.items()}
-    environment |= {"IBS_NOTIFY_HOME": str(home), "IBS_NOTIFY_LOG_LEVEL": "warning"}
-    environment |= {"IBS_NOTIFY_USER": "demo", "COLUMNS": str(console.width)}
-    with (home / LOG).open("wb") as log:
-        launcher = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ibs_notify.launcher", "up"),
-            env=environment,
-            stdout=log,
-            stderr=log,
-            # Ctrl-C reaches this process alone, which then stops the services in order.
-            start_new_session=True,
-        )
-    began = time.monotonic()
-    try:
-        await serving(list(addresses.values()), launcher)
-        report.started(console, addresses, time.monotonic() - began)
-        yield Installation(environment, console)
-    finally:
-        if launcher.returncode is None:
-            launcher.send_signal(signal.SIGTERM)
-            await launcher.wait()
-
-
-async def serving(addresses: Sequence[str], launcher: asyncio.subprocess.Process) -> None:
-    """Wait until all services say that they serve; ``DemoFailed`` where the launcher ends."""
-    ready = asyncio.create_task(_all_serve(addresses))
-    ended = asyncio.create_task(launcher.wait())
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            await asyncio.wait((ready, ended), return_when=asyncio.FIRST_COMPLETED)
-        if ended.done():
-            raise DemoFailed(f"the services did not start; see {LOG} in the demo's home")
-    finally:
-        ready.cancel()
-        ended.cancel()
-
-
-async def _all_serve(addresses: Sequence[str]) -> None:
-    await asyncio.gather(*(until_serving(address) for address in addresses))
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports: list[int] = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports
 
 
 async def replay(running: Installation, night: Sequence[Event]) -> None:
@@ -170,7 +74,7 @@ async def emit(running: Installation, name: str, events: Sequence[Event]) -> int
     """``events`` as a file of that name; how many of them were known before."""
     began = time.monotonic()
     lines = "".join(f"{json.dumps(each)}\n" for each in events).encode()
-    output = await running.cli("emit", "--stdin", "-o", "json", stdin=lines)
+    output = await running.cli(JOBS, "emit", "--stdin", "-o", "json", stdin=lines)
     answers = [json.loads(line)["accepted"] for line in output.splitlines()]
     duplicates = sum(bool(each["duplicate"]) for each in answers)
     report.emitted(running.console, name, len(answers), duplicates, time.monotonic() - began)
@@ -182,7 +86,7 @@ async def emit(running: Installation, name: str, events: Sequence[Event]) -> int
 async def weather(running: Installation, wind: Storm, web: WebhookSink) -> None:
     """A storm: what is silenced, what repeats, what the limit holds, and how to let it go."""
     before = len(web.sms)
-    await running.type(SILENCE)
+    await running.type(OPERATOR, SILENCE)
     await emit(running, "storm.jsonl", wind.events)
     deadline = time.monotonic() + ARRIVE_SECONDS
     while time.monotonic() < deadline:
@@ -192,34 +96,40 @@ async def weather(running: Installation, wind: Storm, web: WebhookSink) -> None:
         await asyncio.sleep(0.2)
     else:
         raise DemoFailed("the limit of on-call held nothing")
-    report.status(running.console, await running.type(STATUS))
+    report.status(running.console, await running.type(VIEWER, STATUS))
     if len(web.sms) - before > DEFAULT_LIMIT:
         raise DemoFailed(f"{len(web.sms) - before} messages passed a limit of {DEFAULT_LIMIT}")
     report.held(running.console, wind, held)
-    await running.type(UNLIMITED)
+    await running.type(ADMINISTRATOR, UNLIMITED)
 
 
 async def full(running: Installation) -> int:
     """How many events wait for on-call once it has told as many as it may; until then 0."""
-    status = json.loads(await running.cli(*STATUS, "-o", "json"))
+    status = json.loads(await running.cli(VIEWER, *STATUS, "-o", "json"))
     if int(status.get("released_count", 0)) < DEFAULT_LIMIT:
         return 0
     return sum(int(each["count"]) for each in status.get("waiting", []))
 
 
 async def arrived(
-    running: Installation, mail: MailSink, web: WebhookSink, expected: Expected
-) -> dict[str, Any]:
-    """Wait until nothing is under way any more; the ledger then."""
+    running: Installation, mail: MailSink, web: WebhookSink, events: Sequence[Event], wind: Storm
+) -> tuple[dict[str, Any], Expected]:
+    """Wait until nothing is under way any more; the ledger then, and what had to come of it.
+
+    What the services tell of themselves, such as a change of the configuration, is told as any
+    other event is, whenever it comes.
+    """
+    known = frozenset(each["event_id"] for each in events)
     deadline = time.monotonic() + ARRIVE_SECONDS
-    while time.monotonic() < deadline:
+    while True:
+        expected = Expected.of(events, wind.untold, await running.notices(known))
+        ledger = await running.ledger()
         there = len(mail.received) + len(web.chat) + len(web.sms) + len(web.points)
-        if there >= expected.delivered:
-            ledger = await running.ledger()
-            if count(ledger, "delivery", "delivered") >= expected.delivered:
-                return ledger
+        done = min(there, count(ledger, "delivery", "delivered")) >= expected.delivered
+        settled = int(ledger.get("accepted_events", 0)) == expected.events
+        if (done and settled) or time.monotonic() > deadline:
+            return ledger, expected
         await asyncio.sleep(0.2)
-    return await running.ledger()
 
 
 def count(ledger: dict[str, Any], service: str, state: str) -> int:
@@ -231,14 +141,14 @@ def count(ledger: dict[str, Any], service: str, state: str) -> int:
 
 
 def differences(
-    ledger: dict[str, Any], mail: MailSink, web: WebhookSink, expected: Expected, events: int
+    ledger: dict[str, Any], mail: MailSink, web: WebhookSink, expected: Expected
 ) -> list[str]:
     """What is not as it must be; nothing where all is well."""
     mails = Counter((each.recipient, each.event_id) for each in mail.received)
     chat = Counter(chat_key(each.fields) for each in web.chat)
     sms = Counter(str(each.fields.get("text")) for each in web.sms)
     books = {
-        "events accepted": (int(ledger.get("accepted_events", 0)), events),
+        "events accepted": (int(ledger.get("accepted_events", 0)), expected.events),
         "delivered": (count(ledger, "delivery", "delivered"), expected.delivered),
         "points of the metric server": (len(web.points), expected.recorded),
         "coalesced": (count(ledger, "router", "coalesced"), expected.coalesced),
@@ -265,6 +175,7 @@ def prepare(home: Path) -> list[Event]:
             raise DemoFailed(f"{home} is not a demo's home, and would be wiped")
         shutil.rmtree(home)
     home.mkdir(parents=True)
+    (home / LOG).touch()
     return [json.loads(line) for line in NIGHT.read_text().splitlines()]
 
 
@@ -279,30 +190,32 @@ async def demo(home: Path, console: Console) -> int:
     began = time.monotonic()
     night, wind = prepare(home), storm()
     events = [*night, *wind.events]
-    expected = Expected.of(events, wind.untold)
     async with AsyncExitStack() as stack:
         report.title(console, "Three services, a mail server and a web server")
         mail = await stack.enter_async_context(MailSink(GREYLISTED_MAILS))
         web = await stack.enter_async_context(WebhookSink(CHAT_OUTAGE))
         running = await stack.enter_async_context(installation(home, console))
 
-        report.title(
-            console, "The recommended groups and one more, typed after ironcore-backup notification"
-        )
+        report.title(console, "A token for everybody, typed after ironcore-backup notification")
+        await running.make_tokens(TOKENS)
+        await tour_of_refusals(running)
+
+        report.title(console, "The recommended groups and one more")
         for arguments in commands(mail.port, web.url, Files.write(home / "files")):
-            await running.type(arguments)
+            await running.type(ADMINISTRATOR, arguments)
         report.limits(console)
-        report.tested(console, await running.type(TARGET_TEST), web.sms.pop())
+        report.tested(console, await running.type(ADMINISTRATOR, TARGET_TEST), web.sms.pop())
 
         report.title(console, "A backup night, 22:00 to 06:00")
         report.night(console, night)
         await replay(running, night)
-        await arrived(running, mail, web, Expected.of(night))
+        await arrived(running, mail, web, night, wind)
 
         report.title(console, "A storm at 06:30, and what tames it")
         report.storm(console, wind)
         await weather(running, wind, web)
-        ledger = await arrived(running, mail, web, expected)
+        ledger, expected = await arrived(running, mail, web, events, wind)
+        wrong = differences(ledger, mail, web, expected)
 
         report.title(console, "What arrived")
         report.arrivals(console, mail, web, expected)
@@ -310,10 +223,20 @@ async def demo(home: Path, console: Console) -> int:
         report.title(console, "What was counted")
         report.counted(console, web, expected)
         report.title(console, "The books")
-        report.books(console, await running.cli("ledger", "verify"))
-        wrong = differences(ledger, mail, web, expected, len(events))
+        report.books(console, await running.cli(VIEWER, "ledger", "verify"))
+        report.title(console, "Who changed what")
+        report.books(console, await running.type(ADMINISTRATOR, AUDIT))
     report.verdict(console, wrong, time.monotonic() - began)
     return 1 if wrong else 0
+
+
+async def tour_of_refusals(running: Installation) -> None:
+    """What a wrong token gets, one that may do less, and one that was revoked."""
+    running.token(STRANGER).write_text(INVENTED)
+    for who, arguments, reason in REFUSED:
+        await running.refused(who, arguments, reason)
+    await running.type(ADMINISTRATOR, REVOKE)
+    await running.refused(*LEFT)
 
 
 async def main(home: Path) -> int:

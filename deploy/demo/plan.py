@@ -28,6 +28,55 @@ TARGET_TEST = ("target", "test", "sms-gateway")
 CHAT_AUTHORIZATION = "Bearer demo-chat"
 PUBLIC_URL = "https://ibs.example.com"
 
+ADMINISTRATOR, OPERATOR, VIEWER, JOBS = "alice", "bob", "auditor", "night-jobs"
+LEAVER, BACKUPS, STRANGER = "mallory", "backup-jobs", "stranger"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whoever gets a token, and what it may do; an emitter of some ``sources`` only."""
+
+    name: str
+    role: str
+    sources: tuple[str, ...] = ()
+
+    def command(self) -> list[str]:
+        bound = [word for source in self.sources for word in ("--source", source)]
+        return ["token", "create", self.name, "--role", self.role, "--expires", "30d", *bound]
+
+
+TOKENS = (
+    Holder(ADMINISTRATOR, "administrator"),
+    Holder(OPERATOR, "operator"),
+    Holder(LEAVER, "operator"),
+    Holder(VIEWER, "viewer"),
+    Holder(JOBS, "emitter"),
+    Holder(BACKUPS, "emitter", ("backup",)),
+)
+INVENTED = f"ibsn_{'0' * 16}_{'0' * 64}\n"
+"""It looks like a token."""
+NOT_VALID = "nobody made it, or it was revoked"
+REFUSED = (
+    (STRANGER, ("inbox", "list"), NOT_VALID),
+    (JOBS, ("inbox", "list"), "it needs the role viewer"),
+    (
+        BACKUPS,
+        ("emit", "--type", "auth.login-failed", "--subject", "Login failed for root"),
+        "the token may emit of backup only",
+    ),
+    (
+        VIEWER,
+        ("silence", "create", "--rule", "*", "--for", "8h", "--comment", "Good night"),
+        "it needs the role operator",
+    ),
+    (OPERATOR, ("target", "delete", "ops-smtp"), "it needs the role administrator"),
+)
+"""Who tries what, and what the refusal says."""
+REVOKE = ("token", "revoke", LEAVER)
+LEFT = (LEAVER, ("inbox", "list"), NOT_VALID)
+AUDIT = ("audit", "verify")
+"""Every change, in a chain of hashes for each service: is it whole?"""
+
 RATE_LIMITS = {"ops-team": 600}
 """Events a minute. The demo replays eight hours in seconds; all others keep the default of 60."""
 SILENCE = (
@@ -225,6 +274,18 @@ def _event(number: int, kind: str, subject: str, resource: str) -> Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """An event by which the services tell of themselves, such as that a target was changed.
+
+    ``routes`` are the groups and targets that heard of it: it is of any time, so perhaps of before
+    there was a group to hear of it.
+    """
+
+    event: Event
+    routes: frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Expected:
     """What must come of events: what arrives, as multisets, and how the books must stand.
 
@@ -236,13 +297,22 @@ class Expected:
     mails: Counter[tuple[str, str]]
     chat: Counter[str]
     sms: Counter[str]
+    events: int
     recorded: int
     coalesced: int
     closed: int
 
     @classmethod
-    def of(cls, events: Sequence[Event], untold: frozenset[str] = frozenset()) -> Expected:
+    def of(
+        cls, events: Sequence[Event], untold: frozenset[str], notices: Sequence[Notice]
+    ) -> Expected:
         heard = [(each, event) for event in events for each in SUBSCRIPTIONS if each.hears(event)]
+        heard += [
+            (each, notice.event)
+            for notice in notices
+            for each in SUBSCRIPTIONS
+            if (each.group, each.target) in notice.routes
+        ]
         routes = [
             (each.target, each.recipient or OPS, event)
             for each, event in heard
@@ -256,6 +326,7 @@ class Expected:
             mails=Counter((to, event) for target, to, event in places if target == "ops-smtp"),
             chat=Counter(chat_key(_chat(event)) for event in by_target["chat-ops"]),
             sms=Counter(_sms(event) for event in by_target["sms-gateway"]),
+            events=len(events) + len(notices),
             recorded=len(by_target[METRICS]),
             coalesced=len(routes) - len(places),
             closed=len(heard) - len(routes),

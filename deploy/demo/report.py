@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from plan import (
     COMPLIANCE,
@@ -23,6 +23,8 @@ from rich.console import Console
 from rich.markup import escape
 from sinks import Mail, MailSink, Post, WebhookSink
 
+from ibs_notify.settings import SERVICES, Settings
+
 SEVERITIES = ("info", "notice", "warning", "error", "critical")
 _COLOURS = dict(zip(SEVERITIES, ("dim", "blue", "yellow", "red", "bold red"), strict=True))
 _SAMPLES = 3
@@ -34,16 +36,31 @@ def title(console: Console, text: str) -> None:
     console.rule(f"[bold]{text}", align="left", style="dim")
 
 
-def started(console: Console, addresses: Mapping[str, str], seconds: float) -> None:
+def started(console: Console, settings: Settings, seconds: float) -> None:
     """The services run."""
-    for name, address in addresses.items():
-        console.print(f"  {name:9} {address}  [green]serving[/]")
+    for name in SERVICES:
+        address, peer = settings.address(name), settings.peer_address(name)
+        console.print(
+            f"  {name.capitalize():9} {address} by TLS, {peer} for its peers  [green]serving[/]"
+        )
     console.print(f"  [dim]started in {seconds:.1f} s[/]")
 
 
-def command(console: Console, arguments: Sequence[str], files: str) -> None:
-    """A command that was run, with short paths."""
-    _say(console, shlex.join(arguments).replace(files, ""), hanging="      ")
+def ran(console: Console, line: str) -> None:
+    """Another command."""
+    console.print(f"  {line}")
+
+
+def command(console: Console, who: str, arguments: Sequence[str], home: str) -> None:
+    """A command that somebody gave, with short paths."""
+    line = shlex.join(arguments).replace(f"{home}files/", "").replace(home, "")
+    _say(console, f"{who}: {line}", hanging="      ")
+
+
+def refused(console: Console, output: str) -> None:
+    """What somebody was told who may not."""
+    for line in output.strip().splitlines():
+        console.print(f"      [yellow]{escape(line)}[/]", no_wrap=True, overflow="ellipsis")
 
 
 def tested(console: Console, output: str, post: Post) -> None:
@@ -181,8 +198,8 @@ def counted(console: Console, web: WebhookSink, expected: Expected) -> None:
 
 
 def books(console: Console, text: str) -> None:
-    """What ``ledger verify`` printed."""
-    console.print(textwrap.indent(text.rstrip(), "  "), markup=False)
+    """What ``ledger verify`` or ``audit verify`` printed."""
+    console.print(textwrap.indent(text.rstrip(), "  "), markup=False, soft_wrap=True)
 
 
 def verdict(console: Console, wrong: Sequence[str], seconds: float) -> None:

@@ -126,7 +126,7 @@ class Settings:
 
     @property
     def caller(self) -> str:
-        """Who a change is said to be by, until there is authentication.
+        """Who a change is said to be by, where nobody has to prove it.
 
         The local account's name; ``uid-N`` where there is none, as often in a container.
         """

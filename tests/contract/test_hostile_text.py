@@ -25,7 +25,7 @@ from tests.support.hostile_text import HALF_A_PAIR, MARK, MEBIBYTE, TEXTS
 from tests.support.http_server import HttpServer, Request
 from tests.support.metric_book import MemoryBook
 from tests.support.smtp_server import SmtpServer
-from tests.support.transports import SENDER, StillClock, message
+from tests.support.transports import ANYWHERE, SENDER, StillClock, message
 
 from ibs_notify.config.syntax import address_problem, header_name_problem, header_value_problem
 from ibs_notify.delivery.transports.base import Message, Verdict
@@ -95,7 +95,12 @@ async def attempt(
     spec: TargetSpec, sent: Message, secrets: Mapping[str, str] = {}
 ) -> Verdict:  # nobody changes it
     transport = build_transport(
-        Target("t", "u", spec), dict(secrets), InstallationSettings(), StillClock(), MemoryBook()
+        Target("t", "u", spec),
+        dict(secrets),
+        InstallationSettings(),
+        StillClock(),
+        MemoryBook(),
+        ANYWHERE,
     )
     try:
         return (await transport.attempt(sent)).verdict

@@ -13,7 +13,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 from xml.etree import ElementTree
@@ -276,7 +275,7 @@ def _smtp_code(data: bytes) -> None:
 
 def _key_file(data: bytes) -> None:
     with contextlib.suppress(FailedPrecondition):
-        assert key_file._parse(Path("secret.key"), data)
+        assert key_file.parse(data, "the key file")
 
 
 def _snapshot(data: bytes) -> None:

@@ -40,12 +40,22 @@ async def test_the_demo_tells_everybody_once_and_ends_with_books_that_balance(
     assert code == 0, output
     assert "Every event is accounted for" in output
     assert "offsite@example.com" in output
+    told = " ".join(output.split())
+    for refusal in (
+        "the token is not valid",
+        "it needs the role viewer",
+        "the token may emit of backup only",
+        "it needs the role operator",
+        "it needs the role administrator",
+    ):
+        assert refusal in told
+    assert output.count("intact") == 3, "an audit log of each service"
+    assert "ibsn_" not in output, "a token is in its file alone"
     assert "the gateway received: INFO: Test of the notification target sms-gateway" in output
     assert output.count("✓") == 10, "six inboxes, three stages of a test, the points"
     assert "Last minute:   60 of 60" in output
-    words = " ".join(output.split())
-    assert "11 repeats were told once, 5 events were silenced, and" in words
-    assert "wait for their turn on the phone" in words
+    assert "11 repeats were told once, 5 events were silenced, and" in told
+    assert "wait for their turn on the phone" in told
     assert "group update on-call --rate-limit off" in output
 
 

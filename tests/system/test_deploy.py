@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,11 +12,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ibs_notify.settings import SERVICES, Settings, load
+from ibs_notify.settings import SERVICES, ServiceName, Settings, load
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 TOOLS = Path(sys.executable).parent
 UNITS = ("ibs-notify@.service", "ibs-notify.target")
+
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+UNIT = (DEPLOY / "systemd" / UNITS[0]).read_text()
 
 NeedPeer = Callable[[str, str], str]
 
@@ -44,21 +48,68 @@ def test_the_compose_file_is_good_yaml() -> None:
 def test_compose_accepts_its_file(need_peer: NeedPeer) -> None:
     compose = need_peer("docker-compose", "docker-compose")
     shown = yaml.safe_load(run(compose, "-f", DEPLOY / "compose.yaml", "config"))
-    assert set(shown["services"]) == {"postgresql", *SERVICES}
+    assert set(shown["services"]) == {"postgresql", "administrator", *SERVICES}
 
 
-def test_compose_gives_the_services_settings_they_know_and_no_port_to_the_network() -> None:
-    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+def test_compose_runs_in_production_with_settings_that_the_services_know() -> None:
     for name in SERVICES:
-        settings = load(services[name]["environment"])
+        settings = load(COMPOSE["services"][name]["environment"])
+        assert settings.secured
+        assert settings.profile == "production"
         assert settings.database_url(name).startswith("postgresql+asyncpg://")
-        assert all(port.startswith("127.0.0.1:") for port in services[name]["ports"])
+        assert settings.address(name).startswith(f"{name}:")
+        assert settings.peer_address(name).startswith(f"{name}:")
+
+
+def test_compose_publishes_what_asks_for_a_token_to_this_machine_alone() -> None:
+    published = {
+        name: each.get("ports", []) for name, each in COMPOSE["services"].items() if "ports" in each
+    }
+    assert published == {
+        name: [f"127.0.0.1:{port}:{port}"]
+        for name in SERVICES
+        for port in [load(COMPOSE["services"][name]["environment"]).address(name).split(":")[1]]
+    }
+
+
+def test_a_container_is_given_its_own_certificate_and_no_other() -> None:
+    for name in (*SERVICES, "administrator"):
+        service = COMPOSE["services"][name]
+        tls = [each for each in service["volumes"] if "/tls" in each]
+        at = load(service["environment"]).tls_directory
+        assert tls == [f"./tls/{name}:{at}:ro"]
+
+
+def test_a_container_can_change_nothing_but_its_data() -> None:
+    for name in (*SERVICES, "administrator"):
+        service = COMPOSE["services"][name]
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert not service.get("privileged", False)
+        assert all(
+            each.split(":")[0] in (name, "key") or each.endswith(":ro")
+            for each in service["volumes"]
+        )
+
+
+def test_the_database_can_reach_nothing() -> None:
+    assert COMPOSE["services"]["postgresql"]["networks"] == ["database"]
+    assert "ports" not in COMPOSE["services"]["postgresql"]
+    assert COMPOSE["networks"]["database"] == {"internal": True}
 
 
 def test_the_router_is_given_no_key() -> None:
-    router = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["router"]
+    router = COMPOSE["services"]["router"]
     assert "IBS_NOTIFY_KEY_FILE" not in router["environment"]
     assert not any("key" in volume for volume in router["volumes"])
+
+
+def test_the_image_holds_no_program_that_gives_its_user_more_rights() -> None:
+    final = (DEPLOY / "Dockerfile").read_text().split("\nFROM ")[-1]
+    assert "find / -xdev -type f -perm /6000 -exec chmod a-s {} +" in final
+    assert 'ENTRYPOINT ["ibs-notify"]' in final, "no shell takes part"
+    assert "--chown" not in final, "the program is root's, and its user cannot change it"
 
 
 @pytest.mark.peer
@@ -79,7 +130,27 @@ def test_systemd_accepts_the_units(instance: str, need_peer: NeedPeer, tmp_path:
 def test_systemd_finds_the_services_well_locked_in(need_peer: NeedPeer) -> None:
     analyze = need_peer("systemd-analyze", "systemd")
     unit = DEPLOY / "systemd" / UNITS[0]
-    run(analyze, "security", "--offline=true", "--threshold=20", unit)
+    # In tenths: 1.1 of 10. What is left is the network, AF_UNIX and the root directory.
+    run(analyze, "security", "--offline=true", "--threshold=11", unit)
+
+
+@pytest.mark.parametrize("instance", SERVICES)
+def test_a_unit_names_settings_that_the_services_know(instance: ServiceName) -> None:
+    unit = UNIT.replace("%i", instance)
+    given = dict(re.findall(r"^Environment=(\w+)=(.*)$", unit, re.MULTILINE))
+    assert given.pop("IBS_NOTIFY_SETTINGS") == "/etc/ibs-notify/settings.toml"
+    settings = load({"IBS_NOTIFY_PROFILE": "production", **given})
+    assert settings.secured
+    assert settings.home == Path("/var/lib/ibs-notify", instance)
+
+
+@pytest.mark.parametrize("instance", SERVICES)
+def test_a_unit_shows_a_service_its_own_certificate_and_no_other(instance: ServiceName) -> None:
+    unit = UNIT.replace("%i", instance)
+    given = dict(re.findall(r"^Environment=(\w+)=(.*)$", unit, re.MULTILINE))
+    own = Path(given["IBS_NOTIFY_TLS_DIRECTORY"])
+    assert f"\nTemporaryFileSystem={own.parent}:ro\n" in unit
+    assert f"\nBindReadOnlyPaths=-{own}\n" in unit
 
 
 def test_the_example_settings_are_the_defaults(tmp_path: Path) -> None:

@@ -66,3 +66,14 @@ def test_other_places_come_as_lines_for_a_shell() -> None:
 def test_three_commands_are_there_to_try() -> None:
     tries = greeting(Settings(), COMPLETE, "ibs").partition("Try,")[2]
     assert tries.count("ibs notification ") == 3
+
+
+def test_what_is_for_trying_out_says_so_and_where_the_way_to_production_is() -> None:
+    words = " ".join(greeting(Settings(), COMPLETE, "ibs").split())
+    assert "Nobody is asked who they are" in words
+    page, heading = "docs/operating.md", "From zero to production"
+    assert heading in words
+    assert page in words
+    assert f"## {heading}\n" in (Path(__file__).parents[2] / page).read_text()
+    secured = greeting(Settings(tls_directory="/etc/ibs-notify/tls"), COMPLETE, "ibs")
+    assert "Nobody is asked" not in secured

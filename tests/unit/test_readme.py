@@ -23,7 +23,8 @@ from ironcore.notification.v1.router_service_pb2_grpc import (
 )
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+THREATS = ROOT / "SECURITY.md"
+PAGES = [ROOT / "README.md", THREATS, *sorted((ROOT / "docs").rglob("*.md"))]
 ENTRY = "ironcore-backup notification "
 _CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
@@ -186,6 +187,14 @@ def test_every_page_and_decision_is_in_the_index() -> None:
     linked = {link for page, link in links() if page == docs / "index.md"}
     pages = {str(each.relative_to(docs)) for each in docs.rglob("*.md")}
     assert pages - linked == {"index.md"}
+
+
+def test_every_control_of_the_threat_model_has_a_proof_that_exists() -> None:
+    proofs = {row[0]: row[2] for row in table_below("SECURITY.md", "| Against | What")}
+    assert len(proofs) > 15
+    named = {against: re.findall(r"tests/[\w/]+\.py", proof) for against, proof in proofs.items()}
+    assert [against for against, files in named.items() if not files] == []
+    assert [each for files in named.values() for each in files if not (ROOT / each).exists()] == []
 
 
 def test_the_readme_names_the_command_that_runs_the_tests() -> None:

@@ -26,6 +26,8 @@ TARGETS = [
     "storm",
     "fuzz",
     "abuse",
+    "vulnerabilities",
+    "sbom",
     "peers",
     "check",
     "lock",

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 import click
 
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.output import Table, moment, paragraph, print_table
+from ibs_notify.domain.harmless import harmless
 from ironcore.notification.v1 import audit_service_pb2 as pb
 
 Found: TypeAlias = tuple[str, pb.AuditEntry]

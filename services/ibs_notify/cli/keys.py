@@ -6,7 +6,6 @@ import click
 
 from ibs_notify.cli.complete import key_ids
 from ibs_notify.cli.confirm import confirm
-from ibs_notify.cli.harmless import harmless
 from ibs_notify.cli.output import (
     Table,
     counted,
@@ -18,6 +17,7 @@ from ibs_notify.cli.output import (
 )
 from ibs_notify.cli.params import no_wait_option
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
+from ibs_notify.domain.harmless import harmless
 from ironcore.notification.v1 import config_service_pb2 as pb
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from tests.support.any_message import full_of
 from tests.support.command_line import Cli
@@ -67,6 +70,10 @@ CLOSEST = [
 ]
 
 
+def only(message: Message) -> Callable[[Any], Iterator[Message]]:
+    return lambda _: iter([message])
+
+
 def answer(service: FakeService, descriptor: ServiceDescriptor, text: str) -> None:
     """Let every rpc answer with a message that is full of ``text``, and no further page."""
     for method in descriptor.methods:
@@ -74,7 +81,7 @@ def answer(service: FakeService, descriptor: ServiceDescriptor, text: str) -> No
         if "next_page_token" in method.output_type.fields_by_name:
             filled.next_page_token = ""
         if method.server_streaming:
-            service.answers[method.name] = lambda _, filled=filled: iter([filled])
+            service.answers[method.name] = only(filled)
         else:
             service.answers[method.name] = GetMessageClass(method.output_type).FromString(
                 filled.SerializeToString()
