@@ -61,10 +61,11 @@ def target_document(target: Target, sealed: Mapping[str, bytes]) -> Document:
     details: dict[str, Any] = document.setdefault(kind, {})
     if kind == "webhook":
         details["url"] = _fingerprint(bare.webhook.url)
-        details["headers"] = {header.name: "" for header in bare.webhook.headers}
-        for name in details["headers"]:
-            if header_secret(name) in sealed:
-                details["headers"][name] = Sealed(sealed[header_secret(name)])
+        names = [header.name for header in bare.webhook.headers]
+        values = {name: sealed.get(header_secret(name)) for name in names}
+        details["headers"] = {
+            name: Sealed(value) if value else "" for name, value in values.items()
+        }
     for field, ciphertext in sealed.items():
         name = field.removeprefix(f"{kind}.")
         if "[" not in name:
