@@ -73,6 +73,10 @@ def target_document(target: Target, sealed: Mapping[str, bytes]) -> Document:
     return document
 
 
+def _stored(sealed: Mapping[str, bytes], field: str) -> Sealed | str:
+    return Sealed(sealed[field]) if field in sealed else ""
+
+
 def _fingerprint(url: str) -> str:
     """``https://chat.example.com/… (SHA-256 0123456789abcdef)``."""
     parts = urlsplit(url)
