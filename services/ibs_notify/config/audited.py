@@ -61,10 +61,9 @@ def target_document(target: Target, sealed: Mapping[str, bytes]) -> Document:
     details: dict[str, Any] = document.setdefault(kind, {})
     if kind == "webhook":
         details["url"] = _fingerprint(bare.webhook.url)
-        names = [header.name for header in bare.webhook.headers]
-        values = {name: sealed.get(header_secret(name)) for name in names}
         details["headers"] = {
-            name: Sealed(value) if value else "" for name, value in values.items()
+            header.name: _stored(sealed, header_secret(header.name))
+            for header in bare.webhook.headers
         }
     for field, ciphertext in sealed.items():
         name = field.removeprefix(f"{kind}.")
