@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from tests.bench import (
     accepting,
+    authentication,
     digests,
     idle,
     inbox,
@@ -28,6 +29,7 @@ BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
     "match": matching.matching,
     "emit": ingest.emit,
     "accept": accepting.batches,
+    "who": authentication.who_calls,
     "storage": ingest.storage,
     "webhook": outbound.webhook,
     "mail": outbound.mail,
