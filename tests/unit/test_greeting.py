@@ -73,7 +73,7 @@ def test_a_secured_installation_says_how_to_come_in_and_the_usual_one_does_not()
     text = greeting(secured, COMPLETE, "ibs")
     assert "/etc/ibs-notify/tls/administrator.key" in text
     assert "  export IBS_NOTIFY_TLS_DIRECTORY=/etc/ibs-notify/tls" in text.splitlines()
-    assert "TLS" not in greeting(Settings(), COMPLETE, "ibs")
+    assert "administrator.key" not in greeting(Settings(), COMPLETE, "ibs")
 
 
 async def test_who_has_no_way_in_is_greeted_all_the_same() -> None:
