@@ -13,6 +13,7 @@ from tests.bench import (
     accepting,
     authentication,
     digests,
+    encrypted,
     idle,
     inbox,
     ingest,
@@ -28,6 +29,7 @@ from tests.bench.lines import HEADING, Line, Note
 BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
     "match": matching.matching,
     "emit": ingest.emit,
+    "tls": encrypted.emit,
     "accept": accepting.batches,
     "who": authentication.who_calls,
     "storage": ingest.storage,

@@ -31,7 +31,7 @@ from ibs_notify.rpc.authentication_interceptor import asking
 from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
-from ibs_notify.rpc.tls import ServerTls
+from ibs_notify.rpc.tls import IdentityFiles, ServerTls
 from ibs_notify.rpc.token_uses import TokenUses
 from ibs_notify.secrets import envelope
 from ibs_notify.settings import Settings
@@ -57,6 +57,7 @@ class ConfigApp(App):
         super().__init__()
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._identity = IdentityFiles.of(settings, "config", self._clock)
         self._delivery = delivery
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -91,7 +92,7 @@ class ConfigApp(App):
             settings.config_address,
             SERVICE_NAME,
             reflect=settings.profile == "development",
-            tls=ServerTls.of(settings, "config", self._clock),
+            tls=ServerTls.of(self._identity),
             peer_address=settings.config_peer_address,
             interceptors=asking(authenticator, settings),
         )
@@ -106,7 +107,7 @@ class ConfigApp(App):
 
     async def _connect(self, stack: AsyncExitStack) -> DeliveryPort:
         channel = await stack.enter_async_context(
-            open_peer_channel(self._settings, "config", "delivery", self._clock)
+            open_peer_channel(self._settings, self._identity, "delivery")
         )
         return DeliveryClient(channel)
 
