@@ -66,14 +66,21 @@ class Certificates:
         self, port: int, service: ServiceName, holder: str = "", *, issued: Issued | None = None
     ) -> grpc.aio.Channel:
         """To ``service``, with the certificate of ``holder`` or this one, else with none."""
-        if holder:
-            issued = self.of(holder)
-        pair = (issued.key, issued.certificate) if issued else (None, None)
         return grpc.aio.secure_channel(
             f"127.0.0.1:{port}",
-            grpc.ssl_channel_credentials(self.ca, *pair),
+            self.credentials(holder, issued=issued),
             options=[*OPTIONS, ("grpc.ssl_target_name_override", dns_name(service))],
         )
+
+    def credentials(
+        self, holder: str = "", *, issued: Issued | None = None
+    ) -> grpc.ChannelCredentials:
+        """Those of ``holder``, or with this certificate; else with none."""
+        if holder:
+            issued = self.of(holder)
+        if issued is None:
+            return grpc.ssl_channel_credentials(self.ca)
+        return grpc.ssl_channel_credentials(self.ca, issued.key, issued.certificate)
 
     @property
     def _authority(self) -> Authority:

@@ -38,7 +38,7 @@ from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
-from ibs_notify.rpc.tls import ServerTls
+from ibs_notify.rpc.tls import IdentityFiles, ServerTls
 from ibs_notify.rpc.token_uses import TokenUses
 from ibs_notify.secrets import envelope
 from ibs_notify.settings import ServiceName, Settings
@@ -65,6 +65,7 @@ class ConfigApp(App):
         super().__init__()
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._identity = IdentityFiles.of(settings, "config", self._clock)
         self._delivery = delivery
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -110,7 +111,7 @@ class ConfigApp(App):
             settings.config_address,
             SERVICE_NAME,
             reflect=settings.profile == "development",
-            tls=ServerTls.of(settings, "config", self._clock),
+            tls=ServerTls.of(self._identity),
             peer_address=settings.config_peer_address,
             interceptors=asking(authenticator, settings),
         )
@@ -125,7 +126,7 @@ class ConfigApp(App):
         await server.set_serving(True)
 
     async def _open_channel(self, stack: AsyncExitStack, to: ServiceName) -> grpc.aio.Channel:
-        channel = open_peer_channel(self._settings, "config", to, self._clock)
+        channel = open_peer_channel(self._settings, self._identity, to)
         return await stack.enter_async_context(channel)
 
 

@@ -43,7 +43,7 @@ from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
-from ibs_notify.rpc.tls import ServerTls
+from ibs_notify.rpc.tls import IdentityFiles, ServerTls
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot.recognition import recognise_by
 from ibs_notify.snapshot.watcher import ConfigWatcher
@@ -76,6 +76,7 @@ class DeliveryApp(App):
         super().__init__()
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._identity = IdentityFiles.of(settings, "delivery", self._clock)
         self._jitter = jitter
         self._grace_seconds = grace_seconds
 
@@ -115,7 +116,7 @@ class DeliveryApp(App):
         stack.push_async_callback(dispatcher.stop, self._grace_seconds)
 
         router = await stack.enter_async_context(
-            open_peer_channel(settings, "delivery", "router", clock)
+            open_peer_channel(settings, self._identity, "router")
         )
         summaries = WeeklySummaries(RouterClient(router), DeliveryHealths(database), outlook)
         maker = DigestMaker(database, summaries, dispatcher, outlook.admit)
@@ -125,7 +126,7 @@ class DeliveryApp(App):
         run_beside(stack, scheduler.run())
 
         channel = await stack.enter_async_context(
-            open_peer_channel(settings, "delivery", "config", clock)
+            open_peer_channel(settings, self._identity, "config")
         )
         watcher = ConfigWatcher(
             channel,
@@ -144,7 +145,7 @@ class DeliveryApp(App):
             settings.delivery_address,
             SERVICE_NAME,
             reflect=settings.profile == "development",
-            tls=ServerTls.of(settings, "delivery", clock),
+            tls=ServerTls.of(self._identity),
             peer_address=settings.delivery_peer_address,
             interceptors=asking(authenticator, settings),
         )

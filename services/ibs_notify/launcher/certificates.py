@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,8 @@ from cryptography.exceptions import InvalidSignature
 from ibs_notify.domain.errors import AlreadyExists, FailedPrecondition, NotificationError, Reason
 from ibs_notify.launcher.authority import HOLDERS, Authority, Issued
 from ibs_notify.rpc.peer import CA_FILE
-from ibs_notify.rpc.tls import read_identity
+from ibs_notify.rpc.tls import expiry_warning, names_in, read_identity
+from ibs_notify.settings import SERVICES, Settings
 
 CA_KEY_FILE = "ca.key"
 
@@ -24,7 +26,7 @@ class Shown:
     """What a certificate says. ``fault`` is why its holder could not use it; empty where it can."""
 
     file: str
-    holder: str
+    subject: str
     names: tuple[str, ...]
     expires: datetime
     fault: str
@@ -53,34 +55,59 @@ def renew(
 
     Names that the old certificate has and a new one would not have stay in it.
     """
-    authority = _authority(directory, ca_key)
     renewed = [each for each in HOLDERS if (directory / f"{each}.pem").exists()]
     if not renewed:
-        raise FailedPrecondition(
-            Reason.STORAGE_UNAVAILABLE,
-            f"{directory} has no certificate to renew",
-            advice="ibs-notify certs init makes them",
-        )
+        raise _none_in(directory)
+    authority = _authority(directory, ca_key)
     for holder in renewed:
         kept = _hosts(directory / f"{holder}.pem")
         _replace(directory, holder, authority.issue(holder, [*kept, *hosts], now, days))
     return renewed
 
 
-def show(directory: Path, now: datetime) -> Iterator[Shown]:
+def show(directory: Path, now: datetime) -> Sequence[Shown]:
     """Each certificate of ``directory``, the CA first."""
-    for holder in ("ca", *HOLDERS):
-        path = directory / f"{holder}.pem"
-        if not path.exists():
-            continue
-        certificate = _read(path)
-        yield Shown(
-            path.name,
-            holder,
-            tuple(_all_names(certificate)),
-            certificate.not_valid_after_utc,
-            "" if holder == "ca" else _fault(directory, holder, now),
-        )
+    there = [each for each in ("ca", *HOLDERS) if (directory / f"{each}.pem").exists()]
+    if not there:
+        raise _none_in(directory)
+    return [_shown(directory, each, now) for each in there]
+
+
+def require_usable(settings: Settings, now: datetime) -> None:
+    """Raise where a service could not start with its certificate; the error says why."""
+    for service in SERVICES:
+        read_identity(Path(settings.tls_directory), service, now)
+
+
+def expiry_warnings(settings: Settings, now: datetime) -> list[str]:
+    """What to say of certificates that end soon, of those that can be read here."""
+    directory = Path(settings.tls_directory)
+    warnings = []
+    for service in SERVICES:
+        with suppress(NotificationError):
+            ends = _read(directory / f"{service}.pem").not_valid_after_utc
+            warnings.append(expiry_warning(service, ends, now))
+    return [each for each in warnings if each]
+
+
+def _shown(directory: Path, holder: str, now: datetime) -> Shown:
+    path = directory / f"{holder}.pem"
+    certificate = _read(path)
+    return Shown(
+        path.name,
+        certificate.subject.rfc4514_string(),
+        tuple(names_in(certificate)),
+        certificate.not_valid_after_utc,
+        "" if holder == "ca" else _fault(directory, holder, now),
+    )
+
+
+def _none_in(directory: Path) -> FailedPrecondition:
+    return FailedPrecondition(
+        Reason.STORAGE_UNAVAILABLE,
+        f"{directory} has no certificates",
+        advice="ibs-notify certs init makes them",
+    )
 
 
 def _fault(directory: Path, holder: str, now: datetime) -> str:
@@ -121,18 +148,9 @@ def _read(path: Path) -> x509.Certificate:
         ) from error
 
 
-def _all_names(certificate: x509.Certificate) -> list[str]:
-    """Each subject alternative name, as text."""
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return []
-    return [str(each.value) for each in extension.value]
-
-
 def _hosts(path: Path) -> list[str]:
     """The names of hosts and their addresses."""
-    return [each for each in _all_names(_read(path)) if "://" not in each]
+    return [each for each in names_in(_read(path)) if "://" not in each]
 
 
 def _replace(directory: Path, name: str, issued: Issued) -> None:

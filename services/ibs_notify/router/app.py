@@ -30,7 +30,7 @@ from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
-from ibs_notify.rpc.tls import ServerTls
+from ibs_notify.rpc.tls import IdentityFiles, ServerTls
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot.recognition import recognise_by
 from ibs_notify.snapshot.watcher import ConfigWatcher
@@ -51,6 +51,7 @@ class RouterApp(App):
         super().__init__()
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._identity = IdentityFiles.of(settings, "router", self._clock)
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, clock = self._settings, self._clock
@@ -61,10 +62,10 @@ class RouterApp(App):
         await upgrade(database, "router")
 
         delivery_channel = await stack.enter_async_context(
-            open_peer_channel(settings, "router", "delivery", clock)
+            open_peer_channel(settings, self._identity, "delivery")
         )
         config_channel = await stack.enter_async_context(
-            open_peer_channel(settings, "router", "config", clock)
+            open_peer_channel(settings, self._identity, "config")
         )
         delivery = DeliveryClient(delivery_channel)
         # Of an SQLite file there is one Router: after a crash it need not wait for its own lease.
@@ -81,7 +82,7 @@ class RouterApp(App):
             settings.router_address,
             SERVICE,
             reflect=settings.profile == "development",
-            tls=ServerTls.of(settings, "router", clock),
+            tls=ServerTls.of(self._identity),
             peer_address=settings.router_peer_address,
             interceptors=asking(authenticator, settings),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from abc import ABC, abstractmethod
@@ -52,6 +53,14 @@ def spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS)
+
+
+def silence_grpc() -> None:
+    """Before gRPC is imported: strangers whose handshakes fail must not fill the log.
+
+    Its own lines are for those who debug it, who set the variable themselves.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 class App(ABC):

@@ -36,7 +36,7 @@ def certified(auth_context: Mapping[str, Iterable[bytes]]) -> Certified | None:
 
     ``None`` for a call that came without a certificate, or with one that names nobody known.
     """
-    match auth_context.get("peer_spiffe_id"):
+    match list(auth_context.get("peer_spiffe_id", ())):
         case [only]:
             return _KNOWN.get(only)
         case _:

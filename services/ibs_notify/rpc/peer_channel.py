@@ -7,12 +7,10 @@ files have changed: calls begin on the newest, and those under way end where the
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Self
 
 import grpc
 
-from ibs_notify.domain.clock import Clock
 from ibs_notify.rpc.channel import OPTIONS, open_plain_channel
 from ibs_notify.rpc.peer import dns_name
 from ibs_notify.rpc.tls import Identity, IdentityFiles
@@ -20,16 +18,12 @@ from ibs_notify.settings import ServiceName, Settings
 
 
 def open_peer_channel(
-    settings: Settings, me: ServiceName, to: ServiceName, clock: Clock
+    settings: Settings, identity: IdentityFiles | None, to: ServiceName
 ) -> grpc.aio.Channel:
-    """The channel of the service ``me`` to another; in clear text where nothing is secured.
-
-    ``FailedPrecondition`` where the certificate of ``me`` cannot be used.
-    """
-    if not settings.secured:
+    """The channel of the service that ``identity`` is of to another; without it in clear text."""
+    if identity is None:
         return open_plain_channel(settings.address(to))
-    files = IdentityFiles(Path(settings.tls_directory), me, clock)
-    return RenewingChannel(settings.peer_address(to), dns_name(to), files)
+    return RenewingChannel(settings.peer_address(to), dns_name(to), identity)
 
 
 class RenewingChannel(grpc.aio.Channel):

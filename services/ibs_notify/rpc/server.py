@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 
@@ -62,6 +63,7 @@ class RpcServer:
             options=list(_OPTIONS),
             maximum_concurrent_rpcs=4096,
         )
+        self._watching: asyncio.Task[None] | None = None
         self.port = 0
         self.peer_port = 0
 
@@ -90,6 +92,7 @@ class RpcServer:
                 self._at(self._address, self.port),
                 self._at(self._peer_address, self.peer_port),
             )
+            self._watching = asyncio.create_task(self._tls.warn_of_expiry())
         await self.grpc_server.start()
 
     def _bind(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
@@ -116,5 +119,7 @@ class RpcServer:
 
     async def stop(self) -> None:
         """Refuse new calls, let those under way end, then close."""
+        if self._watching is not None:
+            self._watching.cancel()
         await self._health.enter_graceful_shutdown()
         await self.grpc_server.stop(STOP_GRACE_SECONDS)

@@ -6,10 +6,11 @@ what was read before in force.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import stat
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import TypeAlias
@@ -20,11 +21,13 @@ from cryptography.hazmat.primitives import serialization
 
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import FailedPrecondition, NotificationError, Reason
-from ibs_notify.rpc.peer import CA_FILE
-from ibs_notify.settings import ServiceName, Settings
+from ibs_notify.rpc.peer import CA_FILE, dns_name, spiffe_id
+from ibs_notify.settings import SERVICES, ServiceName, Settings
 
 log = logging.getLogger(__name__)
 
+WARN_BEFORE = timedelta(days=30)
+WARN_EACH = timedelta(days=1)
 _REMEDY = "see ibs-notify certs show, and certs renew"
 
 Signature: TypeAlias = tuple[tuple[int, int, int] | None, ...]
@@ -52,14 +55,19 @@ def read_ca(directory: Path) -> bytes:
 def read_identity(directory: Path, name: str, now: datetime) -> Identity:
     """``NAME.pem`` and ``NAME.key`` with ``ca.pem``.
 
-    ``FailedPrecondition`` where a file is missing or broken, the key is not that of the certificate
-    or is open to other accounts, and where the certificate is not valid ``now``.
+    ``FailedPrecondition`` where a file is missing or broken, the certificate is not for ``name`` or
+    not valid ``now``, and where the key is another's or open to other accounts.
     """
     certificate_path, key_path = directory / f"{name}.pem", directory / f"{name}.key"
     pem, key = _content(certificate_path), _private(key_path)
     certificate = _certificate(certificate_path, pem)
     if certificate.public_key() != _public_key(key_path, key):
         raise _unusable(f"the key {key_path} is not that of the certificate {certificate_path}")
+    if missing := _names_of(name) - set(names_in(certificate)):
+        raise _unusable(
+            f"the certificate {certificate_path} is not for {name}: "
+            f"it does not name {' and '.join(sorted(missing))}"
+        )
     if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
         raise _unusable(
             f"the certificate {certificate_path} is valid from "
@@ -67,6 +75,23 @@ def read_identity(directory: Path, name: str, now: datetime) -> Identity:
             f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%SZ}, which is not now"
         )
     return Identity(read_ca(directory), pem, key, certificate.not_valid_after_utc)
+
+
+def expiry_warning(name: str, expires: datetime, now: datetime) -> str:
+    """What to say of a certificate that ends within ``WARN_BEFORE``; empty before that."""
+    if expires - now > WARN_BEFORE:
+        return ""
+    when = f"{'ended' if expires <= now else 'ends'} at {expires:%Y-%m-%d %H:%MZ}"
+    return f"the certificate of {name} {when}; renew it, as by ibs-notify certs renew"
+
+
+def names_in(certificate: x509.Certificate) -> list[str]:
+    """Each subject alternative name: URI, host or address."""
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    return [str(each.value) for each in extension.value]
 
 
 class IdentityFiles:
@@ -83,6 +108,13 @@ class IdentityFiles:
         self._seen = self._signature()
         self._identity = read_identity(directory, name, clock.now())
 
+    @classmethod
+    def of(cls, settings: Settings, service: ServiceName, clock: Clock) -> IdentityFiles | None:
+        """That of ``service``, which shares it by all that it opens; None: nothing is secured."""
+        if not settings.secured:
+            return None
+        return cls(Path(settings.tls_directory), service, clock)
+
     def current(self) -> Identity:
         """What the files held when they were last whole; the same object until they change."""
         with self._lock:
@@ -91,6 +123,10 @@ class IdentityFiles:
                 self._seen = seen
                 self._take()
             return self._identity
+
+    def expiry_warning(self) -> str:
+        """Empty unless what is in force ends soon."""
+        return expiry_warning(self.name, self.current().expires, self._clock.now())
 
     def _take(self) -> None:
         try:
@@ -114,11 +150,16 @@ class ServerTls:
         self._files = files
 
     @classmethod
-    def of(cls, settings: Settings, service: ServiceName, clock: Clock) -> ServerTls | None:
-        """That of ``service``; None where nothing is secured."""
-        if not settings.secured:
-            return None
-        return cls(IdentityFiles(Path(settings.tls_directory), service, clock))
+    def of(cls, files: IdentityFiles | None) -> ServerTls | None:
+        """None where nothing is secured."""
+        return None if files is None else cls(files)
+
+    async def warn_of_expiry(self) -> None:
+        """Log each day that the certificate ends soon, until cancelled."""
+        while True:
+            if warning := self._files.expiry_warning():
+                log.warning("%s", warning)
+            await asyncio.sleep(WARN_EACH.total_seconds())
 
     def for_clients(self) -> grpc.ServerCredentials:
         """Clients need no certificate."""
@@ -186,6 +227,11 @@ def _certificate(path: Path, pem: bytes) -> x509.Certificate:
         return x509.load_pem_x509_certificate(pem)
     except ValueError as error:
         raise _unusable(f"{path} holds no certificate in PEM") from error
+
+
+def _names_of(name: str) -> set[str]:
+    """What the others go by."""
+    return {spiffe_id(name), *(dns_name(each) for each in SERVICES if each == name)}
 
 
 def _public_key(path: Path, key: bytes) -> object:
