@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
+from ibs_notify.audit import reading
 from ibs_notify.audit.entry import Act, Entry, Flaw, Head, seal
 from ibs_notify.audit.journal import append, head_of
 from ibs_notify.audit.reading import CHUNK, Query, page, verify
@@ -36,7 +37,7 @@ async def write(database: Database, *numbers: int, actor: str = "alice") -> None
 
 
 async def read(database: Database, query: Query = Query(), limit: int = 100) -> list[Entry]:  # noqa: B008  # it is frozen
-    return await database.read(lambda c: page(c, AUDIT, query, limit))
+    return [*(await database.read(lambda c: page(c, AUDIT, query, limit))).entries]
 
 
 @pytest.fixture
@@ -106,6 +107,18 @@ async def test_entries_are_found_by_each_of_their_fields(log: Database) -> None:
     assert await numbers(Query(actor="%")) == []
 
 
+async def test_a_page_ends_where_it_is_full_or_too_long(
+    log: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = await log.read(lambda c: page(c, AUDIT, Query(), COUNT))
+    assert (len(whole.entries), whole.more) == (COUNT, False)
+    some = await log.read(lambda c: page(c, AUDIT, Query(), COUNT - 1))
+    assert (len(some.entries), some.more) == (COUNT - 1, True)
+    monkeypatch.setattr(reading, "MOST_TEXT", 20)
+    long = await log.read(lambda c: page(c, AUDIT, Query(), COUNT))
+    assert (len(long.entries), long.more) == (2, True)
+
+
 @pytest.mark.parametrize("number", range(1, COUNT + 1))
 @pytest.mark.parametrize(
     ("column", "value"),
@@ -126,6 +139,22 @@ async def test_a_change_of_any_column_of_any_row_is_found(
     await attack(log, sa.update(TABLE).where(sequence == number).values({column: value}))
     verdict = await verify(log, AUDIT)
     assert (verdict.broken, verdict.flaw) == (number, Flaw.CHANGED)
+
+
+async def test_an_entry_that_cannot_even_be_read_is_found(log: Database) -> None:
+    await attack(log, sa.update(TABLE).where(sequence == 3).values(at=10**18))
+    verdict = await verify(log, AUDIT)
+    assert (verdict.broken, verdict.flaw) == (3, Flaw.CHANGED)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("column", ["at", "actor", "before", "hash"])
+async def test_a_value_of_another_kind_is_found(log: Database, column: str) -> None:
+    """SQLite keeps whatever it is given."""
+    other = "'text'" if column in ("at", "hash") else "x'ff00'"
+    await attack(log, sa.text(f"UPDATE config_audit SET {column} = {other} WHERE sequence = 3"))
+    verdict = await verify(log, AUDIT)
+    assert (verdict.broken, verdict.flaw) == (3, Flaw.CHANGED)
 
 
 @pytest.mark.parametrize("number", range(1, COUNT + 1))

@@ -482,7 +482,7 @@ async def test_a_flush_sends_at_once_and_the_next_digest_comes_at_its_time(here:
     last = (await here.reports())[-1].window
     assert (last.opened_at, last.closed_at) == (NOON, NOON + timedelta(hours=21))
     # Who sent one before its time is in the audit log; that the other one was sent is not.
-    (told,) = await here.database.read(lambda c: page(c, AUDIT, Query(), 9))
+    (told,) = (await here.database.read(lambda c: page(c, AUDIT, Query(), 9))).entries
     assert (told.actor, told.act.action, told.act.subject) == (
         "alice",
         "digest.flush",

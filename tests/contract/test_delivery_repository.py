@@ -633,7 +633,7 @@ async def test_more_than_one_transaction_of_dead_ones_is_retried_completely(
     assert retried.counts.total() == 700
     assert len(await desk.claim(1000)) == 700
     # Each part is in the audit log, by the transaction that did it.
-    entries = await database.read(lambda c: page(c, AUDIT, Query(), 9))
+    entries = (await database.read(lambda c: page(c, AUDIT, Query(), 9))).entries
     assert [(each.actor, each.act.action) for each in entries] == [("alice", "delivery.retry")] * 2
     assert [json.loads(each.act.after)["count"] for each in entries] == [200, 500]
 

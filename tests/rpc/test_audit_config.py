@@ -159,6 +159,22 @@ async def test_of_a_webhook_s_address_the_host_is_told_and_that_the_rest_changed
     assert before != after
 
 
+async def test_a_secret_that_does_not_follow_to_another_host_is_told(
+    config: RunningConfig, auditor: Auditor
+) -> None:
+    await make(config, webhook_target())
+    webhook = target_pb2.WebhookTarget(url="https://other.example.com/webhooks/ironcore-backup")
+    request = pb.UpdateTargetRequest(
+        target=Target(name="chat-ops", webhook=webhook),
+        update_mask=FieldMask(paths=["webhook.url"]),
+        remove_headers=["authorization"],
+    )
+    await config.stub.UpdateTarget(request, metadata=ALICE)
+    before, after = await auditor.last()
+    assert before["webhook"]["headers"] == {"Authorization": "(set)"}
+    assert after["webhook"]["headers"] == {}
+
+
 async def test_a_forced_deletion_tells_of_the_groups_that_it_changes(
     config: RunningConfig, auditor: Auditor
 ) -> None:

@@ -415,3 +415,13 @@ async def test_a_server_says_where_and_how_it_listens(
     await plain.start()
     await plain.stop()
     assert f"127.0.0.1:{plain.port} without TLS and authentication" in caplog.text
+
+
+async def test_a_server_whose_certificate_ends_soon_says_so(
+    certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served(certificates):
+        assert "the certificate of router ends" not in caplog.text
+    certificates.put("router", certificates.issue("router", days=29))
+    async with served(certificates):
+        assert "the certificate of router ends" in caplog.text

@@ -44,7 +44,11 @@ def head_of(connection: sa.Connection, log: AuditTables) -> Head:
 
 
 def entry_of(row: sa.Row[tuple[Any, ...]]) -> Entry:
-    """The entry that a row of the table is."""
+    """The entry that a row of the table is; raises ``TypeError``, ``ValueError`` or
+    ``OverflowError`` of one that somebody has put other values into."""
+    texts = (row.actor, row.action, row.subject, row.before, row.after)
+    if not all(isinstance(each, str) for each in texts):
+        raise TypeError(f"entry {row.sequence} holds a value that is no text")
     return Entry(
         sequence=row.sequence,
         moment=from_micros(row.at),

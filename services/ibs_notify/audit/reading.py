@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,6 +19,8 @@ from ibs_notify.store.database import Database
 
 CHUNK = 200
 """Entries that are looked at in one transaction: some milliseconds, in which a server waits."""
+MOST_TEXT = 2_000_000
+"""Characters of before and after on one page, beyond which it ends: a message is bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,14 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Entries, and whether there are ``more`` after them."""
+
+    entries: Sequence[Entry]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What a chain says up to its ``end``; ``broken`` is the first bad entry, 0 where none is."""
 
@@ -41,10 +52,10 @@ class Verdict:
     flaw: Flaw | None = None
 
 
-def page(connection: sa.Connection, log: AuditTables, query: Query, limit: int) -> list[Entry]:
+def page(connection: sa.Connection, log: AuditTables, query: Query, limit: int) -> Page:
     """At most ``limit`` entries, the newest first."""
     entries = log.entries.c
-    statement = sa.select(log.entries).order_by(entries.sequence.desc()).limit(limit)
+    statement = sa.select(log.entries).order_by(entries.sequence.desc()).limit(limit + 1)
     if query.before is not None:
         statement = statement.where(entries.sequence < query.before)
     if query.actor:
@@ -58,7 +69,14 @@ def page(connection: sa.Connection, log: AuditTables, query: Query, limit: int) 
         statement = statement.where(entries.at >= to_micros(query.since))
     if query.until is not None:
         statement = statement.where(entries.at < to_micros(query.until))
-    return [entry_of(row) for row in connection.execute(statement)]
+    found: list[Entry] = []
+    length = 0
+    for row in connection.execute(statement):
+        if len(found) == limit or length > MOST_TEXT:
+            return Page(found, more=True)
+        found.append(entry_of(row))
+        length += len(row.before) + len(row.after)
+    return Page(found, more=False)
 
 
 async def verify(database: Database, log: AuditTables, known: Head | None = None) -> Verdict:
@@ -72,8 +90,6 @@ async def verify(database: Database, log: AuditTables, known: Head | None = None
     while before.sequence < end.sequence:
         look = partial(_chunk, log=log, after=before.sequence, end=end)
         entries = await database.read(look)
-        if not entries:
-            return Verdict(end, before.sequence + 1, Flaw.MISSING)
         for entry in entries:
             flaw = flaw_of(log.service, entry, before)
             if flaw is not None:
@@ -83,6 +99,8 @@ async def verify(database: Database, log: AuditTables, known: Head | None = None
                 if known.hash != entry.hash:
                     return Verdict(end, entry.sequence, Flaw.OTHER)
                 found_known = True
+        if len(entries) < CHUNK and before.sequence < end.sequence:
+            return Verdict(end, before.sequence + 1, await _what_is_missing(database, log, before))
         # A database in this process does not give way by itself.
         await asyncio.sleep(0)
     if before.hash != end.hash:
@@ -94,12 +112,21 @@ async def verify(database: Database, log: AuditTables, known: Head | None = None
     return Verdict(end)
 
 
+async def _what_is_missing(database: Database, log: AuditTables, before: Head) -> Flaw:
+    """An entry that is there but cannot be read is not as it was written."""
+    number = log.entries.c.sequence
+    query = sa.select(number).where(number == before.sequence + 1)
+    there = await database.read(lambda c: c.execute(query).first())
+    return Flaw.MISSING if there is None else Flaw.CHANGED
+
+
 def _last_number(connection: sa.Connection, log: AuditTables) -> int:
     number = connection.execute(sa.select(sa.func.max(log.entries.c.sequence))).scalar()
     return number or 0
 
 
 def _chunk(connection: sa.Connection, log: AuditTables, after: int, end: Head) -> Sequence[Entry]:
+    """The entries behind ``after``, up to the first that cannot be read."""
     number = log.entries.c.sequence
     statement = (
         sa.select(log.entries)
@@ -107,4 +134,8 @@ def _chunk(connection: sa.Connection, log: AuditTables, after: int, end: Head) -
         .order_by(number)
         .limit(CHUNK)
     )
-    return [entry_of(row) for row in connection.execute(statement)]
+    entries: list[Entry] = []
+    with suppress(TypeError, ValueError, OverflowError):
+        for row in connection.execute(statement):
+            entries.append(entry_of(row))  # noqa: PERF401  # those before a bad one are kept
+    return entries

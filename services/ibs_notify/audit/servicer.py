@@ -32,10 +32,10 @@ class AuditServicer(AuditServiceServicer):
         self, request: pb.ListAuditEntriesRequest, context: _Context
     ) -> pb.ListAuditEntriesResponse:
         size, query = page_size(request.page_size), _query(request)
-        found = await self._database.read(lambda c: page(c, self._log, query, size + 1))
-        token = page_token(_LISTING, found[size - 1].sequence) if len(found) > size else ""
+        found = await self._database.read(lambda c: page(c, self._log, query, size))
         return pb.ListAuditEntriesResponse(
-            entries=[_entry(each) for each in found[:size]], next_page_token=token
+            entries=[_entry(each) for each in found.entries],
+            next_page_token=page_token(_LISTING, found.entries[-1].sequence) if found.more else "",
         )
 
     async def VerifyAuditLog(

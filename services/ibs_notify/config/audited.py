@@ -61,15 +61,19 @@ def target_document(target: Target, sealed: Mapping[str, bytes]) -> Document:
     details: dict[str, Any] = document.setdefault(kind, {})
     if kind == "webhook":
         details["url"] = _fingerprint(bare.webhook.url)
-        details["headers"] = {header.name: "" for header in bare.webhook.headers}
-        for name in details["headers"]:
-            if header_secret(name) in sealed:
-                details["headers"][name] = Sealed(sealed[header_secret(name)])
+        details["headers"] = {
+            header.name: _stored(sealed, header_secret(header.name))
+            for header in bare.webhook.headers
+        }
     for field, ciphertext in sealed.items():
         name = field.removeprefix(f"{kind}.")
         if "[" not in name:
             details[name] = Sealed(ciphertext)
     return document
+
+
+def _stored(sealed: Mapping[str, bytes], field: str) -> Sealed | str:
+    return Sealed(sealed[field]) if field in sealed else ""
 
 
 def _fingerprint(url: str) -> str:

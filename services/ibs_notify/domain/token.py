@@ -12,7 +12,9 @@ from enum import StrEnum
 from ibs_notify.domain.principal import Principal
 
 PREFIX = "ibsn_"
-_SYNTAX = re.compile(r"ibsn_([0-9a-f]{16})_([0-9a-f]{64})")
+_FORM = r"ibsn_([0-9a-f]{16})_([0-9a-f]{64})"
+_SYNTAX = re.compile(_FORM)
+_BEARER = re.compile(f"(?i:bearer) {_FORM}")
 _NO_HASH = bytes(32)
 
 
@@ -44,6 +46,12 @@ def spell(token_id: str, secret: str) -> str:
 def parse(text: str) -> tuple[str, str] | None:
     """The id and the secret of a token; ``None`` for what cannot be one."""
     found = _SYNTAX.fullmatch(text)
+    return None if found is None else (found[1], found[2])
+
+
+def parse_bearer(text: str) -> tuple[str, str] | None:
+    """As ``parse``, of the value of an authorization header (RFC 6750); the scheme in any case."""
+    found = _BEARER.fullmatch(text)
     return None if found is None else (found[1], found[2])
 
 

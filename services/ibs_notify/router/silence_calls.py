@@ -73,9 +73,11 @@ class SilenceCalls:
         now = self._clock.now()
 
         def work(connection: sa.Connection) -> Silence | None:
-            former = silences.find_silence(connection, request.silence_id)
-            ended = silences.expire_silence(connection, request.silence_id, now)
-            if former is not None and ended is not None and ended != former:
+            expired = silences.expire_silence(connection, request.silence_id, now)
+            if expired is None:
+                return None
+            former, ended = expired
+            if ended != former:
                 _audit(connection, "silence.expire", former, ended, author, now)
             return ended
 

@@ -66,15 +66,21 @@ def insert_silence(connection: sa.Connection, silence: Silence) -> Silence:
     return silence
 
 
-def expire_silence(connection: sa.Connection, silence_id: str, now: datetime) -> Silence | None:
-    """End one now, if it has not ended; ``None`` where there is none."""
-    connection.execute(
-        sa.update(SILENCES)
-        .where(_C.silence_id == silence_id, _not_over(now))
-        .values(ends_at=to_micros(now))
-    )
+def expire_silence(
+    connection: sa.Connection, silence_id: str, now: datetime
+) -> tuple[Silence, Silence] | None:
+    """End one now, if it has not ended: as it was, and as it is. ``None`` where there is none."""
+    # First of all, so that of two who end it at once the second finds it ended.
     _move_version(connection)
-    return find_silence(connection, silence_id)
+    former = find_silence(connection, silence_id)
+    if former is None:
+        return None
+    if former.end is not None and former.end <= now:
+        return former, former
+    connection.execute(
+        sa.update(SILENCES).where(_C.silence_id == silence_id).values(ends_at=to_micros(now))
+    )
+    return former, replace(former, end=now)
 
 
 def find_silence(connection: sa.Connection, silence_id: str) -> Silence | None:

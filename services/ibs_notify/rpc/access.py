@@ -5,28 +5,28 @@ What is not in it is refused, whoever calls.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 from enum import StrEnum
 from typing import TypeAlias
 
 from ibs_notify.domain.principal import Role, Service
 
-Allowed: TypeAlias = Set[Role | Service | None]
-"""Roles of tokens, services by their certificate; ``None`` is who proves nothing."""
-
-_ADMINISTRATORS: Allowed = frozenset({Role.ADMINISTRATOR})
-_OPERATORS: Allowed = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
-_READERS: Allowed = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMINISTRATOR})
-_EMITTERS: Allowed = frozenset({Role.EMITTER, Role.ADMINISTRATOR})
-_PEOPLE: Allowed = frozenset(Role)
-_EVERYBODY: Allowed = frozenset({*Role, *Service, None})
-_CONFIG: Allowed = frozenset({Service.CONFIG})
-_ROUTER: Allowed = frozenset({Service.ROUTER})
-_DELIVERY: Allowed = frozenset({Service.DELIVERY})
+Caller: TypeAlias = Role | Service | None
+"""The role of a token, a service by its certificate; ``None`` is who proves nothing."""
+Allowed: TypeAlias = Collection[Caller]
+_ADMINISTRATORS: Set[Caller] = frozenset({Role.ADMINISTRATOR})
+_OPERATORS: Set[Caller] = frozenset({Role.OPERATOR, Role.ADMINISTRATOR})
+_READERS: Set[Caller] = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMINISTRATOR})
+_EMITTERS: Set[Caller] = frozenset({Role.EMITTER, Role.ADMINISTRATOR})
+_PEOPLE: Set[Caller] = frozenset(Role)
+_EVERYBODY: Set[Caller] = frozenset({*Role, *Service, None})
+_CONFIG: Set[Caller] = frozenset({Service.CONFIG})
+_ROUTER: Set[Caller] = frozenset({Service.ROUTER})
+_DELIVERY: Set[Caller] = frozenset({Service.DELIVERY})
 
 _API = "ironcore.notification.v1."
 
-_TABLE: Mapping[str, Mapping[str, Allowed]] = {
+_TABLE: Mapping[str, Mapping[str, Set[Caller]]] = {
     f"{_API}ConfigService": {
         "CreateTarget": _ADMINISTRATORS,
         "GetTarget": _READERS,
@@ -119,14 +119,14 @@ _TABLE: Mapping[str, Mapping[str, Allowed]] = {
     "grpc.reflection.v1alpha.ServerReflection": {"ServerReflectionInfo": _READERS},
 }
 
-ACCESS: Mapping[str, Allowed] = {
+ACCESS: Mapping[str, Set[Caller]] = {
     f"/{service}/{method}": allowed
     for service, methods in _TABLE.items()
     for method, allowed in methods.items()
 }
 """By full method name, ``/ironcore.notification.v1.RouterService/Emit``."""
 
-_NOBODY: Allowed = frozenset()
+_NOBODY: Set[Caller] = frozenset()
 
 
 class Access(StrEnum):
@@ -138,12 +138,12 @@ class Access(StrEnum):
     DENIED = "DENIED"
 
 
-def allowed_to(method: str) -> Allowed:
+def allowed_to(method: str) -> Set[Caller]:
     """Who may call ``method``; nobody where it is not in the table."""
     return ACCESS.get(method, _NOBODY)
 
 
-def access(allowed: Allowed, who: Role | Service | None) -> Access:
+def access(allowed: Allowed, who: Caller) -> Access:
     """Whether ``who`` is among those ``allowed``."""
     if None in allowed:
         return Access.OPEN

@@ -25,7 +25,7 @@ from ibs_notify.domain.errors import (
 )
 from ibs_notify.domain.principal import Principal, Role, Service
 from ibs_notify.domain.quota import Bucket, charge
-from ibs_notify.domain.token import KnownToken, Standing, is_expired, judge, parse
+from ibs_notify.domain.token import KnownToken, Standing, is_expired, judge, parse_bearer
 from ibs_notify.rpc.access import Access, Allowed, access, least_role
 from ibs_notify.rpc.peer import certified
 from ibs_notify.rpc.token_uses import TokenUses
@@ -85,10 +85,16 @@ class Authenticator:
 
         ``Unauthenticated``, ``PermissionDenied``, or ``Unavailable`` where no tokens are known yet.
         """
-        presented = [
-            value for key, value in context.invocation_metadata() or () if key == AUTHORIZATION
-        ]
-        who = self._by_token(presented, context) if presented else self._by_certificate(context)
+        presented, count = None, 0
+        for key, value in context.invocation_metadata() or ():
+            if key == AUTHORIZATION:
+                presented, count = value, count + 1
+        if count > 1:
+            self._refuse(Refusal.MALFORMED, "", context)
+        if presented is None:
+            who = self._by_certificate(context)
+        else:
+            who = self._by_token(presented, context)
         if access(allowed, who.standing) is Access.DENIED:
             raise _denied(who, allowed)
         return who
@@ -139,8 +145,8 @@ class Authenticator:
                 if stream.when() is None:
                     stream.reschedule(at_once)
 
-    def _by_token(self, presented: list[str | bytes], context: Context) -> Principal:
-        token = _bearer(presented)
+    def _by_token(self, presented: str | bytes, context: Context) -> Principal:
+        token = parse_bearer(presented) if isinstance(presented, str) else None
         if token is None:
             self._refuse(Refusal.MALFORMED, "", context)
         if self._tokens is None:
@@ -164,15 +170,6 @@ class Authenticator:
     def _refuse(self, why: Refusal, token_id: str, context: Context) -> NoReturn:
         self._on_refused(why, token_id, context.peer())
         raise _unauthenticated(why)
-
-
-def _bearer(presented: list[str | bytes]) -> tuple[str, str] | None:
-    """The id and the secret; ``None`` where there is not exactly one token of our form."""
-    text = presented[0]
-    if len(presented) > 1 or not isinstance(text, str):
-        return None
-    scheme, _, token = text.partition(" ")
-    return parse(token) if scheme.lower() == "bearer" else None
 
 
 def _refusal(standing: Standing) -> Refusal:

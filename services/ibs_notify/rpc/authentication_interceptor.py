@@ -54,7 +54,8 @@ class _Door:
 
     def __init__(self, authenticator: Authenticator, method: str, allowed: Allowed) -> None:
         self._authenticator = authenticator
-        self._allowed = allowed
+        # In a tuple they are found by identity, without the hash of each.
+        self._allowed = tuple(allowed)
         self._by_events = method in _COUNTED_BY_EVENTS
 
     def enter(self, request: Any, context: Context, *, streaming: bool) -> tuple[Principal, Any]:
