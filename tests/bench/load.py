@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
@@ -41,7 +41,7 @@ def failed_backup(number: int) -> event_pb2.Event:
 
 async def unary(server: Server, count: int, in_flight: int) -> Figures:
     """``count`` calls of Emit."""
-    async with open_channel(f"127.0.0.1:{server.port}") as channel:
+    async with open_plain_channel(f"127.0.0.1:{server.port}") as channel:
         stub = RouterServiceStub(channel)
         requests = [pb.EmitRequest(event=failed_backup(number)) for number in range(64)]
 
@@ -53,7 +53,7 @@ async def unary(server: Server, count: int, in_flight: int) -> Figures:
 
 async def batches(server: Server, count: int, size: int, in_flight: int = 4) -> Figures:
     """``count`` calls of EmitBatch."""
-    async with open_channel(f"127.0.0.1:{server.port}") as channel:
+    async with open_plain_channel(f"127.0.0.1:{server.port}") as channel:
         stub = RouterServiceStub(channel)
         request = pb.EmitBatchRequest(events=[failed_backup(number) for number in range(size)])
 
@@ -65,7 +65,7 @@ async def batches(server: Server, count: int, size: int, in_flight: int = 4) -> 
 
 async def stream(server: Server, count: int, size: int) -> Figures:
     """``count`` messages of ``size`` events in one stream, four messages ahead of the answers."""
-    async with open_channel(f"127.0.0.1:{server.port}") as channel:
+    async with open_plain_channel(f"127.0.0.1:{server.port}") as channel:
         message = pb.EmitStreamRequest(events=[failed_backup(number) for number in range(size)])
         call = RouterServiceStub(channel).EmitStream()
         room = asyncio.Semaphore(4)

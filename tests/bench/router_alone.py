@@ -10,7 +10,7 @@ from pathlib import Path
 import uvloop
 
 from ibs_notify.router.app import RouterApp
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.rpc.lifecycle import spare_the_collector
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import config_service_pb2, group_pb2
@@ -60,7 +60,7 @@ async def main(home: Path, rules: int, database: str = "") -> None:
         delivery_address=nowhere,
         router_database=database,
     )
-    async with RouterApp(settings) as app, open_channel(f"127.0.0.1:{app.port}") as channel:
+    async with RouterApp(settings) as app, open_plain_channel(f"127.0.0.1:{app.port}") as channel:
         await RouterServiceStub(channel).AwaitConfig(pb.RouterServiceAwaitConfigRequest())
         spare_the_collector()
         print(app.port, flush=True)

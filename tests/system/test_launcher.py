@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from ibs_notify.rpc.channel import open_blocking_channel
+from ibs_notify.rpc.channel import open_blocking_plain_channel
 from ibs_notify.settings import SERVICES, ServiceName
 from ironcore.notification.v1 import config_service_pb2, settings_pb2
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
@@ -126,7 +126,7 @@ def test_up_serves_greets_and_stops_on_ctrl_c(place: Place) -> None:
 
 
 def test_a_second_start_finds_what_was_set_and_asks_for_the_rest(place: Place) -> None:
-    with up(place), open_blocking_channel(place.addresses["config"]) as channel:
+    with up(place), open_blocking_plain_channel(place.addresses["config"]) as channel:
         request = config_service_pb2.UpdateSettingsRequest(
             settings=settings_pb2.Settings(public_url="https://ibs.example.com"),
             update_mask=FieldMask(paths=["public_url"]),

@@ -62,6 +62,14 @@ def _keys(session: Session) -> Names:
     return [(each.key_id, "") for each in found.keys if not each.newest]
 
 
+def _tokens(session: Session) -> Names:
+    from ironcore.notification.v1 import config_service_pb2 as pb  # noqa: PLC0415  # see above
+
+    request = pb.ListTokensRequest(page_size=_MOST)
+    found = session.call(session.config.ListTokens, request, timeout=SECONDS)
+    return [(each.name, each.description) for each in found.tokens]
+
+
 def _of(listed: Callable[[Session], Names]) -> Completer:
     """Those that begin as what is typed; none where the service does not answer within a second."""
 
@@ -87,3 +95,4 @@ def _of(listed: Callable[[Session], Names]) -> Completer:
 target_names, group_names = _of(_targets), _of(_groups)
 silence_ids, digest_ids = _of(_silences), _of(_digests)
 key_ids = _of(_keys)
+token_names = _of(_tokens)

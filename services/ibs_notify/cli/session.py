@@ -15,6 +15,7 @@ from ibs_notify.cli.output import warn
 from ibs_notify.domain.errors import NotificationError, Reason, Unavailable
 from ibs_notify.rpc.caller import calling_as
 from ibs_notify.rpc.channel import open_blocking_channel
+from ibs_notify.rpc.client_credentials import endpoint_of
 from ibs_notify.rpc.status import from_rpc_error
 from ironcore.notification.v1 import delivery_service_pb2, router_service_pb2
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
@@ -66,7 +67,8 @@ class Session:
     def channel(self, service: settings.ServiceName) -> grpc.Channel:
         """The channel to a service."""
         if service not in self._channels:
-            self._channels[service] = open_blocking_channel(self.settings.address(service))
+            endpoint = endpoint_of(self.settings, service)
+            self._channels[service] = open_blocking_channel(endpoint)
         return self._channels[service]
 
     def call(

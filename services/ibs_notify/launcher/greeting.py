@@ -23,7 +23,7 @@ _WHERE = ("home", *(f"{service}_address" for service in SERVICES))
 
 async def installation_settings(settings: Settings) -> settings_pb2.Settings | None:
     """What Config holds for the whole installation; None where it does not answer now."""
-    async with open_channel(settings.config_address) as channel:
+    async with open_channel(settings, "config") as channel:
         stub = config_service_pb2_grpc.ConfigServiceStub(channel)
         request = config_service_pb2.GetSettingsRequest()
         with suppress(grpc.aio.AioRpcError):

@@ -67,7 +67,7 @@ async def _started(settings: Settings, served: asyncio.Event) -> None:
     from ibs_notify.launcher import greeting, readiness  # noqa: PLC0415
 
     waits = {
-        asyncio.create_task(readiness.until_serving(settings.address(service)), name=service)
+        asyncio.create_task(readiness.until_serving(settings, service), name=service)
         for service in SERVICES
     }
     while waits:

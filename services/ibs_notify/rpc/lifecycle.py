@@ -61,6 +61,7 @@ class App(ABC):
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self.port = 0
+        self.peer_port = 0
         self.broken = asyncio.Event()
         """Set when the storage failed in a way that only a restart can judge."""
 
@@ -103,7 +104,6 @@ async def _serve(build: Callable[[Settings], App], settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with app:
-        log.info("listening on port %d", app.port)
         spare_the_collector()
         waits = [asyncio.ensure_future(event.wait()) for event in (stop, app.broken)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

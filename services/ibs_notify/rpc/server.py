@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import grpc
@@ -9,6 +10,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from ibs_notify.rpc.interceptors import ErrorInterceptor
+from ibs_notify.rpc.tls import ServerTls
+
+log = logging.getLogger(__name__)
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 STOP_GRACE_SECONDS = 3.0
@@ -19,6 +23,9 @@ _OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.http2.min_ping_interval_without_data_ms", 30_000),
     # Two services on one port would take turns at the calls; the second one must fail instead.
     ("grpc.so_reuseport", 0),
+    # A certificate is looked at when a connection begins, so none lasts for ever.
+    ("grpc.max_connection_age_ms", 12 * 3_600_000),
+    ("grpc.max_connection_age_grace_ms", 60_000),
 )
 
 
@@ -26,33 +33,73 @@ class RpcServer:
     """A ``grpc.aio`` server with the standard health service, NOT_SERVING until told otherwise.
 
     ``service_name`` is the full name, ``ironcore.notification.v1.RouterService``; its health and
-    that of the whole server ("") are the same.
+    that of the whole server ("") are the same. With ``tls`` there are two listeners: at ``address``
+    for clients, by TLS, and at ``peer_address`` for who has a certificate, by mutual TLS.
+    ``interceptors`` come after the one that turns errors into answers.
     """
 
-    def __init__(self, address: str, service_name: str, *, reflect: bool) -> None:
+    def __init__(
+        self,
+        address: str,
+        service_name: str,
+        *,
+        reflect: bool,
+        tls: ServerTls | None = None,
+        peer_address: str = "",
+        interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+    ) -> None:
         self._address = address
+        self._peer_address = peer_address
+        self._tls = tls
         self._service_name = service_name
         self._reflect = reflect
         self._health = health.aio.HealthServicer()
         self.grpc_server = grpc.aio.server(
-            interceptors=[ErrorInterceptor()],
+            interceptors=[ErrorInterceptor(), *interceptors],
             options=list(_OPTIONS),
             maximum_concurrent_rpcs=4096,
         )
         self.port = 0
+        self.peer_port = 0
 
     async def start(self) -> None:
-        """Bind and accept calls; ``port`` is the bound one. ``OSError`` where the port is taken."""
+        """Bind and accept calls; ``port`` and ``peer_port`` are the bound ones.
+
+        ``OSError`` where one is taken.
+        """
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc_server)
         if self._reflect:
             names = (self._service_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self.grpc_server)
         await self.set_serving(False)
-        try:
-            self.port = self.grpc_server.add_insecure_port(self._address)
-        except RuntimeError as error:
-            raise OSError(f"cannot listen on {self._address}: is it in use?") from error
+        if self._tls is None:
+            self.port = self._bind(self._address, None)
+            log.warning(
+                "listening on %s without TLS and authentication: who reaches it may do everything; "
+                "for development only",
+                self._at(self._address, self.port),
+            )
+        else:
+            self.port = self._bind(self._address, self._tls.for_clients())
+            self.peer_port = self._bind(self._peer_address, self._tls.for_peers())
+            log.info(
+                "listening on %s by TLS, and on %s by mutual TLS",
+                self._at(self._address, self.port),
+                self._at(self._peer_address, self.peer_port),
+            )
         await self.grpc_server.start()
+
+    def _bind(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
+        try:
+            if credentials is None:
+                return self.grpc_server.add_insecure_port(address)
+            return self.grpc_server.add_secure_port(address, credentials)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {address}: is it in use?") from error
+
+    @staticmethod
+    def _at(address: str, port: int) -> str:
+        return f"{address.rpartition(':')[0]}:{port}"
 
     async def set_serving(self, serving: bool) -> None:  # noqa: FBT001  # it is what health says
         """Tell the health service."""
