@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ibs_notify.config.app import ConfigApp
 from ibs_notify.delivery.app import DeliveryApp
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.settings import Settings
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
@@ -43,6 +43,6 @@ async def running_pair(home: Path) -> AsyncIterator[Pair]:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(ConfigApp(settings, FakeClock()))
         await stack.enter_async_context(DeliveryApp(settings))
-        config = await stack.enter_async_context(open_channel(settings, "config"))
-        delivery = await stack.enter_async_context(open_channel(settings, "delivery"))
+        config = await stack.enter_async_context(open_plain_channel(settings.config_address))
+        delivery = await stack.enter_async_context(open_plain_channel(settings.delivery_address))
         yield Pair(ConfigServiceStub(config), DeliveryServiceStub(delivery), settings)

@@ -52,10 +52,18 @@ class Hit:
 
 @dataclass(slots=True)
 class Canaries:
-    """All that were planted, by what they are. ``needles`` are other secrets, such as keys."""
+    """All that were planted, by what they are; and other secrets, such as keys, as they are."""
 
     planted: dict[str, str] = field(default_factory=dict)
-    needles: dict[str, bytes] = field(default_factory=dict)
+    _needle_forms: dict[str, dict[str, bytes]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.planted) + len(self._needle_forms)
+
+    def know(self, what: str, secret: str | bytes) -> None:
+        """A secret that the services made."""
+        known = isinstance(secret, str)
+        self._needle_forms[what] = encodings(secret) if known else {"bytes": secret}  # type: ignore[arg-type, dict-item]
 
     def plant(self, what: str) -> str:
         """A new one."""
@@ -65,9 +73,10 @@ class Canaries:
 
     def search(self, surface: str, content: bytes) -> Iterator[Hit]:
         """Where they are in ``content``; of each canary and form the first place."""
-        for name, needle in self.needles.items():
-            if needle in content:
-                yield Hit(surface, "raw", name, "")
+        for name, forms in self._needle_forms.items():
+            for form, needle in forms.items():
+                if needle in content:
+                    yield Hit(surface, form, name, "")
         seen: set[tuple[str, str]] = set()
         for form, mark in _MARKS.items():
             at = content.find(mark)
@@ -117,7 +126,7 @@ class Search:
         for surface, parts in sorted(self.parts.items()):
             yield f"{surface:<40} {parts:>6} parts {self.sizes[surface]:>12,} bytes"
         yield (
-            f"{len(self.canaries.planted) + len(self.canaries.needles)} canaries,"
+            f"{len(self.canaries)} canaries,"
             f" {len(self.parts)} surfaces, {sum(self.sizes.values()):,} bytes,"
-            f" {len(self.hits)} hits"
+            f" {len(self.hits)} places that hold one"
         )

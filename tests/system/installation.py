@@ -48,7 +48,7 @@ POLL_SECONDS = 0.05
 DRAIN_POLL_SECONDS = 0.25
 """Comparing the books reads all of them."""
 LOG_TAIL = 3000
-_CHANNEL_OPTIONS = (
+CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
     ("grpc.enable_http_proxy", 0),
     # A service that was just started is seen at once.
@@ -143,7 +143,7 @@ class Installation:
                 name,
                 address,
                 logs / f"{name}.log",
-                grpc.insecure_channel(address, options=_CHANNEL_OPTIONS),
+                grpc.insecure_channel(address, options=CHANNEL_OPTIONS),
             )
         secured = self._secure(certificates) if certificates else {}
         self.environment = self._variables(databases or {}, {**secured, **(extra or {})})

@@ -12,7 +12,7 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from ibs_notify.settings import ServiceName
+from ibs_notify.settings import SERVICES, ServiceName
 from ironcore.notification.v1 import (
     audit_service_pb2,
     config_service_pb2,
@@ -38,18 +38,20 @@ STREAM_SECONDS = 1.0
 class Recorder:
     """Calls services; ``answers`` are all replies and errors, as bytes, with the rpc's name.
 
-    ``values`` are what is known of this installation, by the name of a field: a request is made for
-    each of them.
+    ``channels`` are those of the administrator, ``others`` those of who else reads: what is refused
+    to one is given to another. ``values`` are what is known of this installation, by the name of a
+    field: a request is made for each of them.
     """
 
     channels: Mapping[ServiceName, grpc.Channel]
+    others: Sequence[Mapping[ServiceName, grpc.Channel]] = ()
     values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     answers: list[tuple[str, bytes]] = field(default_factory=list)
 
     def call(self, method: str, request: Message) -> Any:
         """One call, by the rpc's name; its reply, or ``None`` where it failed."""
         found = next(each for each in _methods() if each.name == method)
-        raw = self._unary(self._channel(found), found, request)
+        raw = self._unary(self.channels[_owners(found)[0]], found, request)
         return None if raw is None else GetMessageClass(found.output_type).FromString(raw)
 
     def read_everything(self) -> Counter[str]:
@@ -58,24 +60,13 @@ class Recorder:
         for method in _methods():
             if not method.name.startswith(READS):
                 continue
-            channel = self._channel(method)
-            requests = list(self._requests(method))
-            for request in requests:
-                if method.server_streaming:
-                    self._stream(channel, method, request)
-                else:
-                    self._unary(channel, method, request)
-            calls[f"{method.containing_service.name}.{method.name}"] = len(requests)
+            read = self._stream if method.server_streaming else self._unary
+            for reader in (self.channels, *self.others):
+                for request in self._requests(method):
+                    for service in _owners(method):
+                        read(reader[service], method, request)
+                        calls[f"{method.containing_service.name}.{method.name}"] += 1
         return calls
-
-    def _channel(self, method: MethodDescriptor) -> grpc.Channel:
-        owner = method.containing_service.name
-        names: Mapping[str, ServiceName] = {
-            "ConfigService": "config",
-            "RouterService": "router",
-            "DeliveryService": "delivery",
-        }
-        return self.channels[names.get(owner, "config")]
 
     def _unary(
         self, channel: grpc.Channel, method: MethodDescriptor, request: Message
@@ -117,6 +108,12 @@ class Recorder:
                 values = self.values[each.name]
                 _set(request, each, values[number % len(values)])
             yield request
+
+
+def _owners(method: MethodDescriptor) -> Sequence[ServiceName]:
+    """The services that serve it: one, but for what each of them has."""
+    owner = method.containing_service.name.removesuffix("Service").lower()
+    return [each for each in SERVICES if each == owner] or SERVICES
 
 
 def _turn(
