@@ -161,7 +161,7 @@ class Installation:
             service.channel = grpc.secure_channel(
                 peer_address,
                 certificates.credentials("administrator"),
-                options=[*_CHANNEL_OPTIONS, ("grpc.ssl_target_name_override", dns_name(name))],
+                options=[*CHANNEL_OPTIONS, ("grpc.ssl_target_name_override", dns_name(name))],
             )
         return variables
 
