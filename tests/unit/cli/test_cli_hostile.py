@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.message import Message
 from tests.support.any_message import full_of
 from tests.support.command_line import Cli
 from tests.support.fake_services import FakeService
@@ -73,12 +75,12 @@ def answer(service: FakeService, descriptor: ServiceDescriptor, text: str) -> No
         filled = full_of(method.output_type, text)
         if "next_page_token" in method.output_type.fields_by_name:
             filled.next_page_token = ""
-        if method.server_streaming:
-            service.answers[method.name] = lambda _, filled=filled: iter([filled])
-        else:
-            service.answers[method.name] = GetMessageClass(method.output_type).FromString(
-                filled.SerializeToString()
-            )
+        service.answers[method.name] = partial(once, filled) if method.server_streaming else filled
+
+
+def once(answer: Message, _: object) -> Iterator[Message]:
+    """A stream with one answer."""
+    return iter([answer])
 
 
 def answer_all(cli: Cli, text: str) -> None:
