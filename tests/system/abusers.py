@@ -216,14 +216,19 @@ async def cancel_storm(address: str) -> None:
 
 
 async def stalled_watches(address: str) -> None:
-    """Watches and lists whose answers nobody takes."""
+    """Watches and lists whose answers nobody takes.
+
+    They are begun one by one, for a hundred lists at once are work, read or not; and few are
+    watches, for each that is told of an event costs what it costs.
+    """
     peer = await Peer.connect(address, window=0)
     try:
-        for number in range(200):
-            # Each watch that is told of an event costs what it costs, read or not.
-            if number % 10 == 0:
-                peer.send(*call(peer, "WatchEvents", message(b"")))
-            peer.send(*call(peer, "ListEvents", message(b"")))
+        for number in range(100):
+            method = "WatchEvents" if number % 5 == 0 else "ListEvents"
+            peer.send(*call(peer, method, message(b"")))
+            await peer.drain()
+            await asyncio.sleep(2 * _BEAT)
+        print(BEGUN, end="", flush=True)
         while True:
             await peer.drain()
             await asyncio.sleep(1)
@@ -403,9 +408,13 @@ ATTACKS: Final[dict[str, Callable[[str], Awaitable[None]]]] = {
 }
 
 
+_SAY_WHEN: Final = frozenset({"stalled_watches", "silent_connections", "idle_connections"})
+"""These say for themselves when they have begun."""
+
+
 async def attack(name: str, address: str) -> None:
     """Again and again, until cancelled."""
-    if "connections" not in name:
+    if name not in _SAY_WHEN:
         asyncio.get_running_loop().call_later(_SOON, partial(print, BEGUN, end="", flush=True))
     while True:
         with suppress(OSError):

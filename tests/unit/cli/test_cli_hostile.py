@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
-from google.protobuf.message_factory import GetMessageClass
 from tests.support.any_message import full_of
 from tests.support.command_line import Cli
 from tests.support.fake_services import FakeService
@@ -70,22 +69,18 @@ CLOSEST = [
 ]
 
 
-def only(message: Message) -> Callable[[Any], Iterator[Message]]:
-    return lambda _: iter([message])
-
-
 def answer(service: FakeService, descriptor: ServiceDescriptor, text: str) -> None:
     """Let every rpc answer with a message that is full of ``text``, and no further page."""
     for method in descriptor.methods:
         filled = full_of(method.output_type, text)
         if "next_page_token" in method.output_type.fields_by_name:
             filled.next_page_token = ""
-        if method.server_streaming:
-            service.answers[method.name] = only(filled)
-        else:
-            service.answers[method.name] = GetMessageClass(method.output_type).FromString(
-                filled.SerializeToString()
-            )
+        service.answers[method.name] = partial(once, filled) if method.server_streaming else filled
+
+
+def once(answer: Message, _: object) -> Iterator[Message]:
+    """A stream with one answer."""
+    return iter([answer])
 
 
 def answer_all(cli: Cli, text: str) -> None:

@@ -60,7 +60,8 @@ Global___Severity: typing_extensions.TypeAlias = Severity
 class Event(google.protobuf.message.Message):
     """One thing that happened. Text is never a reason to refuse an event: control characters, quotes
     and any script are kept and made harmless where they are rendered. Refused are a missing or
-    malformed type, an unknown severity and fields over their bounds; every fault is named at once.
+    malformed type, an unknown severity, fields over their bounds and events over 256 KiB; every fault
+    is named at once.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
