@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from tests.bench import (
     accepting,
     digests,
+    encrypted,
     idle,
     inbox,
     ingest,
@@ -27,6 +28,7 @@ from tests.bench.lines import HEADING, Line, Note
 BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
     "match": matching.matching,
     "emit": ingest.emit,
+    "tls": encrypted.emit,
     "accept": accepting.batches,
     "storage": ingest.storage,
     "webhook": outbound.webhook,

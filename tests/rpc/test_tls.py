@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -253,6 +254,42 @@ async def test_calls_and_a_stream_go_on_while_both_sides_are_renewed(
     assert set(router.callers) == {Service.CONFIG}
 
 
+async def test_the_channel_of_an_old_certificate_is_let_go_with_its_last_call(
+    certificates: Certificates, router: Served
+) -> None:
+    files = IdentityFiles(certificates.directory, "config", CLOCK)
+    async with RenewingChannel(
+        f"127.0.0.1:{router.peer_port}", "router.ibs-notify", files
+    ) as channel:
+        old = weakref.ref(channel.current())
+        assert await ask(channel) == SERVING
+        await asyncio.to_thread(certificates.renew)
+        assert await ask(channel) == SERVING
+        assert old() is None
+
+
+async def test_a_watch_of_before_a_renewal_ends_with_its_connection_and_resumes_on_a_new_one(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ages = (("grpc.max_connection_age_ms", 500), ("grpc.max_connection_age_grace_ms", 100))
+    monkeypatch.setattr("ibs_notify.rpc.server._OPTIONS", ages)
+    files = IdentityFiles(certificates.directory, "config", CLOCK)
+    async with (
+        served(certificates) as router,
+        RenewingChannel(f"127.0.0.1:{router.peer_port}", "router.ibs-notify", files) as channel,
+    ):
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        stream = stub.Watch(health_pb2.HealthCheckRequest())
+        assert (await stream.read()).status == SERVING
+        await asyncio.to_thread(certificates.renew)
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await stream.read()
+        assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+        again = stub.Watch(health_pb2.HealthCheckRequest())
+        assert (await again.read()).status == SERVING
+        again.cancel()
+
+
 async def test_after_a_renewal_handshakes_show_the_new_certificate(
     certificates: Certificates, router: Served
 ) -> None:
@@ -378,3 +415,13 @@ async def test_a_server_says_where_and_how_it_listens(
     await plain.start()
     await plain.stop()
     assert f"127.0.0.1:{plain.port} without TLS and authentication" in caplog.text
+
+
+async def test_a_server_whose_certificate_ends_soon_says_so(
+    certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served(certificates):
+        assert "the certificate of router ends" not in caplog.text
+    certificates.put("router", certificates.issue("router", days=29))
+    async with served(certificates):
+        assert "the certificate of router ends" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import subprocess
 import sys
@@ -130,6 +131,25 @@ def test_the_services_are_healthy_by_tls_and_deaf_to_clear_text(secured: Install
             stub: Any = health_pb2_grpc.HealthStub(channel)
             with pytest.raises(grpc.RpcError, match="Socket closed"):
                 stub.Check(health_pb2.HealthCheckRequest(), timeout=CALL_SECONDS)
+
+
+def test_strangers_who_fail_a_handshake_write_nothing_into_the_log(secured: Installation) -> None:
+    router = secured.services["router"]
+    host, _, port = router.address.partition(":")
+    before = router.log.read_text()
+    context = ssl.create_default_context()
+    for name in ("unknown.example.com", "router.ibs-notify"):
+        with (
+            socket.create_connection((host, int(port)), CALL_SECONDS) as stranger,
+            pytest.raises(ssl.SSLError),
+        ):
+            context.wrap_socket(stranger, server_hostname=name)
+    with socket.create_connection((host, int(port)), CALL_SECONDS) as stranger:
+        stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        while stranger.recv(4096):
+            pass
+    emit(secured, 1)
+    assert router.log.read_text() == before
 
 
 def test_a_service_does_not_start_with_an_expired_certificate_and_says_so(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -121,6 +122,16 @@ def test_a_renewal_replaces_all_but_the_ca_and_keeps_the_names(directory: Path) 
     assert read_identity(directory, "router", later).expires == later + timedelta(days=90)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_root_renews_for_those_who_read_the_files_now(directory: Path) -> None:
+    for each in directory.iterdir():
+        os.chown(each, 12345, 12346)
+    certificates.renew(directory, directory / "ca.key", (), 365, NOW)
+    assert {(each.stat().st_uid, each.stat().st_gid) for each in directory.iterdir()} == {
+        (12345, 12346)
+    }
+
+
 def test_a_machine_with_some_of_the_certificates_renews_those(directory: Path) -> None:
     for each in [*directory.glob("config.*"), *directory.glob("administrator.*")]:
         each.unlink()
@@ -196,6 +207,13 @@ def test_a_certificate_that_ends_within_30_days_is_told_of(left: timedelta, said
     warning = expiry_warning("router", NOW + left, NOW)
     assert bool(warning) == bool(said)
     assert said in warning
+
+
+def test_the_health_of_an_installation_whose_ca_is_missing_is_a_sentence(tmp_path: Path) -> None:
+    environment = {"IBS_NOTIFY_HOME": str(tmp_path), "IBS_NOTIFY_TLS_DIRECTORY": str(tmp_path)}
+    result = CliRunner().invoke(main, ["health"], env=environment)
+    assert result.exit_code == 1
+    assert result.output.startswith(f"error: the CA certificate {tmp_path}/ca.pem cannot be read")
 
 
 def test_the_health_tells_of_those_that_it_can_read(directory: Path) -> None:

@@ -48,7 +48,10 @@ def health(service: tuple[ServiceName, ...]) -> None:
     from ibs_notify.launcher.readiness import check_all  # noqa: PLC0415  # gRPC takes a while
 
     settings = _settings()
-    states = asyncio.run(check_all(settings, service or SERVICES))
+    try:
+        states = asyncio.run(check_all(settings, service or SERVICES))
+    except NotificationError as error:
+        raise Failed(error) from None
     for name, state in states.items():
         click.echo(f"{name:<10}{settings.address(name):<24}{state}")
     if settings.secured:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import grpc
 
+from ibs_notify.domain.errors import NotificationError
 from ibs_notify.rpc.channel import open_channel
 from ibs_notify.rpc.peer import ADMINISTRATOR
 from ibs_notify.settings import ADDRESSES, PREFIX, SERVICES, Settings
@@ -24,11 +25,11 @@ _FILES = ("tls_directory", "token_file")
 
 
 async def installation_settings(settings: Settings) -> settings_pb2.Settings | None:
-    """What Config holds for the whole installation; None where it does not answer now."""
-    async with open_channel(settings, "config") as channel:
-        stub = config_service_pb2_grpc.ConfigServiceStub(channel)
-        request = config_service_pb2.GetSettingsRequest()
-        with suppress(grpc.aio.AioRpcError):
+    """What Config holds for the whole installation; None where it does not tell us now."""
+    with suppress(grpc.aio.AioRpcError, NotificationError):
+        async with open_channel(settings, "config") as channel:
+            stub = config_service_pb2_grpc.ConfigServiceStub(channel)
+            request = config_service_pb2.GetSettingsRequest()
             return (await stub.GetSettings(request, timeout=ASK_SECONDS)).settings
     return None
 
@@ -60,8 +61,8 @@ def greeting(settings: Settings, installation: settings_pb2.Settings | None, cli
 def _how_to_get_in(settings: Settings) -> list[str]:
     if not settings.secured:
         return [
-            "Nobody is asked who they are, so it is on loopback, for trying things out. The way to",
-            "TLS and tokens: From zero to production, in docs/operating.md.",
+            "Nobody is asked who they are, so it is on loopback, for trying things out. Beyond that:",
+            "From zero to production, in docs/operating.md.",
             "",
         ]
     key = Path(settings.tls_directory) / f"{ADMINISTRATOR}.key"

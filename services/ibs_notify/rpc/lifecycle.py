@@ -55,6 +55,14 @@ def spare_the_collector() -> None:
     gc.set_threshold(_YOUNG_OBJECTS)
 
 
+def silence_grpc() -> None:
+    """Before gRPC is imported: strangers whose handshakes fail must not fill the log.
+
+    Its own lines are for those who debug it, who set the variable themselves.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
 class App(ABC):
     """A service that runs while it is entered; what ``_start`` pushed ends in reverse order."""
 
@@ -81,8 +89,6 @@ class App(ABC):
 
 def run_service(service: ServiceName, build: Callable[[Settings], App]) -> int:
     """The process of a service, from settings to exit code: 0 stopped by a signal, 1 failed."""
-    # gRPC's own log lines are for those who debug it; strangers whose handshakes fail cause many.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         settings = load()
         configure_logging(service, settings.log_level)
