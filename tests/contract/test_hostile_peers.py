@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
-from tests.support.transports import SENDER, StillClock, message
+from tests.support.transports import ANYWHERE, SENDER, StillClock, message
 
 from ibs_notify.delivery.transports.base import Outcome, Verdict
 from ibs_notify.delivery.transports.smtp import SmtpTransport
@@ -64,7 +64,7 @@ def little_of_both() -> Iterator[None]:
 
 async def posted(port: int) -> Outcome:
     spec = WebhookSpec(f"http://127.0.0.1:{port}/")
-    sender = WebhookTransport(spec, {}, StillClock(), total_seconds=SECONDS)
+    sender = WebhookTransport(spec, {}, StillClock(), ANYWHERE, total_seconds=SECONDS)
     try:
         return await sender.attempt(message())
     finally:
@@ -73,7 +73,7 @@ async def posted(port: int) -> Outcome:
 
 async def mailed(port: int, tls_mode: TlsMode) -> Outcome:
     spec = SmtpSpec("127.0.0.1", port, tls_mode, SmtpAuth.NONE, from_address=SENDER)
-    sender = SmtpTransport(spec, "", StillClock(), command_seconds=SECONDS)
+    sender = SmtpTransport(spec, "", StillClock(), ANYWHERE, command_seconds=SECONDS)
     try:
         return await sender.attempt(message("a@example.org"))
     finally:

@@ -61,8 +61,8 @@ def greeting(settings: Settings, installation: settings_pb2.Settings | None, cli
 def _how_to_get_in(settings: Settings) -> list[str]:
     if not settings.secured:
         return [
-            "Nobody is asked who they are, so it is on loopback, for trying things out. The way to",
-            "TLS and tokens: From zero to production, in docs/operating.md.",
+            "Nobody is asked who they are, so it is on loopback, for trying things out. For more:",
+            "From zero to production, in docs/operating.md.",
             "",
         ]
     key = Path(settings.tls_directory) / f"{ADMINISTRATOR}.key"
