@@ -93,7 +93,9 @@ class Settings:
         listeners = [value for name, value in values.items() if name.endswith("_address")]
         databases = [value for name, value in values.items() if name.endswith("_database")]
         split = [value.rpartition(":") for value in listeners]
-        own = [OwnEndpoint(host.strip("[]"), int(port)) for host, _, port in split if port.isdigit()]
+        own = [
+            OwnEndpoint(host.strip("[]"), int(port)) for host, _, port in split if port.isdigit()
+        ]
         return (*own, *(each for url in databases for each in _servers_of(url)))
 
     @property
