@@ -135,8 +135,10 @@ def _is_own(
 ) -> bool:
     if port != endpoint.port:
         return False
+    if is_here or endpoint.host.lower() == "localhost":
+        return is_here
     try:
-        return is_here or ip_address(endpoint.host) == address
+        return ip_address(endpoint.host) == address
     except ValueError:
         # A name may stand for any address of the site, and for another one tomorrow.
         return kind is not Kind.PUBLIC

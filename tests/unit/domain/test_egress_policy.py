@@ -181,7 +181,7 @@ OWN = (
     OwnEndpoint("127.0.0.1", 50051),
     OwnEndpoint("10.1.1.1", 50052),
     OwnEndpoint("config.example", 50053),
-    OwnEndpoint("0.0.0.0", 5432),
+    OwnEndpoint("localhost", 5432),
 )
 WITH_OWN = parse_policy("public, private, loopback", "production", OWN)
 
@@ -203,6 +203,8 @@ WITH_OWN = parse_policy("public, private, loopback", "production", OWN)
         ("172.20.0.3", 50053, False, Ruling.OWN_PORT),
         ("8.8.8.8", 50053, False, Ruling.ALLOWED),
         ("127.0.0.1", 5432, False, Ruling.OWN_PORT),
+        ("10.9.9.9", 5432, True, Ruling.OWN_PORT),
+        ("10.9.9.9", 5432, False, Ruling.ALLOWED),
     ],
 )
 def test_the_services_and_databases_themselves_are_no_targets(
