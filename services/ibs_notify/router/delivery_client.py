@@ -7,9 +7,10 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from sys import intern
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from ibs_notify.domain.clock import from_micros
-from ibs_notify.domain.errors import NotFound
+from ibs_notify.domain.errors import InvalidArgument, NotFound, Reason
 from ibs_notify.router.identity import Kind, obligation_id
 from ibs_notify.router.ports import (
     DeliveryId,
@@ -160,7 +161,11 @@ def _requests(handoffs: Sequence[Handoff]) -> Iterator[delivery_service_pb2.Deli
             digest=each.digest,
             suppressed_count=each.suppressed,
         )
-        message.event.MergeFromString(each.body)
+        try:
+            message.event.MergeFromString(each.body)
+        except DecodeError:
+            # As what Delivery refuses: it alone rests, and holds up nothing else.
+            raise InvalidArgument(Reason.EVENT_INVALID, "the stored event is damaged") from None
         if each.suppressed_since is not None:
             message.suppressed_since.FromDatetime(from_micros(each.suppressed_since))
     yield request

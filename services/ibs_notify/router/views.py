@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from typing import Final
+
+from google.protobuf.message import DecodeError
 
 from ibs_notify.domain.clock import from_micros
 from ibs_notify.domain.errors import InvalidArgument, NotFound, NotificationError, Reason
@@ -17,6 +21,9 @@ from ibs_notify.router.pipeline import Routed, Routing
 from ironcore.notification.v1 import disposition_pb2, error_reason_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
+log = logging.getLogger(__name__)
+
+DAMAGED: Final = "(this event was damaged on the disk and cannot be read)"
 STATES = {
     State.READY: disposition_pb2.DISPOSITION_STATE_READY,
     State.HANDED_OFF: disposition_pb2.DISPOSITION_STATE_HANDED_OFF,
@@ -93,12 +100,18 @@ def fill_disposition(
 def event_record(stored: StoredEvent, mark: Mark | None = None) -> pb.EventRecord:
     """An event, and where its obligations stand as far as the Router knows.
 
-    ``mark`` is the caller's, for those who read the inbox.
+    ``mark`` is the caller's, for those who read the inbox. One that the disk damaged has its id
+    and says so: it must not hide the others of its page.
     """
-    record = pb.EventRecord.FromString(stored.packed)
+    try:
+        record = pb.EventRecord.FromString(stored.packed)
+        record.event.MergeFromString(stored.body)
+    except DecodeError:
+        log.error("the stored event %s is damaged", stored.event_id)
+        damaged = event_pb2.Event(event_id=stored.event_id, subject=DAMAGED)
+        record = pb.EventRecord(event=damaged)
     if mark is not None:
         record.inbox_state = pb.InboxState.ValueType(mark.value)
-    record.event.MergeFromString(stored.body)
     record.sequence = stored.seq
     record.receive_time.FromDatetime(from_micros(stored.received_at))
     record.revision = stored.revision
