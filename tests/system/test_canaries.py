@@ -66,9 +66,10 @@ def commands_without_arguments(
             inner = command.get_command(context, name)
             assert inner is not None
             yield from commands_without_arguments(inner, context, *path, name)
-    elif path[-1] in SHOWING and any(each.name == "output" for each in command.params):
-        if not any(each.required for each in command.params):
-            yield path
+        return
+    shows = path[-1] in SHOWING and any(each.name == "output" for each in command.params)
+    if shows and not any(each.required for each in command.params):
+        yield path
 
 
 @dataclass(slots=True)
