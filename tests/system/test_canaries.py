@@ -66,10 +66,13 @@ def commands_without_arguments(
             inner = command.get_command(context, name)
             assert inner is not None
             yield from commands_without_arguments(inner, context, *path, name)
-        return
-    shows = path[-1] in SHOWING and any(each.name == "output" for each in command.params)
-    if shows and not any(each.required for each in command.params):
+    elif path[-1] in SHOWING and _needs_nothing(command):
         yield path
+
+
+def _needs_nothing(command: click.Command) -> bool:
+    has_output = any(each.name == "output" for each in command.params)
+    return has_output and not any(each.required for each in command.params)
 
 
 @dataclass(slots=True)
