@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import threading
 import time
@@ -9,16 +10,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
 import pytest
 
 from ibs_notify.secrets.envelope import key_id_of
+from ibs_notify.secrets.key_file import Key
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1 import delivery_pb2, event_pb2, router_service_pb2, target_pb2
 from tests.system.guarded_sinks import HEADER, USER, GuardedSinks
-from tests.system.installation import CALL_SECONDS, OPEN, Installation, until
+from tests.system.installation import CALL_SECONDS, OPEN, Installation, running_installation, until
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -207,3 +210,27 @@ def test_a_key_that_delivery_has_not_let_go_of_is_kept(rig: Rig) -> None:
     removed = grpc.StatusCode.OK
     until(lambda: rig.remove(old.key_id) is removed, "Config finds Delivery again")
     assert not list(installation.deliveries(OPEN))
+
+
+def test_keys_in_a_variable_serve_config_and_delivery(tmp_path: Path) -> None:
+    key = Key.generate(datetime.now(UTC))
+    content = f"ibs-notify-keys v1\n{key.key_id} {base64.b64encode(key.material).decode()}\n"
+    variables = {
+        "IBS_NOTIFY_KEY_FILE": "env:SOME_KEYS",
+        "SOME_KEYS": base64.b64encode(content.encode()).decode(),
+    }
+    sinks = GuardedSinks({"hook": "key"}, "")
+    with sinks.running(), running_installation(tmp_path / "home", extra=variables) as installation:
+        webhook = target_pb2.WebhookTarget(
+            url=f"http://127.0.0.1:{sinks.http_port}/hook",
+            headers=[target_pb2.Header(name=HEADER, value="key")],
+        )
+        installation.create_target(target_pb2.Target(name="hook", webhook=webhook))
+        installation.create_group("everybody", {"hook": "*"})
+        rig = Rig(installation, sinks)
+        rig.emit()
+        until(lambda: len(sinks.accepted) == 1, "the secret is opened", DRAIN_SECONDS)
+        answer = rig.rotate()
+        assert (answer.key_id, answer.resealed_count) == (key.key_id, 0)
+        assert "no new key was made" in answer.warnings[0]
+        assert not (installation.home / "secret.key").exists()
