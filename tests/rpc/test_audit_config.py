@@ -11,7 +11,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from tests.support.audit import ALICE, Auditor
 from tests.support.config import RunningConfig, refusal, running_config, smtp_target, webhook_target
 
-from ibs_notify.config import repository
+from ibs_notify.config import sql_change
 from ibs_notify.domain.errors import Internal, InvalidArgument, NotificationError
 from ironcore.notification.v1 import audit_service_pb2, target_pb2
 from ironcore.notification.v1 import config_service_pb2 as pb
@@ -208,11 +208,11 @@ async def test_what_is_refused_writes_nothing(config: RunningConfig, auditor: Au
 async def test_a_change_that_cannot_be_written_down_does_not_happen(
     config: RunningConfig, auditor: Auditor
 ) -> None:
-    with patch.object(repository, "append", side_effect=RuntimeError("no room")):
+    with patch.object(sql_change, "append", side_effect=RuntimeError("no room")):
         request = pb.CreateTargetRequest(target=webhook_target("chat"))
         assert isinstance(await refusal(config.stub.CreateTarget(request)), Internal)
     assert not (await config.stub.ListTargets(pb.ListTargetsRequest())).targets
-    with patch.object(repository, "append", side_effect=RuntimeError("no room")):
+    with patch.object(sql_change, "append", side_effect=RuntimeError("no room")):
         draft = pb.ConfigServiceTestTargetRequest(draft=webhook_target("chat"))
         assert isinstance(await refusal(config.stub.TestTarget(draft)), Internal)
     assert config.delivery.tested == []

@@ -127,6 +127,7 @@ PURE_ON_MESSAGES = (
     "config.validate_webhook",
     "config.warn_group",
     "config.warn_target",
+    "config.webhook_address",
 )
 """As above, but of Config, whose documents are the API's messages from the wire to the disk."""
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from ibs_notify.audit.document import Document, Sealed, difference, written
 from ibs_notify.audit.entry import Act
 from ibs_notify.audit.message import document_of
 from ibs_notify.config.secret_fields import show_stored, take_secrets
+from ibs_notify.config.webhook_address import fingerprint
 from ibs_notify.domain.target import header_secret
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.settings_pb2 import Settings
@@ -60,7 +59,7 @@ def target_document(target: Target, sealed: Mapping[str, bytes]) -> Document:
         return document
     details: dict[str, Any] = document.setdefault(kind, {})
     if kind == "webhook":
-        details["url"] = _fingerprint(bare.webhook.url)
+        details["url"] = fingerprint(bare.webhook.url)
         details["headers"] = {
             header.name: _stored(sealed, header_secret(header.name))
             for header in bare.webhook.headers
@@ -74,12 +73,3 @@ def target_document(target: Target, sealed: Mapping[str, bytes]) -> Document:
 
 def _stored(sealed: Mapping[str, bytes], field: str) -> Sealed | str:
     return Sealed(sealed[field]) if field in sealed else ""
-
-
-def _fingerprint(url: str) -> str:
-    """``https://chat.example.com/… (SHA-256 0123456789abcdef)``."""
-    parts = urlsplit(url)
-    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-    if url in (origin, f"{origin}/"):
-        return origin
-    return f"{origin}/… (SHA-256 {hashlib.sha256(url.encode()).hexdigest()[:16]})"

@@ -97,6 +97,7 @@ class KeyRotation:
             if not keep_newest:
                 warnings = self._put_new_key(counts)
             failpoints.hit("config.key_put")
+            await self._record(KeyAction.ROTATE, self._keys.current.key_id, author)
             rotated = await self._seal_all(author)
             failpoints.hit("config.rotated")
             return Rotated(
@@ -115,6 +116,9 @@ class KeyRotation:
                 log.error("%s", _said_of_lost(lost, self._keys))
             if counts.get(ring.key_id) and counts.keys() - {ring.key_id} - lost.keys():
                 rotated = await self._seal_all(ITSELF)
+                if not rotated.resealed:
+                    return  # what is left is damaged
+                await self._record(KeyAction.ROTATE, rotated.key_id, ITSELF)
                 log.info("an interrupted rotation went on: %d secrets", rotated.resealed)
 
     async def remove(self, key_id: str, author: str) -> None:
@@ -172,7 +176,6 @@ class KeyRotation:
 
     async def _seal_all(self, author: str) -> Rotated:
         """Each target once, in order, so that it ends whatever others do meanwhile."""
-        await self._record(KeyAction.ROTATE, self._keys.current.key_id, author)
         resealed, after = 0, ""
         damaged: list[str] = []
         while True:
@@ -195,7 +198,7 @@ class KeyRotation:
         return lambda change: _reseal(change, self._keys.current, after)
 
     async def _record(self, action: KeyAction, key_id: str, author: str) -> None:
-        """Once for all of it, and before it is done: a crash leaves none that nobody knows of."""
+        """Tell of it once for all of it."""
         act = act_of(action.value, f"key/{key_id}", None, None)
         await self._repository.change(author, lambda change: change.audit(act))
         log.info("%s %s by %s", action, key_id, author)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from ibs_notify.config import tables
 from ibs_notify.config.ports import Deleted, Delta, Place, View
+from ibs_notify.config.webhook_address import without_path
 from ibs_notify.domain.errors import OutOfRange, Reason
 from ironcore.notification.v1.config_service_pb2 import WatchedTarget, WatchedToken
 from ironcore.notification.v1.group_pb2 import Group
@@ -96,13 +97,13 @@ class LogReader:
         ).all()
 
     def _watched(self, targets: Iterable[Target]) -> tuple[WatchedTarget, ...]:
+        if not self._include_secrets:
+            return tuple(WatchedTarget(target=without_path(target)) for target in targets)
         return tuple(
             WatchedTarget(target=target, secrets=self._secrets(target.uid)) for target in targets
         )
 
     def _secrets(self, uid: str) -> list[SealedSecret]:
-        if not self._include_secrets:
-            return []
         return [
             SealedSecret(field=field, ciphertext=ciphertext)
             for field, ciphertext in sorted(self._view.sealed(uid).items())

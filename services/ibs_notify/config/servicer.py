@@ -17,6 +17,7 @@ from ibs_notify.config.targets import Targets
 from ibs_notify.config.token_uses import read_uses
 from ibs_notify.config.tokens import Tokens
 from ibs_notify.config.watch import ConfigWatch
+from ibs_notify.config.webhook_address import without_path
 from ibs_notify.domain.bounds import faults_of
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import (
@@ -34,6 +35,7 @@ from ibs_notify.rpc.paging import page_size, page_token, read_page_token
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceServicer
+from ironcore.notification.v1.target_pb2 import Target
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
@@ -75,7 +77,7 @@ class ConfigServicer(ConfigServiceServicer):
     async def GetTarget(
         self, request: pb.GetTargetRequest, context: Context
     ) -> pb.GetTargetResponse:
-        return pb.GetTargetResponse(target=await self._targets.get(request.name))
+        return pb.GetTargetResponse(target=_shown(await self._targets.get(request.name)))
 
     async def ListTargets(
         self, request: pb.ListTargetsRequest, context: Context
@@ -83,7 +85,7 @@ class ConfigServicer(ConfigServiceServicer):
         size = page_size(request.page_size)
         targets = await self._targets.page(_after("targets", request.page_token), size + 1)
         return pb.ListTargetsResponse(
-            targets=targets[:size],
+            targets=[_shown(each) for each in targets[:size]],
             next_page_token=page_token("targets", targets[size - 1].name) if targets[size:] else "",
         )
 
@@ -303,6 +305,11 @@ class ConfigServicer(ConfigServiceServicer):
                 Reason.EVENT_INVALID,
             )
         return event
+
+
+def _shown(target: Target) -> Target:
+    """With the whole address for who may change it, or where nobody has to prove who they are."""
+    return target if principal().standing in (Role.ADMINISTRATOR, None) else without_path(target)
 
 
 def _after(listing: str, token: str) -> str:

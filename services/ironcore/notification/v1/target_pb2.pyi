@@ -361,7 +361,8 @@ class WebhookTarget(google.protobuf.message.Message):
     FORMER_SIGNING_SECRET_EXPIRE_TIME_FIELD_NUMBER: builtins.int
     url: builtins.str
     """The address, http or https. Required, but for the presets pagerduty and twilio-sms, which know
-    their peer's.
+    their peer's. Whoever has it can often send to it, so it is shown whole to administrators, and to
+    others up to its host: "https://chat.example.com/…".
     """
     method: builtins.str
     """POST (default), PUT or PATCH."""
