@@ -17,8 +17,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -27,6 +27,8 @@ import uvloop
 
 from ibs_notify.delivery.transports.base import Verdict
 from ibs_notify.delivery.transports.build import build_transport
+from ibs_notify.delivery.transports.smtp import SmtpTransport
+from ibs_notify.delivery.transports.webhook import WebhookTransport
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.target import (
@@ -51,10 +53,6 @@ PHASES = 3
 SLACK_SECONDS = 3.0
 MOST_GROWTH_MB = 5.0
 _ROOMS = "ibs_notify.delivery.transports"
-_WAITS = (
-    (f"{_ROOMS}.webhook.WebhookTransport.__init__.__kwdefaults__", "total_seconds"),
-    (f"{_ROOMS}.smtp.SmtpTransport.__init__.__kwdefaults__", "command_seconds"),
-)
 _CONSTANTS = (
     f"{_ROOMS}.influxdb.TOTAL_SECONDS",
     f"{_ROOMS}.pushgateway.TOTAL_SECONDS",
@@ -122,21 +120,15 @@ def specs_of(kind: str, port: int) -> dict[str, TargetSpec]:
 @contextmanager
 def hurried() -> Iterator[None]:
     """With short waits instead of those of the product."""
-    with _patched([*_CONSTANTS]):
-        for place, name in _WAITS:
-            __import__(place.split(".__init__")[0].rpartition(".")[0])
-            module, _, rest = place.partition(f"{_ROOMS}.")[2].partition(".")
-            owner = getattr(sys.modules[f"{_ROOMS}.{module}"], rest.partition(".")[0])
-            owner.__init__.__kwdefaults__[name] = DEADLINE
-        yield
-
-
-@contextmanager
-def _patched(places: Sequence[str]) -> Iterator[None]:
-    if not places:
-        yield
-        return
-    with patch(places[0], DEADLINE), _patched(places[1:]):
+    with ExitStack() as stack:
+        for constant in _CONSTANTS:
+            stack.enter_context(patch(constant, DEADLINE))
+        for transport, name in (
+            (WebhookTransport, "total_seconds"),
+            (SmtpTransport, "command_seconds"),
+        ):
+            defaults = vars(transport)["__init__"].__kwdefaults__
+            stack.enter_context(patch.dict(defaults, {name: DEADLINE}))
         yield
 
 
