@@ -24,6 +24,7 @@ _LOCAL_PART: Final = re.compile(
 _NAMED_ADDRESS: Final = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>\s*")
 _QUOTED_NAME: Final = re.compile(r'"([^"\\]|\\.)*"')
 _SPECIALS: Final = re.compile(r'[][()<>:;@\\,"]')
+_BRACKETED: Final = re.compile(r"\[[^][]*\](:[0-9]*)?")
 # RFC 9110, 5.6.2.
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OUR_HEADERS: Final = {
@@ -83,6 +84,9 @@ def url_problem(url: str) -> str:
         return "contains a user name or password; use a header instead, since URLs are shown"
     if not host:
         return "has no host"
+    if "[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc):
+        # urlsplit passes over what stands between the bracket and the port.
+        return "has a host that is neither a host name nor an IP address"
     if port == 0:
         return "has the port 0; ports are 1 to 65535"
     if parts.fragment:
