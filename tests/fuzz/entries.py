@@ -351,7 +351,10 @@ ENTRIES: Final = {
     ),
     "redaction": Entry(_redacted, [b"c4nary https://a:b@c/d?e=f \x1b[0m"]),
     "smtp-codes": Entry(_smtp_code, [b"\x00\xfa"]),
-    "key-files": Entry(_key_file, [b"ibs-notify keys v1\nk1 " + b"A" * 43 + b"=\n"]),
+    "key-files": Entry(
+        _key_file,
+        [b"ibs-notify-keys v1\nk1 " + b"A" * 43 + b"=\n", b"ibs-notify-keys v1\nk1 \x90=\n"],
+    ),
     "snapshots": Entry(_snapshot, [b"\x08\x01\x12\x08\x0a\x06\x0a\x01a\x12\x01b\x1a\x03\x0a\x01g"]),
     "stored": Entry(_stored, [b"\x01\x05\x01", b'{"digest":{}}']),
     "silences": Entry(_silence, [b"mon-fri 22:00-06:00\nEurope/Vienna", b"sat 00:00-24:00\nUTC"]),

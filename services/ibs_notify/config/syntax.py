@@ -84,14 +84,13 @@ def url_problem(url: str) -> str:
         return "contains a user name or password; use a header instead, since URLs are shown"
     if not host:
         return "has no host"
-    if "[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc):
-        # urlsplit passes over what stands between the bracket and the port.
-        return "has a host that is neither a host name nor an IP address"
     if port == 0:
         return "has the port 0; ports are 1 to 65535"
     if parts.fragment:
         return "has a fragment (#…), which is never sent"
-    problem = host_problem(host)
+    # urlsplit passes over what stands between the bracket and the port.
+    is_odd = "[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc)
+    problem = host_problem(parts.netloc if is_odd else host)
     return f"has a host that {problem}" if problem else ""
 
 
