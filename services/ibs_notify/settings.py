@@ -2,12 +2,14 @@
 
 Every setting NAME is the variable ``IBS_NOTIFY_NAME`` and the key ``name`` of the settings file:
 TOML, at ``IBS_NOTIFY_SETTINGS`` or else ``settings.toml`` in the home directory. A secret is never
-a setting; the key file is named by its path.
+a setting; the key file is named by its path. The variable ``IBS_NOTIFY_TOKEN`` is none either: it
+holds the token that a client presents.
 """
 
 from __future__ import annotations
 
 import getpass
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -18,6 +20,8 @@ from typing import Literal
 from ibs_notify.domain.errors import InvalidArgument, Reason
 
 PREFIX = "IBS_NOTIFY_"
+TOKEN_VARIABLE = f"{PREFIX}TOKEN"
+"""A secret for clients, so it is read where it is used and is in no ``Settings``."""
 
 _NUMBERS = (
     "min_free_mib",
@@ -31,13 +35,18 @@ _MOST_DAYS = 36_500
 
 ServiceName = Literal["config", "router", "delivery"]
 SERVICES: tuple[ServiceName, ...] = ("config", "router", "delivery")
+ADDRESSES = tuple(
+    f"{service}_{kind}" for kind in ("address", "peer_address") for service in SERVICES
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where everything is. Addresses are ``host:port``: where a service listens, where others look.
 
-    ``*_database`` are SQLAlchemy URLs; empty means an SQLite file in ``home``. ``profile`` is
+    ``tls_directory`` holds the certificates; with it every listener is TLS, and the services meet
+    at ``*_peer_address`` by mutual TLS. ``token_file`` holds the token of a client. ``*_database``
+    are SQLAlchemy URLs; empty means an SQLite file in ``home``. ``profile`` is
     ``development`` or ``production``; reflection is served in the first only. Where less than
     ``min_free_mib`` are free on the disk of its database, a service takes nothing new. Events are
     kept for ``keep_days``, and the newest ``keep_events`` of them; 0 is no bound. Finished
@@ -49,6 +58,11 @@ class Settings:
     config_address: str = "127.0.0.1:50051"
     router_address: str = "127.0.0.1:50052"
     delivery_address: str = "127.0.0.1:50053"
+    config_peer_address: str = "127.0.0.1:50061"
+    router_peer_address: str = "127.0.0.1:50062"
+    delivery_peer_address: str = "127.0.0.1:50063"
+    tls_directory: str = ""
+    token_file: str = ""
     config_database: str = ""
     router_database: str = ""
     delivery_database: str = ""
@@ -65,6 +79,15 @@ class Settings:
     def address(self, service: ServiceName) -> str:
         """Where ``service`` listens."""
         return str(getattr(self, f"{service}_address"))
+
+    def peer_address(self, service: ServiceName) -> str:
+        """Where ``service`` listens for the other services, where this is secured."""
+        return str(getattr(self, f"{service}_peer_address"))
+
+    @property
+    def secured(self) -> bool:
+        """Whether listeners are TLS and every call has to be authenticated."""
+        return bool(self.tls_directory)
 
     def database_url(self, service: ServiceName) -> str:
         """The database of ``service``."""
@@ -96,7 +119,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     given = {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(PREFIX) and value
+        if name.startswith(PREFIX) and value and name != TOKEN_VARIABLE
     }
     path = given.pop("settings", "")
     file = Path(path) if path else Path(given.get("home", "var")) / "settings.toml"
@@ -145,13 +168,11 @@ def _check(settings: Settings) -> None:
         days: int = getattr(settings, name)
         if days > _MOST_DAYS:
             raise InvalidArgument(Reason.FIELD_INVALID, f"{name} {days} is over {_MOST_DAYS}")
-    for service in SERVICES:
-        host, _, port = settings.address(service).rpartition(":")
+    for name in ADDRESSES:
+        address: str = getattr(settings, name)
+        host, _, port = address.rpartition(":")
         if not host or not port.isdigit() or int(port) > 65535:
-            raise InvalidArgument(
-                Reason.FIELD_INVALID,
-                f"{service}_address {settings.address(service)!r} is not host:port",
-            )
+            raise InvalidArgument(Reason.FIELD_INVALID, f"{name} {address!r} is not host:port")
     if settings.profile not in ("development", "production"):
         raise InvalidArgument(
             Reason.FIELD_INVALID, "profile is neither 'development' nor 'production'"
@@ -160,3 +181,32 @@ def _check(settings: Settings) -> None:
         raise InvalidArgument(
             Reason.FIELD_INVALID, "log_level is none of debug, info, warning, error"
         )
+    if not settings.secured:
+        _check_unsecured(settings)
+
+
+def _check_unsecured(settings: Settings) -> None:
+    """Without certificates whoever reaches a port may do everything."""
+    advice = "make certificates with ibs-notify certs init, and set tls_directory"
+    if settings.profile == "production":
+        raise InvalidArgument(
+            Reason.FIELD_INVALID,
+            "the profile production needs tls_directory",
+            advice=f"{advice}; or set the profile development, on loopback",
+        )
+    for name in ADDRESSES:
+        address: str = getattr(settings, name)
+        if not _is_loopback(address.rpartition(":")[0].strip("[]")):
+            raise InvalidArgument(
+                Reason.FIELD_INVALID,
+                f"{name} {address!r} is not on loopback, and without tls_directory there is "
+                "neither TLS nor authentication",
+                advice=advice,
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 
 from tests.bench import (
     accepting,
+    authentication,
     digests,
+    encrypted,
     idle,
     inbox,
     ingest,
@@ -27,7 +29,9 @@ from tests.bench.lines import HEADING, Line, Note
 BENCHES: dict[str, Callable[[int], Sequence[Line | Note]]] = {
     "match": matching.matching,
     "emit": ingest.emit,
+    "tls": encrypted.emit,
     "accept": accepting.batches,
+    "who": authentication.who_calls,
     "storage": ingest.storage,
     "webhook": outbound.webhook,
     "mail": outbound.mail,

@@ -14,7 +14,7 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
 from tests.bench.alertmanager import PEER, alert, running_alertmanager
@@ -85,7 +85,7 @@ async def _ours() -> float:
         ):
             installation.create_webhook("chat", f"http://127.0.0.1:{sink.port}/hook")
             installation.create_group("ops", {"chat": "*"})
-            async with open_channel(installation.services["router"].address) as channel:
+            async with open_plain_channel(installation.services["router"].address) as channel:
                 stub = RouterServiceStub(channel)
 
                 async def emit(number: int) -> None:
@@ -122,7 +122,7 @@ async def _p50(send: Callable[[int], Awaitable[None]], sink: Sink) -> float:
 
 async def _echo() -> float:
     with started("tests.bench.echo", core=None) as server:
-        async with open_channel(f"127.0.0.1:{server.port}") as channel:
+        async with open_plain_channel(f"127.0.0.1:{server.port}") as channel:
             stub = RouterServiceStub(channel)
             times: list[float] = []
             for number in range(FIRST + EVENTS):

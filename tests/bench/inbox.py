@@ -15,7 +15,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1 import event_pb2
@@ -78,7 +78,7 @@ async def _prepare(url: str) -> None:
 
 async def _measure_fresh(router: Server, rounds: int) -> list[Note]:
     """Right after the load, where the database knows nothing of what it has."""
-    async with open_channel(f"127.0.0.1:{router.port}") as channel:
+    async with open_plain_channel(f"127.0.0.1:{router.port}") as channel:
         stub = RouterServiceStub(channel)
         name = "a datastore"
         page, count = partial(_page, stub, _PAGES[name]), partial(_count, stub, _COUNTS[name])
@@ -89,7 +89,7 @@ async def _measure_fresh(router: Server, rounds: int) -> list[Note]:
 
 
 async def _measure(router: Server, rounds: int) -> list[Note]:
-    async with open_channel(f"127.0.0.1:{router.port}") as channel:
+    async with open_plain_channel(f"127.0.0.1:{router.port}") as channel:
         stub = RouterServiceStub(channel)
         notes = [
             await _note(f"page: {name}", partial(_page, stub, chosen), rounds)

@@ -14,7 +14,7 @@ import uvloop
 from aiohttp import web
 
 from ibs_notify.delivery.app import DeliveryApp
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
@@ -138,7 +138,7 @@ async def _running_delivery(urls: list[str]) -> AsyncIterator[DeliveryServiceAsy
                         for place, url in enumerate(urls)
                     )
                 )
-                async with open_channel(f"127.0.0.1:{app.port}") as channel:
+                async with open_plain_channel(f"127.0.0.1:{app.port}") as channel:
                     stub = DeliveryServiceStub(channel)
                     await stub.AwaitConfig(pb.AwaitConfigRequest(revision=revision))
                     yield stub

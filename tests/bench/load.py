@@ -7,11 +7,16 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ibs_notify.rpc.channel import open_channel
+import grpc
+
+from ibs_notify.rpc.channel import open_plain_channel
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
 from tests.bench.processes import Server
+
+Connect = Callable[[str], grpc.aio.Channel]
+"""Opens the channel to an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,11 @@ def failed_backup(number: int) -> event_pb2.Event:
     return event
 
 
-async def unary(server: Server, count: int, in_flight: int) -> Figures:
+async def unary(
+    server: Server, count: int, in_flight: int, connect: Connect = open_plain_channel
+) -> Figures:
     """``count`` calls of Emit."""
-    async with open_channel(f"127.0.0.1:{server.port}") as channel:
+    async with connect(f"127.0.0.1:{server.port}") as channel:
         stub = RouterServiceStub(channel)
         requests = [pb.EmitRequest(event=failed_backup(number)) for number in range(64)]
 
@@ -51,9 +58,11 @@ async def unary(server: Server, count: int, in_flight: int) -> Figures:
         return await _measure(server, call, count, in_flight, events_per_call=1)
 
 
-async def batches(server: Server, count: int, size: int, in_flight: int = 4) -> Figures:
+async def batches(
+    server: Server, count: int, size: int, in_flight: int = 4, connect: Connect = open_plain_channel
+) -> Figures:
     """``count`` calls of EmitBatch."""
-    async with open_channel(f"127.0.0.1:{server.port}") as channel:
+    async with connect(f"127.0.0.1:{server.port}") as channel:
         stub = RouterServiceStub(channel)
         request = pb.EmitBatchRequest(events=[failed_backup(number) for number in range(size)])
 
@@ -65,7 +74,7 @@ async def batches(server: Server, count: int, size: int, in_flight: int = 4) -> 
 
 async def stream(server: Server, count: int, size: int) -> Figures:
     """``count`` messages of ``size`` events in one stream, four messages ahead of the answers."""
-    async with open_channel(f"127.0.0.1:{server.port}") as channel:
+    async with open_plain_channel(f"127.0.0.1:{server.port}") as channel:
         message = pb.EmitStreamRequest(events=[failed_backup(number) for number in range(size)])
         call = RouterServiceStub(channel).EmitStream()
         room = asyncio.Semaphore(4)

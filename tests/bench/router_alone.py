@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import uvloop
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ibs_notify.router.app import RouterApp
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_anonymous_channel
 from ibs_notify.rpc.lifecycle import spare_the_collector
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import config_service_pb2, group_pb2
-from ironcore.notification.v1 import router_service_pb2 as pb
-from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
 
 
 def snapshot(rules: int) -> config_service_pb2.ConfigSnapshot:
@@ -50,7 +51,17 @@ def snapshot(rules: int) -> config_service_pb2.ConfigSnapshot:
     return kept
 
 
-async def main(home: Path, rules: int, database: str = "") -> None:
+async def in_force(settings: Settings) -> None:
+    """Wait until the Router goes by its configuration."""
+    async with open_anonymous_channel(settings, "router") as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        async for answer in stub.Watch(health_pb2.HealthCheckRequest()):
+            if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                return
+
+
+async def main(home: Path, rules: int, database: str = "", certificates: str = "") -> None:
+    """With ``certificates``, a directory of them, by TLS."""
     (home / "router-snapshot.pb").write_bytes(snapshot(rules).SerializeToString())
     nowhere = "127.0.0.1:1"
     settings = Settings(
@@ -59,9 +70,11 @@ async def main(home: Path, rules: int, database: str = "") -> None:
         config_address=nowhere,
         delivery_address=nowhere,
         router_database=database,
+        router_peer_address="127.0.0.1:0",
+        tls_directory=certificates,
     )
-    async with RouterApp(settings) as app, open_channel(f"127.0.0.1:{app.port}") as channel:
-        await RouterServiceStub(channel).AwaitConfig(pb.RouterServiceAwaitConfigRequest())
+    async with RouterApp(settings) as app:
+        await in_force(replace(settings, router_address=f"127.0.0.1:{app.port}"))
         spare_the_collector()
         print(app.port, flush=True)
         await asyncio.Event().wait()

@@ -9,7 +9,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
 from tests.bench.alertmanager import PEER, post_alerts, running_alertmanager
@@ -81,7 +81,7 @@ def _cpu(installation: Installation, sink: Server) -> dict[str, float]:
 
 
 async def _emit(address: str, count: int) -> None:
-    async with open_channel(address) as channel:
+    async with open_plain_channel(address) as channel:
         stub = RouterServiceStub(channel)
         for start in range(0, count, BATCH):
             events = [failed_backup(start + number) for number in range(BATCH)]

@@ -10,7 +10,7 @@ import pytest
 
 from ibs_notify.config.delivery_client import DeliveryClient
 from ibs_notify.domain.errors import NotFound, Reason, Unavailable
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.rpc.server import RpcServer
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1 import target_pb2
@@ -49,7 +49,7 @@ async def client() -> AsyncIterator[DeliveryClient]:
         server.grpc_server,
     )
     await server.start()
-    async with open_channel(f"127.0.0.1:{server.port}") as channel:
+    async with open_plain_channel(f"127.0.0.1:{server.port}") as channel:
         yield DeliveryClient(channel)
     await server.stop()
 
@@ -70,7 +70,7 @@ async def test_a_refused_test_is_a_result_and_no_error(client: DeliveryClient) -
 
 
 async def test_a_service_that_is_not_there_is_named() -> None:
-    async with open_channel("127.0.0.1:1") as channel:
+    async with open_plain_channel("127.0.0.1:1") as channel:
         with pytest.raises(Unavailable, match="Delivery") as caught:
             await DeliveryClient(channel).open_count("known")
     assert caught.value.reason is Reason.SERVICE_UNREACHABLE

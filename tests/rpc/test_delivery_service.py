@@ -31,7 +31,7 @@ from ibs_notify.domain.errors import (
     NotificationError,
     Reason,
 )
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.rpc.paging import page_token
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.secrets import envelope
@@ -92,7 +92,7 @@ async def running(home: Path, config: FakeConfig, address: str) -> AsyncIterator
         with patch.object(delivery_app, "open_database", writes.open):
             app = DeliveryApp(settings, jitter=lambda: 0.0, grace_seconds=0.2)
             await stack.enter_async_context(app)
-        channel = await stack.enter_async_context(open_channel(f"127.0.0.1:{app.port}"))
+        channel = await stack.enter_async_context(open_plain_channel(f"127.0.0.1:{app.port}"))
         yield Running(app, config, DeliveryServiceStub(channel), channel, settings, writes)
 
 

@@ -25,7 +25,7 @@ from ibs_notify.delivery.digests import scheduler as digest_scheduler
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason
 from ibs_notify.router import app as router_app
 from ibs_notify.router.app import RouterApp
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import (
     config_service_pb2,
@@ -142,7 +142,7 @@ async def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         )
         router = await stack.enter_async_context(RouterApp(settings, clock))
         channels: list[grpc.aio.Channel] = [
-            await stack.enter_async_context(open_channel(f"127.0.0.1:{app.port}"))
+            await stack.enter_async_context(open_plain_channel(f"127.0.0.1:{app.port}"))
             for app in (config, router, delivery)
         ]
         yield Installation(

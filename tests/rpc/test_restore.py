@@ -24,7 +24,7 @@ from ibs_notify.domain.errors import Unavailable
 from ibs_notify.launcher.__main__ import main
 from ibs_notify.launcher.backup import IN_ORDER, backup, hold
 from ibs_notify.router.app import RouterApp
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.settings import Settings
 from ibs_notify.store.backup import copy_database
 from ironcore.notification.v1 import delivery_pb2
@@ -62,7 +62,7 @@ class Running:
 async def running(settings: Settings, config: FakeConfig) -> AsyncIterator[Running]:
     async with (
         DeliveryApp(settings, grace_seconds=0.2) as app,
-        open_channel(f"127.0.0.1:{app.port}") as channel,
+        open_plain_channel(f"127.0.0.1:{app.port}") as channel,
     ):
         yield Running(config, DeliveryServiceStub(channel))
 

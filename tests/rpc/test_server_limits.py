@@ -21,7 +21,7 @@ from ibs_notify.domain.bounds import MAX_EVENT_BYTES
 from ibs_notify.domain.errors import InvalidArgument, Reason, ResourceExhausted
 from ibs_notify.rpc import channel as channels
 from ibs_notify.rpc import server as servers
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.rpc.interceptors import ErrorInterceptor
 from ibs_notify.rpc.load import Load
 from ibs_notify.rpc.server import RpcServer
@@ -67,7 +67,7 @@ async def patient(**options: Any) -> AsyncIterator[tuple[Patient, grpc.aio.Chann
         server = RpcServer("127.0.0.1:0", "test", reflect=False)
         add_RouterServiceServicer_to_server(servicer, server.grpc_server)
         await server.start()
-    async with open_channel(f"127.0.0.1:{server.port}") as channel:
+    async with open_plain_channel(f"127.0.0.1:{server.port}") as channel:
         try:
             yield servicer, channel, f"127.0.0.1:{server.port}"
         finally:
@@ -223,7 +223,7 @@ async def test_who_pings_without_end_is_sent_away() -> None:
 
 def test_our_own_channels_ping_less_often_than_the_servers_allow() -> None:
     allowed = dict(servers._OPTIONS)["grpc.http2.min_ping_interval_without_data_ms"]
-    assert dict(channels._OPTIONS)["grpc.keepalive_time_ms"] >= 2 * allowed
+    assert dict(channels.OPTIONS)["grpc.keepalive_time_ms"] >= 2 * allowed
 
 
 @pytest.mark.slow

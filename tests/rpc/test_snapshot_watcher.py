@@ -27,7 +27,7 @@ from tests.support.router import (
 
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.group import Frequency, Scope
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.snapshot import watcher as watcher_module
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.snapshot.watcher import ConfigWatcher
@@ -95,7 +95,7 @@ class Following:
 async def following(
     address: str, path: Path, *, include_secrets: bool = False, clock: Clock | None = None
 ) -> AsyncIterator[Following]:
-    async with open_channel(address) as channel:
+    async with open_plain_channel(address) as channel:
         watcher = ConfigWatcher(channel, path, include_secrets=include_secrets, clock=clock)
         found = Following(watcher)
         task = asyncio.create_task(found.watcher.run())

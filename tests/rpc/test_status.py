@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 
 from ibs_notify.domain import errors
 from ibs_notify.domain.errors import FieldViolation, NotificationError, Reason
-from ibs_notify.rpc.channel import open_blocking_channel, open_channel
+from ibs_notify.rpc.channel import open_blocking_plain_channel, open_plain_channel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.status import ERROR_DOMAIN, from_rpc_error
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -96,7 +96,7 @@ async def wire() -> AsyncIterator[Wire]:
     add_RouterServiceServicer_to_server(servicer, server.grpc_server)
     await server.start()
     address = f"127.0.0.1:{server.port}"
-    async with open_channel(address) as channel:
+    async with open_plain_channel(address) as channel:
         yield Wire(servicer, address, RouterServiceStub(channel))
     await server.stop()
 
@@ -229,7 +229,7 @@ async def test_a_blocking_client_gets_the_same_error(wire: Wire) -> None:
     wire.servicer.error = EVERY_ERROR[0]
 
     def call() -> NotificationError:
-        with open_blocking_channel(wire.address) as channel:
+        with open_blocking_plain_channel(wire.address) as channel:
             with pytest.raises(grpc.RpcError) as caught:
                 RouterServiceStub(channel).Emit(pb.EmitRequest())
             return from_rpc_error(caught.value)
@@ -238,7 +238,7 @@ async def test_a_blocking_client_gets_the_same_error(wire: Wire) -> None:
 
 
 async def test_a_service_that_is_not_there_is_unavailable() -> None:
-    async with open_channel("127.0.0.1:1") as channel:
+    async with open_plain_channel("127.0.0.1:1") as channel:
         stub: RouterServiceAsyncStub = RouterServiceStub(channel)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.Emit(pb.EmitRequest())
@@ -254,7 +254,7 @@ async def test_a_call_that_takes_too_long_is_unavailable(wire: Wire) -> None:
 
 
 async def test_an_rpc_that_the_server_does_not_have_is_unimplemented(wire: Wire) -> None:
-    async with open_channel(wire.address) as channel:
+    async with open_plain_channel(wire.address) as channel:
         later: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
             "/ironcore.notification.v1.RouterService/Later"
         )

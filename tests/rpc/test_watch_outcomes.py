@@ -20,7 +20,7 @@ from ibs_notify.delivery.queue import outcome_watch
 from ibs_notify.domain.errors import OutOfRange, Reason, Unavailable
 from ibs_notify.router.delivery_client import DeliveryClient
 from ibs_notify.router.ports import End, Ended, Outcome, TargetTurned, Turn
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
@@ -86,7 +86,7 @@ async def running(home: Path, config: FakeConfig, address: str) -> AsyncIterator
     settings = Settings(home=home, config_address=address, delivery_address="127.0.0.1:0")
     async with (
         DeliveryApp(settings, jitter=lambda: 0.0, grace_seconds=0.2) as app,
-        open_channel(f"127.0.0.1:{app.port}") as channel,
+        open_plain_channel(f"127.0.0.1:{app.port}") as channel,
     ):
         yield Running(app, config, DeliveryServiceStub(channel), channel)
 
@@ -214,6 +214,6 @@ async def test_open_watches_end_cleanly_when_the_service_stops(delivery: Running
 
 
 async def test_a_delivery_that_is_away_is_unavailable_by_name() -> None:
-    async with open_channel("127.0.0.1:1") as channel:
+    async with open_plain_channel("127.0.0.1:1") as channel:
         with pytest.raises(Unavailable, match="Delivery service"):
             await Watcher(channel).next()

@@ -13,7 +13,7 @@ from ibs_notify.delivery.reports.router_client import RouterClient
 from ibs_notify.delivery.reports.weekly_report import EventCount, Offender
 from ibs_notify.domain.errors import Unavailable
 from ibs_notify.domain.severity import Severity
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 
 HOUR = timedelta(hours=1)
 
@@ -44,6 +44,6 @@ async def test_the_routers_totals_are_those_of_the_week(around: Surroundings) ->
 
 async def test_a_router_that_is_away_is_said_to_be() -> None:
     now = datetime.now(UTC)
-    async with open_channel(NOWHERE) as channel:
+    async with open_plain_channel(NOWHERE) as channel:
         with pytest.raises(Unavailable, match="the Router service cannot be reached"):
             await RouterClient(channel).totals(now - HOUR, now)

@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 from ibs_notify.config.app import ConfigApp
 from ibs_notify.delivery.app import DeliveryApp
 from ibs_notify.router.app import RouterApp
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.rpc.server import MAX_MESSAGE_BYTES
 from ibs_notify.rpc.status import ERROR_DOMAIN
 from ibs_notify.settings import SERVICES, ServiceName, Settings
@@ -114,7 +114,7 @@ async def trio(home: Path, database_url: str = "") -> AsyncIterator[Trio]:
             "router": await stack.enter_async_context(RouterApp(settings)),
         }
         channels = {
-            name: await stack.enter_async_context(open_channel(settings.address(name)))
+            name: await stack.enter_async_context(open_plain_channel(settings.address(name)))
             for name in SERVICES
         }
         yield Trio(channels, apps, settings)

@@ -16,7 +16,7 @@ from ibs_notify.config.app import ConfigApp
 from ibs_notify.config.ports import TestResult
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.rpc.caller import USER_KEY
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import config_service_pb2 as pb
@@ -91,7 +91,7 @@ async def running_config(home: Path, database_url: str = "") -> AsyncIterator[Ru
     clock, delivery = FakeClock(), FakeDelivery()
     async with (
         ConfigApp(settings, clock, delivery) as app,
-        open_channel(f"127.0.0.1:{app.port}") as channel,
+        open_plain_channel(f"127.0.0.1:{app.port}") as channel,
     ):
         stub = ConfigServiceStub(channel)
         yield RunningConfig(app, stub, channel, delivery, clock, settings)

@@ -23,7 +23,7 @@ from ibs_notify.domain.errors import (
 )
 from ibs_notify.router import app as router_app
 from ibs_notify.router.app import RouterApp
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.settings import Settings
@@ -358,7 +358,7 @@ async def running_router(settings: Settings) -> AsyncIterator[RunningRouter]:
     async with AsyncExitStack() as stack:
         with patch.object(router_app, "open_database", writes.open):
             app = await stack.enter_async_context(RouterApp(settings))
-        channel = await stack.enter_async_context(open_channel(f"127.0.0.1:{app.port}"))
+        channel = await stack.enter_async_context(open_plain_channel(f"127.0.0.1:{app.port}"))
         stub: RouterServiceAsyncStub = RouterServiceStub(channel)
         yield RunningRouter(app, stub, channel, settings, writes)
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
 from tests.system.abusers import ATTACKS, BEGUN
@@ -121,7 +121,7 @@ def attacking(name: str, address: str) -> Iterator[Attacker]:
 
 async def good_client(address: str, seconds: float) -> Round:
     """Emits at a steady rate, whatever became of those before, each timed from when it was due."""
-    async with open_channel(address) as channel:
+    async with open_plain_channel(address) as channel:
         stub = RouterServiceStub(channel)
         taken: list[float] = []
         failed = 0

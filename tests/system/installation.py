@@ -25,6 +25,7 @@ from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from ibs_notify.domain.errors import Unavailable
+from ibs_notify.rpc.peer import dns_name
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.settings import SERVICES, ServiceName
 from ironcore.notification.v1 import (
@@ -38,6 +39,7 @@ from ironcore.notification.v1 import (
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
+from tests.support.certificates import Certificates
 
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
@@ -117,7 +119,8 @@ class Installation:
     """``with Installation(home) as installation``: nothing runs before a ``start``.
 
     ``databases`` are SQLAlchemy URLs by service; those not given are SQLite files in ``home``.
-    ``extra`` are more environment variables for every service.
+    ``extra`` are more environment variables for every service. With ``certificates`` all is
+    secured, and the calls made here are the administrator's.
     """
 
     def __init__(
@@ -126,6 +129,7 @@ class Installation:
         databases: Mapping[ServiceName, str] | None = None,
         extra: Mapping[str, str] | None = None,
         ports: Mapping[ServiceName, int] | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
@@ -141,10 +145,25 @@ class Installation:
                 logs / f"{name}.log",
                 grpc.insecure_channel(address, options=_CHANNEL_OPTIONS),
             )
-        self.environment = self._variables(databases or {}, extra or {})
+        secured = self._secure(certificates) if certificates else {}
+        self.environment = self._variables(databases or {}, {**secured, **(extra or {})})
         self.config = ConfigServiceStub(self.services["config"].channel)
         self.router = RouterServiceStub(self.services["router"].channel)
         self.delivery = DeliveryServiceStub(self.services["delivery"].channel)
+
+    def _secure(self, certificates: Certificates) -> dict[str, str]:
+        """Channels to the peers' listeners; returns the variables that make them."""
+        variables = {"IBS_NOTIFY_TLS_DIRECTORY": str(certificates.directory)}
+        for name, service in self.services.items():
+            peer_address = f"127.0.0.1:{free_port()}"
+            variables[f"IBS_NOTIFY_{name.upper()}_PEER_ADDRESS"] = peer_address
+            service.channel.close()
+            service.channel = grpc.secure_channel(
+                peer_address,
+                certificates.credentials("administrator"),
+                options=[*_CHANNEL_OPTIONS, ("grpc.ssl_target_name_override", dns_name(name))],
+            )
+        return variables
 
     def _variables(
         self, databases: Mapping[ServiceName, str], extra: Mapping[str, str]
@@ -393,8 +412,9 @@ def running_installation(
     home: Path,
     databases: Mapping[ServiceName, str] | None = None,
     extra: Mapping[str, str] | None = None,
+    certificates: Certificates | None = None,
 ) -> Iterator[Installation]:
     """An installation whose services all serve."""
-    with Installation(home, databases, extra) as installation:
+    with Installation(home, databases, extra, certificates=certificates) as installation:
         installation.start_and_wait()
         yield installation

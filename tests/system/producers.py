@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_plain_channel
 from ironcore.notification.v1 import config_service_pb2, event_pb2, router_service_pb2
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
@@ -241,7 +241,10 @@ async def produce(given: argparse.Namespace) -> None:
     """Emit until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    async with open_channel(given.router) as router, open_channel(given.config) as config:
+    async with (
+        open_plain_channel(given.router) as router,
+        open_plain_channel(given.config) as config,
+    ):
         log, pace = Log(given.log), Pace(given.rate)
         emitter = Emitter(RouterServiceStub(router), log, pace, given.name, given.seed)
         workers = [

@@ -9,13 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from ibs_notify.rpc.channel import open_blocking_channel
+from ibs_notify.rpc.channel import open_blocking_plain_channel
 from ibs_notify.settings import SERVICES, ServiceName
 from ironcore.notification.v1 import config_service_pb2, settings_pb2
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
@@ -23,6 +23,7 @@ from tests.system.installation import free_port, until
 
 pytestmark = pytest.mark.system
 
+CLI = [sys.executable, "-m", "ibs_notify.cli", "notification"]
 LAUNCHER = [sys.executable, "-m", "ibs_notify.launcher"]
 SECONDS = 40.0
 LAST_LINE = "Ctrl-C stops it.\n"
@@ -30,10 +31,14 @@ LAST_LINE = "Ctrl-C stops it.\n"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A home and three addresses, for one launcher or one after another."""
+    """A home and three addresses, for one launcher or one after another.
+
+    ``extra`` are more variables.
+    """
 
     home: Path
     addresses: Mapping[ServiceName, str]
+    extra: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls, home: Path) -> Place:
@@ -47,7 +52,7 @@ class Place:
     def environment(self) -> dict[str, str]:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("IBS_")}
         where = {f"IBS_NOTIFY_{each.upper()}_ADDRESS": at for each, at in self.addresses.items()}
-        return {**inherited, "IBS_NOTIFY_HOME": str(self.home), **where}
+        return {**inherited, "IBS_NOTIFY_HOME": str(self.home), **where, **self.extra}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A command that ends by itself."""
@@ -126,7 +131,7 @@ def test_up_serves_greets_and_stops_on_ctrl_c(place: Place) -> None:
 
 
 def test_a_second_start_finds_what_was_set_and_asks_for_the_rest(place: Place) -> None:
-    with up(place), open_blocking_channel(place.addresses["config"]) as channel:
+    with up(place), open_blocking_plain_channel(place.addresses["config"]) as channel:
         request = config_service_pb2.UpdateSettingsRequest(
             settings=settings_pb2.Settings(public_url="https://ibs.example.com"),
             update_mask=FieldMask(paths=["public_url"]),
@@ -214,3 +219,54 @@ def test_one_service_runs_alone_and_health_tells_it_apart(place: Place) -> None:
     finally:
         config.terminate()
     assert config.wait(SECONDS) == 0
+
+
+@pytest.fixture
+def secured(place: Place) -> Place:
+    """A place in production, whose certificates are still to be made."""
+    peers = {
+        f"IBS_NOTIFY_{each.upper()}_PEER_ADDRESS": f"127.0.0.1:{free_port()}" for each in SERVICES
+    }
+    extra = {"IBS_NOTIFY_PROFILE": "production", **peers}
+    return replace(place, extra={**extra, "IBS_NOTIFY_TLS_DIRECTORY": str(place.home / "tls")})
+
+
+def test_a_secured_installation_is_made_started_and_used_by_its_administrator(
+    secured: Place,
+) -> None:
+    assert secured.run("certs", "init").returncode == 0
+    with up(secured) as launched:
+        assert secured.serves()
+        assert str(secured.home / "tls" / "administrator.key") in launched.greeting
+        assert f"IBS_NOTIFY_TLS_DIRECTORY={secured.home / 'tls'}" in launched.greeting
+        emitted = subprocess.run(
+            [*CLI, "emit", "--type", "backup.failed", "--subject", "Backup failed"],
+            env=secured.environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert emitted.returncode == 0, emitted.stderr
+        assert "accepted" in emitted.stdout
+    assert "without TLS" not in secured.log.read_text()
+
+
+def test_production_does_not_start_without_certificates(place: Place, secured: Place) -> None:
+    unset = replace(place, extra={"IBS_NOTIFY_PROFILE": "production"}).run("up")
+    missing = secured.run("up")
+    for result in (unset, missing):
+        assert result.returncode == 1
+        assert "ibs-notify certs init" in result.stderr
+        assert "Traceback" not in result.stderr
+    assert "config.pem cannot be read" in missing.stderr
+
+
+def test_a_taken_address_of_the_peers_is_named_with_its_setting(secured: Place) -> None:
+    assert secured.run("certs", "init").returncode == 0
+    taken = secured.extra["IBS_NOTIFY_ROUTER_PEER_ADDRESS"]
+    with socket.create_server(("127.0.0.1", int(taken.rpartition(":")[2]))):
+        result = secured.run("up")
+    assert result.returncode == 1
+    assert f"router cannot listen on {taken}" in result.stderr
+    assert "IBS_NOTIFY_ROUTER_PEER_ADDRESS" in result.stderr

@@ -44,7 +44,7 @@ ROOMS = {
     "rules": Room(frozenset({"domain"}), frozenset({"lark"})),
     "templates": Room(frozenset({"domain"}), frozenset({"jinja2"})),
     "secrets": Room(frozenset({"domain"}), frozenset({"cryptography"})),
-    "rpc": Room(FOUNDATION | {API}, GRPC | {"uvloop"}),
+    "rpc": Room(FOUNDATION | {API}, GRPC | {"uvloop", "cryptography"}),
     "store": Room(frozenset({"domain"}), frozenset({"sqlalchemy", "alembic"})),
     "snapshot": Room(frozenset({"domain", "rules", "templates", "rpc", API}), GRPC),
     "config": SERVICE,
@@ -53,7 +53,7 @@ ROOMS = {
     "cli": CALLER,
     "console": Room(CALLER.rooms, packages=None),
     "client": Room(CALLER.rooms, GRPC),
-    "launcher": CALLER,
+    "launcher": Room(CALLER.rooms, (CALLER.packages or frozenset()) | {"cryptography"}),
 }
 
 PURE = (
@@ -62,6 +62,7 @@ PURE = (
     "router.dedup",
     "router.digest",
     "router.dispositions",
+    "router.emitter_bounds",
     "router.fingerprint",
     "router.identity",
     "router.ledger",
@@ -111,9 +112,11 @@ PURE_ON_MESSAGES = (
     "config.secret_fields",
     "config.secrets_policy",
     "config.signing_rotation",
+    "config.token_uses",
     "config.validate_group",
     "config.validate_target",
     "config.validate_templates",
+    "config.validate_token",
     "config.validate_webhook",
     "config.warn_group",
     "config.warn_target",

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from ibs_notify.cli.tree import root
-from ibs_notify.launcher.greeting import greeting
+from ibs_notify.launcher.greeting import greeting, installation_settings
 from ibs_notify.settings import Settings
 from ironcore.notification.v1.settings_pb2 import Settings as InstallationSettings
 
@@ -66,3 +66,15 @@ def test_other_places_come_as_lines_for_a_shell() -> None:
 def test_three_commands_are_there_to_try() -> None:
     tries = greeting(Settings(), COMPLETE, "ibs").partition("Try,")[2]
     assert tries.count("ibs notification ") == 3
+
+
+def test_a_secured_installation_says_how_to_come_in_and_the_usual_one_does_not() -> None:
+    secured = Settings(tls_directory="/etc/ibs-notify/tls")
+    text = greeting(secured, COMPLETE, "ibs")
+    assert "/etc/ibs-notify/tls/administrator.key" in text
+    assert "  export IBS_NOTIFY_TLS_DIRECTORY=/etc/ibs-notify/tls" in text.splitlines()
+    assert "administrator.key" not in greeting(Settings(), COMPLETE, "ibs")
+
+
+async def test_who_has_no_way_in_is_greeted_all_the_same() -> None:
+    assert await installation_settings(Settings(tls_directory="/none")) is None

@@ -65,6 +65,40 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, named: st
         load(written(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('profile = "production"', "the profile production needs tls_directory"),
+        ('router_address = "0.0.0.0:50052"', "router_address '0.0.0.0:50052' is not on loopback"),
+        ('config_address = "config:50051"', "config_address 'config:50051' is not on loopback"),
+        ('delivery_peer_address = "[::]:1"', "delivery_peer_address '[::]:1' is not on loopback"),
+    ],
+)
+def test_without_certificates_there_is_only_development_on_loopback(
+    tmp_path: Path, text: str, named: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=re.escape(named)) as refused:
+        load(written(tmp_path, text))
+    assert "ibs-notify certs init" in refused.value.advice
+    assert load(written(tmp_path, f'tls_directory = "tls"\n{text}')).secured
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "[::1]", "localhost", "LOCALHOST"])
+def test_loopback_needs_no_certificates(tmp_path: Path, host: str) -> None:
+    assert not load(written(tmp_path, f'router_address = "{host}:50052"')).secured
+
+
+def test_a_token_is_tolerated_and_kept_nowhere(tmp_path: Path) -> None:
+    environment = {**written(tmp_path, ""), "IBS_NOTIFY_TOKEN": "ibsn_1_canary"}
+    assert "canary" not in repr(load(environment))
+
+
+def test_a_token_in_the_file_is_refused_without_being_repeated(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="unknown setting: token ") as refused:
+        load(written(tmp_path, 'token = "ibsn_1_canary"'))
+    assert "canary" not in str(refused.value)
+
+
 def test_a_home_that_is_no_directory_has_no_settings_file(tmp_path: Path) -> None:
     file = tmp_path / "home"
     file.touch()

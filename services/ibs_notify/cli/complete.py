@@ -54,6 +54,14 @@ def _digests(session: Session) -> Names:
     return [(each.digest_id, f"{each.group}, {each.target}") for each in found.digests]
 
 
+def _tokens(session: Session) -> Names:
+    from ironcore.notification.v1 import config_service_pb2 as pb  # noqa: PLC0415  # see above
+
+    request = pb.ListTokensRequest(page_size=_MOST)
+    found = session.call(session.config.ListTokens, request, timeout=SECONDS)
+    return [(each.name, each.description) for each in found.tokens]
+
+
 def _of(listed: Callable[[Session], Names]) -> Completer:
     """Those that begin as what is typed; none where the service does not answer within a second."""
 
@@ -78,3 +86,4 @@ def _of(listed: Callable[[Session], Names]) -> Completer:
 
 target_names, group_names = _of(_targets), _of(_groups)
 silence_ids, digest_ids = _of(_silences), _of(_digests)
+token_names = _of(_tokens)

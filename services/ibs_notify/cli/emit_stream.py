@@ -104,7 +104,7 @@ class _Emission:
         self._window.end()
 
     async def _emit(self) -> None:
-        async with open_channel(self._session.settings.address("router")) as channel:
+        async with open_channel(self._session.settings, "router") as channel:
             stub: RouterServiceAsyncStub = RouterServiceStub(channel)
             while await self._window.work():
                 try:

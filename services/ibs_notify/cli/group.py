@@ -14,7 +14,7 @@ from ibs_notify.cli.group_dedup import group_dedup
 from ibs_notify.cli.group_flags import group_flags, read_group
 from ibs_notify.cli.group_status import group_status
 from ibs_notify.cli.group_target import group_target
-from ibs_notify.cli.group_view import show_group, show_groups, show_hearers
+from ibs_notify.cli.group_view import show_group, show_groups, show_hearers, show_names
 from ibs_notify.cli.output import document, output_option, print_document
 from ibs_notify.cli.params import Slot, names, no_wait_option
 from ibs_notify.cli.session import Session
@@ -104,18 +104,25 @@ def update(name: str, no_digest: bool, no_wait: bool, output: str, **flags: Any)
 
 @group.command("list")
 @click.option("--resource", metavar="R", help="Who hears of this resource?")
+@click.option("--names", "names_only", is_flag=True, help="Only names: all that an emitter sees.")
 @output_option
-def list_groups(resource: str | None, output: str) -> None:
+def list_groups(resource: str | None, names_only: bool, output: str) -> None:
     """List all groups; with --resource those that hear of it, and whom they tell.
 
     \b
     Examples:
       ironcore-backup notification group list
+      ironcore-backup notification group list --names
       ironcore-backup notification group list \\
         --resource ibs-primary:production/vm/12345
     """
     if resource == "":
         raise click.UsageError("--resource is empty")
+    if names_only:
+        if resource:
+            raise click.UsageError("--names and --resource exclude each other")
+        _list_names(output)
+        return
     with Session() as session:
         groups: list[group_pb2.Group] = []
         request = pb.ListGroupsRequest(page_size=1000, resource=resource or "")
@@ -132,6 +139,22 @@ def list_groups(resource: str | None, output: str) -> None:
     else:
         help_line = "no groups yet: ironcore-backup notification group create --help"
         show_groups(groups, empty=help_line)
+
+
+def _list_names(output: str) -> None:
+    with Session() as session:
+        found: list[pb.GroupName] = []
+        request = pb.ListGroupNamesRequest(page_size=1000)
+        while True:
+            answer = session.call(session.config.ListGroupNames, request)
+            found += answer.groups
+            if not answer.next_page_token:
+                break
+            request.page_token = answer.next_page_token
+    if output == "table":
+        show_names(found)
+    else:
+        print_document([document(each) for each in found], output)
 
 
 @group.command("show")

@@ -11,6 +11,7 @@ from ibs_notify.cli.params import show_duration
 from ibs_notify.cli.target_view import own_templates
 from ibs_notify.domain.group import DEFAULT_DEDUP_WINDOW, DEFAULT_RATE_LIMIT
 from ironcore.notification.v1 import group_pb2 as pb
+from ironcore.notification.v1.config_service_pb2 import GroupName
 
 
 def show_groups(groups: Sequence[pb.Group], *, empty: str) -> None:
@@ -33,6 +34,12 @@ def show_groups(groups: Sequence[pb.Group], *, empty: str) -> None:
             empty=empty,
         )
     )
+
+
+def show_names(groups: Sequence[GroupName]) -> None:
+    """A row for each, of what a form offers."""
+    rows = [(each.name, each.description) for each in groups]
+    print_table(Table(("Name", "Description"), rows, empty="no groups yet"))
 
 
 def show_group(group: pb.Group, next_digest: str = "") -> None:

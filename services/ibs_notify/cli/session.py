@@ -12,9 +12,11 @@ from grpc_status import rpc_status
 
 from ibs_notify import settings
 from ibs_notify.cli.output import warn
-from ibs_notify.domain.errors import NotificationError, Reason, Unavailable
+from ibs_notify.cli.reached import not_reached
+from ibs_notify.domain.errors import NotificationError
 from ibs_notify.rpc.caller import calling_as
 from ibs_notify.rpc.channel import open_blocking_channel
+from ibs_notify.rpc.client_credentials import Endpoint, endpoint_of
 from ibs_notify.rpc.status import from_rpc_error
 from ironcore.notification.v1 import delivery_service_pb2, router_service_pb2
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
@@ -37,6 +39,7 @@ class Session:
 
     def __init__(self) -> None:
         self.settings = settings.load()
+        self._endpoints: dict[settings.ServiceName, Endpoint] = {}
         self._channels: dict[settings.ServiceName, grpc.Channel] = {}
 
     def __enter__(self) -> Self:
@@ -66,8 +69,14 @@ class Session:
     def channel(self, service: settings.ServiceName) -> grpc.Channel:
         """The channel to a service."""
         if service not in self._channels:
-            self._channels[service] = open_blocking_channel(self.settings.address(service))
+            self._channels[service] = open_blocking_channel(self.endpoint(service))
         return self._channels[service]
+
+    def endpoint(self, service: settings.ServiceName) -> Endpoint:
+        """Where a service is called, and with what."""
+        if service not in self._endpoints:
+            self._endpoints[service] = endpoint_of(self.settings, service)
+        return self._endpoints[service]
 
     def call(
         self,
@@ -134,23 +143,7 @@ class Session:
 
     def failure(self, service: settings.ServiceName, error: grpc.RpcError) -> NotificationError:
         """What a call to ``service`` failed with, naming it where it was not reached at all."""
-        code = error.code()
         by_transport = rpc_status.from_call(error) is None  # type: ignore[arg-type]  # it is a Call
         if not by_transport:
             return from_rpc_error(error)
-        address = self.settings.address(service)
-        if code is grpc.StatusCode.UNIMPLEMENTED:
-            return Unavailable(
-                Reason.SERVICE_UNREACHABLE,
-                f"what answers at {address} is not {service.capitalize()}, or of another release",
-                advice=f"see what listens there, or set IBS_NOTIFY_{service.upper()}_ADDRESS",
-            )
-        if code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-            return from_rpc_error(error)
-        late = code is grpc.StatusCode.DEADLINE_EXCEEDED
-        problem = "does not answer in time" if late else "cannot be reached"
-        return Unavailable(
-            Reason.SERVICE_UNREACHABLE,
-            f"{service.capitalize()} at {address} {problem}",
-            advice=f"see that it runs, or set IBS_NOTIFY_{service.upper()}_ADDRESS",
-        )
+        return not_reached(service, self.endpoint(service), error)

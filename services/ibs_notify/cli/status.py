@@ -31,7 +31,7 @@ def status(output: str) -> None:
       ironcore-backup notification status
     """
     with Session() as session:
-        rows = [(each, session.settings.address(each), _state(session, each)) for each in SERVICES]
+        rows = [(each, session.endpoint(each).address, _state(session, each)) for each in SERVICES]
         warnings = _held_warnings(session)
     if output == "table":
         print_table(Table(("Service", "Address", "State"), rows))

@@ -30,6 +30,7 @@ _SETTINGS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
         "digest": Lazy("digest:digest", "What is gathered, and when it is sent."),
         "delivery": Lazy("delivery:delivery", "What was sent, waits or was given up."),
         "ledger": Lazy("ledger:ledger", "Check that every event is accounted for."),
+        "token": Lazy("token:token", "Who may call the services, and what they may do."),
         "event-types": Lazy("event_types:event_types", "The known types of events."),
         "status": Lazy("status:status", "Whether the services serve."),
         "completion": Lazy("completion:completion", "Completion for bash, zsh and fish."),

@@ -27,6 +27,8 @@ class Options(TypedDict, total=False):
     patience: float
     wait_for_room: float | None
     user: str | None
+    token: str
+    ca_file: Path | str | None
     clock: Clock | None
 
 

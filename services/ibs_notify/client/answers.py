@@ -8,6 +8,7 @@ from ibs_notify.domain.errors import (
     Internal,
     InvalidArgument,
     NotificationError,
+    PermissionDenied,
     Reason,
     Unavailable,
 )
@@ -38,6 +39,8 @@ def as_answer(result: pb.EmitResult) -> pb.EmitResponse | NotificationError:
         raise Unavailable(reason, error.message)
     if reason is Reason.EVENT_ID_REUSED:
         return AlreadyExists(reason, error.message)
+    if reason is Reason.PERMISSION_DENIED:
+        return PermissionDenied(reason, error.message)
     if reason is Reason.INTERNAL:
         return Internal(reason, error.message)
     violations = [FieldViolation(each.path, each.description) for each in error.faults]

@@ -28,6 +28,7 @@ from ibs_notify.domain.errors import FailedPrecondition, Reason, ResourceExhaust
 from ibs_notify.domain.uuid7 import Uuid7
 from ibs_notify.rpc.caller import calling_as
 from ibs_notify.rpc.channel import open_blocking_channel
+from ibs_notify.rpc.client_credentials import emitter_endpoint
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
@@ -45,6 +46,11 @@ class Notifier:
     ``address`` is the Router's, ``user`` who emits; by default as the settings of the services
     say (IBS_NOTIFY_ROUTER_ADDRESS, IBS_NOTIFY_USER). An event gets its id here, before the first
     try, so that every repetition is recognised: it is stored once.
+
+    By TLS with ``ca_file``, the certificates that vouch for the host of ``address``; without it as
+    the settings say. ``token`` is presented on TLS only; by default it is that of the variable
+    IBS_NOTIFY_TOKEN or of the setting ``token_file``. ``NotificationError`` where a file cannot be
+    used.
 
     Without ``spool`` events wait in memory, 10,000 or 32 MiB at most. One that the Router does not
     acknowledge in ``patience`` seconds is given up: its receipt, ``flush`` and ``close`` say so.
@@ -67,12 +73,13 @@ class Notifier:
         patience: float = PATIENCE_SECONDS,
         wait_for_room: float | None = None,
         user: str | None = None,
+        token: str = "",
+        ca_file: Path | str | None = None,
         clock: Clock | None = None,
     ) -> None:
-        if address is None or user is None:
-            loaded = settings.load()
-            address = address or loaded.router_address
-            user = user or loaded.caller
+        explicit = address is not None and user is not None and ca_file is not None
+        loaded = settings.Settings() if explicit else settings.load()
+        endpoint = emitter_endpoint(loaded, address or "", ca_file, token)
         self._clock = clock or SystemClock()
         self._buffer: Buffer = (
             MemoryBuffer() if spool is None else Spool(Path(spool).absolute(), spool_bytes)
@@ -81,8 +88,8 @@ class Notifier:
         self._patience = patience
         self._wait_for_room = wait_for_room
         self._ids = Uuid7()
-        self._channel = open_blocking_channel(address)
-        self._metadata = calling_as(user)
+        self._channel = open_blocking_channel(endpoint)
+        self._metadata = calling_as(user or loaded.caller)
         # Records are bytes already.
         self._emit_batch: grpc.UnaryUnaryMultiCallable[bytes, pb.EmitBatchResponse] = (
             self._channel.unary_unary(

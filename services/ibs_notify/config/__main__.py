@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from ibs_notify.config.app import ConfigApp
-from ibs_notify.rpc.lifecycle import run_service
+from ibs_notify.rpc.lifecycle import run_service, silence_grpc
 
 
 def main() -> int:
     """The process."""
+    silence_grpc()
+    from ibs_notify.config.app import ConfigApp  # noqa: PLC0415  # it imports gRPC
+
     return run_service("config", ConfigApp)
 
 

@@ -16,6 +16,8 @@ from ibs_notify.config.repository import ConfigRepository
 from ibs_notify.config.servicer import SERVICE_NAME, ConfigServicer, UseCases
 from ibs_notify.config.target_test import TargetTests
 from ibs_notify.config.targets import Targets
+from ibs_notify.config.token_view import TokenView
+from ibs_notify.config.tokens import Tokens
 from ibs_notify.config.watch import ConfigWatch, RevisionSignal
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.domain.errors import (
@@ -24,9 +26,13 @@ from ibs_notify.domain.errors import (
     Reason,
     Unavailable,
 )
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.authentication import Authenticator
+from ibs_notify.rpc.authentication_interceptor import asking
 from ibs_notify.rpc.lifecycle import App, run_beside
+from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
+from ibs_notify.rpc.tls import IdentityFiles, ServerTls
+from ibs_notify.rpc.token_uses import TokenUses
 from ibs_notify.secrets import envelope
 from ibs_notify.settings import Settings
 from ibs_notify.store.database import Database
@@ -51,6 +57,7 @@ class ConfigApp(App):
         super().__init__()
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._identity = IdentityFiles.of(settings, "config", self._clock)
         self._delivery = delivery
 
     async def _start(self, stack: AsyncExitStack) -> None:
@@ -62,6 +69,14 @@ class ConfigApp(App):
         repository: Repository = ConfigRepository(database, self._clock, signal.advance)
         keyring = _keyring(settings.key_path, await repository.sealed_count())
         await repository.begin_log()
+        uses = TokenUses()
+        authenticator = Authenticator(self._clock, uses)
+        view = TokenView(repository, signal, authenticator.set_tokens)
+        await view.load()
+        run_beside(stack, view.run())
+        tokens = Tokens(repository, view)
+        run_beside(stack, uses.run(tokens.note_uses))
+        run_beside(stack, authenticator.watch_streams())
         watch = ConfigWatch(repository, signal)
         run_beside(stack, watch.poll())
         delivery = self._delivery or await self._connect(stack)
@@ -70,10 +85,16 @@ class ConfigApp(App):
             tests=TargetTests(repository, delivery, keyring),
             groups=Groups(repository),
             installation=Installation(repository),
+            tokens=tokens,
             watch=watch,
         )
         server = RpcServer(
-            settings.config_address, SERVICE_NAME, reflect=settings.profile == "development"
+            settings.config_address,
+            SERVICE_NAME,
+            reflect=settings.profile == "development",
+            tls=ServerTls.of(self._identity),
+            peer_address=settings.config_peer_address,
+            interceptors=asking(authenticator, settings),
         )
         servicer = ConfigServicer(use_cases, self._clock)
         add_ConfigServiceServicer_to_server(servicer, server.grpc_server)
@@ -81,11 +102,13 @@ class ConfigApp(App):
         stack.push_async_callback(server.stop)
         # Stopping begins here: open watches end by themselves, so the server need not wait.
         stack.callback(signal.close)
-        self.port = server.port
+        self.port, self.peer_port = server.port, server.peer_port
         await server.set_serving(True)
 
     async def _connect(self, stack: AsyncExitStack) -> DeliveryPort:
-        channel = await stack.enter_async_context(open_channel(self._settings.delivery_address))
+        channel = await stack.enter_async_context(
+            open_peer_channel(self._settings, self._identity, "delivery")
+        )
         return DeliveryClient(channel)
 
 

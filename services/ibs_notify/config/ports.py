@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from ironcore.notification.v1.config_service_pb2 import WatchedTarget
+from ironcore.notification.v1.config_service_pb2 import WatchedTarget, WatchedToken
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.settings_pb2 import Settings
 from ironcore.notification.v1.target_pb2 import SealedSecret, Target, TestStage
+from ironcore.notification.v1.token_pb2 import Token
 
 T = TypeVar("T")
 
@@ -56,6 +58,7 @@ class Delta:
     deleted_targets: tuple[Deleted, ...] = ()
     deleted_groups: tuple[Deleted, ...] = ()
     settings: Settings | None = None
+    tokens: tuple[WatchedToken, ...] = ()
 
 
 class View(Protocol):
@@ -83,6 +86,20 @@ class View(Protocol):
 
     def settings(self) -> Settings:
         """The settings; before their first change with revision 0."""
+        ...
+
+    def token(self, name: str) -> Token | None:
+        """The token of that name, revoked or not, with its last use."""
+        ...
+
+    def tokens(
+        self, after: str = "", limit: int | None = None, *, include_revoked: bool = False
+    ) -> list[Token]:
+        """Tokens in order of name (by code point), those after ``after``; like ``token``."""
+        ...
+
+    def token_count(self) -> int:
+        """How many tokens are not revoked."""
         ...
 
 
@@ -119,6 +136,14 @@ class Change(View, Protocol):
 
     def put_settings(self, settings: Settings) -> Settings:
         """Store the settings. Returns them as stored."""
+        ...
+
+    def add_token(self, token: Token, secret_hash: bytes) -> Token:
+        """Store a new token. Returns it as stored."""
+        ...
+
+    def revoke_token(self, token: Token) -> Token:
+        """Mark a stored token as revoked, for good. Returns it as stored."""
         ...
 
 
@@ -160,8 +185,16 @@ class Repository(Protocol):
         """
         ...
 
-    async def changes_since(self, place: Place | None, *, include_secrets: bool) -> Delta:
-        """What changed after ``place``; with ``None`` everything.
+    async def note_token_uses(self, uses: Mapping[str, datetime]) -> None:
+        """Keep the last use of tokens, by their ids: an earlier one changes nothing, nor does that
+        of a token that there is not. No revision is made.
+        """
+        ...
+
+    async def changes_since(
+        self, place: Place | None, *, include_secrets: bool, include_tokens: bool = False
+    ) -> Delta:
+        """What changed after ``place``; with ``None`` everything, but no token that is revoked.
 
         ``OutOfRange`` where the place is of another log, in the future, or older than what the log
         still holds.

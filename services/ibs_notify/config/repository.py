@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias, TypeVar
 from uuid import uuid4
 
@@ -14,20 +15,23 @@ from ibs_notify.config import tables
 from ibs_notify.config.ports import Change, Delta, Place, View
 from ibs_notify.config.revision_log import LogReader
 from ibs_notify.config.secret_fields import show_stored, take_secrets
-from ibs_notify.domain.clock import Clock, to_micros
+from ibs_notify.domain.clock import Clock, from_micros, to_micros
 from ibs_notify.store.database import Database
 from ibs_notify.store.upsert import insert_or_replace
+from ironcore.notification.v1.config_service_pb2 import WatchedToken
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.settings_pb2 import Settings
 from ironcore.notification.v1.target_pb2 import Target
+from ironcore.notification.v1.token_pb2 import Token
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Resource: TypeAlias = Target | Group | Settings
-Operation = Literal["created", "updated", "deleted"]
+Operation = Literal["created", "updated", "deleted", "revoked"]
 
 KEPT_REVISIONS = 10_000
+_MINUTE = timedelta(minutes=1) // timedelta(microseconds=1)
 
 
 class ConfigRepository:
@@ -94,9 +98,20 @@ class ConfigRepository:
             log.warning("revision %d is lost: was the database restored? Going on above it", seen)
             self._announce(seen + 1)
 
-    async def changes_since(self, place: Place | None, *, include_secrets: bool) -> Delta:
+    async def note_token_uses(self, uses: Mapping[str, datetime]) -> None:
+        used = {token_id: to_micros(at) // _MINUTE * _MINUTE for token_id, at in uses.items()}
+        await self._database.write(lambda connection: _note_uses(connection, used))
+
+    async def changes_since(
+        self, place: Place | None, *, include_secrets: bool, include_tokens: bool = False
+    ) -> Delta:
         def work(connection: sa.Connection) -> Delta:
-            log = LogReader(connection, SqlView(connection), include_secrets=include_secrets)
+            log = LogReader(
+                connection,
+                SqlView(connection),
+                include_secrets=include_secrets,
+                include_tokens=include_tokens,
+            )
             return log.everything() if place is None else log.since(place)
 
         return await self._database.read(work)
@@ -142,6 +157,47 @@ class SqlView:
         if row is None:
             return Settings(time_zone="UTC", etag=_etag(0))
         return Settings.FromString(bytes(row))
+
+    def token(self, name: str) -> Token | None:
+        found = self._tokens(tables.TOKENS.c.name == name)
+        return found[0] if found else None
+
+    def tokens(
+        self, after: str = "", limit: int | None = None, *, include_revoked: bool = False
+    ) -> list[Token]:
+        where = self._name(tables.TOKENS) > after
+        if not include_revoked:
+            where &= ~tables.TOKENS.c.revoked
+        return self._tokens(where, limit)
+
+    def token_count(self) -> int:
+        count = sa.select(sa.func.count()).select_from(tables.TOKENS)
+        return self._connection.execute(count.where(~tables.TOKENS.c.revoked)).scalar_one()
+
+    def watched_tokens(self, ids: Collection[str] | None = None) -> list[WatchedToken]:
+        """The tokens of these ids; ``None``: all that are not revoked."""
+        tokens = tables.TOKENS.c
+        where = ~tokens.revoked if ids is None else tokens.id.in_(ids)
+        rows = self._connection.execute(
+            sa.select(tokens.message, tokens.secret_hash).where(where).order_by(tokens.id)
+        )
+        return [
+            WatchedToken(
+                token=Token.FromString(bytes(row.message)), secret_hash=bytes(row.secret_hash)
+            )
+            for row in rows
+        ]
+
+    def _tokens(self, where: sa.ColumnElement[bool], limit: int | None = None) -> list[Token]:
+        table = tables.TOKENS
+        query = sa.select(table.c.message, table.c.used_at).where(where)
+        found: list[Token] = []
+        for row in self._connection.execute(query.order_by(self._name(table)).limit(limit)):
+            token = Token.FromString(bytes(row.message))
+            if row.used_at is not None:
+                token.last_use_time.FromDatetime(from_micros(row.used_at))
+            found.append(token)
+        return found
 
     def _targets(self, where: sa.ColumnElement[bool], limit: int | None = None) -> list[Target]:
         messages = self._messages(tables.TARGETS, where, limit)
@@ -226,6 +282,39 @@ class SqlChange(SqlView):
         self._note("settings", "", "", "updated", message)
         return settings
 
+    def add_token(self, token: Token, secret_hash: bytes) -> Token:
+        token.revision = self.revision
+        token.create_time.FromDatetime(self._now)
+        token.created_by = self._author
+        message = token.SerializeToString()
+        self._connection.execute(
+            sa.insert(tables.TOKENS).values(
+                id=token.id,
+                name=token.name,
+                secret_hash=secret_hash,
+                message=message,
+                revoked=False,
+            )
+        )
+        self._note("token", token.id, token.name, "created", message)
+        return token
+
+    def revoke_token(self, token: Token) -> Token:
+        token.revision = self.revision
+        token.revoke_time.FromDatetime(self._now)
+        token.revoked_by = self._author
+        kept = Token()
+        kept.CopyFrom(token)
+        kept.ClearField("last_use_time")
+        message = kept.SerializeToString()
+        self._connection.execute(
+            sa.update(tables.TOKENS)
+            .where(tables.TOKENS.c.id == token.id)
+            .values(message=message, revoked=True)
+        )
+        self._note("token", token.id, token.name, "revoked", message)
+        return token
+
     def finish(self, kept_revisions: int) -> int:
         """Write the log and forget what is too old. Returns the revision in force."""
         if not self._log:
@@ -291,6 +380,18 @@ class SqlChange(SqlView):
                 "operation": operation,
                 "payload": payload,
             }
+        )
+
+
+def _note_uses(connection: sa.Connection, used: Mapping[str, int]) -> None:
+    tokens = tables.TOKENS.c
+    # In one order, so that two replicas never wait for each other.
+    for token_id in sorted(used):
+        later = sa.or_(tokens.used_at.is_(None), tokens.used_at < used[token_id])
+        connection.execute(
+            sa.update(tables.TOKENS)
+            .where(tokens.id == token_id, later)
+            .values(used_at=used[token_id])
         )
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ibs_notify.config import tables
 from ibs_notify.config.ports import Deleted, Delta, Place, View
 from ibs_notify.domain.errors import OutOfRange, Reason
-from ironcore.notification.v1.config_service_pb2 import WatchedTarget
+from ironcore.notification.v1.config_service_pb2 import WatchedTarget, WatchedToken
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.target_pb2 import SealedSecret, Target
 
@@ -20,14 +20,24 @@ class _View(View, Protocol):
 
     def groups_of(self, uids: Collection[str]) -> list[Group]: ...
 
+    def watched_tokens(self, ids: Collection[str] | None = None) -> list[WatchedToken]: ...
+
 
 class LogReader:
     """Lives for one read transaction."""
 
-    def __init__(self, connection: sa.Connection, view: _View, *, include_secrets: bool) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        view: _View,
+        *,
+        include_secrets: bool,
+        include_tokens: bool = False,
+    ) -> None:
         self._connection = connection
         self._view = view
         self._include_secrets = include_secrets
+        self._include_tokens = include_tokens
 
     def everything(self) -> Delta:
         """The whole state."""
@@ -36,6 +46,7 @@ class LogReader:
             targets=self._watched(self._view.targets()),
             groups=tuple(self._view.groups()),
             settings=self._view.settings(),
+            tokens=tuple(self._view.watched_tokens()) if self._include_tokens else (),
         )
 
     def since(self, place: Place) -> Delta:
@@ -45,13 +56,15 @@ class LogReader:
         rows = self._rows_after(place.revision)
         targets = [row for row in rows if row.kind == "target"]
         groups = [row for row in rows if row.kind == "group"]
+        tokens = {row.uid for row in rows if row.kind == "token" and self._include_tokens}
         return Delta(
             now,
             targets=self._watched(self._view.targets_of({row.uid for row in targets})),
             groups=tuple(self._view.groups_of({row.uid for row in groups})),
             deleted_targets=_deleted(targets),
             deleted_groups=_deleted(groups),
-            settings=self._view.settings() if len(targets) + len(groups) < len(rows) else None,
+            settings=self._view.settings() if any(r.kind == "settings" for r in rows) else None,
+            tokens=tuple(self._view.watched_tokens(tokens)) if tokens else (),
         )
 
     def _now(self) -> Place:

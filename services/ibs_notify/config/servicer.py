@@ -13,13 +13,22 @@ from ibs_notify.config.installation import Installation
 from ibs_notify.config.rule_check import check_rule
 from ibs_notify.config.target_test import TargetTests
 from ibs_notify.config.targets import Targets
+from ibs_notify.config.token_uses import read_uses
+from ibs_notify.config.tokens import Tokens
 from ibs_notify.config.watch import ConfigWatch
 from ibs_notify.domain.bounds import faults_of
 from ibs_notify.domain.clock import Clock
-from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason, Unimplemented
+from ibs_notify.domain.errors import (
+    FieldViolation,
+    InvalidArgument,
+    PermissionDenied,
+    Reason,
+    Unimplemented,
+)
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.naming import is_name
-from ibs_notify.rpc.caller import caller_of
+from ibs_notify.domain.principal import Role, Service
+from ibs_notify.rpc.caller import caller_of, principal
 from ibs_notify.rpc.convert import event_from_proto
 from ibs_notify.rpc.paging import page_size, page_token, read_page_token
 from ironcore.notification.v1 import config_service_pb2 as pb
@@ -39,6 +48,7 @@ class UseCases:
     tests: TargetTests
     groups: Groups
     installation: Installation
+    tokens: Tokens
     watch: ConfigWatch
 
 
@@ -50,6 +60,7 @@ class ConfigServicer(ConfigServiceServicer):
         self._tests = use_cases.tests
         self._groups = use_cases.groups
         self._installation = use_cases.installation
+        self._tokens = use_cases.tokens
         self._watch = use_cases.watch
         self._clock = clock
 
@@ -207,9 +218,11 @@ class ConfigServicer(ConfigServiceServicer):
     async def WatchConfig(
         self, request: pb.WatchConfigRequest, context: Context
     ) -> AsyncIterator[pb.WatchConfigResponse]:
+        _require_for_watch(request, principal().standing)
         async for response in self._watch.follow(
             request.resume_token,
             include_secrets=request.include_secrets,
+            include_tokens=request.include_tokens,
             newest_seen=request.seen_revision,
         ):
             yield response
@@ -217,27 +230,49 @@ class ConfigServicer(ConfigServiceServicer):
     async def ListGroupNames(
         self, request: pb.ListGroupNamesRequest, context: Context
     ) -> pb.ListGroupNamesResponse:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        size = page_size(request.page_size)
+        groups = await self._groups.page(_after("group-names", request.page_token), size + 1, "")
+        return pb.ListGroupNamesResponse(
+            groups=[
+                pb.GroupName(name=each.name, description=each.description) for each in groups[:size]
+            ],
+            next_page_token=page_token("group-names", groups[size - 1].name)
+            if groups[size:]
+            else "",
+        )
 
     async def CreateToken(
         self, request: pb.CreateTokenRequest, context: Context
     ) -> pb.CreateTokenResponse:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        made = await self._tokens.create(request.token, caller_of(context), self._clock.now())
+        return pb.CreateTokenResponse(
+            token=made.token, secret=made.presented, warnings=made.warnings
+        )
 
     async def ListTokens(
         self, request: pb.ListTokensRequest, context: Context
     ) -> pb.ListTokensResponse:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        size = page_size(request.page_size)
+        tokens = await self._tokens.page(
+            _after("tokens", request.page_token), size + 1, include_revoked=request.include_revoked
+        )
+        return pb.ListTokensResponse(
+            tokens=tokens[:size],
+            next_page_token=page_token("tokens", tokens[size - 1].name) if tokens[size:] else "",
+        )
 
     async def RevokeToken(
         self, request: pb.RevokeTokenRequest, context: Context
     ) -> pb.RevokeTokenResponse:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        return pb.RevokeTokenResponse(
+            token=await self._tokens.revoke(request.name, caller_of(context))
+        )
 
     async def ReportTokenUse(
         self, request: pb.ReportTokenUseRequest, context: Context
     ) -> pb.ReportTokenUseResponse:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        await self._tokens.note_uses(read_uses(request, self._clock.now()))
+        return pb.ReportTokenUseResponse()
 
     def _event(self, message: event_pb2.Event) -> Event:
         event, faults = event_from_proto(message, self._clock.now())
@@ -258,3 +293,13 @@ def _after(listing: str, token: str) -> str:
     if not is_name(name):
         raise InvalidArgument(Reason.PAGE_TOKEN_INVALID, "the page token names no place in a list")
     return name
+
+
+def _require_for_watch(request: pb.WatchConfigRequest, who: Role | Service | None) -> None:
+    """Secrets are for Delivery only, tokens for Router and Delivery; ``None``: nobody is asked."""
+    if request.include_secrets and who not in (Service.DELIVERY, None):
+        raise PermissionDenied(Reason.PERMISSION_DENIED, "only Delivery may watch secrets")
+    if request.include_tokens and who not in (Service.ROUTER, Service.DELIVERY, None):
+        raise PermissionDenied(
+            Reason.PERMISSION_DENIED, "only Router and Delivery may watch tokens"
+        )

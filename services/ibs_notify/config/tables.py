@@ -49,6 +49,19 @@ SETTINGS = sa.Table(
     sa.Column("message", sa.LargeBinary, nullable=False),
 )
 
+TOKENS = sa.Table(
+    "config_tokens",
+    METADATA,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.String(63), nullable=False, unique=True),
+    sa.Column("secret_hash", sa.LargeBinary, nullable=False),
+    sa.Column("message", sa.LargeBinary, nullable=False),
+    # A row stays for good, so that no name is used twice.
+    sa.Column("revoked", sa.Boolean, nullable=False),
+    # To a minute; null: never. A use makes no revision, so it is not in the message.
+    sa.Column("used_at", sa.BigInteger, nullable=True),
+)
+
 REVISIONS = sa.Table(
     "config_revisions",
     METADATA,

@@ -82,7 +82,12 @@ class ConfigWatch:
             await asyncio.sleep(self._poll_seconds)
 
     async def follow(
-        self, resume_token: str, *, include_secrets: bool, newest_seen: int = 0
+        self,
+        resume_token: str,
+        *,
+        include_secrets: bool,
+        include_tokens: bool = False,
+        newest_seen: int = 0,
     ) -> AsyncIterator[WatchConfigResponse]:
         """All that ``ConfigService.WatchConfig`` promises, until the service stops.
 
@@ -93,7 +98,9 @@ class ConfigWatch:
         place = read_token(resume_token) if resume_token else None
         seen = resume_token
         while True:
-            delta = await self._repository.changes_since(place, include_secrets=include_secrets)
+            delta = await self._repository.changes_since(
+                place, include_secrets=include_secrets, include_tokens=include_tokens
+            )
             if delta.place != place or seen == resume_token:
                 for response in responses(delta, seen):
                     yield response
@@ -118,6 +125,7 @@ def responses(delta: Delta, resume_token: str) -> list[WatchConfigResponse]:
             WatchConfigResponse(revision=each.revision, deleted_group_uid=each.uid)
             for each in delta.deleted_groups
         ),
+        *(WatchConfigResponse(revision=each.token.revision, token=each) for each in delta.tokens),
     ]
     if delta.settings is not None:
         items.append(WatchConfigResponse(revision=delta.settings.revision, settings=delta.settings))

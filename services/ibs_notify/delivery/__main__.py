@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from ibs_notify.delivery.app import DeliveryApp
-from ibs_notify.rpc.lifecycle import run_service
+from ibs_notify.rpc.lifecycle import run_service, silence_grpc
 
 
 def main() -> int:
     """The process."""
+    silence_grpc()
+    from ibs_notify.delivery.app import DeliveryApp  # noqa: PLC0415  # it imports gRPC
+
     return run_service("delivery", DeliveryApp)
 
 

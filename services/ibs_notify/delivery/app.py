@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import random
@@ -34,10 +33,13 @@ from ibs_notify.delivery.servicer import SERVICE_NAME, DeliveryServicer, UseCase
 from ibs_notify.delivery.transports.build import build_transport
 from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
 from ibs_notify.domain.clock import Clock, SystemClock
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.authentication_interceptor import asking
 from ibs_notify.rpc.lifecycle import App, run_beside
+from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
+from ibs_notify.rpc.tls import IdentityFiles, ServerTls
 from ibs_notify.settings import Settings
+from ibs_notify.snapshot.recognition import recognise_by
 from ibs_notify.snapshot.watcher import ConfigWatcher
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.free_space import FreeSpace
@@ -66,6 +68,7 @@ class DeliveryApp(App):
         super().__init__()
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._identity = IdentityFiles.of(settings, "delivery", self._clock)
         self._jitter = jitter
         self._grace_seconds = grace_seconds
 
@@ -104,27 +107,38 @@ class DeliveryApp(App):
         run_beside(stack, keeper.run())
         stack.push_async_callback(dispatcher.stop, self._grace_seconds)
 
-        router = await stack.enter_async_context(open_channel(settings.router_address))
+        router = await stack.enter_async_context(
+            open_peer_channel(settings, self._identity, "router")
+        )
         summaries = WeeklySummaries(RouterClient(router), DeliveryHealths(database), outlook)
         maker = DigestMaker(database, summaries, dispatcher, outlook.admit)
         # Of an SQLite file there is one Delivery: after a crash it need not wait for its own lease.
-        holder = "only" if database.dialect == "sqlite" else _holder()
-        scheduler = DigestScheduler(database, clock, maker, holder)
+        only = database.dialect == "sqlite"
+        scheduler = DigestScheduler(database, clock, maker, "only" if only else _holder())
         run_beside(stack, scheduler.run())
 
-        channel = await stack.enter_async_context(open_channel(settings.config_address))
-        watcher = ConfigWatcher(
-            channel, settings.home / "delivery-snapshot.pb", include_secrets=True
+        channel = await stack.enter_async_context(
+            open_peer_channel(settings, self._identity, "config")
         )
-        has_snapshot = asyncio.Event()
+        watcher = ConfigWatcher(
+            channel,
+            settings.home / "delivery-snapshot.pb",
+            include_secrets=True,
+            include_tokens=settings.secured,
+        )
         watcher.on_change(dispatcher.set_snapshot)
         watcher.on_change(keeper.set_snapshot)
         watcher.on_change(scheduler.set_snapshot)
-        watcher.on_change(lambda _snapshot: has_snapshot.set())
+        authenticator = recognise_by(watcher, channel, clock, stack)
         run_beside(stack, watcher.run())
 
         server = RpcServer(
-            settings.delivery_address, SERVICE_NAME, reflect=settings.profile == "development"
+            settings.delivery_address,
+            SERVICE_NAME,
+            reflect=settings.profile == "development",
+            tls=ServerTls.of(self._identity),
+            peer_address=settings.delivery_peer_address,
+            interceptors=asking(authenticator, settings),
         )
         use_cases = UseCases(
             queue=queue,
@@ -143,17 +157,17 @@ class DeliveryApp(App):
         )
         add_DeliveryServiceServicer_to_server(DeliveryServicer(use_cases), server.grpc_server)
         await server.start()
-        self.port = server.port
+        self.port, self.peer_port = server.port, server.peer_port
         stack.push_async_callback(server.stop)
-        run_beside(stack, _serve_when_ready(server, has_snapshot))
+        run_beside(stack, _serve_when_ready(server, watcher))
         # Stopping begins here: nothing new is claimed while calls and attempts end.
         stack.callback(dispatcher.begin_stop)
         # Open watches end by themselves, so the server need not wait for them.
         stack.callback(outcomes.close)
 
 
-async def _serve_when_ready(server: RpcServer, has_snapshot: asyncio.Event) -> None:
-    await has_snapshot.wait()
+async def _serve_when_ready(server: RpcServer, watcher: ConfigWatcher) -> None:
+    await watcher.at_least(0)
     await server.set_serving(True)
 
 

@@ -9,27 +9,18 @@ import asyncio
 import importlib
 import sys
 from pathlib import Path
-from typing import IO, Any
 
 import click
 
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.launcher.backup import backup, hold
+from ibs_notify.launcher.certs import certs
+from ibs_notify.launcher.failed import Failed
 from ibs_notify.launcher.up import up
 from ibs_notify.settings import SERVICES, ServiceName, Settings, load
 
 RELEASE = "ironcore-backup notification delivery release"
-
-
-class Failed(click.ClickException):
-    """Ends the command with code 1 and says why, as the services and the command line do."""
-
-    def __init__(self, error: NotificationError | OSError) -> None:
-        super().__init__(str(error))
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"error: {self.message}", file=file, err=file is None)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,9 +48,17 @@ def health(service: tuple[ServiceName, ...]) -> None:
     from ibs_notify.launcher.readiness import check_all  # noqa: PLC0415  # gRPC takes a while
 
     settings = _settings()
-    states = asyncio.run(check_all(settings, service or SERVICES))
+    try:
+        states = asyncio.run(check_all(settings, service or SERVICES))
+    except NotificationError as error:
+        raise Failed(error) from None
     for name, state in states.items():
         click.echo(f"{name:<10}{settings.address(name):<24}{state}")
+    if settings.secured:
+        from ibs_notify.launcher.certificates import expiry_warnings  # noqa: PLC0415  # as above
+
+        for warning in expiry_warnings(settings, SystemClock().now()):
+            click.echo(f"warning: {warning}", err=True)
     sys.exit(any(state != "SERVING" for state in states.values()))
 
 
@@ -103,6 +102,7 @@ def _one(service: ServiceName) -> click.Command:
     return click.Command(service, callback=run, help=f"Run {service.capitalize()} alone.")
 
 
+main.add_command(certs)
 for _service in SERVICES:
     main.add_command(_one(_service))
 

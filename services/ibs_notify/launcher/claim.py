@@ -46,11 +46,14 @@ def check_addresses(settings: Settings) -> None:
     """Raise where a service could not listen; the error names the address and its setting."""
     with ExitStack() as held:
         for service in SERVICES:
-            held.enter_context(_listening(service, settings.address(service)))
+            setting = f"{PREFIX}{service.upper()}_ADDRESS"
+            held.enter_context(_listening(service, settings.address(service), setting))
+            if settings.secured:
+                setting = f"{PREFIX}{service.upper()}_PEER_ADDRESS"
+                held.enter_context(_listening(service, settings.peer_address(service), setting))
 
 
-def _listening(service: ServiceName, address: str) -> socket.socket:
-    setting = f"{PREFIX}{service.upper()}_ADDRESS"
+def _listening(service: ServiceName, address: str, setting: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     if port == "0":
         raise InvalidArgument(

@@ -12,21 +12,24 @@ from pathlib import Path
 
 import grpc
 
+from ibs_notify.domain.errors import NotificationError
 from ibs_notify.rpc.channel import open_channel
-from ibs_notify.settings import PREFIX, SERVICES, Settings
+from ibs_notify.rpc.peer import ADMINISTRATOR
+from ibs_notify.settings import ADDRESSES, PREFIX, SERVICES, Settings
 from ironcore.notification.v1 import config_service_pb2, config_service_pb2_grpc, settings_pb2
 
 ASK_SECONDS = 5.0
 CLI = "ironcore-backup"
-_WHERE = ("home", *(f"{service}_address" for service in SERVICES))
+_WHERE = ("home", "tls_directory", "token_file", *ADDRESSES)
+_FILES = ("tls_directory", "token_file")
 
 
 async def installation_settings(settings: Settings) -> settings_pb2.Settings | None:
-    """What Config holds for the whole installation; None where it does not answer now."""
-    async with open_channel(settings.config_address) as channel:
-        stub = config_service_pb2_grpc.ConfigServiceStub(channel)
-        request = config_service_pb2.GetSettingsRequest()
-        with suppress(grpc.aio.AioRpcError):
+    """What Config holds for the whole installation; None where it does not tell us now."""
+    with suppress(grpc.aio.AioRpcError, NotificationError):
+        async with open_channel(settings, "config") as channel:
+            stub = config_service_pb2_grpc.ConfigServiceStub(channel)
+            request = config_service_pb2.GetSettingsRequest()
             return (await stub.GetSettings(request, timeout=ASK_SECONDS)).settings
     return None
 
@@ -40,6 +43,7 @@ def greeting(settings: Settings, installation: settings_pb2.Settings | None, cli
         "",
         *(f"  {service.capitalize():<10}{settings.address(service)}" for service in SERVICES),
         "",
+        *_how_to_get_in(settings),
         *(["Still to set:"] if missing else ()),
         *(f"  {line}" for what, flag in missing for line in (what, f"  {update} {flag}")),
         *([""] if missing else ()),
@@ -52,6 +56,18 @@ def greeting(settings: Settings, installation: settings_pb2.Settings | None, cli
         "Ctrl-C stops it.",
     ]
     return "\n".join(lines)
+
+
+def _how_to_get_in(settings: Settings) -> list[str]:
+    if not settings.secured:
+        return []
+    key = Path(settings.tls_directory) / f"{ADMINISTRATOR}.key"
+    return [
+        "All of it is TLS. The command line comes in with the token of IBS_NOTIFY_TOKEN or of the",
+        "setting token_file, else as the administrator where it can read",
+        f"  {key.absolute()}",
+        "",
+    ]
 
 
 def _to_set(installation: settings_pb2.Settings) -> list[tuple[str, str]]:
@@ -82,7 +98,8 @@ def _to_export(settings: Settings) -> Iterator[str]:
     for field in fields(Settings):
         value = getattr(settings, field.name)
         if field.name in _WHERE and value != getattr(usual, field.name):
-            text = str(value.absolute()) if isinstance(value, Path) else str(value)
+            is_path = isinstance(value, Path) or field.name in _FILES
+            text = str(Path(value).absolute()) if is_path else str(value)
             yield f"{PREFIX}{field.name.upper()}={shlex.quote(text)}"
 
 

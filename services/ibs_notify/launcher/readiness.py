@@ -8,18 +8,18 @@ from collections.abc import Mapping
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.channel import open_anonymous_channel
 from ibs_notify.settings import SERVICES, ServiceName, Settings
 
 POLL_SECONDS = 0.02
 CHECK_SECONDS = 3.0
 
 
-async def until_serving(address: str) -> None:
-    """Wait until what listens at ``address`` says SERVING, for as long as that takes."""
+async def until_serving(settings: Settings, service: ServiceName) -> None:
+    """Wait until ``service`` says SERVING, for as long as that takes."""
     while True:
-        await _until_listening(address)
-        if await check(address) == "SERVING":
+        await _until_listening(settings.address(service))
+        if await check(settings, service) == "SERVING":
             return
         await asyncio.sleep(POLL_SECONDS)
 
@@ -37,10 +37,10 @@ async def _until_listening(address: str) -> None:
             return
 
 
-async def check(address: str) -> str:
+async def check(settings: Settings, service: ServiceName) -> str:
     """``SERVING``, ``NOT_SERVING`` or why there is no answer, within ``CHECK_SECONDS``."""
     request = health_pb2.HealthCheckRequest()
-    async with open_channel(address) as channel:
+    async with open_anonymous_channel(settings, service) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
             answer = await stub.Check(request, timeout=CHECK_SECONDS)  # type: ignore[attr-defined]  # made at run time
@@ -53,5 +53,5 @@ async def check_all(
     settings: Settings, services: tuple[ServiceName, ...] = SERVICES
 ) -> Mapping[ServiceName, str]:
     """``check`` of each of ``services``, at the same time."""
-    answers = await asyncio.gather(*(check(settings.address(service)) for service in services))
+    answers = await asyncio.gather(*(check(settings, service) for service in services))
     return dict(zip(services, answers, strict=True))

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.errors import Reason, Unavailable
 from ibs_notify.launcher.claim import check_addresses, claimed_home
 from ibs_notify.launcher.supervise import Death, Supervisor
@@ -23,10 +24,15 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def up(settings: Settings) -> None:
     """Run the installation until SIGINT, SIGTERM or SIGHUP; a second one kills what still stops.
 
-    Raises ``NotificationError`` where it cannot start: the home or an address is taken, or a
-    service ends before all have served once. Later a service that dies is started again.
+    Raises ``NotificationError`` where it cannot start: the home or an address is taken, a
+    certificate cannot be used, or a service ends before all have served once. Later a service that
+    dies is started again.
     """
     with claimed_home(settings.home):
+        if settings.secured:
+            from ibs_notify.launcher import certificates  # noqa: PLC0415  # takes a while
+
+            certificates.require_usable(settings, SystemClock().now())
         check_addresses(settings)
         asyncio.run(_run(settings))
 
@@ -67,7 +73,7 @@ async def _started(settings: Settings, served: asyncio.Event) -> None:
     from ibs_notify.launcher import greeting, readiness  # noqa: PLC0415
 
     waits = {
-        asyncio.create_task(readiness.until_serving(settings.address(service)), name=service)
+        asyncio.create_task(readiness.until_serving(settings, service), name=service)
         for service in SERVICES
     }
     while waits:

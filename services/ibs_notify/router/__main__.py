@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from ibs_notify.router.app import RouterApp
-from ibs_notify.rpc.lifecycle import run_service
+from ibs_notify.rpc.lifecycle import run_service, silence_grpc
 
 
 def main() -> int:
     """The process."""
+    silence_grpc()
+    from ibs_notify.router.app import RouterApp  # noqa: PLC0415  # it imports gRPC
+
     return run_service("router", RouterApp)
 
 

@@ -23,10 +23,13 @@ from ibs_notify.router.repository import accept
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.servicer import RouterServicer
 from ibs_notify.router.silences import SilenceBook
-from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.authentication_interceptor import asking
 from ibs_notify.rpc.lifecycle import App, run_beside
+from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
+from ibs_notify.rpc.tls import IdentityFiles, ServerTls
 from ibs_notify.settings import Settings
+from ibs_notify.snapshot.recognition import recognise_by
 from ibs_notify.snapshot.watcher import ConfigWatcher
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.free_space import FreeSpace
@@ -44,9 +47,7 @@ class RouterApp(App):
         super().__init__()
         self._settings = settings
         self._clock = clock or SystemClock()
-        self._server = RpcServer(
-            settings.router_address, SERVICE, reflect=settings.profile == "development"
-        )
+        self._identity = IdentityFiles.of(settings, "router", self._clock)
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings, clock = self._settings, self._clock
@@ -56,13 +57,28 @@ class RouterApp(App):
         stack.push_async_callback(database.close)
         await upgrade(database, "router")
 
-        delivery_channel = await stack.enter_async_context(open_channel(settings.delivery_address))
-        config_channel = await stack.enter_async_context(open_channel(settings.config_address))
+        delivery_channel = await stack.enter_async_context(
+            open_peer_channel(settings, self._identity, "delivery")
+        )
+        config_channel = await stack.enter_async_context(
+            open_peer_channel(settings, self._identity, "config")
+        )
         delivery = DeliveryClient(delivery_channel)
         # Of an SQLite file there is one Router: after a crash it need not wait for its own lease.
         holder = "only" if database.dialect == "sqlite" else uuid4().hex
         watcher = ConfigWatcher(
-            config_channel, settings.home / "router-snapshot.pb", include_secrets=False
+            config_channel,
+            settings.home / "router-snapshot.pb",
+            include_secrets=False,
+            include_tokens=settings.secured,
+        )
+        server = RpcServer(
+            settings.router_address,
+            SERVICE,
+            reflect=settings.profile == "development",
+            tls=ServerTls.of(self._identity),
+            peer_address=settings.router_peer_address,
+            interceptors=asking(recognise_by(watcher, config_channel, clock, stack), settings),
         )
         revisions = Revisions(database, clock)
         in_force = InForce(database, revisions)
@@ -119,18 +135,19 @@ class RouterApp(App):
             InboxCalls(database, blocks, clock),
             watch,
         )
-        add_RouterServiceServicer_to_server(servicer, self._server.grpc_server)
-        await self._server.start()
-        self.port = self._server.port
-        stack.push_async_callback(self._server.stop)
+        add_RouterServiceServicer_to_server(servicer, server.grpc_server)
+        await server.start()
+        self.port, self.peer_port = server.port, server.peer_port
+        stack.push_async_callback(server.stop)
         # Stopping begins here: open streams end by themselves, so the server need not wait.
         stack.callback(watch.close)
         stack.callback(servicer.close)
-        run_beside(stack, self._serve_when_ready(in_force))
+        run_beside(stack, _serve_when_ready(server, in_force))
 
-    async def _serve_when_ready(self, in_force: InForce) -> None:
-        await in_force.at_least(0)
-        await self._server.set_serving(True)
+
+async def _serve_when_ready(server: RpcServer, in_force: InForce) -> None:
+    await in_force.at_least(0)
+    await server.set_serving(True)
 
 
 def _both(one: Callable[[], None], other: Callable[[], None]) -> Callable[[], None]:

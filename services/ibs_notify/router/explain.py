@@ -96,7 +96,7 @@ class Explainer:
         message = event_pb2.Event()
         message.CopyFrom(given)
         new = prepare(message, table, now, lambda _: "")
-        if isinstance(new, InvalidArgument):
+        if isinstance(new, NotificationError):
             raise new
         arrival = new.arrival
 

@@ -7,18 +7,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ibs_notify.domain import bounds
+from ibs_notify.domain import bounds as event_bounds
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import (
     AlreadyExists,
     FieldViolation,
     InvalidArgument,
     NotificationError,
+    PermissionDenied,
     Reason,
 )
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.failpoints import hit
+from ibs_notify.domain.principal import UNBOUND, Bounds
 from ibs_notify.router.books import StoredEvent
+from ibs_notify.router.emitter_bounds import judge, refusal_of
 from ibs_notify.router.identity import EventIds
 from ibs_notify.router.in_force import required
 from ibs_notify.router.match import Route, RoutingTable
@@ -71,15 +74,19 @@ class Intake:
         self._on_stored = on_stored
         self._ids = EventIds()
 
-    async def accept(self, messages: Sequence[event_pb2.Event]) -> list[Answer]:
+    async def accept(
+        self, messages: Sequence[event_pb2.Event], bounds: Bounds = UNBOUND
+    ) -> list[Answer]:
         """An answer for each of ``messages``, in order, after all of them are on disk.
+
+        What is outside of the emitter's ``bounds`` is refused.
 
         ``Unavailable`` and ``ResourceExhausted`` are raised and concern all: nothing was stored.
         """
         table = required(self._table())
         self._free_space.require()
         now = self._clock.now()
-        prepared = [prepare(message, table, now, self._ids.next) for message in messages]
+        prepared = [prepare(message, table, now, self._ids.next, bounds) for message in messages]
         events = [each for each in prepared if isinstance(each, NewEvent)]
         stored = iter(await self._commit.submit(events) if events else ())
         hit("router.after_commit")
@@ -94,21 +101,25 @@ def prepare(
     table: RoutingTable,
     now: datetime,
     next_id: Callable[[datetime], str],
-) -> NewEvent | InvalidArgument:
-    """The event of ``message`` with the routes that match it, or its faults.
+    bounds: Bounds = UNBOUND,
+) -> NewEvent | InvalidArgument | PermissionDenied:
+    """The event of ``message`` with the routes that match it, or why it is refused.
 
     ``message`` is completed to what is stored; ``next_id`` is asked where it has no id.
     """
     event, faults = event_from_proto(message, now)
-    faults += bounds.faults_of(event)
+    faults += event_bounds.faults_of(event)
     if faults:
         return InvalidArgument.of(faults, Reason.EVENT_INVALID)
+    if bounds is not UNBOUND and (refused := refusal_of(judge(bounds, event), bounds)):
+        return refused
     content_hash = _content_hash(message) if event.event_id else b""
     event_id = event.event_id or next_id(now)
     _complete(message, event_id, event, table.public_url)
     body = message.SerializeToString()
-    if len(body) > bounds.MAX_EVENT_BYTES:
-        fault = FieldViolation("event", f"has {len(body)} bytes; at most {bounds.MAX_EVENT_BYTES}")
+    most = event_bounds.MAX_EVENT_BYTES
+    if len(body) > most:
+        fault = FieldViolation("event", f"has {len(body)} bytes; at most {most}")
         return InvalidArgument.of([fault], Reason.EVENT_INVALID)
     arrival = arrival_of(table, event, event_id, now)
     return NewEvent(arrival, table.revision, content_hash, body)

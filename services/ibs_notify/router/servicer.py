@@ -33,7 +33,7 @@ from ibs_notify.router.preview_calls import Preview
 from ibs_notify.router.read_ahead import ReadAhead
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.silence_calls import SilenceCalls
-from ibs_notify.rpc.caller import caller_of
+from ibs_notify.rpc.caller import caller_of, principal
 from ibs_notify.store.database import Database
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -74,7 +74,7 @@ class RouterServicer(RouterServiceServicer):
         self._stopping.set_result(None)
 
     async def Emit(self, request: pb.EmitRequest, context: Context) -> pb.EmitResponse:
-        answer = (await self._intake.accept((request.event,)))[0]
+        answer = (await self._intake.accept((request.event,), principal().bounds))[0]
         if isinstance(answer, NotificationError):
             raise answer
         response = pb.EmitResponse()
@@ -104,7 +104,7 @@ class RouterServicer(RouterServiceServicer):
         messages: Sequence[event_pb2.Event],
         response: pb.EmitBatchResponse | pb.EmitStreamResponse,
     ) -> None:
-        for answer in await self._intake.accept(messages):
+        for answer in await self._intake.accept(messages, principal().bounds):
             result = response.results.add()
             if isinstance(answer, NotificationError):
                 views.fill_error(result.error, answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from abc import ABC, abstractmethod
@@ -55,12 +56,21 @@ def spare_the_collector() -> None:
     gc.set_threshold(_YOUNG_OBJECTS)
 
 
+def silence_grpc() -> None:
+    """Before gRPC is imported: strangers whose handshakes fail must not fill the log.
+
+    Its own lines are for those who debug it, who set the variable themselves.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
 class App(ABC):
     """A service that runs while it is entered; what ``_start`` pushed ends in reverse order."""
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self.port = 0
+        self.peer_port = 0
         self.broken = asyncio.Event()
         """Set when the storage failed in a way that only a restart can judge."""
 
@@ -97,7 +107,6 @@ async def _serve(build: Callable[[Settings], App], settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with app:
-        log.info("listening on port %d", app.port)
         spare_the_collector()
         waits = [asyncio.ensure_future(event.wait()) for event in (stop, app.broken)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ibs_notify.domain.group import Group, InstallationSettings
 from ibs_notify.domain.target import Target
 from ibs_notify.domain.templates import NO_TEMPLATE_SET, TemplateSet
+from ibs_notify.domain.token import KnownToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class Snapshot:
 
     ``sealed`` holds ciphertexts by secret field, such as ``smtp.password``; ``templates`` those of
     groups that have some of their own, by the group's name. ``unreadable`` are the names, by uid,
-    of targets of a later release: they are there, and no more is known of them here.
+    of targets of a later release: they are there, and no more is known of them here. ``tokens`` are
+    those that are not revoked, by their ids; empty unless they are watched.
     """
 
     revision: int
@@ -26,6 +28,7 @@ class Snapshot:
     sealed: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     templates: Mapping[str, TemplateSet] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    tokens: Mapping[str, KnownToken] = field(default_factory=dict)
 
     def target_named(self, name: str) -> Target | None:
         """The target of that name, if there is one."""

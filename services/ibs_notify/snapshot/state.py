@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ibs_notify.domain.target import Target
 from ibs_notify.domain.templates import NO_TEMPLATE_SET
 from ibs_notify.rpc.convert_config import group_from_proto, settings_from_proto, target_from_proto
+from ibs_notify.rpc.convert_token import tokens_from_proto
 from ibs_notify.snapshot.model import Snapshot
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1 import group_pb2, settings_pb2
@@ -24,6 +25,7 @@ class WatchedState:
         self._groups: dict[str, group_pb2.Group] = {each.uid: each for each in kept.groups}
         self._settings = settings_pb2.Settings()
         self._settings.CopyFrom(kept.settings)
+        self._tokens = {each.token.id: each for each in kept.tokens}
         self._revision = kept.revision
 
     def apply(self, items: Iterable[pb.WatchConfigResponse], revision: int) -> None:
@@ -40,6 +42,10 @@ class WatchedState:
                     self._groups.pop(item.deleted_group_uid, None)
                 case "settings":
                     self._settings = item.settings
+                case "token" if item.token.token.HasField("revoke_time"):
+                    self._tokens.pop(item.token.token.id, None)
+                case "token":
+                    self._tokens[item.token.token.id] = item.token
                 case "current" | None:
                     # An item of a later release: what this one does not know it cannot use.
                     pass
@@ -52,6 +58,7 @@ class WatchedState:
             targets=self._targets.values(),
             groups=self._groups.values(),
             settings=self._settings,
+            tokens=self._tokens.values(),
         )
 
     def to_snapshot(self) -> Snapshot:
@@ -74,6 +81,7 @@ class WatchedState:
                 each.name: each.templates for each in groups if each.templates != NO_TEMPLATE_SET
             },
             unreadable=unreadable,
+            tokens=tokens_from_proto(self._tokens.values()),
         )
 
     def _targets_read(self) -> tuple[dict[str, Target], dict[str, str]]:

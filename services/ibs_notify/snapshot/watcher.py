@@ -42,11 +42,13 @@ class ConfigWatcher:
         path: Path,
         *,
         include_secrets: bool,
+        include_tokens: bool = False,
         clock: Clock | None = None,
     ) -> None:
         self._stub = ConfigServiceStub(channel)
         self._path = path
         self._include_secrets = include_secrets
+        self._include_tokens = include_tokens
         self._state = WatchedState()
         self.kept = pb.ConfigSnapshot()
         self._resume_token = ""
@@ -90,6 +92,7 @@ class ConfigWatcher:
         request = pb.WatchConfigRequest(
             resume_token=self._resume_token,
             include_secrets=self._include_secrets,
+            include_tokens=self._include_tokens,
             seen_revision=self.current.revision if self.current is not None else 0,
         )
         async for item in self._stub.WatchConfig(request):

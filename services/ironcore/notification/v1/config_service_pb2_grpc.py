@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class ConfigServiceStub(object):
     """Targets, groups and settings. Every change is one transaction with an author, a time and a
-    revision; a refused change changes nothing. The author is the metadata key "ibs-user".
+    revision; a refused change changes nothing. The author is the name of the caller's token or
+    certificate; where nothing is secured, the metadata key "ibs-user".
     """
 
     def __init__(self, channel):
@@ -180,7 +181,8 @@ class ConfigServiceStub(object):
 
 class ConfigServiceServicer(object):
     """Targets, groups and settings. Every change is one transaction with an author, a time and a
-    revision; a refused change changes nothing. The author is the metadata key "ibs-user".
+    revision; a refused change changes nothing. The author is the name of the caller's token or
+    certificate; where nothing is secured, the metadata key "ibs-user".
     """
 
     def CreateTarget(self, request, context):
@@ -539,7 +541,8 @@ def add_ConfigServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ConfigService(object):
     """Targets, groups and settings. Every change is one transaction with an author, a time and a
-    revision; a refused change changes nothing. The author is the metadata key "ibs-user".
+    revision; a refused change changes nothing. The author is the name of the caller's token or
+    certificate; where nothing is secured, the metadata key "ibs-user".
     """
 
     @staticmethod

@@ -22,7 +22,8 @@ GRPC_VERSION: str
 
 class ConfigServiceStub:
     """Targets, groups and settings. Every change is one transaction with an author, a time and a
-    revision; a refused change changes nothing. The author is the metadata key "ibs-user".
+    revision; a refused change changes nothing. The author is the name of the caller's token or
+    certificate; where nothing is secured, the metadata key "ibs-user".
     """
 
     @typing.overload
@@ -103,7 +104,8 @@ class ConfigServiceStub:
 @typing.type_check_only
 class ConfigServiceAsyncStub(ConfigServiceStub):
     """Targets, groups and settings. Every change is one transaction with an author, a time and a
-    revision; a refused change changes nothing. The author is the metadata key "ibs-user".
+    revision; a refused change changes nothing. The author is the name of the caller's token or
+    certificate; where nothing is secured, the metadata key "ibs-user".
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None: ...
@@ -180,7 +182,8 @@ class ConfigServiceAsyncStub(ConfigServiceStub):
 
 class ConfigServiceServicer(metaclass=abc.ABCMeta):
     """Targets, groups and settings. Every change is one transaction with an author, a time and a
-    revision; a refused change changes nothing. The author is the metadata key "ibs-user".
+    revision; a refused change changes nothing. The author is the name of the caller's token or
+    certificate; where nothing is secured, the metadata key "ibs-user".
     """
 
     @abc.abstractmethod
