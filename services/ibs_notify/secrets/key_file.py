@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import fcntl
 import os
 import re
@@ -149,7 +148,7 @@ def _parse_line(line: str) -> Key | None:
     key_id, _, encoded = line.strip().partition(" ")
     try:
         material = base64.b64decode(encoded.strip(), validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's among them
         return None
     if _KEY_ID.fullmatch(key_id) is None or len(material) != KEY_BYTES:
         return None

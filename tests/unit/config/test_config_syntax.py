@@ -60,6 +60,7 @@ def test_web_addresses_with_a_host_are_urls(url: str) -> None:
         ("https://example.com/" + "a" * 2048, "at most 2048"),
         ("https://127.1/", "IPv4"),
         ("https://[::1/", "no URL"),
+        ("http://[::1].evil.example/", "neither a host name nor an IP"),
     ],
 )
 def test_the_fault_of_a_url_is_said(url: str, problem: str) -> None:
