@@ -24,12 +24,19 @@ def metric_server(url: str, ca_pem: str) -> MetricServer:
 
     Raises InvalidArgument where nothing can be below it, and where ``ca_pem`` cannot be used.
     """
-    parts = urlsplit(url)
-    if parts.query or parts.fragment or not parts.hostname:
-        why = "is not an address to which a path can be added: give it without ?… and #…"
-        raise InvalidArgument(
-            Reason.FIELD_INVALID, f"url {why}", violations=(FieldViolation("url", why),)
-        )
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise _unusable("is no URL") from None
+    if parts.query or parts.fragment or not host:
+        raise _unusable("is not an address to which a path can be added: give it without ?… and #…")
     secure = parts.scheme == "https"
     context = dial.tls_context(ca_pem) if secure else None
-    return MetricServer(parts.hostname, parts.port or (443 if secure else 80), context)
+    return MetricServer(host, port or (443 if secure else 80), context)
+
+
+def _unusable(why: str) -> InvalidArgument:
+    return InvalidArgument(
+        Reason.FIELD_INVALID, f"url {why}", violations=(FieldViolation("url", why),)
+    )
