@@ -5,11 +5,12 @@ import sys
 
 import pytest
 from tests.support.metric_book import MemoryBook
-from tests.support.transports import ANYWHERE, StillClock
+from tests.support.transports import ANYWHERE, LoopbackCa, StillClock
 
 from ibs_notify.config.syntax import header_value_problem
+from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.build import build_transport
-from ibs_notify.domain.errors import FailedPrecondition, Reason
+from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, Reason
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.target import (
     InfluxDbSpec,
@@ -53,6 +54,13 @@ def test_a_secret_that_is_missing_is_named_when_built(spec: TargetSpec) -> None:
 def test_every_header_value_that_may_be_saved_can_be_sent() -> None:
     value = "".join(chr(code) for code in range(128) if not header_value_problem(chr(code)))
     assert build(WebhookSpec("http://127.0.0.1", headers=("X",)), **{header_secret("X"): value})
+
+
+def test_a_ca_file_may_have_remarks_in_any_language_and_must_have_a_certificate() -> None:
+    assert dial.tls_context(f"# Zertifikat für Übung\n{LoopbackCa().pem}").get_ca_certs()
+    for remarks in ("Übung", "\u00fc", " "):
+        with pytest.raises(InvalidArgument):
+            dial.tls_context(remarks)
 
 
 def test_a_gateway_needs_no_secret() -> None:

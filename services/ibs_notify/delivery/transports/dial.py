@@ -25,8 +25,10 @@ def tls_context(ca_pem: str) -> ssl.SSLContext:
 
     Raises InvalidArgument when ``ca_pem`` holds no certificate.
     """
+    # Remarks between the certificates may be in any language; the library takes ASCII only.
+    readable = ca_pem.encode("ascii", "replace").decode()
     try:
-        return ssl.create_default_context(cadata=ca_pem or None)
+        return ssl.create_default_context(cadata=readable or None)
     except (ssl.SSLError, ValueError) as error:
         message = "has no certificate in PEM format"
         raise InvalidArgument(
