@@ -12,7 +12,7 @@ import uvloop
 
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.principal import Principal, Role
-from ibs_notify.domain.token import KnownToken, hash_of, spell
+from ibs_notify.domain.token import KnownToken, hash_of
 from ibs_notify.rpc.authentication import Authenticator
 from ibs_notify.rpc.authentication_interceptor import AuthenticationInterceptor
 from ibs_notify.rpc.server import RpcServer
@@ -24,9 +24,9 @@ from ironcore.notification.v1.router_service_pb2_grpc import (
 )
 from tests.bench.echo import Echo
 from tests.bench.lines import Note
+from tests.bench.router_alone import TOKEN, TOKEN_ID, TOKEN_SECRET
 
-ID, SECRET = "0123456789abcdef", "5a" * 32
-_BEARING = (("authorization", f"Bearer {spell(ID, SECRET)}"),)
+_BEARING = (("authorization", f"Bearer {TOKEN}"),)
 _CALLS = 4_000
 _AT_ONCE = 16
 
@@ -38,8 +38,8 @@ def who_calls(rounds: int) -> Sequence[Note]:
 
 async def _measure(rounds: int) -> Sequence[Note]:
     authenticator = Authenticator(SystemClock(), TokenUses())
-    who = Principal("bench", Role.EMITTER, ID)
-    authenticator.set_tokens({ID: KnownToken(who, hash_of(SECRET))})
+    who = Principal("bench", Role.EMITTER, TOKEN_ID)
+    authenticator.set_tokens({TOKEN_ID: KnownToken(who, hash_of(TOKEN_SECRET))})
     plain, asking = [
         await _start(interceptors)
         for interceptors in ([], [AuthenticationInterceptor(authenticator)])

@@ -16,6 +16,7 @@ from ibs_notify.rpc.channel import OPTIONS, open_plain_channel
 from tests.bench import load
 from tests.bench.lines import Line, Note
 from tests.bench.processes import Server, client_pinned, started
+from tests.bench.router_alone import TOKEN
 from tests.support.certificates import Certificates
 
 CALLS, BATCHES, BATCH = 6_000, 100, 100
@@ -81,6 +82,6 @@ def _router(certificates: Certificates | None) -> Iterator[tuple[Server, load.Co
 
 def _by_tls(certificates: Certificates) -> load.Connect:
     credentials = grpc.composite_channel_credentials(
-        certificates.credentials(), grpc.access_token_call_credentials("ibsn_1_" + "x" * 43)
+        certificates.credentials(), grpc.access_token_call_credentials(TOKEN)
     )
     return lambda address: grpc.aio.secure_channel(address, credentials, options=OPTIONS)

@@ -7,16 +7,19 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import uvloop
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from ibs_notify.domain.token import hash_of, spell
+from ibs_notify.launcher.readiness import until_serving
 from ibs_notify.router.app import RouterApp
-from ibs_notify.rpc.channel import open_anonymous_channel
 from ibs_notify.rpc.lifecycle import spare_the_collector
 from ibs_notify.settings import Settings
-from ironcore.notification.v1 import config_service_pb2, group_pb2
+from ironcore.notification.v1 import config_service_pb2, group_pb2, token_pb2
+
+TOKEN_ID, TOKEN_SECRET = "0123456789abcdef", "5a" * 32
+TOKEN = spell(TOKEN_ID, TOKEN_SECRET)
+"""Of an emitter; a Router that is secured lets it in."""
 
 
 def snapshot(rules: int) -> config_service_pb2.ConfigSnapshot:
@@ -34,6 +37,8 @@ def snapshot(rules: int) -> config_service_pb2.ConfigSnapshot:
         group.subscriptions.add(uid=f"sub-{name}", target=name, rule="severity >= error")
     kept.groups[0].dedup_window.FromTimedelta(timedelta(0))
     kept.groups[1].dedup_window.FromTimedelta(timedelta(days=7))
+    emitter = token_pb2.Token(id=TOKEN_ID, name="bench", role=token_pb2.ROLE_EMITTER)
+    kept.tokens.add(token=emitter, secret_hash=hash_of(TOKEN_SECRET))
     for number in range(rules - 2):
         kept.groups.append(
             group_pb2.Group(
@@ -51,17 +56,8 @@ def snapshot(rules: int) -> config_service_pb2.ConfigSnapshot:
     return kept
 
 
-async def in_force(settings: Settings) -> None:
-    """Wait until the Router goes by its configuration."""
-    async with open_anonymous_channel(settings, "router") as channel:
-        stub: Any = health_pb2_grpc.HealthStub(channel)
-        async for answer in stub.Watch(health_pb2.HealthCheckRequest()):
-            if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                return
-
-
 async def main(home: Path, rules: int, database: str = "", certificates: str = "") -> None:
-    """With ``certificates``, a directory of them, by TLS."""
+    """With ``certificates``, a directory of them, by TLS, and for who has ``TOKEN``."""
     (home / "router-snapshot.pb").write_bytes(snapshot(rules).SerializeToString())
     nowhere = "127.0.0.1:1"
     settings = Settings(
@@ -74,7 +70,7 @@ async def main(home: Path, rules: int, database: str = "", certificates: str = "
         tls_directory=certificates,
     )
     async with RouterApp(settings) as app:
-        await in_force(replace(settings, router_address=f"127.0.0.1:{app.port}"))
+        await until_serving(replace(settings, router_address=f"127.0.0.1:{app.port}"), "router")
         spare_the_collector()
         print(app.port, flush=True)
         await asyncio.Event().wait()
