@@ -16,6 +16,7 @@ from tests.support.delivery import FakeConfig, proto_handoff, running_config
 from ibs_notify.delivery.app import DeliveryApp
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.launcher.backup import hold
+from ibs_notify.rpc.caller import USER_KEY
 from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import delivery_pb2
@@ -62,6 +63,11 @@ async def delivery(tmp_path: Path) -> AsyncIterator[Running]:
         async with running(settings) as it:
             await it.start(config)
             yield it
+
+
+async def test_who_says_no_name_is_written_down_as_unknown(delivery: Running) -> None:
+    await delivery.stub.HoldDeliveries(pb.HoldDeliveriesRequest(), metadata=((USER_KEY, ""),))
+    assert await delivery.auditor.told() == [("unknown", "delivery.hold", "deliveries")]
 
 
 async def test_a_cancellation_tells_its_filter_and_how_many(delivery: Running) -> None:

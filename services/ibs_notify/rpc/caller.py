@@ -41,5 +41,6 @@ def caller_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:
         return known.name
     for key, value in context.invocation_metadata() or ():
         if key == USER_KEY:
-            return (value.decode("utf-8", "replace") if isinstance(value, bytes) else value)[:256]
+            name = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+            return name[:256] or NOBODY.name
     return NOBODY.name
