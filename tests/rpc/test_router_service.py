@@ -36,7 +36,6 @@ from tests.support.router import (
 from ibs_notify.domain import errors
 from ibs_notify.domain.errors import Reason
 from ibs_notify.router import outbox as outbox_module
-from ibs_notify.router.app import SERVICE
 from ibs_notify.rpc.status import ERROR_DOMAIN
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot import watcher as watcher_module
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     # Only the type stubs have it.
     from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceAsyncStub
 
+SERVICE = "ironcore.notification.v1.RouterService"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 READY = disposition_pb2.DISPOSITION_STATE_READY

@@ -351,7 +351,7 @@ async def test_what_does_not_change_is_read_once(
     def fail(*_: object) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr("ibs_notify.rpc.tls.read_identity", fail)
+    monkeypatch.setattr("ibs_notify.rpc.identity.read_identity", fail)
     for _ in range(5):
         assert await asyncio.to_thread(shown, router.port, certificates)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,8 +20,9 @@ from ibs_notify.domain.principal import Role, Service
 from ibs_notify.launcher import certificates
 from ibs_notify.launcher.__main__ import main
 from ibs_notify.launcher.authority import HOLDERS, Authority
+from ibs_notify.rpc.identity import names_in, read_identity
 from ibs_notify.rpc.peer import certified
-from ibs_notify.rpc.tls import expiry_warning, names_in, read_identity
+from ibs_notify.rpc.tls import expiry_warning
 from ibs_notify.settings import SERVICES, Settings
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -244,3 +247,8 @@ def test_a_certificate_stands_for_whom_its_one_id_names_exactly(
 ) -> None:
     names = {"x509_common_name": [b"administrator"], "x509_subject_alternative_name": ids}
     assert certified({**names, "peer_spiffe_id": ids}) is whom
+
+
+def test_a_router_without_certificates_does_without_the_ten_megabytes_to_read_them() -> None:
+    program = "import sys, ibs_notify.router.app; sys.exit('cryptography' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)

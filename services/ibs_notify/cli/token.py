@@ -18,6 +18,7 @@ from ibs_notify.cli.token_view import role_and_expiry, show_token, show_tokens
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.errors import NotFound, Reason
 from ibs_notify.domain.token import parse
+from ibs_notify.rpc.client_credentials import token_presented
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1 import token_pb2
 
@@ -175,10 +176,7 @@ def _tokens(session: Session, *, include_revoked: bool) -> Iterator[token_pb2.To
 
 def _presents(session: Session, token_id: str) -> bool:
     """Whether the calls of this command are made with that token."""
-    text = os.environ.get("IBS_NOTIFY_TOKEN", "")
-    if not text and session.settings.token_file:
-        text = Path(session.settings.token_file).read_text()
-    token = parse(text.strip())
+    token = parse(token_presented(session.settings))
     return token is not None and token[0] == token_id
 
 

@@ -18,7 +18,7 @@ from ibs_notify.config.installation import Installation
 from ibs_notify.config.key_rotation import KeyRotation
 from ibs_notify.config.ports import DeliveryPort, Repository, View
 from ibs_notify.config.repository import ConfigRepository
-from ibs_notify.config.servicer import SERVICE_NAME, ConfigServicer, UseCases
+from ibs_notify.config.servicer import ConfigServicer, UseCases
 from ibs_notify.config.tables import AUDIT
 from ibs_notify.config.target_test import TargetTests
 from ibs_notify.config.targets import Targets
@@ -33,13 +33,12 @@ from ibs_notify.domain.errors import (
     Unavailable,
 )
 from ibs_notify.rpc.authentication import Authenticator
-from ibs_notify.rpc.authentication_interceptor import asking
 from ibs_notify.rpc.emitting import Emitter
 from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
-from ibs_notify.rpc.tls import IdentityFiles, ServerTls
+from ibs_notify.rpc.tls import IdentityFiles
 from ibs_notify.rpc.token_uses import TokenUses
 from ibs_notify.secrets.key_file import Key
 from ibs_notify.secrets.key_source import FileSource, key_source
@@ -115,14 +114,7 @@ class ConfigApp(App):
             keys=rotation,
             watch=watch,
         )
-        server = RpcServer(
-            settings.config_address,
-            SERVICE_NAME,
-            reflect=settings.profile == "development",
-            tls=ServerTls.of(self._identity),
-            peer_address=settings.config_peer_address,
-            interceptors=asking(authenticator, settings),
-        )
+        server = RpcServer.of(settings, "config", self._identity, authenticator)
         servicer = ConfigServicer(use_cases, self._clock)
         add_ConfigServiceServicer_to_server(servicer, server.grpc_server)
         add_AuditServiceServicer_to_server(AuditServicer(database, AUDIT), server.grpc_server)

@@ -39,8 +39,6 @@ from ironcore.notification.v1.target_pb2 import Target
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
-SERVICE_NAME = "ironcore.notification.v1.ConfigService"
-
 
 @dataclass(frozen=True, slots=True)
 class UseCases:

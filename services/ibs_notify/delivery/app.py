@@ -33,19 +33,18 @@ from ibs_notify.delivery.repository import DeliveryQueue
 from ibs_notify.delivery.sending.dispatcher import STOP_GRACE_SECONDS, Dispatcher
 from ibs_notify.delivery.sending.sender import Sender
 from ibs_notify.delivery.sending.target_test import TargetTester
-from ibs_notify.delivery.servicer import SERVICE_NAME, DeliveryServicer, UseCases
+from ibs_notify.delivery.servicer import DeliveryServicer, UseCases
 from ibs_notify.delivery.tables import AUDIT
 from ibs_notify.delivery.transports.build import build_transport
 from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
 from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.domain.clock import Clock, SystemClock
-from ibs_notify.rpc.authentication_interceptor import asking
 from ibs_notify.rpc.emitting import Emitter
 from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
-from ibs_notify.rpc.tls import IdentityFiles, ServerTls
+from ibs_notify.rpc.tls import IdentityFiles
 from ibs_notify.secrets.key_source import key_source
 from ibs_notify.secrets.keys import Keys
 from ibs_notify.settings import Settings
@@ -146,14 +145,7 @@ class DeliveryApp(App):
         authenticator = recognise_by(watcher, channel, clock, stack, failures.note)
         run_beside(stack, watcher.run())
 
-        server = RpcServer(
-            settings.delivery_address,
-            SERVICE_NAME,
-            reflect=settings.profile == "development",
-            tls=ServerTls.of(self._identity),
-            peer_address=settings.delivery_peer_address,
-            interceptors=asking(authenticator, settings),
-        )
+        server = RpcServer.of(settings, "delivery", self._identity, authenticator)
         use_cases = UseCases(
             queue=queue,
             dispatcher=dispatcher,

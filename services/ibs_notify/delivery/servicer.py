@@ -33,7 +33,6 @@ from ibs_notify.templates.builtins import builtins
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceServicer
 
-SERVICE_NAME = pb.DESCRIPTOR.services_by_name["DeliveryService"].full_name
 MAX_IDS = 10_000
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -14,8 +14,9 @@ from cryptography.exceptions import InvalidSignature
 
 from ibs_notify.domain.errors import AlreadyExists, FailedPrecondition, NotificationError, Reason
 from ibs_notify.launcher.authority import HOLDERS, Authority, Issued
+from ibs_notify.rpc.identity import names_in, read_identity
 from ibs_notify.rpc.peer import CA_FILE
-from ibs_notify.rpc.tls import expiry_warning, names_in, read_identity
+from ibs_notify.rpc.tls import expiry_warning
 from ibs_notify.settings import SERVICES, Settings
 
 CA_KEY_FILE = "ca.key"

@@ -25,12 +25,11 @@ from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.servicer import RouterServicer
 from ibs_notify.router.silences import SilenceBook
 from ibs_notify.router.tables import AUDIT
-from ibs_notify.rpc.authentication_interceptor import asking
 from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
 from ibs_notify.rpc.server import RpcServer
-from ibs_notify.rpc.tls import IdentityFiles, ServerTls
+from ibs_notify.rpc.tls import IdentityFiles
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot.recognition import recognise_by
 from ibs_notify.snapshot.watcher import ConfigWatcher
@@ -40,8 +39,6 @@ from ibs_notify.store.group_commit import GroupCommit
 from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from ironcore.notification.v1.router_service_pb2_grpc import add_RouterServiceServicer_to_server
-
-SERVICE = "ironcore.notification.v1.RouterService"
 
 
 class RouterApp(App):
@@ -78,14 +75,7 @@ class RouterApp(App):
         )
         failures = LoginFailures("router", clock)
         authenticator = recognise_by(watcher, config_channel, clock, stack, failures.note)
-        server = RpcServer(
-            settings.router_address,
-            SERVICE,
-            reflect=settings.profile == "development",
-            tls=ServerTls.of(self._identity),
-            peer_address=settings.router_peer_address,
-            interceptors=asking(authenticator, settings),
-        )
+        server = RpcServer.of(settings, "router", self._identity, authenticator)
         revisions = Revisions(database, clock)
         in_force = InForce(database, revisions)
         watcher.on_change(lambda snapshot: in_force.offer(snapshot, watcher.kept))

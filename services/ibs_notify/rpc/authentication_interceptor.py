@@ -16,7 +16,6 @@ from ibs_notify.rpc.access import Access, Allowed, access, allowed_to
 from ibs_notify.rpc.authentication import Authenticator, Context
 from ibs_notify.rpc.caller import proved
 from ibs_notify.rpc.interceptors import Handler
-from ibs_notify.settings import Settings
 
 _ROUTER = "/ironcore.notification.v1.RouterService/"
 _COUNTED_BY_EVENTS = frozenset({f"{_ROUTER}EmitBatch", f"{_ROUTER}EmitStream"})
@@ -121,8 +120,3 @@ async def _send(behaviour: Callable[..., Any], request: Any, context: Context) -
     async with aclosing(behaviour(request, context)) as responses:
         async for response in responses:
             await context.write(response)
-
-
-def asking(authenticator: Authenticator, settings: Settings) -> list[grpc.aio.ServerInterceptor]:
-    """What a server needs to ask ``authenticator`` of every call; nothing where none is secured."""
-    return [AuthenticationInterceptor(authenticator)] if settings.secured else []

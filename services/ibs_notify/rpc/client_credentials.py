@@ -80,6 +80,12 @@ def emitter_endpoint(
     return Endpoint(address)
 
 
+def token_presented(settings: Settings) -> str:
+    """The token of this process's calls; empty where they are made with none."""
+    token = _token_of(settings, "")
+    return "" if token is None else token()
+
+
 def _token_of(settings: Settings, given: str) -> Callable[[], str] | None:
     """What gives the token for each call: one that is in a file may change at any time."""
     if given:
@@ -148,7 +154,7 @@ def _tls(ca_file: Path, token: Callable[[], str] | None) -> grpc.ChannelCredenti
 
 def _administrator(directory: Path) -> grpc.ChannelCredentials:
     # Late: certificates take a while to import, and most clients have none of their own.
-    from ibs_notify.rpc.tls import read_identity  # noqa: PLC0415
+    from ibs_notify.rpc.identity import read_identity  # noqa: PLC0415
 
     identity = read_identity(directory, ADMINISTRATOR, SystemClock().now())
     return grpc.ssl_channel_credentials(identity.ca, identity.key, identity.certificate)

@@ -17,7 +17,7 @@ from typing import Any, Self
 import uvloop
 
 from ibs_notify.domain.errors import NotificationError
-from ibs_notify.rpc.descriptors import raise_limit
+from ibs_notify.rpc.file_descriptors import raise_limit
 from ibs_notify.rpc.logs import configure_logging
 from ibs_notify.settings import ServiceName, Settings, load
 

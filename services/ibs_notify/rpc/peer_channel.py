@@ -7,14 +7,17 @@ files have changed: calls begin on the newest, and those under way end where the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import grpc
 
 from ibs_notify.rpc.channel import OPTIONS, open_plain_channel
 from ibs_notify.rpc.peer import dns_name
-from ibs_notify.rpc.tls import Identity, IdentityFiles
+from ibs_notify.rpc.tls import IdentityFiles
 from ibs_notify.settings import ServiceName, Settings
+
+if TYPE_CHECKING:
+    from ibs_notify.rpc.identity import Identity
 
 
 def open_peer_channel(

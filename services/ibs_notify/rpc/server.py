@@ -10,10 +10,13 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from ibs_notify.rpc.descriptors import most_connections
+from ibs_notify.rpc.authentication import Authenticator
+from ibs_notify.rpc.authentication_interceptor import AuthenticationInterceptor
+from ibs_notify.rpc.file_descriptors import most_connections
 from ibs_notify.rpc.interceptors import ErrorInterceptor
 from ibs_notify.rpc.load import MOST_CALLS, MOST_STREAMS
-from ibs_notify.rpc.tls import ServerTls
+from ibs_notify.rpc.tls import IdentityFiles, ServerTls
+from ibs_notify.settings import ServiceName, Settings
 from ironcore.notification.v1.audit_service_pb2 import DESCRIPTOR
 
 log = logging.getLogger(__name__)
@@ -84,6 +87,28 @@ class RpcServer:
         self._watching: asyncio.Task[None] | None = None
         self.port = 0
         self.peer_port = 0
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        service: ServiceName,
+        identity: IdentityFiles | None,
+        authenticator: Authenticator,
+    ) -> RpcServer:
+        """That of ``service``, as the settings say.
+
+        By TLS, with ``authenticator`` asked of every call; without ``identity`` in clear text, and
+        nobody is asked.
+        """
+        return cls(
+            settings.address(service),
+            f"ironcore.notification.v1.{service.capitalize()}Service",
+            reflect=settings.profile == "development",
+            tls=ServerTls(identity) if identity else None,
+            peer_address=settings.peer_address(service),
+            interceptors=[AuthenticationInterceptor(authenticator)] if identity else [],
+        )
 
     async def start(self) -> None:
         """Bind and accept calls; ``port`` and ``peer_port`` are the bound ones.

@@ -1,4 +1,4 @@
-"""Who a process is to its peers: a certificate, its key and whom it trusts, read from files.
+"""The identity of a process for as long as it runs, and the credentials of its listeners.
 
 Files that change count from the next connection on. What is broken, or only half there, leaves
 what was read before in force.
@@ -8,73 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import stat
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 
 from ibs_notify.domain.clock import Clock
-from ibs_notify.domain.errors import FailedPrecondition, NotificationError, Reason
-from ibs_notify.rpc.peer import CA_FILE, dns_name, spiffe_id
-from ibs_notify.settings import SERVICES, ServiceName, Settings
+from ibs_notify.domain.errors import NotificationError
+from ibs_notify.rpc.peer import CA_FILE
+from ibs_notify.settings import ServiceName, Settings
+
+if TYPE_CHECKING:
+    from ibs_notify.rpc.identity import Identity
 
 log = logging.getLogger(__name__)
 
 WARN_BEFORE = timedelta(days=30)
 WARN_EACH = timedelta(days=1)
-_REMEDY = "see ibs-notify certs show, and certs renew"
 
 Signature: TypeAlias = tuple[tuple[int, int, int] | None, ...]
 """Of each file inode, size and time of change; None for one that cannot be seen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """All PEM. ``certificate`` may be followed by intermediate ones; ``expires`` is its own end."""
-
-    ca: bytes
-    certificate: bytes
-    key: bytes = field(repr=False)
-    expires: datetime
-
-
-def read_ca(directory: Path) -> bytes:
-    """The certificates that are trusted; ``FailedPrecondition`` where the file has none."""
-    path = directory / CA_FILE
-    ca = _content(path)
-    _certificate(path, ca)
-    return ca
-
-
-def read_identity(directory: Path, name: str, now: datetime) -> Identity:
-    """``NAME.pem`` and ``NAME.key`` with ``ca.pem``.
-
-    ``FailedPrecondition`` where a file is missing or broken, the certificate is not for ``name`` or
-    not valid ``now``, and where the key is another's or open to other accounts.
-    """
-    certificate_path, key_path = directory / f"{name}.pem", directory / f"{name}.key"
-    pem, key = _content(certificate_path), _private(key_path)
-    certificate = _certificate(certificate_path, pem)
-    if certificate.public_key() != _public_key(key_path, key):
-        raise _unusable(f"the key {key_path} is not that of the certificate {certificate_path}")
-    if missing := _names_of(name) - set(names_in(certificate)):
-        raise _unusable(
-            f"the certificate {certificate_path} is not for {name}: "
-            f"it does not name {' and '.join(sorted(missing))}"
-        )
-    if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
-        raise _unusable(
-            f"the certificate {certificate_path} is valid from "
-            f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%SZ} to "
-            f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%SZ}, which is not now"
-        )
-    return Identity(read_ca(directory), pem, key, certificate.not_valid_after_utc)
 
 
 def expiry_warning(name: str, expires: datetime, now: datetime) -> str:
@@ -83,15 +38,6 @@ def expiry_warning(name: str, expires: datetime, now: datetime) -> str:
         return ""
     when = f"{'ended' if expires <= now else 'ends'} at {expires:%Y-%m-%d %H:%MZ}"
     return f"the certificate of {name} {when}; renew it, as by ibs-notify certs renew"
-
-
-def names_in(certificate: x509.Certificate) -> list[str]:
-    """Each subject alternative name: URI, host or address."""
-    try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return []
-    return [str(each.value) for each in extension.value]
 
 
 class IdentityFiles:
@@ -106,7 +52,7 @@ class IdentityFiles:
         self._clock = clock
         self._lock = Lock()
         self._seen = self._signature()
-        self._identity = read_identity(directory, name, clock.now())
+        self._identity = self._read()
 
     @classmethod
     def of(cls, settings: Settings, service: ServiceName, clock: Clock) -> IdentityFiles | None:
@@ -130,13 +76,19 @@ class IdentityFiles:
 
     def _take(self) -> None:
         try:
-            new = read_identity(self._directory, self.name, self._clock.now())
+            new = self._read()
         except NotificationError as error:
             log.error("the certificate that was read before stays in force: %s", error)
             return
         if new != self._identity:
             self._identity = new
             log.info("a new certificate counts, until %s", f"{new.expires:%Y-%m-%d %H:%MZ}")
+
+    def _read(self) -> Identity:
+        # Late: it takes ten megabytes, which a service that has no certificate does without.
+        from ibs_notify.rpc.identity import read_identity  # noqa: PLC0415
+
+        return read_identity(self._directory, self.name, self._clock.now())
 
     def _signature(self) -> Signature:
         names = (CA_FILE, f"{self.name}.pem", f"{self.name}.key")
@@ -148,11 +100,6 @@ class ServerTls:
 
     def __init__(self, files: IdentityFiles) -> None:
         self._files = files
-
-    @classmethod
-    def of(cls, files: IdentityFiles | None) -> ServerTls | None:
-        """None where nothing is secured."""
-        return None if files is None else cls(files)
 
     async def warn_of_expiry(self) -> None:
         """Log each day that the certificate ends soon, until cancelled."""
@@ -199,47 +146,3 @@ def _seen(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise FailedPrecondition(
-            Reason.STORAGE_UNAVAILABLE,
-            f"{path} cannot be read: {error.strerror}",
-            advice="ibs-notify certs init makes the certificates; tls_directory says where",
-        ) from error
-
-
-def _private(path: Path) -> bytes:
-    key = _content(path)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o077:
-        raise _unusable(
-            f"the key {path} is open to other accounts (mode {mode:04o})", f"chmod 600 {path}"
-        )
-    return key
-
-
-def _certificate(path: Path, pem: bytes) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(pem)
-    except ValueError as error:
-        raise _unusable(f"{path} holds no certificate in PEM") from error
-
-
-def _names_of(name: str) -> set[str]:
-    """What the others go by."""
-    return {spiffe_id(name), *(dns_name(each) for each in SERVICES if each == name)}
-
-
-def _public_key(path: Path, key: bytes) -> object:
-    try:
-        return serialization.load_pem_private_key(key, None).public_key()
-    except (ValueError, TypeError) as error:
-        raise _unusable(f"{path} holds no unencrypted private key in PEM") from error
-
-
-def _unusable(message: str, advice: str = _REMEDY) -> FailedPrecondition:
-    return FailedPrecondition(Reason.STORAGE_UNAVAILABLE, message, advice=advice)

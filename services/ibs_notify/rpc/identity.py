@@ -1,0 +1,113 @@
+"""Who a process is to its peers: a certificate, its key and whom it trusts, read and judged."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from ibs_notify.domain.errors import FailedPrecondition, Reason
+from ibs_notify.rpc.peer import CA_FILE, dns_name, spiffe_id
+from ibs_notify.settings import SERVICES
+
+_REMEDY = "see ibs-notify certs show, and certs renew"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """All PEM. ``certificate`` may be followed by intermediate ones; ``expires`` is its own end."""
+
+    ca: bytes
+    certificate: bytes
+    key: bytes = field(repr=False)
+    expires: datetime
+
+
+def read_identity(directory: Path, name: str, now: datetime) -> Identity:
+    """``NAME.pem`` and ``NAME.key`` with ``ca.pem``.
+
+    ``FailedPrecondition`` where a file is missing or broken, the certificate is not for ``name`` or
+    not valid ``now``, and where the key is another's or open to other accounts.
+    """
+    certificate_path, key_path = directory / f"{name}.pem", directory / f"{name}.key"
+    pem, key = _content(certificate_path), _private(key_path)
+    certificate = _certificate(certificate_path, pem)
+    if certificate.public_key() != _public_key(key_path, key):
+        raise _unusable(f"the key {key_path} is not that of the certificate {certificate_path}")
+    if missing := _names_of(name) - set(names_in(certificate)):
+        raise _unusable(
+            f"the certificate {certificate_path} is not for {name}: "
+            f"it does not name {' and '.join(sorted(missing))}"
+        )
+    if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
+        raise _unusable(
+            f"the certificate {certificate_path} is valid from "
+            f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%SZ} to "
+            f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%SZ}, which is not now"
+        )
+    return Identity(_ca(directory), pem, key, certificate.not_valid_after_utc)
+
+
+def names_in(certificate: x509.Certificate) -> list[str]:
+    """Each subject alternative name: URI, host or address."""
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    return [str(each.value) for each in extension.value]
+
+
+def _ca(directory: Path) -> bytes:
+    """The certificates that are trusted; ``FailedPrecondition`` where the file has none."""
+    path = directory / CA_FILE
+    ca = _content(path)
+    _certificate(path, ca)
+    return ca
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FailedPrecondition(
+            Reason.STORAGE_UNAVAILABLE,
+            f"{path} cannot be read: {error.strerror}",
+            advice="ibs-notify certs init makes the certificates; tls_directory says where",
+        ) from error
+
+
+def _private(path: Path) -> bytes:
+    key = _content(path)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise _unusable(
+            f"the key {path} is open to other accounts (mode {mode:04o})", f"chmod 600 {path}"
+        )
+    return key
+
+
+def _certificate(path: Path, pem: bytes) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(pem)
+    except ValueError as error:
+        raise _unusable(f"{path} holds no certificate in PEM") from error
+
+
+def _names_of(name: str) -> set[str]:
+    """What the others go by."""
+    return {spiffe_id(name), *(dns_name(each) for each in SERVICES if each == name)}
+
+
+def _public_key(path: Path, key: bytes) -> object:
+    try:
+        return serialization.load_pem_private_key(key, None).public_key()
+    except (ValueError, TypeError) as error:
+        raise _unusable(f"{path} holds no unencrypted private key in PEM") from error
+
+
+def _unusable(message: str, advice: str = _REMEDY) -> FailedPrecondition:
+    return FailedPrecondition(Reason.STORAGE_UNAVAILABLE, message, advice=advice)
