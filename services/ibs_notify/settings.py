@@ -9,15 +9,16 @@ variable ``IBS_NOTIFY_TOKEN`` is none either: it holds the token that a client p
 from __future__ import annotations
 
 import getpass
-import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
+from ibs_notify.domain.address_ranges import Kind, range_of
 from ibs_notify.domain.egress import EgressPolicy, OwnEndpoint, parse_policy
 from ibs_notify.domain.errors import InvalidArgument, Reason
 
@@ -252,6 +253,6 @@ def _check_unsecured(settings: Settings) -> None:
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return range_of(ip_address(host)).kind is Kind.LOOPBACK
     except ValueError:
         return host.lower() == "localhost"

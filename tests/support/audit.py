@@ -48,7 +48,3 @@ class Auditor:
 
     async def is_intact(self) -> bool:
         return (await self.stub.VerifyAuditLog(pb.VerifyAuditLogRequest())).intact
-
-
-def _document(text: str) -> Any:
-    return json.loads(text) if text else None

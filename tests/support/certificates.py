@@ -10,7 +10,8 @@ from pathlib import Path
 import grpc
 
 from ibs_notify.launcher import certificates
-from ibs_notify.launcher.authority import LEAF_DAYS, Authority, Issued
+from ibs_notify.launcher.authority import Authority, Issued
+from ibs_notify.launcher.certs import LEAF_DAYS
 from ibs_notify.rpc.channel import OPTIONS
 from ibs_notify.rpc.peer import dns_name
 from ibs_notify.settings import ServiceName, Settings

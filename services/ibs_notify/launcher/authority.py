@@ -18,7 +18,6 @@ from ibs_notify.rpc.peer import ADMINISTRATOR, dns_name, spiffe_id
 from ibs_notify.settings import SERVICES, ServiceName
 
 CA_DAYS = 3650
-LEAF_DAYS = 365
 HOLDERS = (*SERVICES, ADMINISTRATOR)
 _EARLIER = timedelta(hours=1)
 """Another machine's clock may be behind."""

@@ -14,6 +14,7 @@ from ibs_notify.domain.errors import NotificationError
 from ibs_notify.launcher.failed import Failed
 from ibs_notify.settings import PREFIX, load
 
+LEAF_DAYS = 365
 _DIRECTORY = click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
@@ -32,7 +33,7 @@ def _days_option(command: Any) -> Any:
     return click.option(
         "--days",
         type=click.IntRange(1, 3650),
-        default=365,
+        default=LEAF_DAYS,
         show_default=True,
         help="So long the certificates of services and administrator are valid.",
     )(command)
