@@ -22,6 +22,7 @@ from ibs_notify.rpc.server import MAX_MESSAGE_BYTES
 from ibs_notify.rpc.status import ERROR_DOMAIN
 from ibs_notify.settings import SERVICES, ServiceName, Settings
 from ironcore.notification.v1 import (
+    audit_service_pb2,
     config_service_pb2,
     delivery_service_pb2,
     event_pb2,
@@ -38,11 +39,12 @@ SECONDS: Final = 2.0
 STREAM_SECONDS: Final = 0.15
 MOST_ANSWERS: Final = 5
 
-_DESCRIPTORS = {
+_FILES = {
     "config": config_service_pb2.DESCRIPTOR,
     "router": router_service_pb2.DESCRIPTOR,
     "delivery": delivery_service_pb2.DESCRIPTOR,
 }
+_OF_EACH = audit_service_pb2.DESCRIPTOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,11 @@ class Trio:
     settings: Settings
 
     def rpcs(self) -> Iterator[Rpc]:
-        for name, descriptor in _DESCRIPTORS.items():
-            for service in descriptor.services_by_name.values():
+        for name, file in _FILES.items():
+            for service in (
+                *file.services_by_name.values(),
+                *_OF_EACH.services_by_name.values(),
+            ):
                 for method in service.methods:
                     yield Rpc(self.channels[name], method)  # type: ignore[index]
 
@@ -199,9 +204,6 @@ def _is_proper(rpc: Rpc, error: grpc.aio.AioRpcError) -> bool:
         return rpc.method.client_streaming
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
         return rpc.waits
-    if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-        # Of the services to come.
-        return True
     try:
         status = rpc_status.from_call(error)  # type: ignore[arg-type]  # every RpcError is a Call
     except ValueError:
