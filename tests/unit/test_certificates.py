@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -247,8 +245,3 @@ def test_a_certificate_stands_for_whom_its_one_id_names_exactly(
 ) -> None:
     names = {"x509_common_name": [b"administrator"], "x509_subject_alternative_name": ids}
     assert certified({**names, "peer_spiffe_id": ids}) is whom
-
-
-def test_a_router_without_certificates_does_without_the_ten_megabytes_to_read_them() -> None:
-    program = "import sys, ibs_notify.router.app; sys.exit('cryptography' in sys.modules)"
-    subprocess.run([sys.executable, "-c", program], check=True)

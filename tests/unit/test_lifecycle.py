@@ -1,4 +1,4 @@
-"""A service leaves no core file, which would hold its secrets."""
+"""What a service leaves behind, and what it does without."""
 
 from __future__ import annotations
 
@@ -23,3 +23,8 @@ def core_limit(call: str) -> str:
 
 def test_a_service_cannot_leave_a_core_file_nor_allow_it_again() -> None:
     assert core_limit("keep_no_core()") == "0 0"
+
+
+def test_a_router_without_certificates_does_without_the_ten_megabytes_to_read_them() -> None:
+    program = "import sys, ibs_notify.router.app; sys.exit('cryptography' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -41,8 +41,9 @@ Exit codes:
      balanced, an audit log is broken, the rule does not match,
      coverage --strict found a gap
   2  the command line is wrong
-  3  no such target, group, event, delivery or silence
-  4  refused: invalid, in use, taken, changed in between, or not allowed
+  3  no such target, group, event, delivery, silence, token or key
+  4  refused: invalid, in use, taken, changed in between, not allowed,
+     or nobody knows who you are
   5  a service cannot be reached, or cannot answer now
  70  a fault of this program or of a service
 130  interrupted
