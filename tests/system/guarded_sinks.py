@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
+from tests.support.in_thread import in_thread
 from tests.support.transports import LoopbackCa
 
 HEADER = "X-Api-Key"
@@ -38,33 +38,23 @@ class GuardedSinks:
     @contextmanager
     def running(self) -> Iterator[GuardedSinks]:
         """Serve in a thread until the block ends."""
-        ready, ends = threading.Event(), list[Callable[[], object]]()
-
-        async def serve() -> None:
-            loop, stop = asyncio.get_running_loop(), asyncio.Event()
-            ends.append(lambda: loop.call_soon_threadsafe(stop.set))
-            application = web.Application()
-            application.router.add_post("/{path}", self._take)
-            runner = web.AppRunner(application, access_log=None)
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            server = await loop.create_server(lambda: self._mail(loop), "127.0.0.1", 0)
-            self.http_port = runner.addresses[0][1]
-            self.mail_port = server.sockets[0].getsockname()[1]
-            ready.set()
-            await stop.wait()
-            server.close()
-            await runner.cleanup()
-
-        thread = threading.Thread(target=lambda: asyncio.run(serve()))
-        thread.start()
-        try:
-            assert ready.wait(20)
+        with in_thread(self._serving):
             yield self
-        finally:
-            for end in ends:
-                end()
-            thread.join(20)
+
+    @asynccontextmanager
+    async def _serving(self) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        application = web.Application()
+        application.router.add_post("/{path}", self._take)
+        runner = web.AppRunner(application, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        server = await loop.create_server(lambda: self._mail(loop), "127.0.0.1", 0)
+        self.http_port = runner.addresses[0][1]
+        self.mail_port = server.sockets[0].getsockname()[1]
+        yield
+        server.close()
+        await runner.cleanup()
 
     async def _take(self, request: web.Request) -> web.Response:
         path = request.match_info["path"]

@@ -29,7 +29,7 @@ from ironcore.notification.v1.group_pb2 import Subscription
 from ironcore.notification.v1.target_pb2 import Target
 from ironcore.notification.v1.token_pb2 import Role, Token
 from tests.system.canaries import Canaries, Search
-from tests.system.hostile_peers import HostilePeers
+from tests.system.echoing_peers import EchoingPeers
 from tests.system.installation import DRAIN_POLL_SECONDS, Installation, until
 from tests.system.reading import Recorder
 from tests.system.secured_installation import SecuredInstallation
@@ -80,7 +80,7 @@ class Planted:
     """An installation full of canaries. ``decoy`` stands in an event's subject, for all to see."""
 
     installation: Installation
-    peers: HostilePeers
+    peers: EchoingPeers
     canaries: Canaries
     recorder: Recorder
     decoy: str = ""
@@ -230,7 +230,7 @@ def refused_targets(planted: Planted) -> Iterator[Target]:
 
 @pytest.fixture(params=["plain", "secured"])
 def planted(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Planted]:
-    peers, home = HostilePeers(), tmp_path / "home"
+    peers, home = EchoingPeers(), tmp_path / "home"
     with ExitStack() as stack:
         stack.enter_context(peers.running())
         if request.param == "plain":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.support.in_thread import in_thread
 from tests.support.transports import LoopbackCa
 
 STRADDLES = (500, 1000, 1020, 4090, 16380, 65500, 65530)
@@ -18,7 +18,7 @@ STRADDLES = (500, 1000, 1020, 4090, 16380, 65500, 65530)
 
 
 @dataclass(slots=True)
-class HostilePeers:
+class EchoingPeers:
     """An HTTP server whose path says how it fails, and a mail server that refuses a login.
 
     ``GET /STATUS/…`` is answered with that status; body and headers repeat the request. ``heads``
@@ -36,36 +36,23 @@ class HostilePeers:
         return f"http://127.0.0.1:{self.http_port}/{path}"
 
     @contextmanager
-    def running(self) -> Iterator[HostilePeers]:
+    def running(self) -> Iterator[EchoingPeers]:
         """Serve in a thread until the block ends."""
-        ready, ends = threading.Event(), list[Callable[[], object]]()
-
-        async def serve() -> None:
-            loop, stop = asyncio.get_running_loop(), asyncio.Event()
-            ends.append(lambda: loop.call_soon_threadsafe(stop.set))
-            runner = web.ServerRunner(
-                web.Server(self._answer, access_log=None), shutdown_timeout=0.1
-            )
-            await runner.setup()
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.ca.server).start()
-            self.http_port, self.https_port = (each[1] for each in runner.addresses)
-            mail = await asyncio.start_server(self._mail, "127.0.0.1", 0)
-            self.mail_port = mail.sockets[0].getsockname()[1]
-            ready.set()
-            await stop.wait()
-            mail.close()
-            await runner.cleanup()
-
-        thread = threading.Thread(target=lambda: asyncio.run(serve()))
-        thread.start()
-        try:
-            assert ready.wait(20)
+        with in_thread(self._serving):
             yield self
-        finally:
-            for end in ends:
-                end()
-            thread.join(20)
+
+    @asynccontextmanager
+    async def _serving(self) -> AsyncIterator[None]:
+        runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.ca.server).start()
+        self.http_port, self.https_port = (each[1] for each in runner.addresses)
+        mail = await asyncio.start_server(self._mail, "127.0.0.1", 0)
+        self.mail_port = mail.sockets[0].getsockname()[1]
+        yield
+        mail.close()
+        await runner.cleanup()
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
         body = await request.read()
