@@ -8,12 +8,16 @@ import ssl
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtensionOID
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.support.certificates import Certificates
 
@@ -327,6 +331,25 @@ async def test_files_that_do_not_fit_leave_the_old_certificate_in_force_and_are_
     assert await asyncio.to_thread(shown, router.port, certificates) == certificate(other)
 
 
+def self_signed(names: bytes) -> Issued:
+    """A certificate of now, whose subject alternative names are these bytes."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    names_extension = x509.UnrecognizedExtension(ExtensionOID.SUBJECT_ALTERNATIVE_NAME, names)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(CLOCK.now() - timedelta(hours=1))
+        .not_valid_after(CLOCK.now() + timedelta(hours=1))
+        .add_extension(names_extension, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return Issued(made.public_bytes(serialization.Encoding.PEM), pem)
+
+
 async def test_a_key_that_became_open_to_others_leaves_the_old_one_in_force(
     certificates: Certificates,
 ) -> None:
@@ -334,6 +357,15 @@ async def test_a_key_that_became_open_to_others_leaves_the_old_one_in_force(
     before = files.current()
     certificates.put("router", certificates.issue("router"))
     (certificates.directory / "router.key").chmod(0o640)
+    assert files.current() is before
+
+
+async def test_a_certificate_with_names_that_cannot_be_read_leaves_the_old_one_in_force(
+    certificates: Certificates,
+) -> None:
+    files = IdentityFiles(certificates.directory, "router", CLOCK)
+    before = files.current()
+    certificates.put("router", self_signed(names=b"\x30\x03garbage"))
     assert files.current() is before
 
 

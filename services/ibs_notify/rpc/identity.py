@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from ibs_notify.domain.errors import FailedPrecondition, Reason
@@ -36,7 +38,7 @@ def read_identity(directory: Path, name: str, now: datetime) -> Identity:
     certificate_path, key_path = directory / f"{name}.pem", directory / f"{name}.key"
     pem, key = _content(certificate_path), _private(key_path)
     certificate = _certificate(certificate_path, pem)
-    if certificate.public_key() != _public_key(key_path, key):
+    if _public_key_in(certificate_path, certificate) != _public_key(key_path, key):
         raise _unusable(f"the key {key_path} is not that of the certificate {certificate_path}")
     if missing := _names_of(name) - set(names_in(certificate)):
         raise _unusable(
@@ -53,10 +55,10 @@ def read_identity(directory: Path, name: str, now: datetime) -> Identity:
 
 
 def names_in(certificate: x509.Certificate) -> list[str]:
-    """Each subject alternative name: URI, host or address."""
+    """Each subject alternative name: URI, host or address; none where they cannot be read."""
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
+    except (ValueError, x509.DuplicateExtension, x509.ExtensionNotFound):
         return []
     return [str(each.value) for each in extension.value]
 
@@ -70,8 +72,13 @@ def _ca(directory: Path) -> bytes:
 
 
 def _content(path: Path) -> bytes:
+    return _content_and_mode(path)[0]
+
+
+def _content_and_mode(path: Path) -> tuple[bytes, int]:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
     except OSError as error:
         raise FailedPrecondition(
             Reason.STORAGE_UNAVAILABLE,
@@ -81,8 +88,7 @@ def _content(path: Path) -> bytes:
 
 
 def _private(path: Path) -> bytes:
-    key = _content(path)
-    mode = stat.S_IMODE(path.stat().st_mode)
+    key, mode = _content_and_mode(path)
     if mode & 0o077:
         raise _unusable(
             f"the key {path} is open to other accounts (mode {mode:04o})", f"chmod 600 {path}"
@@ -102,10 +108,17 @@ def _names_of(name: str) -> set[str]:
     return {spiffe_id(name), *(dns_name(each) for each in SERVICES if each == name)}
 
 
+def _public_key_in(path: Path, certificate: x509.Certificate) -> object:
+    try:
+        return certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _unusable(f"the certificate {path} has a key of an unknown kind") from error
+
+
 def _public_key(path: Path, key: bytes) -> object:
     try:
         return serialization.load_pem_private_key(key, None).public_key()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _unusable(f"{path} holds no unencrypted private key in PEM") from error
 
 
