@@ -27,7 +27,7 @@ from ibs_notify.rpc.channel import (
     open_channel,
 )
 from ibs_notify.rpc.client_credentials import emitter_endpoint, endpoint_of
-from ibs_notify.rpc.peer import certified
+from ibs_notify.rpc.certified import certified
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import IdentityFiles, ServerTls
 from ibs_notify.settings import Settings

@@ -23,7 +23,7 @@ from ibs_notify.domain.principal import Role, Service
 from ibs_notify.launcher.authority import Issued
 from ibs_notify.router.app import RouterApp
 from ibs_notify.rpc.channel import open_plain_channel
-from ibs_notify.rpc.peer import certified
+from ibs_notify.rpc.certified import certified
 from ibs_notify.rpc.peer_channel import RenewingChannel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import IdentityFiles, ServerTls
@@ -151,6 +151,15 @@ async def test_a_certificate_of_ours_gets_in_and_says_whose_it_is(
     async with certificates.channel(router.peer_port, "router", holder) as channel:
         assert await ask(channel) == SERVING
     assert router.callers == [standing]
+
+
+async def test_a_certificate_that_names_the_administrator_up_to_a_nul_is_nobodys(
+    certificates: Certificates, router: Served
+) -> None:
+    issued = certificates.naming("spiffe://ibs-notify/administrator\0.example.com")
+    async with certificates.channel(router.peer_port, "router", issued=issued) as channel:
+        assert await ask(channel) == SERVING
+    assert router.callers == [None]
 
 
 async def test_the_listener_of_clients_asks_for_no_certificate_and_believes_none(

@@ -8,12 +8,36 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ibs_notify.launcher import certificates
 from ibs_notify.launcher.authority import LEAF_DAYS, Authority, Issued
 from ibs_notify.rpc.channel import OPTIONS
 from ibs_notify.rpc.peer import dns_name
 from ibs_notify.settings import ServiceName, Settings
+
+
+def naming(authority: Authority, *uris: str) -> Issued:
+    """A certificate of a CA that signs whatever URIs it is asked for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(each) for each in uris])
+    certificate = (
+        x509.CertificateBuilder()
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .subject_name(x509.Name([]))
+        .issuer_name(authority.certificate.subject)
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(names, critical=False)
+        .sign(authority.key, hashes.SHA256())
+    )
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    pem = key.private_bytes(encoding, form, serialization.NoEncryption())
+    return Issued(certificate.public_bytes(encoding), pem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +60,10 @@ class Certificates:
         """The certificate and the key of a service or of the administrator."""
         pem, key = (self.directory / f"{holder}.{end}" for end in ("pem", "key"))
         return Issued(pem.read_bytes(), key.read_bytes())
+
+    def naming(self, *uris: str) -> Issued:
+        """One of this CA with these URIs and no other name."""
+        return naming(self._authority, *uris)
 
     def put(self, holder: str, issued: Issued) -> None:
         """Replace the files of ``holder``."""

@@ -27,7 +27,7 @@ from ibs_notify.domain.principal import Principal, Role, Service
 from ibs_notify.domain.quota import Bucket, charge
 from ibs_notify.domain.token import KnownToken, Standing, is_expired, judge, parse_bearer
 from ibs_notify.rpc.access import Access, Allowed, access, least_role
-from ibs_notify.rpc.peer import certified
+from ibs_notify.rpc.certified import certified
 from ibs_notify.rpc.token_uses import TokenUses
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
