@@ -22,8 +22,8 @@ from ibs_notify.domain.errors import FailedPrecondition
 from ibs_notify.domain.principal import Role, Service
 from ibs_notify.launcher.authority import Issued
 from ibs_notify.router.app import RouterApp
-from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.rpc.certified import certified
+from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.rpc.peer_channel import RenewingChannel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import IdentityFiles, ServerTls
