@@ -29,13 +29,16 @@ from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.snapshot.token_report import report_to_config
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import delivery_service_pb2 as delivery_pb
-from ironcore.notification.v1 import error_reason_pb2, event_pb2
+from ironcore.notification.v1 import disposition_pb2, error_reason_pb2, event_pb2, target_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
 
 SECONDS = 10.0
+TARGET = target_pb2.Target(
+    name="hook", webhook=target_pb2.WebhookTarget(url="http://127.0.0.1:9/"), disabled=True
+)
 FAILED = event_pb2.Event(type="backup.failed", resource="/datastore/a/vm/1", subject="x")
 
 
@@ -255,6 +258,37 @@ async def test_a_bound_emitter_emits_within_its_bounds_only(running: Secured) ->
     ):
         error = await refusal(emit(running, token, outside))
         assert isinstance(error, PermissionDenied)
+
+
+async def test_no_emitter_hides_what_another_tells_of_other_resources(running: Secured) -> None:
+    await running.root.CreateTarget(config_pb.CreateTargetRequest(target=TARGET))
+    group = Group(name="ops")
+    group.subscriptions.add(target="hook", rule="*")
+    made = await running.root.CreateGroup(config_pb.CreateGroupRequest(group=group))
+    await running.apply(made.group.revision)
+    states = []
+    for store in ("mine", "theirs", "theirs"):
+        bounds = {"sources": ["backup"], "resources": [f"{store}:"]}
+        token = await running.make(f"ci{len(states)}", "emitter", **bounds)
+        what = event(resource=f"{store}:vm/1")
+        what.dedup_key = "array-7"
+        (told,) = (await emit(running, token, what)).dispositions
+        states.append(told.state)
+    assert states == [
+        disposition_pb2.DISPOSITION_STATE_READY,
+        disposition_pb2.DISPOSITION_STATE_READY,
+        disposition_pb2.DISPOSITION_STATE_SUPPRESSED,
+    ]
+
+
+async def test_no_emitter_tells_what_the_system_itself_does(running: Secured) -> None:
+    token = await running.make("ci", "emitter")
+    notice = event()
+    notice.event_id = "notice-delivery-dead-0011223344556677-2026-05-21"
+    for ours in (event("notification.summary"), event("notification.target-failing"), notice):
+        assert isinstance(await refusal(emit(running, token, ours)), PermissionDenied)
+    # The platform says so, and its emitters may.
+    assert (await emit(running, token, event("auth.login-failed"))).event_id
 
 
 async def test_in_a_batch_what_is_out_of_bounds_is_refused_alone(running: Secured) -> None:
