@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.support.certificates import Certificates
 
@@ -32,6 +33,12 @@ from ibs_notify.settings import Settings
 SECONDS = 10.0
 SERVING = health_pb2.HealthCheckResponse.SERVING
 CLOCK = SystemClock()
+ROUTER, HOSTS = "spiffe://ibs-notify/router", ("router.ibs-notify",)
+SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
+UNKNOWN_KEY = """-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2V9BCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
+-----END PRIVATE KEY-----
+"""
 
 
 class Noting(grpc.aio.ServerInterceptor):
@@ -346,6 +353,16 @@ async def test_a_key_that_became_open_to_others_leaves_the_old_one_in_force(
     assert files.current() is before
 
 
+async def test_a_key_that_was_closed_to_others_again_counts(certificates: Certificates) -> None:
+    files = IdentityFiles(certificates.directory, "router", CLOCK)
+    before = files.current()
+    certificates.put("router", certificates.issue("router"))
+    (certificates.directory / "router.key").chmod(0o640)
+    assert files.current() is before
+    (certificates.directory / "router.key").chmod(0o600)
+    assert files.current() is not before
+
+
 async def test_missing_files_leave_what_was_read_in_force(certificates: Certificates) -> None:
     files = IdentityFiles(certificates.directory, "router", CLOCK)
     before = files.current()
@@ -393,6 +410,12 @@ async def test_a_service_that_was_renewed_after_a_new_ca_came_meets_the_new_one(
         (lambda held: (held.directory / "ca.pem").write_text("no"), "holds no certificate in PEM"),
         (lambda held: (held.directory / "router.key").write_text("no"), "private key in PEM"),
         (lambda held: held.put("router", held.of("config")), "is not for router"),
+        (lambda held: held.put("router", held.naming(ROUTER, "x://y", hosts=HOSTS)), "one URI"),
+        (
+            lambda held: held.put("router", held.naming(ROUTER, hosts=HOSTS, uses=SERVER)),
+            "may not be used for clientAuth",
+        ),
+        (lambda held: (held.directory / "router.key").write_text(UNKNOWN_KEY), "private key in"),
         (
             lambda held: (held.directory / "router.key").write_bytes(held.of("config").key),
             "is not that of the certificate",

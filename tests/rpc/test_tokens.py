@@ -266,10 +266,9 @@ async def test_no_emitter_hides_what_another_tells_of_other_resources(running: S
     group.subscriptions.add(target="hook", rule="*")
     made = await running.root.CreateGroup(config_pb.CreateGroupRequest(group=group))
     await running.apply(made.group.revision)
-    states = []
+    states: list[int] = []
     for store in ("mine", "theirs", "theirs"):
-        bounds = {"sources": ["backup"], "resources": [f"{store}:"]}
-        token = await running.make(f"ci{len(states)}", "emitter", **bounds)
+        token = await running.make(f"ci{len(states)}", "emitter", resources=[f"{store}:"])
         what = event(resource=f"{store}:vm/1")
         what.dedup_key = "array-7"
         (told,) = (await emit(running, token, what)).dispositions

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 from cryptography import x509
@@ -19,12 +20,17 @@ from ibs_notify.rpc.peer import dns_name
 from ibs_notify.settings import ServiceName, Settings
 
 
-def naming(authority: Authority, *uris: str) -> Issued:
-    """A certificate of a CA that signs whatever URIs it is asked for."""
+def naming(
+    authority: Authority,
+    *uris: str,
+    hosts: Sequence[str] = (),
+    uses: Sequence[x509.ObjectIdentifier] = (),
+) -> Issued:
+    """A certificate of a CA that signs whatever it is asked for."""
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
-    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(each) for each in uris])
-    certificate = (
+    names = [*map(x509.UniformResourceIdentifier, uris), *map(x509.DNSName, hosts)]
+    builder = (
         x509.CertificateBuilder()
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
@@ -32,9 +38,11 @@ def naming(authority: Authority, *uris: str) -> Issued:
         .issuer_name(authority.certificate.subject)
         .not_valid_before(now - timedelta(minutes=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(names, critical=False)
-        .sign(authority.key, hashes.SHA256())
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
     )
+    if uses:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+    certificate = builder.sign(authority.key, hashes.SHA256())
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     pem = key.private_bytes(encoding, form, serialization.NoEncryption())
     return Issued(certificate.public_bytes(encoding), pem)
@@ -61,9 +69,9 @@ class Certificates:
         pem, key = (self.directory / f"{holder}.{end}" for end in ("pem", "key"))
         return Issued(pem.read_bytes(), key.read_bytes())
 
-    def naming(self, *uris: str) -> Issued:
-        """One of this CA with these URIs and no other name."""
-        return naming(self._authority, *uris)
+    def naming(self, *uris: str, **more: Any) -> Issued:
+        """As ``naming``, of this CA."""
+        return naming(self._authority, *uris, **more)
 
     def put(self, holder: str, issued: Issued) -> None:
         """Replace the files of ``holder``."""

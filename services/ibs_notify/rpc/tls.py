@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import stat
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,7 +18,9 @@ from typing import TypeAlias
 
 import grpc
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import FailedPrecondition, NotificationError, Reason
@@ -30,8 +33,9 @@ WARN_BEFORE = timedelta(days=30)
 WARN_EACH = timedelta(days=1)
 _REMEDY = "see ibs-notify certs show, and certs renew"
 
-Signature: TypeAlias = tuple[tuple[int, int, int] | None, ...]
-"""Of each file inode, size and time of change; None for one that cannot be seen."""
+Signature: TypeAlias = tuple[tuple[int, int, int, int] | None, ...]
+"""Of each file inode, size, when it was written and when its mode was changed; None for one that
+cannot be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +65,15 @@ def read_identity(directory: Path, name: str, now: datetime) -> Identity:
     certificate_path, key_path = directory / f"{name}.pem", directory / f"{name}.key"
     pem, key = _content(certificate_path), _private(key_path)
     certificate = _certificate(certificate_path, pem)
-    if certificate.public_key() != _public_key(key_path, key):
+    try:
+        is_pair = certificate.public_key() == _public_key(key_path, key)
+        fault = _fault_of(certificate, name, now)
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        raise _unusable(f"the certificate {certificate_path} cannot be read: {error}") from error
+    if not is_pair:
         raise _unusable(f"the key {key_path} is not that of the certificate {certificate_path}")
-    if missing := _names_of(name) - set(names_in(certificate)):
-        raise _unusable(
-            f"the certificate {certificate_path} is not for {name}: "
-            f"it does not name {' and '.join(sorted(missing))}"
-        )
-    if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
-        raise _unusable(
-            f"the certificate {certificate_path} is valid from "
-            f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%SZ} to "
-            f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%SZ}, which is not now"
-        )
+    if fault:
+        raise _unusable(f"the certificate {certificate_path} {fault}")
     return Identity(read_ca(directory), pem, key, certificate.not_valid_after_utc)
 
 
@@ -193,17 +193,22 @@ def _configuration(identity: Identity, *, of_peers: bool) -> grpc.ServerCertific
     )
 
 
-def _seen(path: Path) -> tuple[int, int, int] | None:
+def _seen(path: Path) -> tuple[int, int, int, int] | None:
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _content(path: Path) -> bytes:
+    return _content_and_mode(path)[0]
+
+
+def _content_and_mode(path: Path) -> tuple[bytes, int]:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
     except OSError as error:
         raise FailedPrecondition(
             Reason.STORAGE_UNAVAILABLE,
@@ -213,8 +218,7 @@ def _content(path: Path) -> bytes:
 
 
 def _private(path: Path) -> bytes:
-    key = _content(path)
-    mode = stat.S_IMODE(path.stat().st_mode)
+    key, mode = _content_and_mode(path)
     if mode & 0o077:
         raise _unusable(
             f"the key {path} is open to other accounts (mode {mode:04o})", f"chmod 600 {path}"
@@ -229,6 +233,44 @@ def _certificate(path: Path, pem: bytes) -> x509.Certificate:
         raise _unusable(f"{path} holds no certificate in PEM") from error
 
 
+def _fault_of(certificate: x509.Certificate, name: str, now: datetime) -> str:
+    """Why ``name`` cannot use it; empty where it can. Raises what a broken extension does."""
+    names = names_in(certificate)
+    if missing := _names_of(name) - set(names):
+        return f"is not for {name}: it does not name {' and '.join(sorted(missing))}"
+    if others := [each for each in names if "://" in each and each != spiffe_id(name)]:
+        return f"has more than one URI, and so stands for nobody: {', '.join(others)}"
+    if missing := _uses_of(name) - _uses_in(certificate):
+        return f"may not be used for {' and '.join(sorted(missing))}"
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not start <= now < end:
+        return (
+            f"is valid from {start:%Y-%m-%d %H:%M:%SZ} to {end:%Y-%m-%d %H:%M:%SZ}, "
+            "which is not now"
+        )
+    return ""
+
+
+_USES = {
+    ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
+    ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
+}
+
+
+def _uses_of(name: str) -> set[str]:
+    """What the others look for: a service is called, and calls."""
+    return set(_USES.values()) if name in SERVICES else {"clientAuth"}
+
+
+def _uses_in(certificate: x509.Certificate) -> set[str]:
+    """All of them where it does not say."""
+    try:
+        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        return set(_USES.values())
+    return {_USES[each] for each in uses.value if each in _USES}
+
+
 def _names_of(name: str) -> set[str]:
     """What the others go by."""
     return {spiffe_id(name), *(dns_name(each) for each in SERVICES if each == name)}
@@ -237,7 +279,7 @@ def _names_of(name: str) -> set[str]:
 def _public_key(path: Path, key: bytes) -> object:
     try:
         return serialization.load_pem_private_key(key, None).public_key()
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise _unusable(f"{path} holds no unencrypted private key in PEM") from error
 
 
