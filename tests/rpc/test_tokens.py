@@ -233,6 +233,27 @@ async def test_before_its_first_configuration_a_service_says_that_it_is_not_read
         assert (await stub.CountEvents(pb.CountEventsRequest())).newest_sequence == 0
 
 
+async def test_what_was_kept_while_nobody_was_asked_calls_no_token_invalid(
+    running: Secured,
+) -> None:
+    token = await running.make("ci", "emitter")
+    await running.stop("config")
+    await running.stop("router")
+    path = running.settings.home / "router-snapshot.pb"
+    kept = config_pb.ConfigSnapshot.FromString(path.read_bytes())
+    kept.ClearField("tokens")
+    kept.ClearField("has_tokens")
+    path.write_bytes(kept.SerializeToString())
+    await running.start("router")
+    await running.apply(0)
+    error = await refusal(emit(running, token))
+    assert isinstance(error, Unavailable)
+    assert error.reason is Reason.NOT_READY
+    await running.start("config")
+    await running.make("other", "viewer")
+    assert (await emit(running, token)).event_id
+
+
 async def test_the_last_use_is_told_to_config(running: Secured) -> None:
     token = parse(await running.make("ci", "emitter"))
     assert token is not None
