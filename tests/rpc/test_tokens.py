@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from ibs_notify.domain.errors import (
 from ibs_notify.domain.principal import Principal
 from ibs_notify.domain.token import parse
 from ibs_notify.rpc.authentication import Authenticator
+from ibs_notify.rpc.load import MOST_STREAMS_OF_A_TOKEN
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.snapshot.token_report import report_to_config
 from ironcore.notification.v1 import config_service_pb2 as config_pb
@@ -383,6 +385,31 @@ async def test_each_event_of_a_batch_and_of_a_stream_counts(running: Secured) ->
     assert isinstance(error, ResourceExhausted)
     # Two too many were let through, and one is needed.
     assert timedelta(seconds=2) < error.retry_after <= timedelta(seconds=3)
+
+
+async def test_one_token_cannot_take_the_streams_of_all(running: Secured) -> None:
+    greedy, other = [await running.make(name, "emitter") for name in ("greedy", "other")]
+    streams = [
+        running.router.EmitStream(metadata=bearing(greedy)) for _ in range(MOST_STREAMS_OF_A_TOKEN)
+    ]
+    for stream in streams:
+        await stream.write(pb.EmitStreamRequest(events=[FAILED]))
+        await asyncio.wait_for(stream.read(), SECONDS)
+    error = await refusal(running.router.EmitStream(metadata=bearing(greedy)).read())
+    assert isinstance(error, ResourceExhausted)
+    allowed = running.router.EmitStream(metadata=bearing(other))
+    await allowed.write(pb.EmitStreamRequest(events=[FAILED]))
+    assert isinstance(await allowed.read(), pb.EmitStreamResponse)
+    streams[0].cancel()
+    async with asyncio.timeout(SECONDS):
+        while True:
+            again = running.router.EmitStream(metadata=bearing(greedy))
+            await again.write(pb.EmitStreamRequest(events=[FAILED]))
+            with suppress(grpc.aio.AioRpcError):
+                assert isinstance(await again.read(), pb.EmitStreamResponse)
+                break
+    for stream in (*streams, allowed, again):
+        stream.cancel()
 
 
 async def test_other_tokens_and_the_health_are_not_counted(running: Secured) -> None:
