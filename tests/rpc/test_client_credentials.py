@@ -21,13 +21,13 @@ from ibs_notify.client.receipt import NotAcknowledged
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, NotificationError
 from ibs_notify.domain.principal import Role
+from ibs_notify.rpc.certified import certified
 from ibs_notify.rpc.channel import (
     open_anonymous_channel,
     open_blocking_channel,
     open_channel,
 )
 from ibs_notify.rpc.client_credentials import emitter_endpoint, endpoint_of
-from ibs_notify.rpc.peer import certified
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import IdentityFiles, ServerTls
 from ibs_notify.settings import Settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,9 +14,9 @@ import grpc
 import pytest
 import trustme
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from hyperframe.frame import DataFrame, PingFrame
+from hyperframe.frame import DataFrame, HeadersFrame, PingFrame
 from tests.support.router import PATIENCE_SECONDS, Surroundings, surrounded
-from tests.system.abusers import PREFACE, Peer, emit_body, message
+from tests.system.abusers import PREFACE, SERVICE, Peer, emit_body, message
 
 from ibs_notify.domain.bounds import MAX_EVENT_BYTES
 from ibs_notify.domain.errors import InvalidArgument, Reason, ResourceExhausted
@@ -24,6 +25,7 @@ from ibs_notify.rpc import server as servers
 from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.rpc.interceptors import ErrorInterceptor
 from ibs_notify.rpc.load import Load
+from ibs_notify.rpc.logs import configure_logging
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.status import from_rpc_error
 from ironcore.notification.v1 import event_pb2
@@ -319,3 +321,38 @@ async def test_a_broken_call_is_no_fault_of_the_service_and_leaves_nothing_behin
     assert books.balanced
     assert books.accepted_events == 1
     assert "a handler failed" not in caplog.text
+
+
+async def test_headers_that_are_no_text_are_not_quoted_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging.root, "level", logging.root.level)
+    configure_logging("router", "info")
+    async with patient() as (servicer, _, address):
+        peer = await Peer.connect(address)
+        _send_raw(peer, 1, b"Emit\xff", b"Bearer ibsn_5ec2e7")
+        _send_raw(peer, 3, b"Emit", b"Bearer ibsn_5ec2e7\xff")
+        await asyncio.wait_for(servicer.begun.acquire(), PATIENCE_SECONDS)
+        peer.close()
+    said = capfd.readouterr().err
+    assert "listening on" in said
+    assert "ibsn_5ec2e7" not in said
+    assert "Traceback" not in said
+
+
+def _send_raw(peer: Peer, stream: int, method: bytes, authorization: bytes) -> None:
+    """A call with headers of any bytes."""
+    headers: dict[bytes | str, bytes | str] = {
+        b":method": b"POST",
+        b":scheme": b"http",
+        b":path": SERVICE.encode() + method,
+        b":authority": b"localhost",
+        b"te": b"trailers",
+        b"content-type": b"application/grpc",
+        b"authorization": authorization,
+    }
+    peer.send(
+        HeadersFrame(stream, peer.encoder.encode(headers), flags=["END_HEADERS"]),
+        DataFrame(stream, emit_body(), flags=["END_STREAM"]),
+    )

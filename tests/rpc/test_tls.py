@@ -17,7 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.support.certificates import Certificates
 
@@ -26,8 +26,8 @@ from ibs_notify.domain.errors import FailedPrecondition
 from ibs_notify.domain.principal import Role, Service
 from ibs_notify.launcher.authority import Issued
 from ibs_notify.router.app import RouterApp
+from ibs_notify.rpc.certified import certified
 from ibs_notify.rpc.channel import open_plain_channel
-from ibs_notify.rpc.peer import certified
 from ibs_notify.rpc.peer_channel import RenewingChannel
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import IdentityFiles, ServerTls
@@ -36,6 +36,12 @@ from ibs_notify.settings import Settings
 SECONDS = 10.0
 SERVING = health_pb2.HealthCheckResponse.SERVING
 CLOCK = SystemClock()
+ROUTER, HOSTS = "spiffe://ibs-notify/router", ("router.ibs-notify",)
+SERVER = (ExtendedKeyUsageOID.SERVER_AUTH,)
+UNKNOWN_KEY = """-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2V9BCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
+-----END PRIVATE KEY-----
+"""
 
 
 class Noting(grpc.aio.ServerInterceptor):
@@ -155,6 +161,15 @@ async def test_a_certificate_of_ours_gets_in_and_says_whose_it_is(
     async with certificates.channel(router.peer_port, "router", holder) as channel:
         assert await ask(channel) == SERVING
     assert router.callers == [standing]
+
+
+async def test_a_certificate_that_names_the_administrator_up_to_a_nul_is_nobodys(
+    certificates: Certificates, router: Served
+) -> None:
+    issued = certificates.naming("spiffe://ibs-notify/administrator\0.example.com")
+    async with certificates.channel(router.peer_port, "router", issued=issued) as channel:
+        assert await ask(channel) == SERVING
+    assert router.callers == [None]
 
 
 async def test_the_listener_of_clients_asks_for_no_certificate_and_believes_none(
@@ -369,6 +384,16 @@ async def test_a_certificate_with_names_that_cannot_be_read_leaves_the_old_one_i
     assert files.current() is before
 
 
+async def test_a_key_that_was_closed_to_others_again_counts(certificates: Certificates) -> None:
+    files = IdentityFiles(certificates.directory, "router", CLOCK)
+    before = files.current()
+    certificates.put("router", certificates.issue("router"))
+    (certificates.directory / "router.key").chmod(0o640)
+    assert files.current() is before
+    (certificates.directory / "router.key").chmod(0o600)
+    assert files.current() is not before
+
+
 async def test_missing_files_leave_what_was_read_in_force(certificates: Certificates) -> None:
     files = IdentityFiles(certificates.directory, "router", CLOCK)
     before = files.current()
@@ -416,6 +441,12 @@ async def test_a_service_that_was_renewed_after_a_new_ca_came_meets_the_new_one(
         (lambda held: (held.directory / "ca.pem").write_text("no"), "holds no certificate in PEM"),
         (lambda held: (held.directory / "router.key").write_text("no"), "private key in PEM"),
         (lambda held: held.put("router", held.of("config")), "is not for router"),
+        (lambda held: held.put("router", held.naming(ROUTER, "x://y", hosts=HOSTS)), "one URI"),
+        (
+            lambda held: held.put("router", held.naming(ROUTER, hosts=HOSTS, uses=SERVER)),
+            "may not be used for clientAuth",
+        ),
+        (lambda held: (held.directory / "router.key").write_text(UNKNOWN_KEY), "private key in"),
         (
             lambda held: (held.directory / "router.key").write_bytes(held.of("config").key),
             "is not that of the certificate",

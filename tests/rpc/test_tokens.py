@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,17 +26,21 @@ from ibs_notify.domain.errors import (
 from ibs_notify.domain.principal import Principal
 from ibs_notify.domain.token import parse
 from ibs_notify.rpc.authentication import Authenticator
+from ibs_notify.rpc.load import MOST_STREAMS_OF_A_TOKEN
 from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.snapshot.token_report import report_to_config
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import delivery_service_pb2 as delivery_pb
-from ironcore.notification.v1 import error_reason_pb2, event_pb2
+from ironcore.notification.v1 import disposition_pb2, error_reason_pb2, event_pb2, target_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
 
 SECONDS = 10.0
+TARGET = target_pb2.Target(
+    name="hook", webhook=target_pb2.WebhookTarget(url="http://127.0.0.1:9/"), disabled=True
+)
 FAILED = event_pb2.Event(type="backup.failed", resource="/datastore/a/vm/1", subject="x")
 
 
@@ -230,6 +235,27 @@ async def test_before_its_first_configuration_a_service_says_that_it_is_not_read
         assert (await stub.CountEvents(pb.CountEventsRequest())).newest_sequence == 0
 
 
+async def test_what_was_kept_while_nobody_was_asked_calls_no_token_invalid(
+    running: Secured,
+) -> None:
+    token = await running.make("ci", "emitter")
+    await running.stop("config")
+    await running.stop("router")
+    path = running.settings.home / "router-snapshot.pb"
+    kept = config_pb.ConfigSnapshot.FromString(path.read_bytes())
+    kept.ClearField("tokens")
+    kept.ClearField("has_tokens")
+    path.write_bytes(kept.SerializeToString())
+    await running.start("router")
+    await running.apply(0)
+    error = await refusal(emit(running, token))
+    assert isinstance(error, Unavailable)
+    assert error.reason is Reason.NOT_READY
+    await running.start("config")
+    await running.make("other", "viewer")
+    assert (await emit(running, token)).event_id
+
+
 async def test_the_last_use_is_told_to_config(running: Secured) -> None:
     token = parse(await running.make("ci", "emitter"))
     assert token is not None
@@ -255,6 +281,36 @@ async def test_a_bound_emitter_emits_within_its_bounds_only(running: Secured) ->
     ):
         error = await refusal(emit(running, token, outside))
         assert isinstance(error, PermissionDenied)
+
+
+async def test_no_emitter_hides_what_another_tells_of_other_resources(running: Secured) -> None:
+    await running.root.CreateTarget(config_pb.CreateTargetRequest(target=TARGET))
+    group = Group(name="ops")
+    group.subscriptions.add(target="hook", rule="*")
+    made = await running.root.CreateGroup(config_pb.CreateGroupRequest(group=group))
+    await running.apply(made.group.revision)
+    states: list[int] = []
+    for store in ("mine", "theirs", "theirs"):
+        token = await running.make(f"ci{len(states)}", "emitter", resources=[f"{store}:"])
+        what = event(resource=f"{store}:vm/1")
+        what.dedup_key = "array-7"
+        (told,) = (await emit(running, token, what)).dispositions
+        states.append(told.state)
+    assert states == [
+        disposition_pb2.DISPOSITION_STATE_READY,
+        disposition_pb2.DISPOSITION_STATE_READY,
+        disposition_pb2.DISPOSITION_STATE_SUPPRESSED,
+    ]
+
+
+async def test_no_emitter_tells_what_the_system_itself_does(running: Secured) -> None:
+    token = await running.make("ci", "emitter")
+    notice = event()
+    notice.event_id = "notice-delivery-dead-0011223344556677-2026-05-21"
+    for ours in (event("notification.summary"), event("notification.target-failing"), notice):
+        assert isinstance(await refusal(emit(running, token, ours)), PermissionDenied)
+    # The platform says so, and its emitters may.
+    assert (await emit(running, token, event("auth.login-failed"))).event_id
 
 
 async def test_in_a_batch_what_is_out_of_bounds_is_refused_alone(running: Secured) -> None:
@@ -329,6 +385,31 @@ async def test_each_event_of_a_batch_and_of_a_stream_counts(running: Secured) ->
     assert isinstance(error, ResourceExhausted)
     # Two too many were let through, and one is needed.
     assert timedelta(seconds=2) < error.retry_after <= timedelta(seconds=3)
+
+
+async def test_one_token_cannot_take_the_streams_of_all(running: Secured) -> None:
+    greedy, other = [await running.make(name, "emitter") for name in ("greedy", "other")]
+    streams = [
+        running.router.EmitStream(metadata=bearing(greedy)) for _ in range(MOST_STREAMS_OF_A_TOKEN)
+    ]
+    for stream in streams:
+        await stream.write(pb.EmitStreamRequest(events=[FAILED]))
+        await asyncio.wait_for(stream.read(), SECONDS)
+    error = await refusal(running.router.EmitStream(metadata=bearing(greedy)).read())
+    assert isinstance(error, ResourceExhausted)
+    allowed = running.router.EmitStream(metadata=bearing(other))
+    await allowed.write(pb.EmitStreamRequest(events=[FAILED]))
+    assert isinstance(await allowed.read(), pb.EmitStreamResponse)
+    streams[0].cancel()
+    async with asyncio.timeout(SECONDS):
+        while True:
+            again = running.router.EmitStream(metadata=bearing(greedy))
+            await again.write(pb.EmitStreamRequest(events=[FAILED]))
+            with suppress(grpc.aio.AioRpcError):
+                assert isinstance(await again.read(), pb.EmitStreamResponse)
+                break
+    for stream in (*streams, allowed, again):
+        stream.cancel()
 
 
 async def test_other_tokens_and_the_health_are_not_counted(running: Secured) -> None:

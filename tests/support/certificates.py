@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ibs_notify.launcher import certificates
 from ibs_notify.launcher.authority import Authority, Issued
@@ -15,6 +19,34 @@ from ibs_notify.launcher.certs import LEAF_DAYS
 from ibs_notify.rpc.channel import OPTIONS
 from ibs_notify.rpc.peer import dns_name
 from ibs_notify.settings import ServiceName, Settings
+
+
+def naming(
+    authority: Authority,
+    *uris: str,
+    hosts: Sequence[str] = (),
+    uses: Sequence[x509.ObjectIdentifier] = (),
+) -> Issued:
+    """A certificate of a CA that signs whatever it is asked for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    names = [*map(x509.UniformResourceIdentifier, uris), *map(x509.DNSName, hosts)]
+    builder = (
+        x509.CertificateBuilder()
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .subject_name(x509.Name([]))
+        .issuer_name(authority.certificate.subject)
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+    )
+    if uses:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+    certificate = builder.sign(authority.key, hashes.SHA256())
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    pem = key.private_bytes(encoding, form, serialization.NoEncryption())
+    return Issued(certificate.public_bytes(encoding), pem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +69,10 @@ class Certificates:
         """The certificate and the key of a service or of the administrator."""
         pem, key = (self.directory / f"{holder}.{end}" for end in ("pem", "key"))
         return Issued(pem.read_bytes(), key.read_bytes())
+
+    def naming(self, *uris: str, **more: Any) -> Issued:
+        """As ``naming``, of this CA."""
+        return naming(self._authority, *uris, **more)
 
     def put(self, holder: str, issued: Issued) -> None:
         """Replace the files of ``holder``."""

@@ -14,12 +14,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.support.certificates import Certificates
 
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument
-from ibs_notify.domain.principal import Role, Service
 from ibs_notify.launcher import certificates
 from ibs_notify.launcher.__main__ import main
 from ibs_notify.launcher.authority import HOLDERS, Authority
 from ibs_notify.rpc.identity import names_in, read_identity
-from ibs_notify.rpc.peer import certified
 from ibs_notify.rpc.tls import expiry_warning
 from ibs_notify.settings import SERVICES, Settings
 
@@ -223,25 +221,3 @@ def test_the_health_tells_of_those_that_it_can_read(directory: Path) -> None:
     assert certificates.expiry_warnings(settings, NOW) == []
     soon = certificates.expiry_warnings(settings, NOW + timedelta(days=340))
     assert ["of router" in each or "of delivery" in each for each in soon] == [True, True]
-
-
-@pytest.mark.parametrize(
-    ("ids", "whom"),
-    [
-        ([b"spiffe://ibs-notify/router"], Service.ROUTER),
-        ([b"spiffe://ibs-notify/administrator"], Role.ADMINISTRATOR),
-        ([b"spiffe://ibs-notify/viewer"], None),
-        ([b"spiffe://ibs-notify/router/"], None),
-        ([b"spiffe://ibs-notify/Router"], None),
-        ([b"spiffe://ibs-notify.example.com/router"], None),
-        ([b"spiffe://ibs-notify/router?x"], None),
-        ([b"https://ibs-notify/router"], None),
-        ([b"spiffe://ibs-notify/router", b"spiffe://ibs-notify/administrator"], None),
-        ([], None),
-    ],
-)
-def test_a_certificate_stands_for_whom_its_one_id_names_exactly(
-    ids: list[bytes], whom: Service | Role | None
-) -> None:
-    names = {"x509_common_name": [b"administrator"], "x509_subject_alternative_name": ids}
-    assert certified({**names, "peer_spiffe_id": ids}) is whom

@@ -22,6 +22,7 @@ MAX_RESOURCES = 100
 MAX_QUOTA = 1_000_000
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
 _SOURCE = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_OUR_SOURCE = "notification"
 _RESERVED = frozenset({"administrator", "unknown"})
 """What a certificate, or nothing at all, is called where changes show who made them."""
 _LATEST = 253_402_300_799
@@ -85,6 +86,8 @@ def _check_bounds(given: Token, faults: Faults) -> None:
         if _SOURCE.fullmatch(source) is None:
             advice = 'what comes before the first dot of a type, such as "backup"'
             faults.add(f"token.sources[{index}]", f"{source!r} is no source", advice)
+        elif source == _OUR_SOURCE:
+            faults.add(f"token.sources[{index}]", f"{source!r} is what the system itself tells of")
     for index, resource in enumerate(given.resources[:MAX_RESOURCES]):
         faults.add(f"token.resources[{index}]", resource_problem(resource))
 

@@ -25,7 +25,7 @@ class Service(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What an emitter may emit of; empty: of anything.
+    """What an emitter may emit of; empty: of anything but what the system itself tells.
 
     ``sources`` are first parts of types; ``resources`` canonical ones, each with what is below it.
     """
@@ -35,6 +35,7 @@ class Bounds:
 
 
 UNBOUND = Bounds()
+"""Of who is no emitter: it is told by its identity, so that nothing is looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ibs_notify.domain.event import Event
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.domain.principal import UNBOUND, Bounds
 from ibs_notify.router.books import StoredEvent
-from ibs_notify.router.emitter_bounds import judge, refusal_of
+from ibs_notify.router.emitter_bounds import confined, judge, refusal_of
 from ibs_notify.router.identity import EventIds
 from ibs_notify.router.in_force import required
 from ibs_notify.router.match import Route, RoutingTable
@@ -117,8 +117,10 @@ def prepare(
     faults += event_bounds.faults_of(event)
     if faults:
         return InvalidArgument.of(faults, Reason.EVENT_INVALID)
-    if bounds is not UNBOUND and (refused := refusal_of(judge(bounds, event), bounds)):
-        return refused
+    if bounds is not UNBOUND:
+        if refused := refusal_of(judge(bounds, event), bounds):
+            return refused
+        event = confined(bounds, event)
     content_hash = _content_hash(message) if event.event_id else b""
     event_id = event.event_id or next_id(now)
     _complete(message, event_id, event, table.public_url)

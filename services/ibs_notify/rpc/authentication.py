@@ -27,7 +27,8 @@ from ibs_notify.domain.principal import Principal, Role, Service
 from ibs_notify.domain.quota import Bucket, charge
 from ibs_notify.domain.token import KnownToken, Standing, is_expired, judge, parse_bearer
 from ibs_notify.rpc.access import Access, Allowed, access, least_role
-from ibs_notify.rpc.peer import certified
+from ibs_notify.rpc.certified import certified
+from ibs_notify.rpc.load import MOST_STREAMS_OF_A_TOKEN
 from ibs_notify.rpc.token_uses import TokenUses
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -116,11 +117,21 @@ class Authenticator:
 
     @contextmanager
     def holding(self, who: Principal, stream: asyncio.Timeout) -> Iterator[None]:
-        """``stream`` is cut within seconds when the token it was opened with counts no more."""
+        """``stream`` is cut within seconds when the token it was opened with counts no more.
+
+        ``ResourceExhausted`` where that one has as many as it may have.
+        """
         if not who.token_id:
             yield
             return
         held = self._streams[who.token_id]
+        if len(held) >= MOST_STREAMS_OF_A_TOKEN:
+            raise ResourceExhausted(
+                Reason.TOO_MANY_REQUESTS,
+                f"token {who.name!r} has {MOST_STREAMS_OF_A_TOKEN} streams under way, which is all "
+                "that it may have in a service",
+                advice="use a stream for longer, or another token",
+            )
         held.add(stream)
         try:
             yield

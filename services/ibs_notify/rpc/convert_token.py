@@ -34,8 +34,9 @@ def _token_from_proto(message: config_service_pb2.WatchedToken) -> KnownToken:
     role = ROLES.get(token.role)
     if role is None:
         raise ValueError(f"token {token.name!r} has a role that this release does not know")
-    bound = bool(token.sources or token.resources)
-    bounds = Bounds(tuple(token.sources), tuple(token.resources)) if bound else UNBOUND
+    bounds = UNBOUND
+    if role is Role.EMITTER:
+        bounds = Bounds(tuple(token.sources), tuple(token.resources))
     return KnownToken(
         Principal(token.name, role, token.id, bounds),
         message.secret_hash,

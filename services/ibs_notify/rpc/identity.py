@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ibs_notify.domain.errors import FailedPrecondition, Reason
 from ibs_notify.rpc.peer import CA_FILE, dns_name, spiffe_id
@@ -38,19 +39,15 @@ def read_identity(directory: Path, name: str, now: datetime) -> Identity:
     certificate_path, key_path = directory / f"{name}.pem", directory / f"{name}.key"
     pem, key = _content(certificate_path), _private(key_path)
     certificate = _certificate(certificate_path, pem)
-    if _public_key_in(certificate_path, certificate) != _public_key(key_path, key):
+    try:
+        is_pair = certificate.public_key() == _public_key(key_path, key)
+        fault = _fault_of(certificate, name, now)
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        raise _unusable(f"the certificate {certificate_path} cannot be read: {error}") from error
+    if not is_pair:
         raise _unusable(f"the key {key_path} is not that of the certificate {certificate_path}")
-    if missing := _names_of(name) - set(names_in(certificate)):
-        raise _unusable(
-            f"the certificate {certificate_path} is not for {name}: "
-            f"it does not name {' and '.join(sorted(missing))}"
-        )
-    if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
-        raise _unusable(
-            f"the certificate {certificate_path} is valid from "
-            f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%SZ} to "
-            f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%SZ}, which is not now"
-        )
+    if fault:
+        raise _unusable(f"the certificate {certificate_path} {fault}")
     return Identity(_ca(directory), pem, key, certificate.not_valid_after_utc)
 
 
@@ -103,16 +100,47 @@ def _certificate(path: Path, pem: bytes) -> x509.Certificate:
         raise _unusable(f"{path} holds no certificate in PEM") from error
 
 
+def _fault_of(certificate: x509.Certificate, name: str, now: datetime) -> str:
+    """Why ``name`` cannot use it; empty where it can. Raises what a broken extension does."""
+    names = names_in(certificate)
+    if missing := _names_of(name) - set(names):
+        return f"is not for {name}: it does not name {' and '.join(sorted(missing))}"
+    if others := [each for each in names if "://" in each and each != spiffe_id(name)]:
+        return f"has more than one URI, and so stands for nobody: {', '.join(others)}"
+    if missing := _uses_of(name) - _uses_in(certificate):
+        return f"may not be used for {' and '.join(sorted(missing))}"
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if not start <= now < end:
+        return (
+            f"is valid from {start:%Y-%m-%d %H:%M:%SZ} to {end:%Y-%m-%d %H:%M:%SZ}, "
+            "which is not now"
+        )
+    return ""
+
+
+_USES = {
+    ExtendedKeyUsageOID.CLIENT_AUTH: "clientAuth",
+    ExtendedKeyUsageOID.SERVER_AUTH: "serverAuth",
+}
+
+
+def _uses_of(name: str) -> set[str]:
+    """What the others look for: a service is called, and calls."""
+    return set(_USES.values()) if name in SERVICES else {"clientAuth"}
+
+
+def _uses_in(certificate: x509.Certificate) -> set[str]:
+    """All of them where it does not say."""
+    try:
+        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    except x509.ExtensionNotFound:
+        return set(_USES.values())
+    return {_USES[each] for each in uses.value if each in _USES}
+
+
 def _names_of(name: str) -> set[str]:
     """What the others go by."""
     return {spiffe_id(name), *(dns_name(each) for each in SERVICES if each == name)}
-
-
-def _public_key_in(path: Path, certificate: x509.Certificate) -> object:
-    try:
-        return certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise _unusable(f"the certificate {path} has a key of an unknown kind") from error
 
 
 def _public_key(path: Path, key: bytes) -> object:

@@ -11,6 +11,9 @@ MOST_CALLS: Final = 4096
 MOST_STREAMS: Final = 1024
 """Streams of one rpc, such as ``WatchEvents``: each stays for as long as its client does."""
 
+MOST_STREAMS_OF_A_TOKEN: Final = 256
+"""Of all rpcs of a service together, so that one holder does not take the place of all others."""
+
 
 class Load:
     """``with load:`` around a call; ResourceExhausted where as many as may be are under way."""

@@ -55,8 +55,8 @@ class LoginFailures:
         self._service = service
         self._clock = clock
         self._pause = pause_seconds
-        self._instance = uuid4().hex[:16]
-        self._told = 0
+        # No emitter can know it, and with one of the same key hide what is told here.
+        self._key = f"{TYPE}/{service}/{uuid4().hex}"
         self._counts: dict[_Kind, int] = {}
         self._others = 0
         self._noted = asyncio.Event()
@@ -90,12 +90,12 @@ class LoginFailures:
         total = sum(counts.values()) + others
         if not total:
             return None
-        self._told += 1
         calls = "call was" if total == 1 else "calls were"
         subject = f"{total:,} {calls} refused by {self._service}: no valid token or certificate"
         log.warning("%s", subject)
         return Event(
-            event_id=f"login-failed-{self._service}-{self._instance}-{self._told}",
+            # Whoever could tell the next one would use it first, and this would not be told.
+            event_id=f"login-failed-{self._service}-{uuid4().hex}",
             type=TYPE,
             severity=default_severity(TYPE),
             timestamp=self._clock.now(),
@@ -103,7 +103,7 @@ class LoginFailures:
             summary=_summary(counts, others),
             labels=_labels(self._service, counts, total),
             # A flood is told again as seldom as any repeat, though its numbers change.
-            dedup_key=f"{TYPE}/{self._service}",
+            dedup_key=self._key,
         )
 
 

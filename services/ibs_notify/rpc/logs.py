@@ -34,5 +34,13 @@ def configure_logging(service: str, level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine(f"%(asctime)s {service} %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_quotes_no_header)
     # It tells of each step of a migration at info.
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _quotes_no_header(record: logging.LogRecord) -> bool:
+    """gRPC quotes what is no text in the headers of a call, which may be a token with a byte too
+    many, with a traceback, for every call that anybody makes."""
+    exception = record.exc_info[1] if record.exc_info else None
+    return not isinstance(exception, UnicodeDecodeError)

@@ -28,8 +28,9 @@ log = logging.getLogger(__name__)
 WARN_BEFORE = timedelta(days=30)
 WARN_EACH = timedelta(days=1)
 
-Signature: TypeAlias = tuple[tuple[int, int, int] | None, ...]
-"""Of each file inode, size and time of change; None for one that cannot be seen."""
+Signature: TypeAlias = tuple[tuple[int, int, int, int] | None, ...]
+"""Of each file inode, size, when it was written and when its mode was changed; None for one that
+cannot be seen."""
 
 
 def expiry_warning(name: str, expires: datetime, now: datetime) -> str:
@@ -140,9 +141,9 @@ def _configuration(identity: Identity, *, of_peers: bool) -> grpc.ServerCertific
     )
 
 
-def _seen(path: Path) -> tuple[int, int, int] | None:
+def _seen(path: Path) -> tuple[int, int, int, int] | None:
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

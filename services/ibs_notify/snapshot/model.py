@@ -18,7 +18,7 @@ class Snapshot:
     ``sealed`` holds ciphertexts by secret field, such as ``smtp.password``; ``templates`` those of
     groups that have some of their own, by the group's name. ``unreadable`` are the names, by uid,
     of targets of a later release: they are there, and no more is known of them here. ``tokens`` are
-    those that are not revoked, by their ids; empty unless they are watched.
+    those that are not revoked, by their ids; ``None`` unless they are watched.
     """
 
     revision: int
@@ -28,7 +28,7 @@ class Snapshot:
     sealed: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     templates: Mapping[str, TemplateSet] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
-    tokens: Mapping[str, KnownToken] = field(default_factory=dict)
+    tokens: Mapping[str, KnownToken] | None = None
 
     def target_named(self, name: str) -> Target | None:
         """The target of that name, if there is one."""

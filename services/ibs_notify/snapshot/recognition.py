@@ -10,6 +10,7 @@ from ibs_notify.domain.clock import Clock
 from ibs_notify.rpc.authentication import Authenticator, OnRefused
 from ibs_notify.rpc.lifecycle import run_beside
 from ibs_notify.rpc.token_uses import TokenUses
+from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.snapshot.token_report import report_to_config
 from ibs_notify.snapshot.watcher import ConfigWatcher
 
@@ -27,7 +28,13 @@ def recognise_by(
     """
     uses = TokenUses()
     authenticator = Authenticator(clock, uses, on_refused)
-    watcher.on_change(lambda snapshot: authenticator.set_tokens(snapshot.tokens))
+
+    def take(snapshot: Snapshot) -> None:
+        # What was kept while nobody was asked does not say that a token is not valid.
+        if snapshot.tokens is not None:
+            authenticator.set_tokens(snapshot.tokens)
+
+    watcher.on_change(take)
     run_beside(stack, authenticator.watch_streams())
     run_beside(stack, uses.run(report_to_config(config)))
     return authenticator

@@ -26,6 +26,7 @@ class WatchedState:
         self._settings = settings_pb2.Settings()
         self._settings.CopyFrom(kept.settings)
         self._tokens = {each.token.id: each for each in kept.tokens}
+        self._has_tokens = kept.has_tokens
         self._revision = kept.revision
 
     def apply(self, items: Iterable[pb.WatchConfigResponse], revision: int) -> None:
@@ -59,6 +60,7 @@ class WatchedState:
             groups=self._groups.values(),
             settings=self._settings,
             tokens=self._tokens.values(),
+            has_tokens=self._has_tokens,
         )
 
     def to_snapshot(self) -> Snapshot:
@@ -81,7 +83,7 @@ class WatchedState:
                 each.name: each.templates for each in groups if each.templates != NO_TEMPLATE_SET
             },
             unreadable=unreadable,
-            tokens=tokens_from_proto(self._tokens.values()),
+            tokens=tokens_from_proto(self._tokens.values()) if self._has_tokens else None,
         )
 
     def _targets_read(self) -> tuple[dict[str, Target], dict[str, str]]:

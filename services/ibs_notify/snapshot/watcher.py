@@ -100,7 +100,8 @@ class ConfigWatcher:
                 items.append(item)
                 continue
             if fresh:
-                self._state, fresh = WatchedState(), False
+                nothing = pb.ConfigSnapshot(has_tokens=self._include_tokens)
+                self._state, fresh = WatchedState(nothing), False
             self._state.apply(items, item.revision)
             self._resume_token = item.resume_token
             items = []

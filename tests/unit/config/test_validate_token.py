@@ -75,6 +75,10 @@ def test_every_bad_field_is_named() -> None:
     }
 
 
+def test_no_emitter_is_bound_to_what_the_system_itself_tells_of() -> None:
+    assert bad_fields(sources=["backup", "notification"]) == ["token.sources[1]"]
+
+
 def test_a_role_is_required_and_only_an_emitter_is_bound() -> None:
     assert bad_fields(role=0) == ["token.role"]
     assert bad_fields(role=ROLE_VIEWER, sources=["backup"], resources=["/a"]) == [

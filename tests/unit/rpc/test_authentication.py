@@ -7,16 +7,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.support.certificates import naming
 
 from ibs_notify.domain.errors import Reason, Unauthenticated, Unavailable
 from ibs_notify.domain.principal import Principal, Role, Service
 from ibs_notify.domain.token import KnownToken, hash_of, spell
+from ibs_notify.launcher.authority import Authority
 from ibs_notify.rpc.authentication import Authenticator, Refusal
 from ibs_notify.rpc.token_uses import TokenUses
 
 NOW = datetime(2026, 5, 21, 2, 14, 35, tzinfo=UTC)
 ID, SECRET = "0123456789abcdef", "5a" * 32
 ALICE = Principal("alice", Role.VIEWER, ID)
+AUTHORITY = Authority.new(datetime.now(UTC))
 VIEWERS = frozenset({Role.VIEWER})
 
 
@@ -39,8 +42,10 @@ class Call:
         return [("user-agent", "x"), *(("authorization", each) for each in self._values)]
 
     def auth_context(self) -> Mapping[str, list[bytes]]:
-        name = f"spiffe://ibs-notify/{self._certificate}".encode()
-        return {"peer_spiffe_id": [name]} if self._certificate else {}
+        if not self._certificate:
+            return {}
+        name = f"spiffe://ibs-notify/{self._certificate}"
+        return {"x509_pem_cert": [naming(AUTHORITY, name).certificate]}
 
     def peer(self) -> str:
         return "ipv4:192.0.2.7:4711"

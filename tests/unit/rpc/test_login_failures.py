@@ -115,7 +115,18 @@ def test_a_flood_is_a_repeat_of_itself_to_whoever_is_told() -> None:
         for _ in range(count):
             book.note("TOKEN_UNKNOWN", "", "ipv4:192.0.2.7:1")
         keys.add(taken(book).dedup_key)
-    assert keys == {"auth.login-failed/config"}
+    assert len(keys) == 1
+
+
+def test_nobody_can_tell_the_id_or_the_key_of_what_is_told_next() -> None:
+    book, other = failures(), failures()
+    for each in (book, other):
+        each.note("TOKEN_UNKNOWN", "", "ipv4:192.0.2.7:1")
+    one, another = taken(book), taken(other)
+    assert one.dedup_key != another.dedup_key
+    book.note("TOKEN_UNKNOWN", "", "ipv4:192.0.2.7:1")
+    after = taken(book).event_id
+    assert len({each[:24] for each in (one.event_id, another.event_id, after)}) == 3
 
 
 async def test_while_the_router_is_away_one_event_waits_and_the_rest_is_counted() -> None:

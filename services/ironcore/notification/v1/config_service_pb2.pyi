@@ -1154,8 +1154,11 @@ class ConfigSnapshot(google.protobuf.message.Message):
     GROUPS_FIELD_NUMBER: builtins.int
     SETTINGS_FIELD_NUMBER: builtins.int
     TOKENS_FIELD_NUMBER: builtins.int
+    HAS_TOKENS_FIELD_NUMBER: builtins.int
     revision: builtins.int
     """The revision."""
+    has_tokens: builtins.bool
+    """Whether tokens were asked for, so that no others count; false where nobody is asked."""
     @property
     def targets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___WatchedTarget]:
         """Every target."""
@@ -1180,10 +1183,11 @@ class ConfigSnapshot(google.protobuf.message.Message):
         groups: collections.abc.Iterable[ironcore.notification.v1.group_pb2.Group] | None = ...,
         settings: ironcore.notification.v1.settings_pb2.Settings | None = ...,
         tokens: collections.abc.Iterable[Global___WatchedToken] | None = ...,
+        has_tokens: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["settings", b"settings"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["groups", b"groups", "revision", b"revision", "settings", b"settings", "targets", b"targets", "tokens", b"tokens"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["groups", b"groups", "has_tokens", b"has_tokens", "revision", b"revision", "settings", b"settings", "targets", b"targets", "tokens", b"tokens"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ConfigSnapshot: typing_extensions.TypeAlias = ConfigSnapshot

@@ -141,7 +141,8 @@ class Event(google.protobuf.message.Message):
     """
     dedup_key: builtins.str
     """What makes two events the same for deduplication. Empty: derived from the content.
-    At most 256 characters.
+    At most 256 characters. Of a token that is bound to sources or resources it is the same only
+    as those of tokens with the same bounds.
     """
     @property
     def timestamp(self) -> google.protobuf.timestamp_pb2.Timestamp:

@@ -94,7 +94,9 @@ class Token(google.protobuf.message.Message):
     """The revision of its last change."""
     @property
     def sources(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Of an emitter: the sources that it may emit of, such as "backup"; none: any."""
+        """Of an emitter: the sources that it may emit of, such as "backup"; none: any but
+        "notification", of which the system itself tells.
+        """
 
     @property
     def resources(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
