@@ -125,7 +125,8 @@ class KeyRotation:
         """Take an old key out of the file.
 
         ``NotFound`` where it is not there; ``FailedPrecondition`` (KEY_IN_USE) while it is the
-        newest, seals a stored secret, or may seal what Delivery keeps.
+        newest, seals a stored secret, or may seal what Delivery keeps; ``Unavailable`` where the
+        file cannot be changed.
         """
         async with self._busy:
             source = self._keys.source
@@ -142,6 +143,7 @@ class KeyRotation:
                     advice="see with keys list that it seals nothing, and take it out by hand",
                 )
             await self._require_unused(key_id)
+            source.require_changeable()
             await self._record(KeyAction.REMOVE, key_id, author)
             source.change(lambda keys: [key for key in keys if key.key_id != key_id])
             failpoints.hit("config.key_removed")
