@@ -148,12 +148,16 @@ async def test_a_key_that_was_put_in_by_hand_is_used_and_kept(rig: Rig) -> None:
     assert rig.file.read() == (SECOND, FIRST)
 
 
-async def test_a_second_rotation_that_keeps_the_newest_has_nothing_to_do(rig: Rig) -> None:
+async def test_a_second_rotation_that_keeps_the_newest_has_nothing_to_do(
+    rig: Rig, database: Database
+) -> None:
     await rig.add_targets(1)
     first = await rig.rotation.rotate("alice", keep_newest=False)
+    before = await database.read(lambda connection: head_of(connection, AUDIT))
     second = await rig.rotation.rotate("alice", keep_newest=True)
     assert (second.key_id, second.resealed) == (first.key_id, 0)
     assert second.revision == first.revision
+    assert await database.read(lambda connection: head_of(connection, AUDIT)) == before
 
 
 @pytest.mark.parametrize("passes", [1, 2])

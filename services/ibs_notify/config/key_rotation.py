@@ -93,11 +93,14 @@ class KeyRotation:
         async with self._busy:
             counts = await self._repository.read(lambda view: view.key_counts())
             require_newest(self._keys, counts)
+            before = self._keys.current.key_id
             warnings: tuple[str, ...] = ()
             if not keep_newest:
                 warnings = self._put_new_key(counts)
             failpoints.hit("config.key_put")
-            await self._record(KeyAction.ROTATE, self._keys.current.key_id, author)
+            newest = self._keys.current.key_id
+            if newest != before or counts.keys() - {newest}:
+                await self._record(KeyAction.ROTATE, newest, author)
             rotated = await self._seal_all(author)
             failpoints.hit("config.rotated")
             return Rotated(
