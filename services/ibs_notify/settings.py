@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from ibs_notify.domain.address_ranges import Kind, range_of
 from ibs_notify.domain.egress import EgressPolicy, OwnEndpoint, parse_policy
@@ -32,6 +33,10 @@ _NUMBERS = (
     "keep_events",
     "delivery_keep_days",
     "delivery_keep_count",
+)
+_SERVER = re.compile(
+    r"postgresql[\w+]*://(?:[^:/]*(?::[^@]*)?@)?(?:\[(?P<ipv6>[^/?]+)\]|(?P<host>[^][/:?]*))"
+    r"(?::(?P<port>[^/?]*))?(?:/[^?]*)?(?:\?(?P<query>.*))?"
 )
 _DAYS = ("keep_days", "delivery_keep_days")
 _MOST_DAYS = 36_500
@@ -184,20 +189,31 @@ def _read(file: Path, *, required: bool) -> dict[str, str]:
 
 
 def _servers_of(database: str) -> list[OwnEndpoint]:
-    """Where a database listens; nothing of one that is a file or behind a socket in one."""
-    if not database.startswith("postgresql"):
+    """Where a database listens; nothing of one that is a file or behind a socket in one.
+
+    Read as SQLAlchemy does: a password may hold what ends the host elsewhere.
+    """
+    found = _SERVER.fullmatch(database)
+    if found is None:
         return []
+    query = parse_qs(found["query"] or "")
+    hosts = _each(query.get("host", [])) or [found["ipv6"] or found["host"] or "localhost"]
+    ports = _each(query.get("port", [])) or [found["port"] or ""]
+    if len(ports) != len(hosts):
+        ports = ports[:1] * len(hosts)
+    split = [each.rpartition(":") if each.count(":") == 1 else (each, "", "") for each in hosts]
     try:
-        parts = urlsplit(database)
-        hosts = parse_qs(parts.query).get("host") or [parts.hostname or "localhost"]
-        split = [each.rpartition(":") if each.count(":") == 1 else (each, "", "") for each in hosts]
         return [
-            OwnEndpoint(host, int(port or parts.port or 5432))
-            for host, _, port in split
+            OwnEndpoint(host, int(own_port or port or 5432))
+            for (host, _, own_port), port in zip(split, ports, strict=True)
             if not host.startswith("/")
         ]
     except ValueError:
         return []  # whoever opens the database says what is wrong
+
+
+def _each(values: list[str]) -> list[str]:
+    return [each for value in values for each in value.split(",")]
 
 
 def _whole_number(name: str, text: str) -> int:

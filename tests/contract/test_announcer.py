@@ -270,6 +270,20 @@ async def test_a_log_that_somebody_damaged_is_announced_as_far_as_it_is_there(
     ]
 
 
+async def test_an_entry_that_somebody_made_unreadable_stops_nothing(desk: Desk) -> None:
+    await desk.change("a", "b", "c")
+    unguard = {
+        "sqlite": "DROP TRIGGER config_audit_no_update",
+        "postgresql": "ALTER TABLE config_audit DISABLE TRIGGER ALL",
+    }[desk.database.dialect]
+    spoil = f"UPDATE config_audit SET at = {2**62} WHERE sequence = 2"
+    for statement in (unguard, spoil):
+        await desk.database.write(methodcaller("exec_driver_sql", statement))
+    await desk.announcer.tick()
+    (event,) = desk.router.events.values()
+    assert event.labels["count"] == "2"
+
+
 async def test_nothing_is_written_where_there_is_nothing_to_announce(desk: Desk) -> None:
     await desk.change("a")
     await desk.later()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,9 +17,11 @@ from tests.support.metric_book import MemoryBook
 from tests.support.transports import ANYWHERE, StillClock, message
 
 from ibs_notify.delivery.targets.breaker import Sign, sign_of
+from ibs_notify.delivery.transports import dial
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Stage, Verdict
 from ibs_notify.delivery.transports.build import build_transport
 from ibs_notify.delivery.transports.dial import Dialler
+from ibs_notify.delivery.transports.stages import AttemptFailed
 from ibs_notify.domain.egress import OwnEndpoint, parse_policy
 from ibs_notify.domain.group import InstallationSettings
 from ibs_notify.domain.target import (
@@ -128,7 +131,7 @@ class Names:
         self.answers = list(answers)
         self.asked = 0
 
-    async def getaddrinfo(self, _host: str, port: int, **_options: Any) -> list[Any]:
+    def getaddrinfo(self, _host: str, port: int, **_options: Any) -> list[Any]:
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
         self.asked += 1
         return [
@@ -153,7 +156,7 @@ async def test_a_name_is_judged_by_each_of_its_answers(
 ) -> None:
     names = Names(["127.0.0.1"], ["169.254.169.254", "127.0.0.1"])
     async with canary() as seen:
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", names.getaddrinfo)
+        monkeypatch.setattr(socket, "getaddrinfo", names.getaddrinfo)
         outcome, stages = await tried(spec_of(kind, "name.test", seen.port), ONLY_SIX)
         assert seen.connects == 0
         assert names.asked == 2
@@ -167,7 +170,7 @@ async def test_of_several_addresses_the_refused_ones_are_left_out(
 ) -> None:
     async with canary() as seen:
         names = Names(["169.254.169.254", "127.0.0.1", "::1"])
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", names.getaddrinfo)
+        monkeypatch.setattr(socket, "getaddrinfo", names.getaddrinfo)
         outcome, stages = await tried(spec_of(kind, "name.test", seen.port), ONLY_SIX)
         assert seen.connects > 0
     assert outcome.reason is not OutcomeReason.ADDRESS_REFUSED
@@ -180,7 +183,7 @@ async def test_a_name_that_answers_inside_the_second_time_gets_no_second_connect
 ) -> None:
     async with canary() as seen:
         names = Names(["::1"], ["127.0.0.1"])
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", names.getaddrinfo)
+        monkeypatch.setattr(socket, "getaddrinfo", names.getaddrinfo)
         first, stages = await tried(spec_of(kind, "name.test", seen.port), ONLY_SIX)
         once = seen.connects
         again, _ = await tried(spec_of(kind, "name.test", seen.port), ONLY_SIX)
@@ -200,3 +203,43 @@ async def test_a_number_for_a_host_is_no_address_for_the_web() -> None:
 
 def test_a_refused_address_is_a_fault_of_the_target_as_a_whole() -> None:
     assert sign_of(Outcome(Verdict.RETRY, OutcomeReason.ADDRESS_REFUSED)) is Sign.FAILS
+
+
+async def test_names_of_which_nobody_answers_hold_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends, asked, answer = threading.Event(), [], socket.getaddrinfo
+
+    def silent(host: str, port: int, **options: Any) -> list[Any]:
+        if host.endswith(".silent.test"):
+            asked.append(host)
+            ends.wait(30)
+            raise socket.gaierror(socket.EAI_AGAIN, "temporary failure")
+        return answer(host, port, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    dialler = Dialler(parse_policy("", "development"))
+    names = [f"mx{number % 8}.silent.test" for number in range(80)]
+    waiting = [asyncio.create_task(dialler.resolve(name, 25)) for name in names]
+    try:
+        async with asyncio.timeout(5):
+            found = await dialler.resolve("127.0.0.1", 25)
+        assert [each[4][0] for each in found] == ["127.0.0.1"]
+    finally:
+        ends.set()
+    failures = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {str(failure) for failure in failures} == {OutcomeReason.DNS_FAILED}
+    assert sorted(asked) == sorted(set(names))
+
+
+@pytest.mark.parametrize("host", ["10.9.9.9", "::ffff:10.9.9.9", "64:ff9b::10.9.9.9"])
+async def test_an_address_of_this_machine_is_known_in_each_of_its_forms(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", Names([host]).getaddrinfo)
+    monkeypatch.setattr(dial, "_is_bindable", lambda address: str(address) == "10.9.9.9")
+    own = [OwnEndpoint("127.0.0.1", 50051)]
+    dialler = Dialler(parse_policy("public, private", "production", own))
+    with pytest.raises(AttemptFailed) as refused:
+        await dialler.resolve("name.test", 50051)
+    assert "belongs to this installation itself" in refused.value.outcome.reply

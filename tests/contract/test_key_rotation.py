@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,10 +11,12 @@ from pathlib import Path
 import pytest
 from tests.support.config import START, FakeClock, FakeDelivery, webhook_target
 
+from ibs_notify.audit.journal import head_of
 from ibs_notify.config import key_rotation
 from ibs_notify.config.key_rotation import BATCH_TARGETS, KeyRotation, keyring_to_seal
 from ibs_notify.config.ports import Place
 from ibs_notify.config.repository import ConfigRepository
+from ibs_notify.config.tables import AUDIT
 from ibs_notify.domain.errors import FailedPrecondition, NotFound, Reason, Unavailable
 from ibs_notify.secrets.envelope import Keyring, key_id_of
 from ibs_notify.secrets.key_file import Key
@@ -144,12 +148,16 @@ async def test_a_key_that_was_put_in_by_hand_is_used_and_kept(rig: Rig) -> None:
     assert rig.file.read() == (SECOND, FIRST)
 
 
-async def test_a_second_rotation_that_keeps_the_newest_has_nothing_to_do(rig: Rig) -> None:
+async def test_a_second_rotation_that_keeps_the_newest_has_nothing_to_do(
+    rig: Rig, database: Database
+) -> None:
     await rig.add_targets(1)
     first = await rig.rotation.rotate("alice", keep_newest=False)
+    before = await database.read(lambda connection: head_of(connection, AUDIT))
     second = await rig.rotation.rotate("alice", keep_newest=True)
     assert (second.key_id, second.resealed) == (first.key_id, 0)
     assert second.revision == first.revision
+    assert await database.read(lambda connection: head_of(connection, AUDIT)) == before
 
 
 @pytest.mark.parametrize("passes", [1, 2])
@@ -235,6 +243,26 @@ async def test_an_unused_key_is_removed_from_the_file(rig: Rig) -> None:
     await rig.rotation.remove(FIRST.key_id, "alice")
     assert [key.key_id for key in rig.file.read()] == [rotated.key_id]
     assert await rig.opened() == 2
+
+
+async def test_a_key_that_cannot_be_removed_is_not_said_to_be(
+    rig: Rig, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.add_targets(1)
+    await rig.rotation.rotate("alice", keep_newest=False)
+    before = await database.read(lambda connection: head_of(connection, AUDIT))
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", _disk_full)
+        with pytest.raises(Unavailable, match="cannot be changed: No space left"):
+            await rig.rotation.remove(FIRST.key_id, "bob")
+    assert await database.read(lambda connection: head_of(connection, AUDIT)) == before
+    assert FIRST in rig.file.read()
+    await rig.rotation.remove(FIRST.key_id, "bob")
+    assert FIRST not in rig.file.read()
+
+
+def _disk_full(_descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 async def test_a_key_in_use_is_not_removed(rig: Rig) -> None:

@@ -159,6 +159,25 @@ def test_every_listener_and_every_database_server_is_an_own_endpoint() -> None:
     assert not [host for host, _ in own if host.startswith("/")]
 
 
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("postgresql+asyncpg://u@/n?host=a.example&port=6432", [("a.example", 6432)]),
+        ("postgresql+asyncpg://u@a.example/n?port=6432", [("a.example", 6432)]),
+        ("postgresql://u@/n?host=a,b&port=6432,6433", [("a", 6432), ("b", 6433)]),
+        ("postgresql://u@/n?host=a,b", [("a", 5432), ("b", 5432)]),
+        ("postgresql://u@[fd00::5]:6432/n", [("fd00::5", 6432)]),
+        ("postgresql://u:p#x@db.example:6432/n", [("db.example", 6432)]),
+        ("postgresql://u:p/x?y@db.example/n", [("db.example", 5432)]),
+        ("postgresql:///n", [("localhost", 5432)]),
+    ],
+)
+def test_a_database_is_where_the_driver_finds_it(url: str, own: list[tuple[str, int]]) -> None:
+    usual = len(Settings().egress.own)
+    servers = Settings(router_database=url).egress.own[usual:]
+    assert [(each.host, each.port) for each in servers] == own
+
+
 @pytest.mark.parametrize("url", ["postgresql://u@[db/n", "postgresql://u@db:port/n"])
 def test_a_database_url_that_cannot_be_read_is_for_the_database_to_judge(url: str) -> None:
     assert len(Settings(router_database=url).egress.own) == len(Settings().egress.own)

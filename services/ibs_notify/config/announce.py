@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -174,8 +175,13 @@ def _noted(connection: sa.Connection, after: int, up_to: int) -> list[Noted]:
         .order_by(_E.sequence)
         .limit(_CHUNK)
     )
-    return [
-        Noted(
+    return [each for row in connection.execute(statement) if (each := _read(row)) is not None]
+
+
+def _read(row: sa.Row[*tuple[Any, ...]]) -> Noted | None:
+    """``None`` of what somebody has put values into that no entry has: ``verify`` tells of it."""
+    try:
+        return Noted(
             sequence=row.sequence,
             moment=from_micros(row.at),
             actor=row.actor,
@@ -184,8 +190,9 @@ def _noted(connection: sa.Connection, after: int, up_to: int) -> list[Noted]:
             hash=bytes(row.hash),
             role=_role(row.token),
         )
-        for row in connection.execute(statement)
-    ]
+    except (TypeError, OverflowError):
+        log.error("entry %s of the audit log cannot be read", row.sequence)
+        return None
 
 
 def _role(token: str) -> str:

@@ -93,11 +93,14 @@ class KeyRotation:
         async with self._busy:
             counts = await self._repository.read(lambda view: view.key_counts())
             require_newest(self._keys, counts)
+            before = self._keys.current.key_id
             warnings: tuple[str, ...] = ()
             if not keep_newest:
                 warnings = self._put_new_key(counts)
             failpoints.hit("config.key_put")
-            await self._record(KeyAction.ROTATE, self._keys.current.key_id, author)
+            newest = self._keys.current.key_id
+            if newest != before or counts.keys() - {newest}:
+                await self._record(KeyAction.ROTATE, newest, author)
             rotated = await self._seal_all(author)
             failpoints.hit("config.rotated")
             return Rotated(
@@ -125,7 +128,8 @@ class KeyRotation:
         """Take an old key out of the file.
 
         ``NotFound`` where it is not there; ``FailedPrecondition`` (KEY_IN_USE) while it is the
-        newest, seals a stored secret, or may seal what Delivery keeps.
+        newest, seals a stored secret, or may seal what Delivery keeps; ``Unavailable`` where the
+        file cannot be changed.
         """
         async with self._busy:
             source = self._keys.source
@@ -142,6 +146,7 @@ class KeyRotation:
                     advice="see with keys list that it seals nothing, and take it out by hand",
                 )
             await self._require_unused(key_id)
+            source.require_changeable()
             await self._record(KeyAction.REMOVE, key_id, author)
             source.change(lambda keys: [key for key in keys if key.key_id != key_id])
             failpoints.hit("config.key_removed")

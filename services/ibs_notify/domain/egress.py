@@ -138,10 +138,17 @@ def _is_own(
     if is_here or endpoint.host.lower() == "localhost":
         return is_here
     try:
-        return ip_address(endpoint.host) == address
+        own = ip_address(endpoint.host)
     except ValueError:
         # A name may stand for any address of the site, and for another one tomorrow.
         return kind is not Kind.PUBLIC
+    if own.is_unspecified:
+        # Seen from a container, its published ports are on addresses of another machine.
+        return kind is not Kind.PUBLIC
+    # By number: the zone of an address does not make it another one.
+    return any(
+        (each.version, int(each)) == (address.version, int(address)) for each in ends_of(own)
+    )
 
 
 def _holds(networks: Collection[IpNetwork], address: IpAddress) -> bool:

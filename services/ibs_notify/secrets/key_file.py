@@ -69,13 +69,21 @@ def replace(path: Path, keys: Sequence[Key]) -> None:
     """Give an existing key file these keys, newest first, durably.
 
     A crash leaves the old or the new file, whole. Whoever reads it, decides and replaces it holds
-    ``locked`` meanwhile.
+    ``locked`` meanwhile. Raises FailedPrecondition where there are too many to be read again.
     """
+    if len(_format(keys)) > MOST_BYTES:
+        raise _unusable(path, f"has no room for {len(keys)} keys", "remove old ones: keys remove")
     with _draft(path, keys) as draft:
         _keep_owner(path, draft)
         failpoints.hit("keys.written")
         draft.replace(path)
     _sync_directory(path.parent)
+
+
+def rehearse(path: Path) -> None:
+    """Do all that ``replace`` does but the last step, with the keys that there are."""
+    with _draft(path, read(path)) as draft:
+        _keep_owner(path, draft)
 
 
 @contextmanager
@@ -106,9 +114,11 @@ def read(path: Path, *, group_may_read: bool = False) -> tuple[Key, ...]:
         raise _unusable(path, f"cannot be read: {reason}", "check its owner and mode") from None
     try:
         _require_private(path, os.fstat(descriptor), 0o040 if group_may_read else 0)
-        content = os.read(descriptor, MOST_BYTES)
+        content = os.read(descriptor, MOST_BYTES + 1)
     finally:
         os.close(descriptor)
+    if len(content) > MOST_BYTES:
+        raise _unusable(path, f"is larger than {MOST_BYTES:,} bytes", "take old keys out of it")
     return parse(content, f"the key file {path}")
 
 

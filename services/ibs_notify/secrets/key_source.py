@@ -10,7 +10,8 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
@@ -78,13 +79,24 @@ class FileSource:
         keys cannot be used, Unavailable where it cannot be replaced.
         """
         path = self._path.resolve()
+        with self._changing(path):
+            before = key_file.read(path)
+            after = tuple(decide(before))
+            if after != before:
+                key_file.replace(path, after)
+
+    def require_changeable(self) -> None:
+        """Raises as ``change`` does where there is no room or no right to change the file."""
+        path = self._path.resolve()
+        with self._changing(path):
+            key_file.rehearse(path)
+
+    @contextmanager
+    def _changing(self, path: Path) -> Iterator[None]:
         try:
             with key_file.locked(path):
                 key_file.remove_drafts(path)
-                before = key_file.read(path)
-                after = tuple(decide(before))
-                if after != before:
-                    key_file.replace(path, after)
+                yield
         except OSError as error:
             raise Unavailable(
                 Reason.STORAGE_UNAVAILABLE,

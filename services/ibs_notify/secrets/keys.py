@@ -16,13 +16,15 @@ class Keys:
     """A key that somebody else put into the file is there for whoever asks next, without a restart.
 
     Asking costs a look at the file's status. Where a changed file cannot be used, the keys that
-    were read before stay in use, and the log says so once.
+    were read before stay in use, and the log says so once; it is tried again whenever keys are
+    asked for, since what is wrong may be around it, such as too many open files.
     """
 
     def __init__(self, source: KeySource) -> None:
         self.source = source
         self._ring: Keyring | None = None
         self._version: Hashable = None
+        self._told_of: Hashable = ()
 
     @property
     def current(self) -> Keyring:
@@ -35,6 +37,9 @@ class Keys:
         except NotificationError as error:
             if self._ring is None:
                 raise
-            log.error("the keys that were read before stay in use: %s", error)
-        self._version = version
+            if version != self._told_of:
+                log.error("the keys that were read before stay in use: %s", error)
+                self._told_of = version
+            return self._ring
+        self._version, self._told_of = version, ()
         return self._ring

@@ -28,6 +28,22 @@ def test_every_form_of_a_secret_is_masked(said: str) -> None:
     assert "****" in clean
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        r'{"token":"a\/b<c&d\"e"}',
+        r'{"token":"a/b\u003cc\u0026d\"e"}',
+        "<p>a/b&lt;c&amp;d&quot;e</p>",
+        '<p>a/b&lt;c&amp;d"e</p>',
+        "at /a/b%3Cc%26d%22e",
+    ],
+)
+def test_a_secret_is_masked_as_others_escape_it(said: str) -> None:
+    clean = redact(said, ['a/b<c&d"e'])
+    assert "c" not in clean.replace("token", "")
+    assert "****" in clean
+
+
 def test_the_token_of_an_authorization_header_is_masked_without_its_scheme() -> None:
     assert redact("bad token abc-123", ["Bearer abc-123"]) == "bad token ****"
 

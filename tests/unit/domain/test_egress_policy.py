@@ -182,6 +182,10 @@ OWN = (
     OwnEndpoint("10.1.1.1", 50052),
     OwnEndpoint("config.example", 50053),
     OwnEndpoint("localhost", 5432),
+    OwnEndpoint("0.0.0.0", 50061),
+    OwnEndpoint("::", 50062),
+    OwnEndpoint("fd00::5", 50063),
+    OwnEndpoint("::ffff:10.1.1.1", 50064),
 )
 WITH_OWN = parse_policy("public, private, loopback", "production", OWN)
 
@@ -205,6 +209,13 @@ WITH_OWN = parse_policy("public, private, loopback", "production", OWN)
         ("127.0.0.1", 5432, False, Ruling.OWN_PORT),
         ("10.9.9.9", 5432, True, Ruling.OWN_PORT),
         ("10.9.9.9", 5432, False, Ruling.ALLOWED),
+        ("10.9.9.9", 50061, False, Ruling.OWN_PORT),
+        ("10.9.9.9", 50062, False, Ruling.OWN_PORT),
+        ("8.8.8.8", 50061, False, Ruling.ALLOWED),
+        ("fd00::5", 50063, False, Ruling.OWN_PORT),
+        ("fd00::5%2", 50063, False, Ruling.OWN_PORT),
+        ("fd00::6", 50063, False, Ruling.ALLOWED),
+        ("10.1.1.1", 50064, False, Ruling.OWN_PORT),
     ],
 )
 def test_the_services_and_databases_themselves_are_no_targets(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import stat
 from pathlib import Path
@@ -144,3 +145,27 @@ def test_the_id_of_a_new_key_says_when_it_was_made() -> None:
     key = Key.generate(START)
     assert made_at(key.key_id) == "20260521T021435Z"
     assert made_at("k-3f9a01c2") == ""
+
+
+def test_keys_are_read_again_when_only_the_moment_was_bad(
+    file: FileSource, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = Keys(file)
+    assert keys.current.key_id == "k-1"
+    file.change(lambda before: (NEW, *before))
+    with monkeypatch.context() as starved:
+        starved.setattr(os, "open", _no_more_files)
+        assert [keys.current.key_id for _ in range(3)] == ["k-1"] * 3
+    assert keys.current.key_id == "k-2"
+    assert caplog.text.count("stay in use") == 1
+
+
+def test_a_file_does_not_get_more_keys_than_can_be_read(file: FileSource) -> None:
+    many = tuple(Key(f"k-{number:060}", bytes(32)) for number in range(700))
+    with pytest.raises(FailedPrecondition, match="no room for 701 keys"):
+        file.change(lambda before: (*many, *before))
+    assert len(file.read()) == 1
+
+
+def _no_more_files(*_given: object) -> int:
+    raise OSError(errno.EMFILE, "Too many open files")

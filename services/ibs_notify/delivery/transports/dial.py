@@ -6,18 +6,27 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
+from ipaddress import ip_address
+from typing import Final
 
 from ibs_notify.delivery.transports.base import OutcomeReason
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog, retry
+from ibs_notify.domain.address_ranges import IpAddress, ends_of
 from ibs_notify.domain.egress import EgressPolicy, judge
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
 
 CONNECT_SECONDS = 10.0
 """For resolving, for connecting and for the TLS handshake, each."""
 
+LOOKUPS: Final = 32
+"""Names that are looked up at a time. The resolver keeps a thread for as long as it likes."""
+
 AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
+_Answer = Sequence[AddressInfo]
 
 
 def tls_context(ca_pem: str) -> ssl.SSLContext:
@@ -50,16 +59,18 @@ class Dialler:
 
     def __init__(self, policy: EgressPolicy) -> None:
         self._policy = policy
+        # Of their own, and one for a name: a zone whose servers are silent holds up nobody else.
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="resolve")
+        self._lookups: dict[tuple[str, int], asyncio.Future[_Answer]] = {}
 
     async def resolve(self, host: str, port: int) -> Sequence[AddressInfo]:
         """The allowed addresses of ``host``, in the resolver's order.
 
         Raises AttemptFailed (DNS_FAILED, ADDRESS_REFUSED).
         """
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                found = await asyncio.shield(self._looked_up(host, port))
         except TimeoutError:
             raise retry(OutcomeReason.DNS_FAILED, f"no answer to the name {host}") from None
         except (OSError, UnicodeError) as error:
@@ -119,6 +130,24 @@ class Dialler:
         with log.stage("tls") as note:
             note(await _handshake(sock, host, context))
 
+    def _looked_up(self, host: str, port: int) -> asyncio.Future[_Answer]:
+        """The addresses of ``host``; whoever asks meanwhile gets the same answer."""
+        key = (host, port)
+        lookup = self._lookups.get(key)
+        if lookup is None:
+            ask: Callable[[], _Answer] = partial(
+                socket.getaddrinfo, host, port, type=socket.SOCK_STREAM
+            )
+            lookup = asyncio.get_running_loop().run_in_executor(self._threads, ask)
+            self._lookups[key] = lookup
+            lookup.add_done_callback(partial(self._forget, key))
+        return lookup
+
+    def _forget(self, key: tuple[str, int], lookup: asyncio.Future[_Answer]) -> None:
+        del self._lookups[key]
+        if not lookup.cancelled():
+            lookup.exception()  # asked for, as perhaps nobody waits for it any more
+
     async def _connect_one(self, info: AddressInfo) -> socket.socket:
         sock = self.open_socket(info)
         try:
@@ -133,16 +162,24 @@ class Dialler:
     def _refusal(self, info: AddressInfo) -> str:
         """Why ``info`` may not be dialled; empty where it may."""
         host, port = str(info[4][0]), int(str(info[4][1]))
-        is_here = port in self._policy.own_ports and _is_here(info)
+        is_here = port in self._policy.own_ports and _is_here(host)
         return judge(self._policy, host, port, is_here=is_here).why
 
 
-def _is_here(info: AddressInfo) -> bool:
-    """Whether the address is one of this machine: only then can a socket be bound to it."""
-    family, _, _, _, address = info
+def _is_here(host: str) -> bool:
+    """Whether a connection to the address may end on this machine."""
+    try:
+        return any(_is_bindable(each) for each in ends_of(ip_address(host)))
+    except ValueError:
+        return False
+
+
+def _is_bindable(address: IpAddress) -> bool:
+    """Only to an address of this machine can a socket be bound."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
         try:
-            sock.bind((address[0], 0, *address[2:]))
+            sock.bind((str(address), 0))
         except OSError:
             return False
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import json
 import re
 from collections.abc import Iterable
@@ -18,6 +19,8 @@ MOST_REPLY: Final = 1024
 _MASK: Final = "****"
 _SHORTEST_DERIVED: Final = 4
 _SHORTEST_SEGMENT: Final = 8
+_AS_GO: Final = {ord(each): f"\\u{ord(each):04x}" for each in "<>&"}
+"""What Go's JSON escapes so that it is harmless in HTML."""
 _USERINFO: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@]*@")
 _QUERY: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s?#\"'<>]*)[?#][^\s\"'<>]*")
 
@@ -104,12 +107,18 @@ def _url_secrets(url: str) -> set[str]:
 def _encodings_of(secret: str) -> set[str]:
     if len(secret) < _SHORTEST_DERIVED:
         return set()
+    in_json = json.dumps(secret)[1:-1]
     return {
         _base64(secret),
         _base64(secret).rstrip("="),
+        quote(secret),
         quote(secret, safe=""),
         quote_plus(secret),
-        json.dumps(secret)[1:-1],
+        in_json,
+        in_json.replace("/", "\\/"),  # as PHP writes it
+        in_json.translate(_AS_GO),
+        html.escape(secret),
+        html.escape(secret, quote=False),
     }
 
 
