@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from alembic.util.exc import CommandError
 from click.testing import CliRunner
 from tests.support.delivery import FakeConfig, proto_handoff, running_config
 from tests.support.http_server import HttpServer
@@ -20,7 +19,7 @@ from tests.support.postgres import PostgresServer
 from ibs_notify.config.app import ConfigApp
 from ibs_notify.delivery.app import DeliveryApp
 from ibs_notify.domain.clock import SystemClock
-from ibs_notify.domain.errors import Unavailable
+from ibs_notify.domain.errors import FailedPrecondition, Unavailable
 from ibs_notify.launcher.__main__ import main
 from ibs_notify.launcher.backup import IN_ORDER, backup, hold
 from ibs_notify.router.app import RouterApp
@@ -234,7 +233,7 @@ def test_a_copy_of_delivery_that_cannot_be_held_is_none(tmp_path: Path) -> None:
             database.execute("CREATE TABLE delivery_schema_version (version_num TEXT)")
             database.execute("INSERT INTO delivery_schema_version VALUES ('later')")
             database.commit()
-    with pytest.raises(CommandError):
+    with pytest.raises(FailedPrecondition, match="later release"):
         backup(settings, tmp_path / "saved", SystemClock().now())
     assert not (tmp_path / "saved" / "delivery.db").exists()
 
