@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
-from cryptography import x509
-
 from ibs_notify.domain.principal import Role, Service
 from ibs_notify.rpc.peer import ADMINISTRATOR, spiffe_id
 
@@ -35,6 +33,9 @@ def certified(auth_context: Mapping[str, Iterable[bytes]]) -> Certified | None:
 
 @lru_cache(maxsize=_MOST_REMEMBERED)
 def _named_in(pem: bytes) -> Certified | None:
+    # Late: who has no listener for certificates need not be able to read one.
+    from cryptography import x509  # noqa: PLC0415
+
     # The names that gRPC has read end at their first NUL, whatever a CA signed after it.
     try:
         extensions = x509.load_pem_x509_certificate(pem).extensions
