@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.support.certificates import Certificates
+from tests.support.noting import Noting, Shown
 
 from ibs_notify.client.aio import AsyncNotifier
 from ibs_notify.client.notifier import Notifier
@@ -21,7 +22,6 @@ from ibs_notify.client.receipt import NotAcknowledged
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, NotificationError
 from ibs_notify.domain.principal import Role
-from ibs_notify.rpc.certified import certified
 from ibs_notify.rpc.channel import (
     open_anonymous_channel,
     open_blocking_channel,
@@ -35,32 +35,6 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 
 ROUTER = "ironcore.notification.v1.RouterService"
 SECONDS = 10.0
-Shown = tuple[str, Role | Any]
-"""The header ``authorization``, and whom a certificate named."""
-
-
-class Noting(grpc.aio.ServerInterceptor):
-    """Notes what each call shows."""
-
-    def __init__(self) -> None:
-        self.shown: list[Shown] = []
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        inner = await continuation(handler_call_details)
-
-        async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            headers = dict(context.invocation_metadata() or ())
-            whom = certified(context.auth_context())
-            self.shown.append((str(headers.get("authorization", "")), whom))
-            return await inner.unary_unary(request, context)
-
-        return grpc.unary_unary_rpc_method_handler(
-            answer, inner.request_deserializer, inner.response_serializer
-        )
 
 
 async def accept(request: pb.EmitBatchRequest, _context: object) -> pb.EmitBatchResponse:
@@ -133,7 +107,7 @@ async def test_the_token_of_the_variable_is_presented(
     settings, noting = router
     monkeypatch.setenv("IBS_NOTIFY_TOKEN", "ibsn_1_secret")
     await ask(open_channel(settings, "router"))
-    assert noting.shown == [("Bearer ibsn_1_secret", None)]
+    assert noting.shown == [Shown("Bearer ibsn_1_secret", None)]
 
 
 async def test_the_token_of_the_variable_comes_before_that_of_the_file(
@@ -145,7 +119,10 @@ async def test_the_token_of_the_variable_comes_before_that_of_the_file(
     await ask(open_channel(replace(settings, token_file=str(file)), "router"))
     monkeypatch.setenv("IBS_NOTIFY_TOKEN", "of-the-variable")
     await ask(open_channel(replace(settings, token_file=str(file)), "router"))
-    assert noting.shown == [("Bearer of-the-file", None), ("Bearer of-the-variable", None)]
+    assert noting.shown == [
+        Shown("Bearer of-the-file", None),
+        Shown("Bearer of-the-variable", None),
+    ]
 
 
 async def test_a_token_file_that_changes_counts_from_the_next_call_on(
@@ -163,7 +140,7 @@ async def test_a_token_file_that_changes_counts_from_the_next_call_on(
         file.unlink()
         with pytest.raises(grpc.aio.AioRpcError):
             await stub.Check(request, timeout=SECONDS)
-    assert [header for header, _ in noting.shown] == ["Bearer first", "Bearer the-second"]
+    assert [each.authorization for each in noting.shown] == ["Bearer first", "Bearer the-second"]
 
 
 async def test_without_a_token_the_administrators_certificate_is_shown_to_the_peers_listener(
@@ -175,7 +152,7 @@ async def test_without_a_token_the_administrators_certificate_is_shown_to_the_pe
     stub: Any = health_pb2_grpc.HealthStub(channel)
     await asyncio.to_thread(stub.Check, health_pb2.HealthCheckRequest(), timeout=SECONDS)
     channel.close()
-    assert noting.shown == [("", Role.ADMINISTRATOR)] * 2
+    assert noting.shown == [Shown("", Role.ADMINISTRATOR)] * 2
 
 
 async def test_who_has_neither_may_ask_by_tls_and_proves_nothing(
@@ -184,7 +161,7 @@ async def test_who_has_neither_may_ask_by_tls_and_proves_nothing(
     settings, noting = router
     (certificates.directory / "administrator.key").unlink()
     await ask(open_channel(settings, "router"))
-    assert noting.shown == [("", None)]
+    assert noting.shown == [Shown("", None)]
 
 
 async def test_who_asks_for_the_health_shows_nothing(
@@ -193,7 +170,7 @@ async def test_who_asks_for_the_health_shows_nothing(
     settings, noting = router
     monkeypatch.setenv("IBS_NOTIFY_TOKEN", "ibsn_1_secret")
     await ask(open_anonymous_channel(settings, "router"))
-    assert noting.shown == [("", None)]
+    assert noting.shown == [Shown("", None)]
 
 
 async def test_a_token_never_goes_over_clear_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +180,7 @@ async def test_a_token_never_goes_over_clear_text(monkeypatch: pytest.MonkeyPatc
         await ask(open_channel(settings, "router"))
         with pytest.raises(InvalidArgument, match="by TLS only"):
             emitter_endpoint(settings, "", None, "ibsn_1_secret")
-    assert noting.shown == [("", None)]
+    assert noting.shown == [Shown("", None)]
 
 
 @pytest.mark.parametrize("token", ["two words-canary", "can\nary", "canäry", "c" * 1025])
@@ -245,7 +222,7 @@ async def test_a_notifier_presents_the_token_it_was_given(
         settings.router_address, user="job", token="ibsn_1_given", ca_file=ca_file
     ) as notifier:
         await notifier.emit("backup.failed", subject="x")
-    assert noting.shown == [("Bearer ibsn_1_given", None)]
+    assert noting.shown == [Shown("Bearer ibsn_1_given", None)]
 
 
 async def test_a_notifier_without_arguments_goes_by_the_settings(
@@ -259,7 +236,7 @@ async def test_a_notifier_without_arguments_goes_by_the_settings(
     monkeypatch.setenv("IBS_NOTIFY_TOKEN", "ibsn_1_secret")
     async with AsyncNotifier() as notifier:
         await notifier.emit("backup.failed", subject="x")
-    assert noting.shown == [("", Role.ADMINISTRATOR), ("Bearer ibsn_1_secret", None)]
+    assert noting.shown == [Shown("", Role.ADMINISTRATOR), Shown("Bearer ibsn_1_secret", None)]
 
 
 async def test_a_notifier_with_a_ca_file_believes_only_the_host_it_was_given(

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -20,13 +20,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.support.certificates import Certificates
+from tests.support.noting import Noting
 
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.errors import FailedPrecondition
 from ibs_notify.domain.principal import Role, Service
 from ibs_notify.launcher.authority import Issued
 from ibs_notify.router.app import RouterApp
-from ibs_notify.rpc.certified import certified
+from ibs_notify.rpc.certified import Certified
 from ibs_notify.rpc.channel import open_plain_channel
 from ibs_notify.rpc.peer_channel import RenewingChannel
 from ibs_notify.rpc.server import RpcServer
@@ -44,30 +45,6 @@ MC4CAQAwBQYDK2V9BCIEIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f
 """
 
 
-class Noting(grpc.aio.ServerInterceptor):
-    """Notes whom each call is from, by its certificate."""
-
-    def __init__(self) -> None:
-        self.callers: list[Any] = []
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        inner = await continuation(handler_call_details)
-        if inner.unary_unary is None:
-            return inner
-
-        async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            self.callers.append(certified(context.auth_context()))
-            return await inner.unary_unary(request, context)
-
-        return grpc.unary_unary_rpc_method_handler(
-            answer, inner.request_deserializer, inner.response_serializer
-        )
-
-
 class Served:
     """A server that is the Router's by its certificate."""
 
@@ -75,7 +52,11 @@ class Served:
         self.server = server
         self.port = server.port
         self.peer_port = server.peer_port
-        self.callers = noting.callers
+        self._noting = noting
+
+    @property
+    def callers(self) -> list[Certified | None]:
+        return self._noting.callers
 
 
 @asynccontextmanager
