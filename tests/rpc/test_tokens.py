@@ -16,6 +16,7 @@ from tests.support.secured import Secured, bearing, secured
 
 from ibs_notify.client import Notifier
 from ibs_notify.domain.errors import (
+    InvalidArgument,
     NotificationError,
     PermissionDenied,
     Reason,
@@ -103,6 +104,27 @@ async def test_a_wrong_secret_and_an_unknown_id_are_told_the_same(running: Secur
         assert isinstance(error, Unauthenticated)
         statuses.add((error.reason, error.message, error.advice))
     assert len(statuses) == 1
+
+
+@pytest.mark.parametrize("method", ["Emit", "EmitBatch", "EmitStream"])
+async def test_of_who_may_not_call_nothing_is_read(running: Secured, method: str) -> None:
+    path, body = f"/ironcore.notification.v1.RouterService/{method}", b"\xff no message"
+    viewer, emitter = [await running.make(name, name) for name in ("viewer", "emitter")]
+    channel: Any = running.channel("router")
+
+    async def send(metadata: Any) -> None:
+        if method != "EmitStream":
+            await channel.unary_unary(path)(body, metadata=metadata)
+            return
+        stream = channel.stream_stream(path)(metadata=metadata)
+        await stream.write(body)
+        await stream.read()
+
+    assert isinstance(await refusal(send(())), Unauthenticated)
+    assert isinstance(await refusal(send(bearing(viewer))), PermissionDenied)
+    error = await refusal(send(bearing(emitter)))
+    assert isinstance(error, InvalidArgument)
+    assert error.reason is Reason.FIELD_INVALID
 
 
 async def test_who_may_not_is_told_which_role_may(running: Secured) -> None:

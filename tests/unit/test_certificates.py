@@ -60,6 +60,16 @@ def test_a_service_is_known_by_its_names_and_those_of_its_machine(
     assert list(uses) == [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
 
 
+def test_a_careful_umask_closes_no_certificate_to_others(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        certificates.init(tmp_path / "tls", [], 365, NOW)
+    finally:
+        os.umask(before)
+    modes = {each.suffix: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.glob("tls/*")}
+    assert modes == {".pem": 0o644, ".key": 0o600}
+
+
 def test_the_administrator_is_a_client_and_no_server(directory: Path) -> None:
     certificate = read(directory / "administrator.pem")
     assert names_in(certificate) == ["spiffe://ibs-notify/administrator"]

@@ -175,6 +175,8 @@ def _write(path: Path, content: bytes, mode: int, owner: tuple[int, int]) -> Non
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     with os.fdopen(descriptor, "wb") as file:
+        # Whatever the umask: everybody who calls a service reads ca.pem.
+        os.fchmod(descriptor, mode)
         if os.geteuid() == 0:
             os.fchown(descriptor, *owner)
         file.write(content)

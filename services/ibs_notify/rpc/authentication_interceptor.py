@@ -1,4 +1,7 @@
-"""Asks ``Authenticator`` of every call, and lets the handler know who it is for."""
+"""Asks ``Authenticator`` of every call, and lets the handler know who it is for.
+
+What comes with a call is read only when its caller may make it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from ibs_notify.domain.principal import Principal
 from ibs_notify.rpc.access import Access, Allowed, access, allowed_to
 from ibs_notify.rpc.authentication import Authenticator, Context
 from ibs_notify.rpc.caller import proved
-from ibs_notify.rpc.interceptors import Handler
+from ibs_notify.rpc.interceptors import Deserializer, Handler, reading
 
 _ROUTER = "/ironcore.notification.v1.RouterService/"
 _COUNTED_BY_EVENTS = frozenset({f"{_ROUTER}EmitBatch", f"{_ROUTER}EmitStream"})
@@ -45,29 +48,34 @@ class AuthenticationInterceptor(grpc.aio.ServerInterceptor):
         allowed = allowed_to(method)
         if handler is None or access(allowed, None) is Access.OPEN:
             return handler
-        return _asking(handler, _Door(self._authenticator, method, allowed))
+        read = reading(handler.request_deserializer)
+        return _asking(handler, _Door(self._authenticator, method, allowed, read))
 
 
 class _Door:
     """The way to the handler of one method."""
 
-    def __init__(self, authenticator: Authenticator, method: str, allowed: Allowed) -> None:
+    def __init__(
+        self, authenticator: Authenticator, method: str, allowed: Allowed, read: Deserializer
+    ) -> None:
         self._authenticator = authenticator
+        self._read = read
         # In a tuple they are found by identity, without the hash of each.
         self._allowed = tuple(allowed)
         self._by_events = method in _COUNTED_BY_EVENTS
 
     def enter(self, request: Any, context: Context, *, streaming: bool) -> tuple[Principal, Any]:
-        """Who calls, and the request to handle; one that streams is counted as it comes."""
+        """Who calls, and the message of ``request``; one that streams is read as it comes."""
         who = self._authenticator.admit(context, self._allowed)
         proved(who)
         if not self._by_events:
             self._authenticator.charge(who, 1)
-        elif streaming:
-            return who, self._counted(request, who)
-        else:
-            self._authenticator.charge(who, len(request.events) or 1)
-        return who, request
+        if streaming:
+            return who, self._read_on(request, who)
+        message = self._read(request)
+        if self._by_events:
+            self._authenticator.charge(who, len(message.events) or 1)
+        return who, message
 
     async def answer_stream(
         self, who: Principal, behaviour: Callable[..., Any], request: Any, context: Context
@@ -84,10 +92,12 @@ class _Door:
                 Reason.UNAUTHENTICATED, "the token was revoked or has expired meanwhile"
             ) from None
 
-    async def _counted(self, requests: AsyncIterator[Any], who: Principal) -> AsyncIterator[Any]:
+    async def _read_on(self, requests: AsyncIterator[Any], who: Principal) -> AsyncIterator[Any]:
         async for request in requests:
-            self._authenticator.charge(who, len(request.events) or 1)
-            yield request
+            message = self._read(request)
+            if self._by_events:
+                self._authenticator.charge(who, len(message.events) or 1)
+            yield message
 
 
 def _asking(handler: Handler, door: _Door) -> Handler:
@@ -106,7 +116,7 @@ def _asking(handler: Handler, door: _Door) -> Handler:
 
     return _MAKE[streaming, handler.response_streaming](
         answer_stream if handler.response_streaming else answer_once,
-        handler.request_deserializer,
+        None,
         handler.response_serializer,
     )
 

@@ -77,14 +77,17 @@ def _guarded(handler: Handler, load: Load | None) -> Handler:
     if handler.stream_stream is not None:
         return grpc.stream_stream_rpc_method_handler(
             _answer_stream(handler.stream_stream, load),
-            _or_raise(handler.request_deserializer),
+            reading(handler.request_deserializer),
             handler.response_serializer,
         )
     return handler
 
 
-def _or_raise(deserialize: Deserializer | None) -> Deserializer:
-    """For a stream of requests: the handler reads them, and the fault is raised there."""
+def reading(deserialize: Deserializer | None) -> Deserializer:
+    """Reads a request; ``InvalidArgument`` for what is none. ``None`` leaves it as it came.
+
+    For a stream of requests: the handler asks for them, so the fault is raised there.
+    """
 
     def read(data: bytes) -> Any:
         try:
@@ -101,7 +104,7 @@ def _or_raise(deserialize: Deserializer | None) -> Deserializer:
 
 def _or_fault(deserialize: Deserializer | None) -> Deserializer:
     """For a single request, which is read before the handler: the fault is handed to it instead."""
-    read = _or_raise(deserialize)
+    read = reading(deserialize)
 
     def read_or_fault(data: bytes) -> Any:
         try:
