@@ -9,10 +9,12 @@
 from __future__ import annotations
 
 import base64
+import errno
 import fcntl
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +28,9 @@ from ibs_notify.domain.errors import FailedPrecondition, Reason
 KEY_BYTES: Final = 32
 MOST_BYTES: Final = 64 * 1024
 HEADER: Final = "ibs-notify-keys v1"
+LOCK_SECONDS: Final = 1.0
+"""A change of the file takes some milliseconds."""
+_LOCK_PAUSE_SECONDS: Final = 0.01
 _DRAFT_DIGITS: Final = 16
 _KEY_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MADE_AT: Final = re.compile(r"k-([0-9]{8}T[0-9]{6}Z)(?:-|$)")
@@ -88,13 +93,29 @@ def rehearse(path: Path) -> None:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the directory of a key file, so that one process at a time changes it."""
+    """Hold the directory of a key file, so that one process at a time changes it.
+
+    Raises OSError where another one holds it for ``LOCK_SECONDS``: whoever may read the directory
+    can, and the caller has others to serve.
+    """
     descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _lock(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                reason = "another process has locked its directory"
+                raise OSError(errno.EWOULDBLOCK, reason) from None
+        time.sleep(_LOCK_PAUSE_SECONDS)
 
 
 def read(path: Path, *, group_may_read: bool = False) -> tuple[Key, ...]:

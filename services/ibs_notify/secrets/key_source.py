@@ -69,8 +69,15 @@ class FileSource:
         return key_file.read(self._path)
 
     def create(self, key: Key) -> None:
-        """Make the file with ``key`` where there is none."""
-        key_file.create(self._path, key)
+        """Make the file with ``key`` where there is none. Raises Unavailable where that fails."""
+        try:
+            key_file.create(self._path, key)
+        except OSError as error:
+            raise Unavailable(
+                Reason.STORAGE_UNAVAILABLE,
+                f"{self} cannot be made: {error.strerror}",
+                advice="give Config's account its directory, or say with key_file where else",
+            ) from error
 
     def change(self, decide: Callable[[tuple[Key, ...]], Sequence[Key]]) -> None:
         """Replace the keys by what ``decide`` makes of them, while nobody else changes them.

@@ -12,6 +12,7 @@ import pytest
 from tests.support.config import START
 
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, Unavailable
+from ibs_notify.secrets import key_file
 from ibs_notify.secrets.key_file import Key, made_at
 from ibs_notify.secrets.key_source import FileSource, SourceKind, key_source
 from ibs_notify.secrets.keys import Keys
@@ -117,6 +118,24 @@ def test_a_link_to_the_file_stays_a_link(file: FileSource, tmp_path: Path) -> No
 def test_a_file_that_cannot_be_changed_says_why(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="No such file"):
         FileSource(tmp_path / "nowhere" / "keys").change(lambda keys: keys)
+
+
+def test_a_file_that_cannot_be_made_says_why() -> None:
+    with pytest.raises(Unavailable, match=r"the key file /proc/nowhere/keys cannot be made: No"):
+        FileSource(Path("/proc/nowhere/keys")).create(NEW)
+
+
+def test_whoever_locks_the_directory_holds_nobody_up(
+    file: FileSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_file, "LOCK_SECONDS", 0.05)
+    with (
+        key_file.locked(tmp_path / "secret.key"),
+        pytest.raises(Unavailable, match="another process has locked its directory"),
+    ):
+        file.change(lambda before: (NEW, *before))
+    file.change(lambda before: (NEW, *before))
+    assert file.read() == (NEW, OLD)
 
 
 def test_keys_follow_their_file_without_a_restart(file: FileSource) -> None:
