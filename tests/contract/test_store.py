@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -258,3 +259,34 @@ async def test_a_directory_that_is_made_for_a_database_is_its_owners_alone(tmp_p
     made = tmp_path / "new"
     await (await open_database(f"sqlite:///{made / 'router.db'}")).close()
     assert made.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.fixture
+def open_to_all(tmp_path: Path) -> Iterator[Path]:
+    """A directory that everybody may enter, and a umask that lets everybody read."""
+    tmp_path.chmod(0o755)
+    before = os.umask(0o022)
+    yield tmp_path
+    os.umask(before)
+
+
+def modes(directory: Path) -> dict[str, int]:
+    return {each.name: each.stat().st_mode & 0o777 for each in directory.glob("router.db*")}
+
+
+async def test_a_database_of_sqlite_is_its_owners_alone_wherever_it_is(open_to_all: Path) -> None:
+    database = await open_database(f"sqlite:///{open_to_all / 'router.db'}")
+    await database.write(METADATA.create_all)
+    assert modes(open_to_all) == dict.fromkeys(
+        ("router.db", "router.db-wal", "router.db-shm"), 0o600
+    )
+    await database.close()
+
+
+async def test_what_a_former_release_left_open_to_all_is_closed(open_to_all: Path) -> None:
+    sqlite3.connect(open_to_all / "router.db").execute("PRAGMA journal_mode = WAL")
+    assert modes(open_to_all)["router.db"] == 0o644
+    database = await open_database(f"sqlite:///{open_to_all / 'router.db'}")
+    await database.write(METADATA.create_all)
+    assert all(mode & 0o007 == 0 for mode in modes(open_to_all).values())
+    await database.close()

@@ -22,6 +22,7 @@ from ibs_notify.client.receipt import NotAcknowledged
 from ibs_notify.domain.clock import SystemClock
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, NotificationError
 from ibs_notify.domain.principal import Role
+from ibs_notify.launcher.greeting import installation_settings
 from ibs_notify.rpc.channel import (
     open_anonymous_channel,
     open_blocking_channel,
@@ -31,6 +32,7 @@ from ibs_notify.rpc.client_credentials import emitter_endpoint, endpoint_of
 from ibs_notify.rpc.server import RpcServer
 from ibs_notify.rpc.tls import IdentityFiles, ServerTls
 from ibs_notify.settings import Settings
+from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 ROUTER = "ironcore.notification.v1.RouterService"
@@ -47,6 +49,22 @@ ACCEPTING = grpc.method_handlers_generic_handler(
     {
         "EmitBatch": grpc.unary_unary_rpc_method_handler(
             accept, pb.EmitBatchRequest.FromString, pb.EmitBatchResponse.SerializeToString
+        )
+    },
+)
+
+
+async def tell(_request: config_pb.GetSettingsRequest, _context: object) -> Any:
+    return config_pb.GetSettingsResponse()
+
+
+TELLING = grpc.method_handlers_generic_handler(
+    "ironcore.notification.v1.ConfigService",
+    {
+        "GetSettings": grpc.unary_unary_rpc_method_handler(
+            tell,
+            config_pb.GetSettingsRequest.FromString,
+            config_pb.GetSettingsResponse.SerializeToString,
         )
     },
 )
@@ -73,7 +91,7 @@ async def listening(
         peer_address="127.0.0.1:0",
         interceptors=[noting],
     )
-    server.grpc_server.add_generic_rpc_handlers((ACCEPTING,))
+    server.grpc_server.add_generic_rpc_handlers((ACCEPTING, TELLING))
     await server.start()
     await server.set_serving(True)
     try:
@@ -162,6 +180,19 @@ async def test_who_has_neither_may_ask_by_tls_and_proves_nothing(
     (certificates.directory / "administrator.key").unlink()
     await ask(open_channel(settings, "router"))
     assert noting.shown == [Shown("", None)]
+
+
+async def test_a_launcher_that_can_prove_nothing_asks_for_nothing(
+    certificates: Certificates,
+) -> None:
+    tls = ServerTls(IdentityFiles(certificates.directory, "config", SystemClock()))
+    (certificates.directory / "administrator.key").unlink()
+    async with listening(tls) as (server, noting):
+        settings = Settings(tls_directory=str(certificates.directory))
+        settings = replace(settings, config_address=f"127.0.0.1:{server.port}")
+        assert await installation_settings(settings) is None
+        await ask(open_channel(settings, "config"))
+    assert noting.shown == [Shown("", None)], "a call that proves nothing is told as a failed login"
 
 
 async def test_who_asks_for_the_health_shows_nothing(

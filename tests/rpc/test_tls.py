@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 import weakref
@@ -444,6 +445,18 @@ async def test_a_service_does_not_start_with_files_that_it_could_not_use(
     with pytest.raises(FailedPrecondition, match=why) as refused:
         RouterApp(certificates.secure(Settings(router_address="127.0.0.1:0")))
     assert refused.value.advice
+
+
+async def test_files_of_another_account_are_not_said_to_be_missing(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(FailedPrecondition, match="Permission denied") as refused:
+        RouterApp(certificates.secure(Settings(router_address="127.0.0.1:0")))
+    assert "the account that this runs as" in refused.value.advice
 
 
 async def test_a_server_says_where_and_how_it_listens(

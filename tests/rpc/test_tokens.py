@@ -387,6 +387,7 @@ async def test_a_quota_says_when_to_come_back_and_that_is_right(running: Secured
     error = await refusal(emit(running, token))
     assert isinstance(error, ResourceExhausted)
     assert timedelta(seconds=28) < error.retry_after <= timedelta(seconds=30)
+    assert "come back in" in error.advice
     running.clock.ahead += error.retry_after - timedelta(seconds=1)
     early = await refusal(emit(running, token))
     assert isinstance(early, ResourceExhausted)

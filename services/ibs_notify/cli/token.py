@@ -98,6 +98,8 @@ def create(
             made.ClearField("secret")
         _print_made(made, out, output, quiet=quiet)
         warn_all(made.warnings)
+        if not session.settings.secured:
+            warn("nobody is asked for a token here; it is valid once tls_directory is set")
         if not no_wait:
             session.await_revision(made.token.revision)
 

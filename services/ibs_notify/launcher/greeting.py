@@ -14,6 +14,7 @@ import grpc
 
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.rpc.channel import open_channel
+from ibs_notify.rpc.client_credentials import has_credentials
 from ibs_notify.rpc.peer import ADMINISTRATOR
 from ibs_notify.settings import ADDRESSES, PREFIX, SERVICES, Settings
 from ironcore.notification.v1 import config_service_pb2, config_service_pb2_grpc, settings_pb2
@@ -26,6 +27,8 @@ _FILES = ("tls_directory", "token_file")
 
 async def installation_settings(settings: Settings) -> settings_pb2.Settings | None:
     """What Config holds for the whole installation; None where it does not tell us now."""
+    if not has_credentials(settings):  # as of the account of the services, which is nobody's way in
+        return None
     with suppress(grpc.aio.AioRpcError, NotificationError):
         async with open_channel(settings, "config") as channel:
             stub = config_service_pb2_grpc.ConfigServiceStub(channel)

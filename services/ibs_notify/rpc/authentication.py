@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from enum import StrEnum
+from math import ceil
 from typing import Any, NoReturn, TypeAlias, assert_never
 
 import grpc
@@ -112,6 +113,8 @@ class Authenticator:
             raise ResourceExhausted(
                 Reason.TOO_MANY_REQUESTS,
                 f"token {who.name!r} has used up its quota of {quota} a minute",
+                advice=f"come back in {ceil(charged.wait.total_seconds())} s, or with a token that "
+                "has a larger --quota",
                 retry_after=charged.wait,
             )
 

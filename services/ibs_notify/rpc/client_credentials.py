@@ -41,11 +41,18 @@ def endpoint_of(settings: Settings, to: ServiceName) -> Endpoint:
         return Endpoint(settings.address(to))
     directory = Path(settings.tls_directory)
     token = _token_of(settings, "")
-    if token is None and os.access(directory / f"{ADMINISTRATOR}.key", os.R_OK):
+    if token is None and _may_administer(directory):
         credentials = _administrator(directory)
         return Endpoint(settings.peer_address(to), credentials, dns_name(to))
     credentials = _tls(directory / CA_FILE, token)
     return Endpoint(settings.address(to), credentials, dns_name(to))
+
+
+def has_credentials(settings: Settings) -> bool:
+    """Whether a call that asks who it is from can succeed; one without counts as a failed login."""
+    if not settings.secured or _token_of(settings, "") is not None:
+        return True
+    return _may_administer(Path(settings.tls_directory))
 
 
 def anonymous_endpoint_of(settings: Settings, to: ServiceName) -> Endpoint:
@@ -84,6 +91,10 @@ def token_presented(settings: Settings) -> str:
     """The token of this process's calls; empty where they are made with none."""
     token = _token_of(settings, "")
     return "" if token is None else token()
+
+
+def _may_administer(directory: Path) -> bool:
+    return os.access(directory / f"{ADMINISTRATOR}.key", os.R_OK)
 
 
 def _token_of(settings: Settings, given: str) -> Callable[[], str] | None:

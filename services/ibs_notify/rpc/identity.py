@@ -18,6 +18,8 @@ from ibs_notify.rpc.peer import CA_FILE, dns_name, spiffe_id
 from ibs_notify.settings import SERVICES
 
 _REMEDY = "see ibs-notify certs show, and certs renew"
+_MISSING = "ibs-notify certs init makes the certificates; tls_directory says where"
+_CLOSED = "the account that this runs as has to own it, or be let into its directory and read it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,11 @@ def _content_and_mode(path: Path) -> tuple[bytes, int]:
         with path.open("rb") as file:
             return file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
     except OSError as error:
+        closed = isinstance(error, PermissionError)
         raise FailedPrecondition(
             Reason.STORAGE_UNAVAILABLE,
             f"{path} cannot be read: {error.strerror}",
-            advice="ibs-notify certs init makes the certificates; tls_directory says where",
+            advice=_CLOSED if closed else _MISSING,
         ) from error
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sqlite3
+import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,7 @@ async def open_sqlite(url: sa.URL, *, exclusive: bool) -> SqliteDatabase:
     file = Path(url.database)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(file) if exclusive else None
+    _keep_from_others(file)
     deadline = asyncio.get_running_loop().time() + BUSY_RETRY_SECONDS
     while True:
         try:
@@ -50,6 +54,22 @@ async def open_sqlite(url: sa.URL, *, exclusive: bool) -> SqliteDatabase:
                     Reason.STORAGE_UNAVAILABLE, f"the database {file} cannot be opened: {reason}"
                 ) from error
         await asyncio.sleep(_BUSY_PAUSE_SECONDS)
+
+
+def _keep_from_others(file: Path) -> None:
+    """Whatever the umask and the directory: what was told to whom is for this account.
+
+    SQLite gives ``-wal`` and ``-shm`` the mode of the file. What a former release left open to all
+    is closed; a group that was let in stays.
+    """
+    # Never opened where it exists: to close it again would free the locks that SQLite has on it.
+    with suppress(OSError):  # where it cannot be made, SQLite says so
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    for each in (file, *(file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm"))):
+        with suppress(OSError):  # it is not there, or belongs to somebody else
+            mode = stat.S_IMODE(each.stat().st_mode)
+            if mode & stat.S_IRWXO:
+                each.chmod(mode & ~stat.S_IRWXO)
 
 
 class SqliteDatabase:

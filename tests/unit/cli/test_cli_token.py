@@ -73,6 +73,10 @@ def test_the_secret_is_on_standard_output_once_and_warnings_are_not(cli: Cli) ->
     assert "beware" in result.stderr
 
 
+def test_who_makes_a_token_where_nobody_is_asked_for_one_is_told_when_it_counts(cli: Cli) -> None:
+    assert "it is valid once tls_directory is set" in cli(*CREATE).stderr
+
+
 def test_quiet_prints_the_token_and_nothing_else(cli: Cli) -> None:
     assert cli(*CREATE, "--quiet").stdout == f"{SECRET}\n"
 
