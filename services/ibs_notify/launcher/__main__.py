@@ -97,7 +97,9 @@ def _settings() -> Settings:
 
 def _one(service: ServiceName) -> click.Command:
     def run() -> None:
-        sys.exit(importlib.import_module(f"ibs_notify.{service}.__main__").main())
+        from ibs_notify.rpc.lifecycle import leave  # noqa: PLC0415  # it takes a while, as above
+
+        leave(importlib.import_module(f"ibs_notify.{service}.__main__").main())
 
     return click.Command(service, callback=run, help=f"Run {service.capitalize()} alone.")
 

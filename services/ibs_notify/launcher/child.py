@@ -13,6 +13,8 @@ import signal
 import sys
 import threading
 
+from ibs_notify.rpc.lifecycle import leave
+
 
 def main() -> int:
     """``python -m ibs_notify.launcher.child SERVICE``."""
@@ -27,4 +29,4 @@ def _die_with_the_launcher() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

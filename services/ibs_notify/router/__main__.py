@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from ibs_notify.rpc.lifecycle import run_service, silence_grpc
+from ibs_notify.rpc.lifecycle import leave, run_service, silence_grpc
 
 
 def main() -> int:
@@ -16,4 +14,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

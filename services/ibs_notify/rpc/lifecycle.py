@@ -12,7 +12,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import uvloop
 
@@ -63,6 +63,17 @@ def silence_grpc() -> None:
     Its own lines are for those who debug it, who set the variable themselves.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
+def leave(code: int) -> NoReturn:
+    """End the process of a service that has stopped.
+
+    At once, for everything is closed; what gRPC does at an exit takes seconds where there is TLS.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 class App(ABC):
