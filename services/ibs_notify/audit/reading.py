@@ -17,8 +17,10 @@ from ibs_notify.audit.tables import AuditTables
 from ibs_notify.domain.clock import to_micros
 from ibs_notify.store.database import Database
 
-CHUNK = 200
-"""Entries that are looked at in one transaction: some milliseconds, in which a server waits."""
+CHUNK = 100
+"""Entries that are looked at in one transaction: two milliseconds, in which a server waits."""
+PAUSE_SECONDS = 0.005
+"""From one to the next, so that others are served as if there were no verification."""
 MOST_TEXT = 2_000_000
 """Characters of before and after on one page, beyond which it ends: a message is bounded."""
 
@@ -101,8 +103,8 @@ async def verify(database: Database, log: AuditTables, known: Head | None = None
                 found_known = True
         if len(entries) < CHUNK and before.sequence < end.sequence:
             return Verdict(end, before.sequence + 1, await _what_is_missing(database, log, before))
-        # A database in this process does not give way by itself.
-        await asyncio.sleep(0)
+        # A database in this process, and the hashes, do not give way by themselves.
+        await asyncio.sleep(PAUSE_SECONDS)
     if before.hash != end.hash:
         return Verdict(end, end.sequence, Flaw.OTHER)
     if last > end.sequence:
