@@ -219,7 +219,7 @@ async def test_who_pings_without_end_is_sent_away() -> None:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not peer.ended.is_set():
                 peer.send(PingFrame(0, b"12345678"))
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0)
         peer.close()
 
 
