@@ -135,7 +135,9 @@ def address_problem(text: str) -> str:
         return "has a part before the @ that is no mail user"
     if len(address) > 254:
         return "is longer than the 254 characters of a mail address"
-    problem = "is no host name" if ":" in domain else host_problem(domain)
+    # A final dot is for resolvers; no mail address has one.
+    is_odd = ":" in domain or domain.endswith(".")
+    problem = "is no host name" if is_odd else host_problem(domain)
     return f"has a part after the @ that {problem}" if problem else ""
 
 

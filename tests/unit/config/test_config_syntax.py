@@ -99,6 +99,8 @@ def test_addresses_with_and_without_names_are_taken(address: str) -> None:
         ".ops@example.com",
         "x" * 65 + "@example.com",
         "ops@bad domain",
+        "ops@example.com.",
+        "Ops <ops@example.com.>",
     ],
 )
 def test_what_is_no_single_address_is_refused(address: str) -> None:
