@@ -43,7 +43,6 @@ EXTRA = {
 }
 STATUSES = (204, 400, 401, 500)
 CLI_SECONDS = 60.0
-BROKEN_TEMPLATE = '{"a": {{ event.nothing.at.all | json }}}'
 READING = (
     "target show TARGET",
     "group show everybody",
