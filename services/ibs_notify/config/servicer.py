@@ -25,6 +25,7 @@ from ibs_notify.domain.errors import (
     InvalidArgument,
     PermissionDenied,
     Reason,
+    Unimplemented,
 )
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.naming import is_name
@@ -33,7 +34,7 @@ from ibs_notify.rpc.caller import caller_of, principal
 from ibs_notify.rpc.convert import event_from_proto
 from ibs_notify.rpc.paging import page_size, page_token, read_page_token
 from ironcore.notification.v1 import config_service_pb2 as pb
-from ironcore.notification.v1 import event_pb2
+from ironcore.notification.v1 import event_pb2, token_pb2
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceServicer
 from ironcore.notification.v1.target_pb2 import Target
 
@@ -142,6 +143,26 @@ class ConfigServicer(ConfigServiceServicer):
     ) -> pb.RemoveKeyResponse:
         await self._keys.remove(request.key_id, caller_of(context))
         return pb.RemoveKeyResponse()
+
+    async def GetCaller(
+        self, request: pb.GetCallerRequest, context: Context
+    ) -> pb.GetCallerResponse:
+        answer = pb.GetCallerResponse(name=caller_of(context))
+        standing = principal().standing
+        if isinstance(standing, Role):
+            answer.role = token_pb2.Role.Value(f"ROLE_{standing.name}")
+        return answer
+
+    async def StreamTargetTest(
+        self, request: pb.ConfigServiceStreamTargetTestRequest, context: Context
+    ) -> AsyncIterator[pb.ConfigServiceStreamTargetTestResponse]:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        yield
+
+    async def AnalyzeRule(
+        self, request: pb.AnalyzeRuleRequest, context: Context
+    ) -> pb.AnalyzeRuleResponse:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
 
     async def CreateGroup(
         self, request: pb.CreateGroupRequest, context: Context

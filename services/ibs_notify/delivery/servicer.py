@@ -21,7 +21,13 @@ from ibs_notify.delivery.queue.outcome_watch import OutcomeWatch
 from ibs_notify.delivery.sending.dispatcher import Dispatcher
 from ibs_notify.delivery.sending.target_test import TargetTester
 from ibs_notify.domain.clock import Clock
-from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason, Unavailable
+from ibs_notify.domain.errors import (
+    FieldViolation,
+    InvalidArgument,
+    Reason,
+    Unavailable,
+    Unimplemented,
+)
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.rpc.caller import caller_of
 from ibs_notify.rpc.convert import moment_to_proto
@@ -107,6 +113,17 @@ class DeliveryServicer(DeliveryServiceServicer):
                 for each in builtins()
             ]
         )
+
+    async def ChartDeliveries(
+        self, request: pb.ChartDeliveriesRequest, context: Context
+    ) -> pb.ChartDeliveriesResponse:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+
+    async def StreamTargetTest(
+        self, request: pb.StreamTargetTestRequest, context: Context
+    ) -> AsyncIterator[pb.StreamTargetTestResponse]:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        yield
 
     async def ListDeliveries(
         self, request: pb.ListDeliveriesRequest, context: Context

@@ -17,6 +17,7 @@ from ibs_notify.domain.errors import (
     NotificationError,
     Reason,
     Unavailable,
+    Unimplemented,
 )
 from ibs_notify.router import views
 from ibs_notify.router.audit import audit
@@ -142,6 +143,11 @@ class RouterServicer(RouterServiceServicer):
         self, request: pb.SummarizeEventsRequest, context: Context
     ) -> pb.SummarizeEventsResponse:
         return await self._inbox.summarize(request, caller_of(context))
+
+    async def ChartEvents(
+        self, request: pb.ChartEventsRequest, context: Context
+    ) -> pb.ChartEventsResponse:
+        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
 
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
         return await self._explainer.explain(request)

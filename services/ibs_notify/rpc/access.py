@@ -35,6 +35,7 @@ _TABLE: Mapping[str, Mapping[str, Set[Caller]]] = {
         "DeleteTarget": _ADMINISTRATORS,
         # It sends, and to wherever a draft says.
         "TestTarget": _ADMINISTRATORS,
+        "StreamTargetTest": _ADMINISTRATORS,
         "CreateGroup": _ADMINISTRATORS,
         "GetGroup": _READERS,
         "ListGroups": _READERS,
@@ -48,6 +49,7 @@ _TABLE: Mapping[str, Mapping[str, Set[Caller]]] = {
         "GetSettings": _READERS,
         "UpdateSettings": _ADMINISTRATORS,
         "CheckRule": _READERS,
+        "AnalyzeRule": _READERS,
         # What of it is sent is decided by who asks.
         "WatchConfig": _ROUTER | _DELIVERY,
         "ListGroupNames": _PEOPLE,
@@ -58,6 +60,7 @@ _TABLE: Mapping[str, Mapping[str, Set[Caller]]] = {
         "RotateKeys": _ADMINISTRATORS,
         "ListKeys": _ADMINISTRATORS,
         "RemoveKey": _ADMINISTRATORS,
+        "GetCaller": _PEOPLE,
     },
     f"{_API}RouterService": {
         # Config tells of changes, Config and Delivery of refused logins.
@@ -71,6 +74,7 @@ _TABLE: Mapping[str, Mapping[str, Set[Caller]]] = {
         "SummarizeEvents": _READERS | _DELIVERY,
         "MarkEvents": _OPERATORS,
         "CountEvents": _READERS,
+        "ChartEvents": _READERS,
         "Explain": _READERS,
         "CreateSilence": _OPERATORS,
         "ListSilences": _READERS,
@@ -86,10 +90,12 @@ _TABLE: Mapping[str, Mapping[str, Set[Caller]]] = {
         "Deliver": _ROUTER,
         # It is given sealed secrets; people test by Config.
         "TestTarget": _CONFIG,
+        "StreamTargetTest": _CONFIG,
         "PreviewMessage": _READERS,
         "ListTemplates": _READERS,
         "ListDeliveries": _READERS,
         "CountDeliveries": _READERS,
+        "ChartDeliveries": _READERS,
         "GetDelivery": _READERS | _ROUTER,
         "RetryDeliveries": _OPERATORS,
         "CancelDeliveries": _OPERATORS,

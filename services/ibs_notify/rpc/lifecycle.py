@@ -19,7 +19,7 @@ import uvloop
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.rpc.file_descriptors import raise_limit
 from ibs_notify.rpc.logs import configure_logging
-from ibs_notify.settings import ServiceName, Settings, load
+from ibs_notify.settings import Settings, load
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def keep_no_core() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def run_service(service: ServiceName, build: Callable[[Settings], App]) -> int:
+def run_service(service: str, build: Callable[[Settings], App]) -> int:
     """The process of a service, from settings to exit code: 0 stopped by a signal, 1 failed."""
     keep_no_core()
     try:

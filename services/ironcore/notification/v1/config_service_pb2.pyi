@@ -9,6 +9,7 @@ import google.protobuf.descriptor
 import google.protobuf.duration_pb2
 import google.protobuf.field_mask_pb2
 import google.protobuf.internal.containers
+import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import ironcore.notification.v1.event_pb2
@@ -25,6 +26,46 @@ else:
     import typing_extensions
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
+
+class _RuleTokenKind:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _RuleTokenKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_RuleTokenKind.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    RULE_TOKEN_KIND_UNSPECIFIED: _RuleTokenKind.ValueType  # 0
+    """Never sent."""
+    RULE_TOKEN_KIND_FIELD: _RuleTokenKind.ValueType  # 1
+    """A field, such as "severity" or "labels.site"."""
+    RULE_TOKEN_KIND_OPERATOR: _RuleTokenKind.ValueType  # 2
+    """An operator, such as "starts-with" or "="."""
+    RULE_TOKEN_KIND_VALUE: _RuleTokenKind.ValueType  # 3
+    """A value."""
+    RULE_TOKEN_KIND_KEYWORD: _RuleTokenKind.ValueType  # 4
+    """"and", "or", "not" or "*"."""
+    RULE_TOKEN_KIND_PUNCTUATION: _RuleTokenKind.ValueType  # 5
+    """A parenthesis or a comma."""
+    RULE_TOKEN_KIND_FAULT: _RuleTokenKind.ValueType  # 6
+    """What cannot be there."""
+
+class RuleTokenKind(_RuleTokenKind, metaclass=_RuleTokenKindEnumTypeWrapper):
+    """What a part of a rule is."""
+
+RULE_TOKEN_KIND_UNSPECIFIED: RuleTokenKind.ValueType  # 0
+"""Never sent."""
+RULE_TOKEN_KIND_FIELD: RuleTokenKind.ValueType  # 1
+"""A field, such as "severity" or "labels.site"."""
+RULE_TOKEN_KIND_OPERATOR: RuleTokenKind.ValueType  # 2
+"""An operator, such as "starts-with" or "="."""
+RULE_TOKEN_KIND_VALUE: RuleTokenKind.ValueType  # 3
+"""A value."""
+RULE_TOKEN_KIND_KEYWORD: RuleTokenKind.ValueType  # 4
+""""and", "or", "not" or "*"."""
+RULE_TOKEN_KIND_PUNCTUATION: RuleTokenKind.ValueType  # 5
+"""A parenthesis or a comma."""
+RULE_TOKEN_KIND_FAULT: RuleTokenKind.ValueType  # 6
+"""What cannot be there."""
+Global___RuleTokenKind: typing_extensions.TypeAlias = RuleTokenKind
 
 @typing.final
 class CreateTargetRequest(google.protobuf.message.Message):
@@ -364,6 +405,65 @@ class ConfigServiceTestTargetResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ConfigServiceTestTargetResponse: typing_extensions.TypeAlias = ConfigServiceTestTargetResponse
+
+@typing.final
+class ConfigServiceStreamTargetTestRequest(google.protobuf.message.Message):
+    """Asks for a test that is told of as it goes."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    DRAFT_FIELD_NUMBER: builtins.int
+    RECIPIENTS_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """A saved target."""
+    @property
+    def draft(self) -> ironcore.notification.v1.target_pb2.Target:
+        """A target that is not saved, as in ConfigServiceTestTargetRequest."""
+
+    @property
+    def recipients(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """For mail: who receives the test instead of the usual recipients."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        draft: ironcore.notification.v1.target_pb2.Target | None = ...,
+        recipients: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["draft", b"draft", "name", b"name", "subject", b"subject"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["draft", b"draft", "name", b"name", "recipients", b"recipients", "subject", b"subject"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_subject: typing_extensions.TypeAlias = typing.Literal["name", "draft"]
+    _WhichOneofArgType_subject: typing_extensions.TypeAlias = typing.Literal["subject", b"subject"]
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_subject) -> _WhichOneofReturnType_subject | None: ...
+
+Global___ConfigServiceStreamTargetTestRequest: typing_extensions.TypeAlias = ConfigServiceStreamTargetTestRequest
+
+@typing.final
+class ConfigServiceStreamTargetTestResponse(google.protobuf.message.Message):
+    """What a test has come to. The last one is the result."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: builtins.int
+    @property
+    def progress(self) -> ironcore.notification.v1.target_pb2.TestProgress:
+        """The news."""
+
+    def __init__(
+        self,
+        *,
+        progress: ironcore.notification.v1.target_pb2.TestProgress | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["progress", b"progress"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["progress", b"progress"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ConfigServiceStreamTargetTestResponse: typing_extensions.TypeAlias = ConfigServiceStreamTargetTestResponse
 
 @typing.final
 class CreateGroupRequest(google.protobuf.message.Message):
@@ -1041,6 +1141,214 @@ class CheckRuleResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___CheckRuleResponse: typing_extensions.TypeAlias = CheckRuleResponse
+
+@typing.final
+class AnalyzeRuleRequest(google.protobuf.message.Message):
+    """Asks what a rule is made of."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    rule: builtins.str
+    """The rule, perhaps unfinished."""
+    position: builtins.int
+    """Where it is being written: a number of characters from its beginning. Default 0."""
+    def __init__(
+        self,
+        *,
+        rule: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["position", b"position", "rule", b"rule"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___AnalyzeRuleRequest: typing_extensions.TypeAlias = AnalyzeRuleRequest
+
+@typing.final
+class RuleToken(google.protobuf.message.Message):
+    """A part of a rule. Between parts are blanks."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: builtins.int
+    START_FIELD_NUMBER: builtins.int
+    END_FIELD_NUMBER: builtins.int
+    kind: Global___RuleTokenKind.ValueType
+    """What it is."""
+    start: builtins.int
+    """Where it begins: a number of characters."""
+    end: builtins.int
+    """Where it ends: the character after its last."""
+    def __init__(
+        self,
+        *,
+        kind: Global___RuleTokenKind.ValueType = ...,
+        start: builtins.int = ...,
+        end: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["end", b"end", "kind", b"kind", "start", b"start"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___RuleToken: typing_extensions.TypeAlias = RuleToken
+
+@typing.final
+class RuleFault(google.protobuf.message.Message):
+    """What is wrong with a rule."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: builtins.int
+    COLUMN_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    MESSAGE_FIELD_NUMBER: builtins.int
+    ADVICE_FIELD_NUMBER: builtins.int
+    FIXED_RULE_FIELD_NUMBER: builtins.int
+    line: builtins.int
+    """The line, from 1."""
+    column: builtins.int
+    """The column in it, from 1."""
+    position: builtins.int
+    """The same place as a number of characters from the beginning."""
+    message: builtins.str
+    """What is wrong, in a sentence."""
+    advice: builtins.str
+    """The likeliest fix, in a sentence; may be empty."""
+    fixed_rule: builtins.str
+    """The whole rule with that fix; empty where none can be given."""
+    def __init__(
+        self,
+        *,
+        line: builtins.int = ...,
+        column: builtins.int = ...,
+        position: builtins.int = ...,
+        message: builtins.str = ...,
+        advice: builtins.str = ...,
+        fixed_rule: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["advice", b"advice", "column", b"column", "fixed_rule", b"fixed_rule", "line", b"line", "message", b"message", "position", b"position"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___RuleFault: typing_extensions.TypeAlias = RuleFault
+
+@typing.final
+class RuleCompletion(google.protobuf.message.Message):
+    """What may be written at the position."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    DESCRIPTION_FIELD_NUMBER: builtins.int
+    text: builtins.str
+    """What to put in the place of start to end."""
+    kind: Global___RuleTokenKind.ValueType
+    """What it is."""
+    description: builtins.str
+    """What it means; may be empty."""
+    def __init__(
+        self,
+        *,
+        text: builtins.str = ...,
+        kind: Global___RuleTokenKind.ValueType = ...,
+        description: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["description", b"description", "kind", b"kind", "text", b"text"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___RuleCompletion: typing_extensions.TypeAlias = RuleCompletion
+
+@typing.final
+class AnalyzeRuleResponse(google.protobuf.message.Message):
+    """What a rule is made of."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TOKENS_FIELD_NUMBER: builtins.int
+    FAULT_FIELD_NUMBER: builtins.int
+    CANONICAL_RULE_FIELD_NUMBER: builtins.int
+    WARNINGS_FIELD_NUMBER: builtins.int
+    COMPLETIONS_FIELD_NUMBER: builtins.int
+    COMPLETION_START_FIELD_NUMBER: builtins.int
+    COMPLETION_END_FIELD_NUMBER: builtins.int
+    COMPLETION_FIELD_FIELD_NUMBER: builtins.int
+    canonical_rule: builtins.str
+    """The rule in canonical form; empty where it is wrong."""
+    completion_start: builtins.int
+    """Where the word begins that a completion replaces."""
+    completion_end: builtins.int
+    """Where it ends."""
+    completion_field: builtins.str
+    """The field whose value is written at the position, such as "resource"; empty where none is."""
+    @property
+    def tokens(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RuleToken]:
+        """Its parts in order."""
+
+    @property
+    def fault(self) -> Global___RuleFault:
+        """What is wrong; unset where it is right."""
+
+    @property
+    def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What the caller should know, such as an unknown event type."""
+
+    @property
+    def completions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RuleCompletion]:
+        """What may be written at the position, the likeliest first; at most 50."""
+
+    def __init__(
+        self,
+        *,
+        tokens: collections.abc.Iterable[Global___RuleToken] | None = ...,
+        fault: Global___RuleFault | None = ...,
+        canonical_rule: builtins.str = ...,
+        warnings: collections.abc.Iterable[builtins.str] | None = ...,
+        completions: collections.abc.Iterable[Global___RuleCompletion] | None = ...,
+        completion_start: builtins.int = ...,
+        completion_end: builtins.int = ...,
+        completion_field: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["fault", b"fault"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["canonical_rule", b"canonical_rule", "completion_end", b"completion_end", "completion_field", b"completion_field", "completion_start", b"completion_start", "completions", b"completions", "fault", b"fault", "tokens", b"tokens", "warnings", b"warnings"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___AnalyzeRuleResponse: typing_extensions.TypeAlias = AnalyzeRuleResponse
+
+@typing.final
+class GetCallerRequest(google.protobuf.message.Message):
+    """Asks who calls."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+Global___GetCallerRequest: typing_extensions.TypeAlias = GetCallerRequest
+
+@typing.final
+class GetCallerResponse(google.protobuf.message.Message):
+    """Who calls."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    ROLE_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """The name of the token or certificate; where nothing is secured, of who the call says it is from."""
+    role: ironcore.notification.v1.token_pb2.Role.ValueType
+    """What it may do; unspecified where nobody is asked, and everybody may do everything."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        role: ironcore.notification.v1.token_pb2.Role.ValueType = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["name", b"name", "role", b"role"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___GetCallerResponse: typing_extensions.TypeAlias = GetCallerResponse
 
 @typing.final
 class WatchConfigRequest(google.protobuf.message.Message):

@@ -67,6 +67,11 @@ class ConfigServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ConfigServiceTestTargetRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ConfigServiceTestTargetResponse.FromString,
                 _registered_method=True)
+        self.StreamTargetTest = channel.unary_stream(
+                '/ironcore.notification.v1.ConfigService/StreamTargetTest',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ConfigServiceStreamTargetTestRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ConfigServiceStreamTargetTestResponse.FromString,
+                _registered_method=True)
         self.CreateGroup = channel.unary_unary(
                 '/ironcore.notification.v1.ConfigService/CreateGroup',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.CreateGroupRequest.SerializeToString,
@@ -132,6 +137,11 @@ class ConfigServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.CheckRuleRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.CheckRuleResponse.FromString,
                 _registered_method=True)
+        self.AnalyzeRule = channel.unary_unary(
+                '/ironcore.notification.v1.ConfigService/AnalyzeRule',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.AnalyzeRuleRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.AnalyzeRuleResponse.FromString,
+                _registered_method=True)
         self.WatchConfig = channel.unary_stream(
                 '/ironcore.notification.v1.ConfigService/WatchConfig',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.WatchConfigRequest.SerializeToString,
@@ -176,6 +186,11 @@ class ConfigServiceStub(object):
                 '/ironcore.notification.v1.ConfigService/RemoveKey',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RemoveKeyRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RemoveKeyResponse.FromString,
+                _registered_method=True)
+        self.GetCaller = channel.unary_unary(
+                '/ironcore.notification.v1.ConfigService/GetCaller',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.GetCallerRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.GetCallerResponse.FromString,
                 _registered_method=True)
 
 
@@ -223,6 +238,13 @@ class ConfigServiceServicer(object):
 
     def TestTarget(self, request, context):
         """Makes one real attempt with a saved target or with a draft, now, and returns each stage.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamTargetTest(self, request, context):
+        """Makes the same attempt as TestTarget, and tells of each stage when it begins and when it ends.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -320,6 +342,14 @@ class ConfigServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AnalyzeRule(self, request, context):
+        """Says of a rule that is being written what its parts are, what is wrong with it and what may come
+        next. A wrong rule is an answer here, and no error.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchConfig(self, request, context):
         """Streams the configuration: first the whole current state, then a marker, then each change.
         With a resume token only what changed since. OUT_OF_RANGE where the token is too old.
@@ -388,6 +418,13 @@ class ConfigServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetCaller(self, request, context):
+        """Says who the caller is, as far as it was proved.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConfigServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -420,6 +457,11 @@ def add_ConfigServiceServicer_to_server(servicer, server):
                     servicer.TestTarget,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ConfigServiceTestTargetRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ConfigServiceTestTargetResponse.SerializeToString,
+            ),
+            'StreamTargetTest': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamTargetTest,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ConfigServiceStreamTargetTestRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.ConfigServiceStreamTargetTestResponse.SerializeToString,
             ),
             'CreateGroup': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateGroup,
@@ -486,6 +528,11 @@ def add_ConfigServiceServicer_to_server(servicer, server):
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.CheckRuleRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.CheckRuleResponse.SerializeToString,
             ),
+            'AnalyzeRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnalyzeRule,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.AnalyzeRuleRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.AnalyzeRuleResponse.SerializeToString,
+            ),
             'WatchConfig': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchConfig,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.WatchConfigRequest.FromString,
@@ -530,6 +577,11 @@ def add_ConfigServiceServicer_to_server(servicer, server):
                     servicer.RemoveKey,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RemoveKeyRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.RemoveKeyResponse.SerializeToString,
+            ),
+            'GetCaller': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCaller,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.GetCallerRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_config__service__pb2.GetCallerResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -697,6 +749,33 @@ class ConfigService(object):
             '/ironcore.notification.v1.ConfigService/TestTarget',
             ironcore_dot_notification_dot_v1_dot_config__service__pb2.ConfigServiceTestTargetRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_config__service__pb2.ConfigServiceTestTargetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamTargetTest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ironcore.notification.v1.ConfigService/StreamTargetTest',
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.ConfigServiceStreamTargetTestRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.ConfigServiceStreamTargetTestResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1059,6 +1138,33 @@ class ConfigService(object):
             _registered_method=True)
 
     @staticmethod
+    def AnalyzeRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.ConfigService/AnalyzeRule',
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.AnalyzeRuleRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.AnalyzeRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def WatchConfig(request,
             target,
             options=(),
@@ -1291,6 +1397,33 @@ class ConfigService(object):
             '/ironcore.notification.v1.ConfigService/RemoveKey',
             ironcore_dot_notification_dot_v1_dot_config__service__pb2.RemoveKeyRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_config__service__pb2.RemoveKeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCaller(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.ConfigService/GetCaller',
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.GetCallerRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_config__service__pb2.GetCallerResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,6 +44,8 @@ class ConfigServiceStub:
     """
     TestTarget: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.ConfigServiceTestTargetRequest, ironcore.notification.v1.config_service_pb2.ConfigServiceTestTargetResponse]
     """Makes one real attempt with a saved target or with a draft, now, and returns each stage."""
+    StreamTargetTest: grpc.UnaryStreamMultiCallable[ironcore.notification.v1.config_service_pb2.ConfigServiceStreamTargetTestRequest, ironcore.notification.v1.config_service_pb2.ConfigServiceStreamTargetTestResponse]
+    """Makes the same attempt as TestTarget, and tells of each stage when it begins and when it ends."""
     CreateGroup: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.CreateGroupRequest, ironcore.notification.v1.config_service_pb2.CreateGroupResponse]
     """Makes a group. ALREADY_EXISTS where the name is taken."""
     GetGroup: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.GetGroupRequest, ironcore.notification.v1.config_service_pb2.GetGroupResponse]
@@ -72,6 +74,10 @@ class ConfigServiceStub:
     """Changes the settings that the mask names."""
     CheckRule: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.CheckRuleRequest, ironcore.notification.v1.config_service_pb2.CheckRuleResponse]
     """Parses a rule, and says whether it matches an event."""
+    AnalyzeRule: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.AnalyzeRuleRequest, ironcore.notification.v1.config_service_pb2.AnalyzeRuleResponse]
+    """Says of a rule that is being written what its parts are, what is wrong with it and what may come
+    next. A wrong rule is an answer here, and no error.
+    """
     WatchConfig: grpc.UnaryStreamMultiCallable[ironcore.notification.v1.config_service_pb2.WatchConfigRequest, ironcore.notification.v1.config_service_pb2.WatchConfigResponse]
     """Streams the configuration: first the whole current state, then a marker, then each change.
     With a resume token only what changed since. OUT_OF_RANGE where the token is too old.
@@ -100,6 +106,8 @@ class ConfigServiceStub:
     """Takes an old key out of the key file. FAILED_PRECONDITION while a secret is sealed with it, or
     Delivery may still hold one.
     """
+    GetCaller: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.GetCallerRequest, ironcore.notification.v1.config_service_pb2.GetCallerResponse]
+    """Says who the caller is, as far as it was proved."""
 
 @typing.type_check_only
 class ConfigServiceAsyncStub(ConfigServiceStub):
@@ -123,6 +131,8 @@ class ConfigServiceAsyncStub(ConfigServiceStub):
     """
     TestTarget: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.ConfigServiceTestTargetRequest, ironcore.notification.v1.config_service_pb2.ConfigServiceTestTargetResponse]  # type: ignore[assignment]
     """Makes one real attempt with a saved target or with a draft, now, and returns each stage."""
+    StreamTargetTest: grpc.aio.UnaryStreamMultiCallable[ironcore.notification.v1.config_service_pb2.ConfigServiceStreamTargetTestRequest, ironcore.notification.v1.config_service_pb2.ConfigServiceStreamTargetTestResponse]  # type: ignore[assignment]
+    """Makes the same attempt as TestTarget, and tells of each stage when it begins and when it ends."""
     CreateGroup: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.CreateGroupRequest, ironcore.notification.v1.config_service_pb2.CreateGroupResponse]  # type: ignore[assignment]
     """Makes a group. ALREADY_EXISTS where the name is taken."""
     GetGroup: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.GetGroupRequest, ironcore.notification.v1.config_service_pb2.GetGroupResponse]  # type: ignore[assignment]
@@ -151,6 +161,10 @@ class ConfigServiceAsyncStub(ConfigServiceStub):
     """Changes the settings that the mask names."""
     CheckRule: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.CheckRuleRequest, ironcore.notification.v1.config_service_pb2.CheckRuleResponse]  # type: ignore[assignment]
     """Parses a rule, and says whether it matches an event."""
+    AnalyzeRule: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.AnalyzeRuleRequest, ironcore.notification.v1.config_service_pb2.AnalyzeRuleResponse]  # type: ignore[assignment]
+    """Says of a rule that is being written what its parts are, what is wrong with it and what may come
+    next. A wrong rule is an answer here, and no error.
+    """
     WatchConfig: grpc.aio.UnaryStreamMultiCallable[ironcore.notification.v1.config_service_pb2.WatchConfigRequest, ironcore.notification.v1.config_service_pb2.WatchConfigResponse]  # type: ignore[assignment]
     """Streams the configuration: first the whole current state, then a marker, then each change.
     With a resume token only what changed since. OUT_OF_RANGE where the token is too old.
@@ -179,6 +193,8 @@ class ConfigServiceAsyncStub(ConfigServiceStub):
     """Takes an old key out of the key file. FAILED_PRECONDITION while a secret is sealed with it, or
     Delivery may still hold one.
     """
+    GetCaller: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.config_service_pb2.GetCallerRequest, ironcore.notification.v1.config_service_pb2.GetCallerResponse]  # type: ignore[assignment]
+    """Says who the caller is, as far as it was proved."""
 
 class ConfigServiceServicer(metaclass=abc.ABCMeta):
     """Targets, groups and settings. Every change is one transaction with an author, a time and a
@@ -235,6 +251,14 @@ class ConfigServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.config_service_pb2.ConfigServiceTestTargetResponse, collections.abc.Awaitable[ironcore.notification.v1.config_service_pb2.ConfigServiceTestTargetResponse]]:
         """Makes one real attempt with a saved target or with a draft, now, and returns each stage."""
+
+    @abc.abstractmethod
+    def StreamTargetTest(
+        self,
+        request: ironcore.notification.v1.config_service_pb2.ConfigServiceStreamTargetTestRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[ironcore.notification.v1.config_service_pb2.ConfigServiceStreamTargetTestResponse], collections.abc.AsyncIterator[ironcore.notification.v1.config_service_pb2.ConfigServiceStreamTargetTestResponse]]:
+        """Makes the same attempt as TestTarget, and tells of each stage when it begins and when it ends."""
 
     @abc.abstractmethod
     def CreateGroup(
@@ -343,6 +367,16 @@ class ConfigServiceServicer(metaclass=abc.ABCMeta):
         """Parses a rule, and says whether it matches an event."""
 
     @abc.abstractmethod
+    def AnalyzeRule(
+        self,
+        request: ironcore.notification.v1.config_service_pb2.AnalyzeRuleRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.config_service_pb2.AnalyzeRuleResponse, collections.abc.Awaitable[ironcore.notification.v1.config_service_pb2.AnalyzeRuleResponse]]:
+        """Says of a rule that is being written what its parts are, what is wrong with it and what may come
+        next. A wrong rule is an answer here, and no error.
+        """
+
+    @abc.abstractmethod
     def WatchConfig(
         self,
         request: ironcore.notification.v1.config_service_pb2.WatchConfigRequest,
@@ -423,5 +457,13 @@ class ConfigServiceServicer(metaclass=abc.ABCMeta):
         """Takes an old key out of the key file. FAILED_PRECONDITION while a secret is sealed with it, or
         Delivery may still hold one.
         """
+
+    @abc.abstractmethod
+    def GetCaller(
+        self,
+        request: ironcore.notification.v1.config_service_pb2.GetCallerRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.config_service_pb2.GetCallerResponse, collections.abc.Awaitable[ironcore.notification.v1.config_service_pb2.GetCallerResponse]]:
+        """Says who the caller is, as far as it was proved."""
 
 def add_ConfigServiceServicer_to_server(servicer: ConfigServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -6,12 +6,14 @@ isort:skip_file
 import builtins
 import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.duration_pb2
 import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import ironcore.notification.v1.delivery_pb2
 import ironcore.notification.v1.event_pb2
+import ironcore.notification.v1.group_pb2
 import ironcore.notification.v1.target_pb2
 import sys
 import typing
@@ -267,6 +269,64 @@ class TestTargetResponse(google.protobuf.message.Message):
 Global___TestTargetResponse: typing_extensions.TypeAlias = TestTargetResponse
 
 @typing.final
+class StreamTargetTestRequest(google.protobuf.message.Message):
+    """Asks for a test that is told of as it goes."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: builtins.int
+    SECRETS_FIELD_NUMBER: builtins.int
+    RECIPIENTS_FIELD_NUMBER: builtins.int
+    @property
+    def target(self) -> ironcore.notification.v1.target_pb2.Target:
+        """The target, complete but for its secrets."""
+
+    @property
+    def secrets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[ironcore.notification.v1.target_pb2.SealedSecret]:
+        """Its secrets, sealed."""
+
+    @property
+    def recipients(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """For mail: who receives the test."""
+
+    def __init__(
+        self,
+        *,
+        target: ironcore.notification.v1.target_pb2.Target | None = ...,
+        secrets: collections.abc.Iterable[ironcore.notification.v1.target_pb2.SealedSecret] | None = ...,
+        recipients: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["target", b"target"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["recipients", b"recipients", "secrets", b"secrets", "target", b"target"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___StreamTargetTestRequest: typing_extensions.TypeAlias = StreamTargetTestRequest
+
+@typing.final
+class StreamTargetTestResponse(google.protobuf.message.Message):
+    """What a test has come to. The last one is the result."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PROGRESS_FIELD_NUMBER: builtins.int
+    @property
+    def progress(self) -> ironcore.notification.v1.target_pb2.TestProgress:
+        """The news."""
+
+    def __init__(
+        self,
+        *,
+        progress: ironcore.notification.v1.target_pb2.TestProgress | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["progress", b"progress"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["progress", b"progress"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___StreamTargetTestResponse: typing_extensions.TypeAlias = StreamTargetTestResponse
+
+@typing.final
 class PreviewMessageRequest(google.protobuf.message.Message):
     """Asks how an event would be told."""
 
@@ -277,6 +337,7 @@ class PreviewMessageRequest(google.protobuf.message.Message):
     EVENT_FIELD_NUMBER: builtins.int
     DIGEST_FIELD_NUMBER: builtins.int
     RECIPIENTS_FIELD_NUMBER: builtins.int
+    DRAFT_FIELD_NUMBER: builtins.int
     target: builtins.str
     """The target's name."""
     group: builtins.str
@@ -291,6 +352,12 @@ class PreviewMessageRequest(google.protobuf.message.Message):
     def recipients(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """For mail: who it is addressed to. Default: the target's recipients, else the setting's."""
 
+    @property
+    def draft(self) -> ironcore.notification.v1.group_pb2.GroupTemplates:
+        """Templates to try: each that is given goes before those of the group and the target.
+        INVALID_ARGUMENT says what is wrong with one, by "draft.text" and the like.
+        """
+
     def __init__(
         self,
         *,
@@ -299,10 +366,11 @@ class PreviewMessageRequest(google.protobuf.message.Message):
         event: ironcore.notification.v1.event_pb2.Event | None = ...,
         digest: builtins.bool = ...,
         recipients: collections.abc.Iterable[builtins.str] | None = ...,
+        draft: ironcore.notification.v1.group_pb2.GroupTemplates | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["event", b"event"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["draft", b"draft", "event", b"event"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["digest", b"digest", "event", b"event", "group", b"group", "recipients", b"recipients", "target", b"target"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["digest", b"digest", "draft", b"draft", "event", b"event", "group", b"group", "recipients", b"recipients", "target", b"target"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___PreviewMessageRequest: typing_extensions.TypeAlias = PreviewMessageRequest
@@ -569,6 +637,140 @@ class CountDeliveriesResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___CountDeliveriesResponse: typing_extensions.TypeAlias = CountDeliveriesResponse
+
+@typing.final
+class ChartDeliveriesRequest(google.protobuf.message.Message):
+    """Asks for a chart."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    AFTER_FIELD_NUMBER: builtins.int
+    BEFORE_FIELD_NUMBER: builtins.int
+    STEP_FIELD_NUMBER: builtins.int
+    TARGETS_FIELD_NUMBER: builtins.int
+    @property
+    def after(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """What ended at or after. Default: a day before "before"."""
+
+    @property
+    def before(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """What ended before. Default: now."""
+
+    @property
+    def step(self) -> google.protobuf.duration_pb2.Duration:
+        """How long a span is: whole hours. Default: an hour. At most 1,000 spans."""
+
+    @property
+    def targets(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Only of these targets, by name. Empty: of all."""
+
+    def __init__(
+        self,
+        *,
+        after: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        before: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        step: google.protobuf.duration_pb2.Duration | None = ...,
+        targets: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["after", b"after", "before", b"before", "step", b"step"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["after", b"after", "before", b"before", "step", b"step", "targets", b"targets"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ChartDeliveriesRequest: typing_extensions.TypeAlias = ChartDeliveriesRequest
+
+@typing.final
+class DeliverySpan(google.protobuf.message.Message):
+    """What became of the deliveries to a target in a span of time."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    START_TIME_FIELD_NUMBER: builtins.int
+    DELIVERED_FIELD_NUMBER: builtins.int
+    DEAD_FIELD_NUMBER: builtins.int
+    FAILED_ATTEMPTS_FIELD_NUMBER: builtins.int
+    delivered: builtins.int
+    """Deliveries that ended delivered."""
+    dead: builtins.int
+    """Deliveries that ended dead."""
+    failed_attempts: builtins.int
+    """Attempts that failed, whatever became of the delivery."""
+    @property
+    def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the span begins."""
+
+    def __init__(
+        self,
+        *,
+        start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        delivered: builtins.int = ...,
+        dead: builtins.int = ...,
+        failed_attempts: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["start_time", b"start_time"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["dead", b"dead", "delivered", b"delivered", "failed_attempts", b"failed_attempts", "start_time", b"start_time"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DeliverySpan: typing_extensions.TypeAlias = DeliverySpan
+
+@typing.final
+class DeliverySeries(google.protobuf.message.Message):
+    """A target's line of a chart."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TARGET_UID_FIELD_NUMBER: builtins.int
+    TARGET_FIELD_NUMBER: builtins.int
+    SPANS_FIELD_NUMBER: builtins.int
+    target_uid: builtins.str
+    """The target's uid."""
+    target: builtins.str
+    """Its name; the uid where it is deleted."""
+    @property
+    def spans(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DeliverySpan]:
+        """Spans in which something happened, in order."""
+
+    def __init__(
+        self,
+        *,
+        target_uid: builtins.str = ...,
+        target: builtins.str = ...,
+        spans: collections.abc.Iterable[Global___DeliverySpan] | None = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["spans", b"spans", "target", b"target", "target_uid", b"target_uid"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___DeliverySeries: typing_extensions.TypeAlias = DeliverySeries
+
+@typing.final
+class ChartDeliveriesResponse(google.protobuf.message.Message):
+    """A chart."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SERIES_FIELD_NUMBER: builtins.int
+    STEP_FIELD_NUMBER: builtins.int
+    @property
+    def series(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DeliverySeries]:
+        """One for each target to which something happened, the most failures first; at most 1,000."""
+
+    @property
+    def step(self) -> google.protobuf.duration_pb2.Duration:
+        """The step that was used."""
+
+    def __init__(
+        self,
+        *,
+        series: collections.abc.Iterable[Global___DeliverySeries] | None = ...,
+        step: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["step", b"step"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["series", b"series", "step", b"step"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ChartDeliveriesResponse: typing_extensions.TypeAlias = ChartDeliveriesResponse
 
 @typing.final
 class GetDeliveryRequest(google.protobuf.message.Message):

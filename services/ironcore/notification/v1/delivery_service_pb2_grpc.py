@@ -45,6 +45,11 @@ class DeliveryServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.TestTargetRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.TestTargetResponse.FromString,
                 _registered_method=True)
+        self.StreamTargetTest = channel.unary_stream(
+                '/ironcore.notification.v1.DeliveryService/StreamTargetTest',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.StreamTargetTestRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.StreamTargetTestResponse.FromString,
+                _registered_method=True)
         self.PreviewMessage = channel.unary_unary(
                 '/ironcore.notification.v1.DeliveryService/PreviewMessage',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.PreviewMessageRequest.SerializeToString,
@@ -64,6 +69,11 @@ class DeliveryServiceStub(object):
                 '/ironcore.notification.v1.DeliveryService/CountDeliveries',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.CountDeliveriesRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.CountDeliveriesResponse.FromString,
+                _registered_method=True)
+        self.ChartDeliveries = channel.unary_unary(
+                '/ironcore.notification.v1.DeliveryService/ChartDeliveries',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ChartDeliveriesRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ChartDeliveriesResponse.FromString,
                 _registered_method=True)
         self.GetDelivery = channel.unary_unary(
                 '/ironcore.notification.v1.DeliveryService/GetDelivery',
@@ -156,6 +166,13 @@ class DeliveryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamTargetTest(self, request, context):
+        """The same, and tells of each stage when it begins and when it ends. For Config.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PreviewMessage(self, request, context):
         """Renders what a target would be sent for an event, by the code that sends, and sends nothing.
         NOT_FOUND where there is no such target; INVALID_ARGUMENT where it has no templates, or where
@@ -181,6 +198,13 @@ class DeliveryServiceServicer(object):
 
     def CountDeliveries(self, request, context):
         """Counts deliveries by target, state and reason.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChartDeliveries(self, request, context):
+        """Counts what became of deliveries, by target and by span of time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -304,6 +328,11 @@ def add_DeliveryServiceServicer_to_server(servicer, server):
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.TestTargetRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.TestTargetResponse.SerializeToString,
             ),
+            'StreamTargetTest': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamTargetTest,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.StreamTargetTestRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.StreamTargetTestResponse.SerializeToString,
+            ),
             'PreviewMessage': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewMessage,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.PreviewMessageRequest.FromString,
@@ -323,6 +352,11 @@ def add_DeliveryServiceServicer_to_server(servicer, server):
                     servicer.CountDeliveries,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.CountDeliveriesRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.CountDeliveriesResponse.SerializeToString,
+            ),
+            'ChartDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChartDeliveries,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ChartDeliveriesRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ChartDeliveriesResponse.SerializeToString,
             ),
             'GetDelivery': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDelivery,
@@ -461,6 +495,33 @@ class DeliveryService(object):
             _registered_method=True)
 
     @staticmethod
+    def StreamTargetTest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/ironcore.notification.v1.DeliveryService/StreamTargetTest',
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.StreamTargetTestRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.StreamTargetTestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def PreviewMessage(request,
             target,
             options=(),
@@ -558,6 +619,33 @@ class DeliveryService(object):
             '/ironcore.notification.v1.DeliveryService/CountDeliveries',
             ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.CountDeliveriesRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.CountDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChartDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.DeliveryService/ChartDeliveries',
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ChartDeliveriesRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ChartDeliveriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

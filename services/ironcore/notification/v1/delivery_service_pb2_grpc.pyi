@@ -33,6 +33,8 @@ class DeliveryServiceStub:
     """
     TestTarget: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.TestTargetRequest, ironcore.notification.v1.delivery_service_pb2.TestTargetResponse]
     """Makes one real attempt with a target, now, and returns each stage. Called by Config."""
+    StreamTargetTest: grpc.UnaryStreamMultiCallable[ironcore.notification.v1.delivery_service_pb2.StreamTargetTestRequest, ironcore.notification.v1.delivery_service_pb2.StreamTargetTestResponse]
+    """The same, and tells of each stage when it begins and when it ends. For Config."""
     PreviewMessage: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.PreviewMessageRequest, ironcore.notification.v1.delivery_service_pb2.PreviewMessageResponse]
     """Renders what a target would be sent for an event, by the code that sends, and sends nothing.
     NOT_FOUND where there is no such target; INVALID_ARGUMENT where it has no templates, or where
@@ -44,6 +46,8 @@ class DeliveryServiceStub:
     """Lists deliveries, newest first."""
     CountDeliveries: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.CountDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.CountDeliveriesResponse]
     """Counts deliveries by target, state and reason."""
+    ChartDeliveries: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ChartDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.ChartDeliveriesResponse]
+    """Counts what became of deliveries, by target and by span of time."""
     GetDelivery: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetDeliveryRequest, ironcore.notification.v1.delivery_service_pb2.GetDeliveryResponse]
     """Returns a delivery with its attempts."""
     RetryDeliveries: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesResponse]
@@ -96,6 +100,8 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     """
     TestTarget: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.TestTargetRequest, ironcore.notification.v1.delivery_service_pb2.TestTargetResponse]  # type: ignore[assignment]
     """Makes one real attempt with a target, now, and returns each stage. Called by Config."""
+    StreamTargetTest: grpc.aio.UnaryStreamMultiCallable[ironcore.notification.v1.delivery_service_pb2.StreamTargetTestRequest, ironcore.notification.v1.delivery_service_pb2.StreamTargetTestResponse]  # type: ignore[assignment]
+    """The same, and tells of each stage when it begins and when it ends. For Config."""
     PreviewMessage: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.PreviewMessageRequest, ironcore.notification.v1.delivery_service_pb2.PreviewMessageResponse]  # type: ignore[assignment]
     """Renders what a target would be sent for an event, by the code that sends, and sends nothing.
     NOT_FOUND where there is no such target; INVALID_ARGUMENT where it has no templates, or where
@@ -107,6 +113,8 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     """Lists deliveries, newest first."""
     CountDeliveries: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.CountDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.CountDeliveriesResponse]  # type: ignore[assignment]
     """Counts deliveries by target, state and reason."""
+    ChartDeliveries: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ChartDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.ChartDeliveriesResponse]  # type: ignore[assignment]
+    """Counts what became of deliveries, by target and by span of time."""
     GetDelivery: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetDeliveryRequest, ironcore.notification.v1.delivery_service_pb2.GetDeliveryResponse]  # type: ignore[assignment]
     """Returns a delivery with its attempts."""
     RetryDeliveries: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesRequest, ironcore.notification.v1.delivery_service_pb2.RetryDeliveriesResponse]  # type: ignore[assignment]
@@ -170,6 +178,14 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         """Makes one real attempt with a target, now, and returns each stage. Called by Config."""
 
     @abc.abstractmethod
+    def StreamTargetTest(
+        self,
+        request: ironcore.notification.v1.delivery_service_pb2.StreamTargetTestRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[ironcore.notification.v1.delivery_service_pb2.StreamTargetTestResponse], collections.abc.AsyncIterator[ironcore.notification.v1.delivery_service_pb2.StreamTargetTestResponse]]:
+        """The same, and tells of each stage when it begins and when it ends. For Config."""
+
+    @abc.abstractmethod
     def PreviewMessage(
         self,
         request: ironcore.notification.v1.delivery_service_pb2.PreviewMessageRequest,
@@ -203,6 +219,14 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.CountDeliveriesResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.CountDeliveriesResponse]]:
         """Counts deliveries by target, state and reason."""
+
+    @abc.abstractmethod
+    def ChartDeliveries(
+        self,
+        request: ironcore.notification.v1.delivery_service_pb2.ChartDeliveriesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.ChartDeliveriesResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.ChartDeliveriesResponse]]:
+        """Counts what became of deliveries, by target and by span of time."""
 
     @abc.abstractmethod
     def GetDelivery(

@@ -649,6 +649,99 @@ class CountEventsResponse(google.protobuf.message.Message):
 Global___CountEventsResponse: typing_extensions.TypeAlias = CountEventsResponse
 
 @typing.final
+class ChartEventsRequest(google.protobuf.message.Message):
+    """Asks for a chart."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: builtins.int
+    STEP_FIELD_NUMBER: builtins.int
+    @property
+    def filter(self) -> Global___EventFilter:
+        """Which. Its after and before bound the chart; default: the last seven days."""
+
+    @property
+    def step(self) -> google.protobuf.duration_pb2.Duration:
+        """How long a span is: whole minutes. Default: an hour. At most 1,000 spans."""
+
+    def __init__(
+        self,
+        *,
+        filter: Global___EventFilter | None = ...,
+        step: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "step", b"step"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "step", b"step"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ChartEventsRequest: typing_extensions.TypeAlias = ChartEventsRequest
+
+@typing.final
+class EventSpan(google.protobuf.message.Message):
+    """The events of a span of time."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    START_TIME_FIELD_NUMBER: builtins.int
+    COUNTS_FIELD_NUMBER: builtins.int
+    @property
+    def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the span begins."""
+
+    @property
+    def counts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SeverityCount]:
+        """One for each severity that occurs, the worst first; unread is not counted here."""
+
+    def __init__(
+        self,
+        *,
+        start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        counts: collections.abc.Iterable[Global___SeverityCount] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["start_time", b"start_time"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["counts", b"counts", "start_time", b"start_time"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___EventSpan: typing_extensions.TypeAlias = EventSpan
+
+@typing.final
+class ChartEventsResponse(google.protobuf.message.Message):
+    """A chart."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SPANS_FIELD_NUMBER: builtins.int
+    STEP_FIELD_NUMBER: builtins.int
+    COUNTED_SINCE_FIELD_NUMBER: builtins.int
+    @property
+    def spans(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___EventSpan]:
+        """Spans in which something happened, in order."""
+
+    @property
+    def step(self) -> google.protobuf.duration_pb2.Duration:
+        """The step that was used."""
+
+    @property
+    def counted_since(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Set where there was too much to look at: only what was accepted since is counted."""
+
+    def __init__(
+        self,
+        *,
+        spans: collections.abc.Iterable[Global___EventSpan] | None = ...,
+        step: google.protobuf.duration_pb2.Duration | None = ...,
+        counted_since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["counted_since", b"counted_since", "step", b"step"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["counted_since", b"counted_since", "spans", b"spans", "step", b"step"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ChartEventsResponse: typing_extensions.TypeAlias = ChartEventsResponse
+
+@typing.final
 class GetEventRequest(google.protobuf.message.Message):
     """Asks for an event."""
 

@@ -80,6 +80,11 @@ class RouterServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.CountEventsRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.CountEventsResponse.FromString,
                 _registered_method=True)
+        self.ChartEvents = channel.unary_unary(
+                '/ironcore.notification.v1.RouterService/ChartEvents',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ChartEventsRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ChartEventsResponse.FromString,
+                _registered_method=True)
         self.Explain = channel.unary_unary(
                 '/ironcore.notification.v1.RouterService/Explain',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ExplainRequest.SerializeToString,
@@ -201,6 +206,13 @@ class RouterServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChartEvents(self, request, context):
+        """Counts events by severity and by span of time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Explain(self, request, context):
         """Says who hears of an event, who does not, and why.
         """
@@ -311,6 +323,11 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     servicer.CountEvents,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.CountEventsRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.CountEventsResponse.SerializeToString,
+            ),
+            'ChartEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChartEvents,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ChartEventsRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ChartEventsResponse.SerializeToString,
             ),
             'Explain': grpc.unary_unary_rpc_method_handler(
                     servicer.Explain,
@@ -602,6 +619,33 @@ class RouterService(object):
             '/ironcore.notification.v1.RouterService/CountEvents',
             ironcore_dot_notification_dot_v1_dot_router__service__pb2.CountEventsRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_router__service__pb2.CountEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChartEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.RouterService/ChartEvents',
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.ChartEventsRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.ChartEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,6 +56,8 @@ class RouterServiceStub:
     """
     CountEvents: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.CountEventsRequest, ironcore.notification.v1.router_service_pb2.CountEventsResponse]
     """Counts events by severity, and how many of them the caller has not read."""
+    ChartEvents: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ChartEventsRequest, ironcore.notification.v1.router_service_pb2.ChartEventsResponse]
+    """Counts events by severity and by span of time."""
     Explain: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ExplainRequest, ironcore.notification.v1.router_service_pb2.ExplainResponse]
     """Says who hears of an event, who does not, and why."""
     CreateSilence: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.CreateSilenceRequest, ironcore.notification.v1.router_service_pb2.CreateSilenceResponse]
@@ -109,6 +111,8 @@ class RouterServiceAsyncStub(RouterServiceStub):
     """
     CountEvents: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.CountEventsRequest, ironcore.notification.v1.router_service_pb2.CountEventsResponse]  # type: ignore[assignment]
     """Counts events by severity, and how many of them the caller has not read."""
+    ChartEvents: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ChartEventsRequest, ironcore.notification.v1.router_service_pb2.ChartEventsResponse]  # type: ignore[assignment]
+    """Counts events by severity and by span of time."""
     Explain: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ExplainRequest, ironcore.notification.v1.router_service_pb2.ExplainResponse]  # type: ignore[assignment]
     """Says who hears of an event, who does not, and why."""
     CreateSilence: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.CreateSilenceRequest, ironcore.notification.v1.router_service_pb2.CreateSilenceResponse]  # type: ignore[assignment]
@@ -213,6 +217,14 @@ class RouterServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.router_service_pb2.CountEventsResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.CountEventsResponse]]:
         """Counts events by severity, and how many of them the caller has not read."""
+
+    @abc.abstractmethod
+    def ChartEvents(
+        self,
+        request: ironcore.notification.v1.router_service_pb2.ChartEventsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.router_service_pb2.ChartEventsResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.ChartEventsResponse]]:
+        """Counts events by severity and by span of time."""
 
     @abc.abstractmethod
     def Explain(

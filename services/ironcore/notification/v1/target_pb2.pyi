@@ -539,6 +539,65 @@ class SealedSecret(google.protobuf.message.Message):
 Global___SealedSecret: typing_extensions.TypeAlias = SealedSecret
 
 @typing.final
+class TestProgress(google.protobuf.message.Message):
+    """What is heard of a test while it goes."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BEGAN_FIELD_NUMBER: builtins.int
+    ENDED_FIELD_NUMBER: builtins.int
+    RESULT_FIELD_NUMBER: builtins.int
+    began: builtins.str
+    """The stage of this name begins."""
+    @property
+    def ended(self) -> Global___TestStage:
+        """A stage ended."""
+
+    @property
+    def result(self) -> Global___TestResult:
+        """The test is over."""
+
+    def __init__(
+        self,
+        *,
+        began: builtins.str = ...,
+        ended: Global___TestStage | None = ...,
+        result: Global___TestResult | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["began", b"began", "ended", b"ended", "news", b"news", "result", b"result"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["began", b"began", "ended", b"ended", "news", b"news", "result", b"result"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_news: typing_extensions.TypeAlias = typing.Literal["began", "ended", "result"]
+    _WhichOneofArgType_news: typing_extensions.TypeAlias = typing.Literal["news", b"news"]
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_news) -> _WhichOneofReturnType_news | None: ...
+
+Global___TestProgress: typing_extensions.TypeAlias = TestProgress
+
+@typing.final
+class TestResult(google.protobuf.message.Message):
+    """How a test ended."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OK_FIELD_NUMBER: builtins.int
+    SUMMARY_FIELD_NUMBER: builtins.int
+    ok: builtins.bool
+    """Whether the peer accepted the message."""
+    summary: builtins.str
+    """The result in a sentence, with advice where it failed."""
+    def __init__(
+        self,
+        *,
+        ok: builtins.bool = ...,
+        summary: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["ok", b"ok", "summary", b"summary"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___TestResult: typing_extensions.TypeAlias = TestResult
+
+@typing.final
 class TestStage(google.protobuf.message.Message):
     """The result of one stage of a test."""
 
