@@ -15,7 +15,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 BASE ?= $(shell git describe --tags --abbrev=0 --match 'v*' 2>/dev/null || echo HEAD~1)
 
 PEERS := strace postfix sasl2-bin libsasl2-modules docker-compose systemd \
-    prometheus-pushgateway prometheus victoria-metrics influxdb nginx-light
+    prometheus-pushgateway prometheus victoria-metrics influxdb nginx-light chromium
 
 .PHONY: help
 help: ## this list
@@ -39,7 +39,12 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 	  --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps --no-build-isolation -e .
+	@$(BIN)/python deploy/console/vendor.py || true
 	@touch $@
+
+.PHONY: assets
+assets: install ## fetch again what the console serves of other projects, as package-lock.json pins it
+	@$(BIN)/python deploy/console/vendor.py
 
 .PHONY: lock
 lock: install ## compile both hash locks from pyproject.toml; newer versions: make lock UPGRADE=--upgrade
@@ -78,6 +83,7 @@ lint: install ## ruff, mypy --strict, buf, generated code up to date, the archit
 	$(BIN)/mypy -p ibs_notify -p tests
 	MYPYPATH=services:deploy/demo $(BIN)/mypy deploy/demo/*.py
 	$(BIN)/mypy deploy/supply/*.py
+	$(BIN)/mypy deploy/console/*.py
 	$(BIN)/buf lint
 	@if git rev-parse --quiet --verify '$(BASE)^{commit}' >/dev/null 2>&1; then \
 	  echo "buf breaking, against $(BASE)"; \
@@ -99,7 +105,7 @@ test-fast: install ## the unit tests: seconds
 
 .PHONY: test
 test: install ## the whole suite, without root: SQLite, PostgreSQL, SMTP, HTTP, killed services
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 .PHONY: vulnerabilities
 vulnerabilities: install ## are faults known of what we lock? says so where it cannot ask
