@@ -53,7 +53,9 @@ class Settings:
     """Where everything is. Addresses are ``host:port``: where a service listens, where others look.
 
     ``tls_directory`` holds the certificates; with it every listener is TLS, and the services meet
-    at ``*_peer_address`` by mutual TLS. ``token_file`` holds the token of a client. ``*_database``
+    at ``*_peer_address`` by mutual TLS. ``token_file`` holds the token of a client. The console
+    listens at ``console_address``, by TLS where ``console_certificate`` and ``console_key`` are
+    given; browsers may find it at ``console_origin`` as well. ``*_database``
     are SQLAlchemy URLs; empty means an SQLite file in ``home``. ``profile`` is
     ``development`` or ``production``; reflection is served in the first only. Where less than
     ``min_free_mib`` are free on the disk of its database, a service takes nothing new. Events are
@@ -69,6 +71,10 @@ class Settings:
     config_peer_address: str = "127.0.0.1:50061"
     router_peer_address: str = "127.0.0.1:50062"
     delivery_peer_address: str = "127.0.0.1:50063"
+    console_address: str = "127.0.0.1:8080"
+    console_origin: str = ""
+    console_certificate: str = ""
+    console_key: str = ""
     tls_directory: str = ""
     token_file: str = ""
     config_database: str = ""
@@ -229,7 +235,7 @@ def _check(settings: Settings) -> None:
         days: int = getattr(settings, name)
         if days > _MOST_DAYS:
             raise InvalidArgument(Reason.FIELD_INVALID, f"{name} {days} is over {_MOST_DAYS}")
-    for name in ADDRESSES:
+    for name in (*ADDRESSES, "console_address"):
         address: str = getattr(settings, name)
         host, _, port = address.rpartition(":")
         if not host or not port.isdigit() or int(port) > 65535:
@@ -256,7 +262,7 @@ def _check_unsecured(settings: Settings) -> None:
             "the profile production needs tls_directory",
             advice=f"{advice}; or set the profile development, on loopback",
         )
-    for name in ADDRESSES:
+    for name in (*ADDRESSES, "console_address"):
         address: str = getattr(settings, name)
         if not _is_loopback(address.rpartition(":")[0].strip("[]")):
             raise InvalidArgument(

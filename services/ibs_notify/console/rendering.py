@@ -1,0 +1,109 @@
+"""Templates to responses: the filters that templates use, parts of pages, and their headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from google.protobuf.timestamp_pb2 import Timestamp
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ibs_notify.console import words
+from ibs_notify.console.assets import Assets
+from ibs_notify.console.navigation import NAVIGATION
+from ibs_notify.domain.clock import Clock
+from ibs_notify.rpc.convert import is_moment, moment_from_proto
+
+
+class Renderer:
+    """``response`` renders a template of ``console/templates``."""
+
+    def __init__(self, assets: Assets, clock: Clock) -> None:
+        self._clock = clock
+        self.time_zone = "UTC"
+        """The installation's, for the exact times; who reads the settings keeps it current."""
+        self._environment = Environment(
+            loader=PackageLoader("ibs_notify.console"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters.update(
+            when=self.when, exact=self.exact, iso=iso, link=safe_link, **words.FILTERS
+        )
+        self._environment.globals.update(
+            asset=assets.url, navigation=NAVIGATION, query=query, now=clock.now
+        )
+
+    def response(
+        self, template: str, values: Mapping[str, Any], *, block: str = "", status: int = 200
+    ) -> web.Response:
+        """The page, or of it only the Jinja block that ``block`` names."""
+        found = self._environment.get_template(template)
+        if block:
+            text = "".join(found.blocks[block](found.new_context(dict(values))))
+        else:
+            text = found.render(values)
+        response = web.Response(text=text, status=status, content_type="text/html")
+        response.headers["Vary"] = "HX-Request"
+        response.enable_compression()
+        return response
+
+    def when(self, stamp: Timestamp | datetime | None) -> Markup:
+        """A moment, relative, with the exact one on hover; nothing for one that is not set."""
+        moment = moment_of(stamp)
+        if moment is None:
+            return Markup()
+        text = words.relative(moment - self._clock.now())
+        return Markup('<time datetime="{}" title="{}">{}</time>').format(
+            moment.isoformat(), self.exact(moment), text
+        )
+
+    def exact(self, stamp: Timestamp | datetime | None) -> str:
+        """A moment with its zone: ``2026-11-27 19:12:03 Europe/Vienna``."""
+        moment = moment_of(stamp)
+        if moment is None:
+            return ""
+        local = moment.astimezone(ZoneInfo(self.time_zone))
+        return f"{local:%Y-%m-%d %H:%M:%S} {self.time_zone}"
+
+
+def moment_of(stamp: Timestamp | datetime | None) -> datetime | None:
+    """None for a stamp that is not set."""
+    if stamp is None or isinstance(stamp, datetime):
+        return stamp
+    if not (stamp.seconds or stamp.nanos) or not is_moment(stamp):
+        return None
+    return moment_from_proto(stamp)
+
+
+def iso(stamp: Timestamp | datetime | None) -> str:
+    """ISO 8601 in UTC, or nothing."""
+    moment = moment_of(stamp)
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def safe_link(url: str) -> str:
+    """``url`` where a browser may be led there; else nothing. What events hold is anybody's."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return url if parts.scheme in ("http", "https") and parts.hostname else ""
+
+
+def query(path: str, /, **values: Any) -> str:
+    """``path`` with those values that are not empty as its query; a list gives several."""
+    given = [
+        (name, str(each))
+        for name, value in values.items()
+        for each in (value if isinstance(value, list | tuple) else [value])
+        if each not in ("", None, False)
+    ]
+    return f"{path}?{urlencode(given)}" if given else path

@@ -1,0 +1,99 @@
+"""Who is logged in. Kept in memory: a session ends with the process, and no token is on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ibs_notify.console.api import Metadata
+from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.principal import Role
+
+IDLE = timedelta(hours=12)
+LONGEST = timedelta(days=7)
+MOST = 10_000
+
+
+@dataclass(slots=True)
+class Session:
+    """One browser. ``role`` is None where nobody is asked, and everybody may do everything."""
+
+    name: str
+    role: Role | None
+    metadata: Metadata
+    began: datetime
+    ends: datetime
+    csrf_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    notices: list[Notice] = field(default_factory=list)
+    """Shown once, on the next page."""
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it still counts."""
+        return now < self.ends and now < self.began + LONGEST
+
+    def csrf_token(self) -> str:
+        """Different each time, so that compressed pages say nothing of it (BREACH)."""
+        salt = secrets.token_bytes(16)
+        return (salt + self._signature(salt)).hex()
+
+    def accepts(self, csrf_token: str) -> bool:
+        """Whether ``csrf_token`` is one of this session."""
+        try:
+            given = bytes.fromhex(csrf_token)
+        except ValueError:
+            return False
+        return hmac.compare_digest(given[16:], self._signature(given[:16]))
+
+    def _signature(self, salt: bytes) -> bytes:
+        return hmac.new(self.csrf_key, salt, hashlib.sha256).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line above a page. ``kind`` is done, warning or failed."""
+
+    kind: str
+    text: str
+
+
+class Sessions:
+    """By the secret of the cookie, of which only the hash is kept."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._sessions: dict[bytes, Session] = {}
+
+    def begin(self, name: str, role: Role | None, metadata: Metadata) -> tuple[str, Session]:
+        """A new session and the secret that finds it."""
+        now = self._clock.now()
+        self._forget_dead(now)
+        secret = secrets.token_urlsafe(32)
+        session = Session(name, role, metadata, now, now + IDLE)
+        self._sessions[_key(secret)] = session
+        return secret, session
+
+    def find(self, secret: str) -> Session | None:
+        """The session of a cookie, which counts for longer by being used."""
+        now = self._clock.now()
+        session = self._sessions.get(_key(secret))
+        if session is None or not session.is_live(now):
+            return None
+        session.ends = now + IDLE
+        return session
+
+    def end(self, secret: str) -> None:
+        """Forget a session."""
+        self._sessions.pop(_key(secret), None)
+
+    def _forget_dead(self, now: datetime) -> None:
+        for key in [key for key, each in self._sessions.items() if not each.is_live(now)]:
+            del self._sessions[key]
+        while len(self._sessions) >= MOST:
+            del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].ends)]
+
+
+def _key(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()

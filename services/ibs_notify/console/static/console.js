@@ -1,0 +1,87 @@
+// What every page has: copying, confirming, times that stay true, and the keyboard. Pages work without.
+"use strict";
+
+const one = (selector, inside = document) => inside.querySelector(selector);
+const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+
+// ---- copying
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  const text = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = text; }, 1500);
+});
+
+// ---- confirming: the form is sent only after a yes
+
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+
+// ---- times: "3 min ago" grows older while a page is open
+
+const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+
+function relative(seconds) {
+  const size = Math.abs(Math.round(seconds));
+  if (size < 2) return "now";
+  const [unit, name] = UNITS.find(([unit]) => size >= unit);
+  const text = `${Math.floor(size / unit)} ${name}`;
+  return seconds > 0 ? `in ${text}` : `${text} ago`;
+}
+
+setInterval(() => {
+  for (const time of all("time[datetime]")) {
+    time.textContent = relative((Date.parse(time.dateTime) - Date.now()) / 1000);
+  }
+}, 15000);
+
+// ---- keyboard: rows of a list are [data-row]; a row may have [data-key="e"] buttons
+
+const PLACES = { i: "/inbox", o: "/", t: "/targets", g: "/groups", s: "/silences", d: "/datastores" };
+let awaited = false; // a "g" was pressed
+
+function isTyping(target) {
+  return target.isContentEditable || target.closest("input:not([type=checkbox]), textarea, select, dialog");
+}
+
+function move(step) {
+  const rows = all("[data-row]");
+  if (!rows.length) return;
+  const current = rows.indexOf(document.activeElement.closest("[data-row]"));
+  const next = rows[Math.min(Math.max(current + step, 0), rows.length - 1)];
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (awaited) {
+    awaited = false;
+    if (PLACES[event.key]) location.assign(PLACES[event.key]);
+    return;
+  }
+  const row = document.activeElement.closest("[data-row]");
+  switch (event.key) {
+    case "g": awaited = true; return;
+    case "j": move(1); break;
+    case "k": move(-1); break;
+    case "/": one("[data-search]")?.focus(); break;
+    case "?": one("#keyboard-help").showModal(); break;
+    case "Enter":
+      if (row !== document.activeElement) return;
+      one("a[href]", row)?.click();
+      break;
+    case "x": if (row) one("input[type=checkbox]", row)?.click(); break;
+    default: {
+      const button = row && one(`[data-key="${CSS.escape(event.key)}"]`, row);
+      if (!button) return;
+      button.click();
+    }
+  }
+  event.preventDefault();
+});

@@ -1,0 +1,70 @@
+"""One request of one visitor: what every page is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from ibs_notify.console.api import Api
+from ibs_notify.console.guard import NONCE
+from ibs_notify.console.rendering import Renderer
+from ibs_notify.console.sessions import Notice, Session
+from ibs_notify.rpc.access import Access, access, allowed_to
+
+API_PACKAGE = "ironcore.notification.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """``await visit.api.call(...)`` asks a service; ``visit.render(...)`` answers."""
+
+    request: web.Request
+    api: Api
+    session: Session
+    renderer: Renderer
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether a script asked for a part of the page (htmx), and not for all of it."""
+        headers = self.request.headers
+        return headers.get("HX-Request") == "true" and headers.get("HX-Boosted") != "true"
+
+    @property
+    def nonce(self) -> str:
+        """What lets a script of this answer run."""
+        return self.request[NONCE]
+
+    def may(self, method: str) -> bool:
+        """Whether the visitor may make a call, such as ``ConfigService/CreateTarget``."""
+        role = self.session.role
+        if role is None:
+            return True
+        return access(allowed_to(f"/{API_PACKAGE}.{method}"), role) is not Access.DENIED
+
+    def render(
+        self, template: str, /, *, block: str = "", status: int = 200, **values: Any
+    ) -> web.Response:
+        """A page, or of it only ``block``. Templates see ``visit`` and ``values``."""
+        return self.renderer.response(
+            template, {"visit": self, **values}, block=block, status=status
+        )
+
+    def notice(self, text: str, kind: str = "done") -> None:
+        """Say something on the next page. ``kind``: done, warning or failed."""
+        self.session.notices.append(Notice(kind, text))
+
+    def take_notices(self) -> list[Notice]:
+        """What is to be said now, once."""
+        taken, self.session.notices = self.session.notices, []
+        return taken
+
+    async def applied(self, revision: int, text: str, warnings: Iterable[str]) -> None:
+        """Say that a change was made, with the warnings of its answer, once it is in force."""
+        self.notice(text)
+        for warning in warnings:
+            self.notice(warning, "warning")
+        for late in await self.api.await_revision(revision):
+            self.notice(late, "warning")
