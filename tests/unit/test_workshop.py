@@ -28,6 +28,7 @@ TARGETS = [
     "abuse",
     "vulnerabilities",
     "sbom",
+    "assets",
     "peers",
     "check",
     "lock",
