@@ -73,4 +73,6 @@ async def test_a_service_that_is_not_there_is_named() -> None:
     async with open_plain_channel("127.0.0.1:1") as channel:
         with pytest.raises(Unavailable, match="Delivery") as caught:
             await DeliveryClient(channel).open_count("known")
+        with pytest.raises(Unavailable, match="Delivery"):
+            await anext(DeliveryClient(channel).stream_target_test(Target(name="x"), [], []))
     assert caught.value.reason is Reason.SERVICE_UNREACHABLE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,8 @@ from ibs_notify.rpc.status import from_rpc_error
 from ibs_notify.settings import Settings
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
-from ironcore.notification.v1.target_pb2 import SealedSecret, Target, TestStage
+from ironcore.notification.v1.target_pb2 import SealedSecret, Target, TestProgress, TestStage
+from ironcore.notification.v1.target_pb2 import TestResult as TestEnd
 
 if TYPE_CHECKING:
     from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceAsyncStub
@@ -67,6 +68,15 @@ class FakeDelivery:
             raise self.error
         self.tested.append((target, list(secrets), list(recipients)))
         return TestResult(True, (TestStage(name="connect", ok=True),), "accepted")
+
+    async def stream_target_test(
+        self, target: Target, secrets: Sequence[SealedSecret], recipients: Sequence[str]
+    ) -> AsyncGenerator[TestProgress]:
+        result = await self.test_target(target, secrets, recipients)
+        for stage in result.stages:
+            yield TestProgress(began=stage.name)
+            yield TestProgress(ended=stage)
+        yield TestProgress(result=TestEnd(ok=result.ok, summary=result.summary))
 
     async def keys_held(self, revision: int) -> frozenset[str]:
         if self.error is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import grpc
 
@@ -11,7 +11,7 @@ from ibs_notify.domain.errors import NotFound
 from ibs_notify.rpc.status import from_rpc_error, naming_service
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
-from ironcore.notification.v1.target_pb2 import SealedSecret, Target
+from ironcore.notification.v1.target_pb2 import SealedSecret, Target, TestProgress
 
 COUNT_SECONDS = 5.0
 TEST_SECONDS = 120.0
@@ -44,6 +44,19 @@ class DeliveryClient:
         except grpc.aio.AioRpcError as rpc_error:
             raise naming_service(from_rpc_error(rpc_error), "delivery") from rpc_error
         return TestResult(response.ok, tuple(response.stages), response.summary)
+
+    async def stream_target_test(
+        self, target: Target, secrets: Sequence[SealedSecret], recipients: Sequence[str]
+    ) -> AsyncGenerator[TestProgress]:
+        request = pb.StreamTargetTestRequest(target=target, secrets=secrets, recipients=recipients)
+        call = self._stub.StreamTargetTest(request, timeout=TEST_SECONDS)
+        try:
+            async for response in call:
+                yield response.progress
+        except grpc.aio.AioRpcError as rpc_error:
+            raise naming_service(from_rpc_error(rpc_error), "delivery") from rpc_error
+        finally:
+            call.cancel()
 
     async def keys_held(self, revision: int) -> frozenset[str]:
         request = pb.AwaitConfigRequest(revision=revision)

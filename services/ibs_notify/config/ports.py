@@ -6,7 +6,7 @@ that a port returns are the caller's own to change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -15,7 +15,7 @@ from ibs_notify.audit.entry import Act
 from ironcore.notification.v1.config_service_pb2 import WatchedTarget, WatchedToken
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.settings_pb2 import Settings
-from ironcore.notification.v1.target_pb2 import SealedSecret, Target, TestStage
+from ironcore.notification.v1.target_pb2 import SealedSecret, Target, TestProgress, TestStage
 from ironcore.notification.v1.token_pb2 import Token
 
 T = TypeVar("T")
@@ -254,6 +254,12 @@ class DeliveryPort(Protocol):
 
         ``Unavailable`` where Delivery cannot be reached; a peer that refuses is a result.
         """
+        ...
+
+    def stream_target_test(
+        self, target: Target, secrets: Sequence[SealedSecret], recipients: Sequence[str]
+    ) -> AsyncGenerator[TestProgress]:
+        """As ``test_target``, told as it goes; ``aclose`` ends the attempt."""
         ...
 
     async def keys_held(self, revision: int) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ from ibs_notify.config.groups import Groups
 from ibs_notify.config.installation import Installation
 from ibs_notify.config.key_rotation import KeyRotation
 from ibs_notify.config.rule_check import check_rule
-from ibs_notify.config.target_test import TargetTests
+from ibs_notify.config.target_test import Asked, TargetTests
 from ibs_notify.config.targets import Targets
 from ibs_notify.config.token_uses import read_uses
 from ibs_notify.config.tokens import Tokens
@@ -105,10 +106,7 @@ class ConfigServicer(ConfigServiceServicer):
     async def TestTarget(
         self, request: pb.ConfigServiceTestTargetRequest, context: Context
     ) -> pb.ConfigServiceTestTargetResponse:
-        if request.HasField("draft"):
-            result = await self._tests.draft(request.draft, request.recipients, caller_of(context))
-        else:
-            result = await self._tests.saved(request.name, request.recipients, caller_of(context))
+        result = await self._tests.run(_asked(request), caller_of(context))
         return pb.ConfigServiceTestTargetResponse(
             ok=result.ok, stages=result.stages, summary=result.summary
         )
@@ -156,8 +154,10 @@ class ConfigServicer(ConfigServiceServicer):
     async def StreamTargetTest(
         self, request: pb.ConfigServiceStreamTargetTestRequest, context: Context
     ) -> AsyncIterator[pb.ConfigServiceStreamTargetTestResponse]:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
-        yield
+        following = self._tests.follow(_asked(request), caller_of(context))
+        async with aclosing(following) as news:
+            async for each in news:
+                yield pb.ConfigServiceStreamTargetTestResponse(progress=each)
 
     async def AnalyzeRule(
         self, request: pb.AnalyzeRuleRequest, context: Context
@@ -324,6 +324,13 @@ class ConfigServicer(ConfigServiceServicer):
                 Reason.EVENT_INVALID,
             )
         return event
+
+
+def _asked(
+    request: pb.ConfigServiceTestTargetRequest | pb.ConfigServiceStreamTargetTestRequest,
+) -> Asked:
+    subject = request.draft if request.HasField("draft") else request.name
+    return Asked(subject, request.recipients)
 
 
 def _shown(target: Target) -> Target:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from ibs_notify.audit.document import written
@@ -16,10 +17,18 @@ from ibs_notify.config.validate_target import check_recipients
 from ibs_notify.domain.errors import FailedPrecondition, Reason
 from ibs_notify.domain.naming import is_name
 from ibs_notify.secrets.keys import Keys
-from ironcore.notification.v1.target_pb2 import SealedSecret, Target
+from ironcore.notification.v1.target_pb2 import SealedSecret, Target, TestProgress
 
 UNNAMED = "draft"
 """What a draft without a name is called in its test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be tested, a saved target by its name or a draft, and who receives it."""
+
+    subject: str | Target
+    recipients: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,15 @@ class _Subject:
     target: Target
     sealed: Mapping[str, bytes]
     default_recipients: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What Delivery is to do."""
+
+    target: Target
+    secrets: Sequence[SealedSecret]
+    recipients: Sequence[str]
 
 
 class TargetTests:
@@ -37,22 +55,41 @@ class TargetTests:
         self._delivery = delivery
         self._keys = keys
 
-    async def saved(self, name: str, recipients: Sequence[str], author: str) -> TestResult:
-        """Test what is stored under a name."""
+    async def run(self, asked: Asked, author: str) -> TestResult:
+        """Make the attempt and say how it ended."""
+        attempt = await self._written_down(asked, author)
+        return await self._delivery.test_target(attempt.target, attempt.secrets, attempt.recipients)
 
-        def look(view: View) -> _Subject:
-            target = find_target(view, name)
-            return _Subject(target, view.sealed(target.uid), view.settings().default_recipients)
+    async def follow(self, asked: Asked, author: str) -> AsyncGenerator[TestProgress]:
+        """Make the same attempt, told as it goes; ``aclose`` ends it."""
+        attempt = await self._written_down(asked, author)
+        following = self._delivery.stream_target_test(
+            attempt.target, attempt.secrets, attempt.recipients
+        )
+        async with aclosing(following) as news:
+            async for each in news:
+                yield each
 
-        subject = await self._repository.read(look)
-        return await self._run(subject, recipients, author, "saved")
+    async def _written_down(self, asked: Asked, author: str) -> _Attempt:
+        """Before it is sent: what is not written down does not happen."""
+        subject, version = await self._find(asked.subject)
+        recipients = _recipients(subject, asked.recipients)
+        act = _act(subject, recipients, version)
+        await self._repository.change(author, lambda change: change.audit(act))
+        secrets = [
+            SealedSecret(field=field, ciphertext=ciphertext)
+            for field, ciphertext in sorted(subject.sealed.items())
+        ]
+        return _Attempt(subject.target, secrets, recipients)
 
-    async def draft(self, request: Target, recipients: Sequence[str], author: str) -> TestResult:
-        """Test what is not saved; stored secrets are used only where they were stored for."""
-        subject = await self._repository.read(lambda view: self._resolve(view, request))
-        return await self._run(subject, recipients, author, "draft")
+    async def _find(self, asked: str | Target) -> tuple[_Subject, str]:
+        """The subject, and which version of it that is."""
+        if isinstance(asked, Target):
+            return await self._repository.read(lambda view: self._resolve(view, asked)), "draft"
+        return await self._repository.read(lambda view: _saved(view, asked)), "saved"
 
     def _resolve(self, view: View, request: Target) -> _Subject:
+        """Stored secrets are used only where they were stored for."""
         update = new_target(request)
         draft = update.target
         saved = view.target(draft.name) if is_name(draft.name) else None
@@ -69,21 +106,10 @@ class TargetTests:
             sealed |= seal_secrets(self._keys.current, draft.uid, update.given)
         return _Subject(draft, sealed, view.settings().default_recipients)
 
-    async def _run(
-        self, subject: _Subject, recipients: Sequence[str], author: str, version: str
-    ) -> TestResult:
-        recipients = _recipients(subject, recipients)
-        act = _act(subject, recipients, version)
-        # Before it is sent: what is not written down does not happen.
-        await self._repository.change(author, lambda change: change.audit(act))
-        return await self._delivery.test_target(
-            subject.target,
-            [
-                SealedSecret(field=field, ciphertext=ciphertext)
-                for field, ciphertext in sorted(subject.sealed.items())
-            ],
-            recipients,
-        )
+
+def _saved(view: View, name: str) -> _Subject:
+    target = find_target(view, name)
+    return _Subject(target, view.sealed(target.uid), view.settings().default_recipients)
 
 
 def _act(subject: _Subject, recipients: Sequence[str], version: str) -> Act:

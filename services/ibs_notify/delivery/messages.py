@@ -25,8 +25,9 @@ from ibs_notify.delivery.model import (
 )
 from ibs_notify.delivery.preview import DELIVERY_ID, Asked, Preview
 from ibs_notify.delivery.queue.outcome_journal import Page
+from ibs_notify.delivery.sending.target_test import TestResult
 from ibs_notify.delivery.targets.breaker import Breaker, Phase, Turning
-from ibs_notify.delivery.transports.base import Stage
+from ibs_notify.delivery.transports.base import Began, Stage
 from ibs_notify.domain import catalogue
 from ibs_notify.domain.bounds import faults_of
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
@@ -344,6 +345,19 @@ def stage_to_proto(stage: Stage) -> target_pb2.TestStage:
     return target_pb2.TestStage(
         name=stage.name, ok=stage.ok, detail=stage.detail, duration_ms=stage.duration_ms
     )
+
+
+def progress_to_proto(news: Began | Stage | TestResult) -> target_pb2.TestProgress:
+    match news:
+        case Began():
+            return target_pb2.TestProgress(began=news.name)
+        case Stage():
+            return target_pb2.TestProgress(ended=stage_to_proto(news))
+        case TestResult():
+            result = target_pb2.TestResult(ok=news.ok, summary=news.summary)
+            return target_pb2.TestProgress(result=result)
+        case _:
+            assert_never(news)
 
 
 def asked_from_proto(request: pb.PreviewMessageRequest, public_url: str, now: datetime) -> Asked:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ from ibs_notify.domain.errors import (
     Unimplemented,
 )
 from ibs_notify.domain.failpoints import hit
+from ibs_notify.domain.target import Target
 from ibs_notify.rpc.caller import caller_of
 from ibs_notify.rpc.convert import moment_to_proto
 from ibs_notify.rpc.convert_config import target_from_proto
@@ -80,11 +82,7 @@ class DeliveryServicer(DeliveryServiceServicer):
     async def TestTarget(
         self, request: pb.TestTargetRequest, context: Context
     ) -> pb.TestTargetResponse:
-        try:
-            target = target_from_proto(request.target)
-        except ValueError as error:
-            raise InvalidArgument.of([FieldViolation("target", str(error))]) from error
-        sealed = {secret.field: secret.ciphertext for secret in request.secrets}
+        target, sealed = _tested(request)
         result = await self._use.tester.test(
             target, sealed, request.recipients, self._use.outlook.snapshot
         )
@@ -122,8 +120,13 @@ class DeliveryServicer(DeliveryServiceServicer):
     async def StreamTargetTest(
         self, request: pb.StreamTargetTestRequest, context: Context
     ) -> AsyncIterator[pb.StreamTargetTestResponse]:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
-        yield
+        target, sealed = _tested(request)
+        following = self._use.tester.follow(
+            target, sealed, request.recipients, self._use.outlook.snapshot
+        )
+        async with aclosing(following) as news:
+            async for each in news:
+                yield pb.StreamTargetTestResponse(progress=messages.progress_to_proto(each))
 
     async def ListDeliveries(
         self, request: pb.ListDeliveriesRequest, context: Context
@@ -304,6 +307,17 @@ class DeliveryServicer(DeliveryServiceServicer):
             messages.line(request.digest_id), caller_of(context)
         )
         return pb.FlushDigestResponse(delivery_id=delivery_id)
+
+
+def _tested(
+    request: pb.TestTargetRequest | pb.StreamTargetTestRequest,
+) -> tuple[Target, Mapping[str, bytes]]:
+    """What is to be tested, and its sealed secrets by field."""
+    try:
+        target = target_from_proto(request.target)
+    except ValueError as error:
+        raise InvalidArgument.of([FieldViolation("target", str(error))]) from error
+    return target, {secret.field: secret.ciphertext for secret in request.secrets}
 
 
 def _require_uid(uid: str) -> None:

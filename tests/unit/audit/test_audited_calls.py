@@ -16,6 +16,7 @@ AUDITED = {
     "ConfigService/UpdateTarget": "target.update",
     "ConfigService/DeleteTarget": "target.delete",
     "ConfigService/TestTarget": "target.test",
+    "ConfigService/StreamTargetTest": "target.test",
     "ConfigService/CreateGroup": "group.create",
     "ConfigService/UpdateGroup": "group.update",
     "ConfigService/DeleteGroup": "group.delete",
@@ -46,6 +47,7 @@ NOT_AUDITED = {
     "ConfigService/ReportTokenUse": "the services do it by themselves",
     "DeliveryService/Deliver": "the services do it by themselves",
     "DeliveryService/TestTarget": "Config asks for it, and has written it down",
+    "DeliveryService/StreamTargetTest": "likewise",
 }
 LOOKS = re.compile(r"(Get|List|Count|Watch|Check|Preview|Verify|Await|Explain|Summarize)")
 

@@ -14,7 +14,15 @@ from tests.support.delivery import FakeClock
 
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.ports import CannotOpen
-from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.base import (
+    Message,
+    Outcome,
+    OutcomeReason,
+    Stage,
+    Tell,
+    Verdict,
+    untold,
+)
 from ibs_notify.delivery.transports.cache import SecretOpener, TransportCache
 from ibs_notify.domain.errors import (
     FailedPrecondition,
@@ -44,7 +52,7 @@ class FakeTransport:
     async def attempt(self, message: Message) -> Outcome:
         return Outcome(Verdict.DELIVERED, OutcomeReason.ACCEPTED)
 
-    async def test(self, message: Message) -> tuple[Stage, ...]:
+    async def test(self, message: Message, tell: Tell = untold) -> tuple[Stage, ...]:
         return ()
 
     async def close(self) -> None:

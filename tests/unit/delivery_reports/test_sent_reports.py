@@ -18,7 +18,15 @@ from ibs_notify.delivery.model import Completion, Kind, State, Work
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.reports.digest_report import DigestReport, to_bytes
 from ibs_notify.delivery.sending.sender import Sender, message_of
-from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Transport
+from ibs_notify.delivery.transports.base import (
+    Message,
+    Outcome,
+    OutcomeReason,
+    Stage,
+    Tell,
+    Transport,
+    untold,
+)
 from ibs_notify.delivery.transports.mail_message import MailComposer
 from ibs_notify.delivery.transports.webhook import WebhookTransport
 from ibs_notify.domain.group import InstallationSettings
@@ -80,7 +88,7 @@ class Untouched:
     async def attempt(self, message: Message) -> Outcome:
         raise AssertionError(message)
 
-    async def test(self, message: Message) -> tuple[Stage, ...]:
+    async def test(self, message: Message, tell: Tell = untold) -> tuple[Stage, ...]:
         raise AssertionError(message)
 
     async def close(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
 from ibs_notify.delivery.admission import default_recipients, needs_recipients
-from ibs_notify.delivery.transports.base import Message, Stage
+from ibs_notify.delivery.transports.base import Began, Message, Stage, Tell, untold
 from ibs_notify.delivery.transports.cache import Build, SecretOpener
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import FailedPrecondition, Internal, Reason
@@ -44,9 +45,10 @@ class TargetTester:
         sealed: Mapping[str, bytes],
         recipients: Sequence[str],
         snapshot: Snapshot | None,
+        tell: Tell = untold,
     ) -> TestResult:
         """Make one attempt. Raises where it cannot even begin: nobody receives it, a secret is
-        missing or cannot be opened, the settings cannot work."""
+        missing or cannot be opened, the settings cannot work. ``tell`` hears how it goes."""
         snapshot = snapshot or Snapshot(revision=0)
         addresses = tuple(recipients) or default_recipients(target, snapshot)
         if needs_recipients(target) and not addresses:
@@ -64,10 +66,32 @@ class TargetTester:
             ) from None
         transport = self._build(target, secrets, snapshot.settings, self._clock)
         try:
-            stages = await transport.test(self._message(target, addresses, snapshot))
+            stages = await transport.test(self._message(target, addresses, snapshot), tell)
         finally:
             await transport.close()
         return _result(target, stages)
+
+    async def follow(
+        self,
+        target: Target,
+        sealed: Mapping[str, bytes],
+        recipients: Sequence[str],
+        snapshot: Snapshot | None,
+    ) -> AsyncGenerator[Began | Stage | TestResult]:
+        """As ``test``, told as it goes: each stage twice, the result last. Who stops listening
+        (``aclose``) ends the attempt."""
+        told: asyncio.Queue[Began | Stage | None] = asyncio.Queue()
+        attempt = asyncio.create_task(
+            self.test(target, sealed, recipients, snapshot, told.put_nowait)
+        )
+        attempt.add_done_callback(lambda _: told.put_nowait(None))
+        try:
+            while (news := await told.get()) is not None:
+                yield news
+            yield await attempt
+        finally:
+            attempt.cancel()
+            await asyncio.wait([attempt])
 
     def _message(self, target: Target, addresses: tuple[str, ...], snapshot: Snapshot) -> Message:
         now = self._clock.now()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import InstallationSettings
@@ -158,6 +158,21 @@ class Stage:
     duration_ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The step of a test that is under way now."""
+
+    name: str
+
+
+Tell: TypeAlias = Callable[[Began | Stage], None]
+"""Hears of each step of a test when it begins and when it ends; must not raise."""
+
+
+def untold(_news: Began | Stage) -> None:
+    """For whom the stages in the end are enough."""
+
+
 class Transport(Protocol):
     """One target's way out. It belongs to one lane and keeps connections between attempts."""
 
@@ -178,8 +193,10 @@ class Transport(Protocol):
         """
         ...
 
-    async def test(self, message: Message) -> tuple[Stage, ...]:
+    async def test(self, message: Message, tell: Tell = untold) -> tuple[Stage, ...]:
         """Make one real attempt on a fresh connection; the stages up to the first that failed.
+
+        ``tell`` hears of each when it begins and when it ends; what it hears holds no secret.
 
         Never raises but CancelledError. All stages ``ok`` means that the peer accepted it.
         """

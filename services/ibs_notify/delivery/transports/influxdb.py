@@ -9,7 +9,15 @@ from typing import Final
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.client.write_api_async import WriteApiAsync
 
-from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.base import (
+    Message,
+    Outcome,
+    OutcomeReason,
+    Stage,
+    Tell,
+    Verdict,
+    untold,
+)
 from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.delivery.transports.http_failure import failure_of
 from ibs_notify.delivery.transports.http_peer import FAILURES, user_agent
@@ -78,7 +86,7 @@ class InfluxDbTransport:
     async def attempt_all(self, messages: Sequence[Message]) -> Sequence[Outcome]:
         return await outcomes_of(self._attempt_all(messages), len(messages), self._redact)
 
-    async def test(self, message: Message) -> tuple[Stage, ...]:
+    async def test(self, message: Message, tell: Tell = untold) -> tuple[Stage, ...]:
         async def run(log: StageLog) -> None:
             server = self._server
             await self._dialler.probe(log, server.host, server.port, server.context)
@@ -96,7 +104,7 @@ class InfluxDbTransport:
                         raise AttemptFailed(outcome)
                     note(self._seen(part, outcome))
 
-        return await stages_of(run, StageLog(self._clock), self._redact)
+        return await stages_of(run, self._clock, self._redact, tell)
 
     async def close(self) -> None:
         self._closed = True

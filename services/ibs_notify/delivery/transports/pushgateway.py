@@ -17,7 +17,15 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
-from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.base import (
+    Message,
+    Outcome,
+    OutcomeReason,
+    Stage,
+    Tell,
+    Verdict,
+    untold,
+)
 from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.delivery.transports.http_failure import failure_of
 from ibs_notify.delivery.transports.http_peer import FAILURES, HttpPeer, user_agent
@@ -106,7 +114,7 @@ class PushgatewayTransport:
         """End the target's group on the gateway."""
         return await outcome_of(self._remove(), self._redact)
 
-    async def test(self, message: Message) -> tuple[Stage, ...]:  # noqa: ARG002 # not an event
+    async def test(self, message: Message, tell: Tell = untold) -> tuple[Stage, ...]:  # noqa: ARG002 # not an event
         async def run(log: StageLog) -> None:
             server = self._server
             await self._dialler.probe(log, server.host, server.port, server.context)
@@ -121,7 +129,7 @@ class PushgatewayTransport:
                         raise AttemptFailed(outcome)
                     note(f"{outcome.code} {outcome.reply}")
 
-        return await stages_of(run, StageLog(self._clock), self._redact)
+        return await stages_of(run, self._clock, self._redact, tell)
 
     async def close(self) -> None:
         self._closed = True

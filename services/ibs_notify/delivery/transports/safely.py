@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Stage, Tell, Verdict
 from ibs_notify.delivery.transports.redact import Redactor
 from ibs_notify.delivery.transports.stages import AttemptFailed, StageLog
+from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import ResourceExhausted, Unavailable
 
 _LOG: Final = logging.getLogger(__name__)
@@ -37,9 +38,10 @@ async def outcomes_of(
 
 
 async def stages_of(
-    test: Callable[[StageLog], Awaitable[None]], log: StageLog, redact: Redactor
+    test: Callable[[StageLog], Awaitable[None]], clock: Clock, redact: Redactor, tell: Tell
 ) -> tuple[Stage, ...]:
     """The stages that ``test`` went through, redacted; the last one failed if it raised."""
+    log = StageLog(clock, redact, tell)
     try:
         await test(log)
     except AttemptFailed as failure:
@@ -47,7 +49,7 @@ async def stages_of(
             log.add_failure("send", failure.outcome.reply)
     except Exception as error:  # noqa: BLE001 # the contract: every failure is a stage
         log.add_failure("send", _unexpected(error, redact).reply)
-    return tuple(replace(stage, detail=redact(stage.detail)) for stage in log.stages)
+    return tuple(log.stages)
 
 
 def _failed(error: Exception, redact: Redactor) -> Outcome:

@@ -13,7 +13,9 @@ from ibs_notify.delivery.transports.base import (
     OutcomeReason,
     RecipientOutcome,
     Stage,
+    Tell,
     Verdict,
+    untold,
 )
 from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.delivery.transports.mail_message import MailComposer, parse_address
@@ -66,7 +68,7 @@ class SmtpTransport:
     async def attempt(self, message: Message) -> Outcome:
         return await outcome_of(self._attempt(message), self._redact)
 
-    async def test(self, message: Message) -> tuple[Stage, ...]:
+    async def test(self, message: Message, tell: Tell = untold) -> tuple[Stage, ...]:
         async def run(log: StageLog) -> None:
             connection = await self._opener.open(log)
             with log.stage("send") as note:
@@ -75,7 +77,7 @@ class SmtpTransport:
                     raise AttemptFailed(replace(outcome, reply=_whom_it_missed(outcome)))
                 note(f"{outcome.code} {outcome.reply}")
 
-        return await stages_of(run, StageLog(self._clock), self._redact)
+        return await stages_of(run, self._clock, self._redact, tell)
 
     async def close(self) -> None:
         await self._pool.close()

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.base import (
+    Began,
+    Outcome,
+    OutcomeReason,
+    Stage,
+    Tell,
+    Verdict,
+    untold,
+)
 from ibs_notify.domain.clock import Clock
 
 
@@ -28,10 +36,15 @@ def refused(reason: OutcomeReason, reply: str, *, code: int = 0) -> AttemptFaile
 
 
 class StageLog:
-    """Collects the stages of one attempt."""
+    """Collects the stages of one attempt, each detail through ``redact``; ``tell`` hears them."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self, clock: Clock, redact: Callable[[str], str] = str, tell: Tell = untold
+    ) -> None:
         self._clock = clock
+        self._redact = redact
+        self._tell = tell
+        self._under_way = ""
         self.stages: list[Stage] = []
 
     @contextmanager
@@ -44,6 +57,7 @@ class StageLog:
             detail = text
 
         start = self._clock.monotonic()
+        self._begin(name)
         try:
             yield note
         except AttemptFailed as failure:
@@ -53,9 +67,20 @@ class StageLog:
             self._add(name, start, detail, ok=True)
 
     def add_failure(self, name: str, detail: str) -> None:
-        """Note a step that could not even begin."""
-        self.stages.append(Stage(name, ok=False, detail=detail, duration_ms=0.0))
+        """Note what ended the step under way; without one, that step ``name`` could not begin."""
+        if not self._under_way:
+            self._begin(name)
+        self._end(Stage(self._under_way, ok=False, detail=self._redact(detail), duration_ms=0.0))
 
     def _add(self, name: str, start: float, detail: str, *, ok: bool) -> None:
         milliseconds = (self._clock.monotonic() - start) * 1000
-        self.stages.append(Stage(name, ok=ok, detail=detail, duration_ms=milliseconds))
+        self._end(Stage(name, ok=ok, detail=self._redact(detail), duration_ms=milliseconds))
+
+    def _begin(self, name: str) -> None:
+        self._under_way = name
+        self._tell(Began(name))
+
+    def _end(self, stage: Stage) -> None:
+        self._under_way = ""
+        self.stages.append(stage)
+        self._tell(stage)

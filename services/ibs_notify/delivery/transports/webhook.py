@@ -10,7 +10,15 @@ from typing import Final
 from ibs_notify.delivery.presets.endpoint import credentials_of
 from ibs_notify.delivery.presets.verdict import verdict_of
 from ibs_notify.delivery.transports import dial
-from ibs_notify.delivery.transports.base import Message, Outcome, OutcomeReason, Stage, Verdict
+from ibs_notify.delivery.transports.base import (
+    Message,
+    Outcome,
+    OutcomeReason,
+    Stage,
+    Tell,
+    Verdict,
+    untold,
+)
 from ibs_notify.delivery.transports.dial import Dialler
 from ibs_notify.delivery.transports.http_failure import failure_of
 from ibs_notify.delivery.transports.http_peer import FAILURES, HttpPeer
@@ -75,7 +83,7 @@ class WebhookTransport:
     async def attempt(self, message: Message) -> Outcome:
         return await outcome_of(self._attempt(message), self._redact)
 
-    async def test(self, message: Message) -> tuple[Stage, ...]:
+    async def test(self, message: Message, tell: Tell = untold) -> tuple[Stage, ...]:
         async def run(log: StageLog) -> None:
             port = self._url.port or 0
             await self._dialler.probe(log, self._url.raw_host or "", port, self._context)
@@ -85,7 +93,7 @@ class WebhookTransport:
                     raise AttemptFailed(_with_code(outcome))
                 note(f"{outcome.code} {outcome.reply}")
 
-        return await stages_of(run, StageLog(self._clock), self._redact)
+        return await stages_of(run, self._clock, self._redact, tell)
 
     async def close(self) -> None:
         self._closed = True
