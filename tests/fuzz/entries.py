@@ -41,6 +41,7 @@ from ibs_notify.domain import bounds
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, OutOfRange
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.harmless import UNSAFE, harmless
+from ibs_notify.domain.moves import origin_of
 from ibs_notify.domain.preset import Preset
 from ibs_notify.domain.resource import ancestors, canonical, is_under
 from ibs_notify.domain.severity import Severity
@@ -241,7 +242,7 @@ def _url(data: bytes) -> None:
     text = _text(data)
     if syntax.url_problem(text):
         return
-    url, origin = URL(text), syntax.origin_of(text)
+    url, origin = URL(text), origin_of(text)
     assert url.user is None
     assert (url.scheme, url.port) == (origin.scheme, origin.port)
     host = (url.raw_host or "").removesuffix(".").lower()

@@ -10,7 +10,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import assert_never
 
-from ibs_notify.config.syntax import origin_of
+from ibs_notify.domain.moves import moves
 from ibs_notify.domain.preset import NEEDS, Preset, Token
 from ibs_notify.domain.target import (
     INFLUXDB_TOKEN,
@@ -75,39 +75,8 @@ def judge(
     )
 
 
-def moves(old: TargetSpec, new: TargetSpec) -> tuple[str, ...]:
-    """The fields by whose change a secret would go elsewhere, or to somebody else."""
-    match old, new:
-        case SmtpSpec(), SmtpSpec():
-            pairs = {
-                "smtp.server": (_host(old.server), _host(new.server)),
-                "smtp.port": (old.port, new.port),
-                "smtp.tls_mode": (old.tls_mode, new.tls_mode),
-                "smtp.username": (old.username, new.username),
-            }
-        case WebhookSpec(), WebhookSpec():
-            pairs = {
-                "webhook.url": (origin_of(old.url), origin_of(new.url)),
-                "webhook.account": (old.account, new.account),
-            }
-        case InfluxDbSpec(), InfluxDbSpec():
-            pairs = {"influxdb.url": (origin_of(old.url), origin_of(new.url))}
-        case PushgatewaySpec(), PushgatewaySpec():
-            pairs = {
-                "pushgateway.url": (origin_of(old.url), origin_of(new.url)),
-                "pushgateway.username": (old.username, new.username),
-            }
-        case _:
-            return ("kind",)
-    return tuple(field for field, (before, after) in pairs.items() if before != after)
-
-
 def _preset(spec: TargetSpec | None) -> Preset | None:
     return spec.preset if isinstance(spec, WebhookSpec) else None
-
-
-def _host(server: str) -> str:
-    return server.lower().removesuffix(".")
 
 
 def _usable(spec: TargetSpec) -> frozenset[str]:

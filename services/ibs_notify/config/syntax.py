@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -100,22 +99,6 @@ def base_url_problem(url: str) -> str:
     if problem := url_problem(url):
         return problem
     return "has a query (?…), to which no path can be added" if urlsplit(url).query else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a URL goes: what a stored secret may be sent to."""
-
-    scheme: str
-    host: str
-    port: int
-
-
-def origin_of(url: str) -> Origin:
-    """The origin of a URL without ``url_problem``; a default port is the same as none."""
-    parts = urlsplit(url)
-    default = 443 if parts.scheme == "https" else 80
-    return Origin(parts.scheme, (parts.hostname or "").removesuffix("."), parts.port or default)
 
 
 def address_problem(text: str) -> str:

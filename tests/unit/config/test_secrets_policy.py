@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from ibs_notify.config.secrets_policy import judge, moves
+from ibs_notify.config.secrets_policy import judge
+from ibs_notify.domain.moves import moves
 from ibs_notify.domain.preset import Preset
 from ibs_notify.domain.target import (
     INFLUXDB_TOKEN,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from ibs_notify.config.syntax import origin_of, url_problem
+from ibs_notify.config.syntax import url_problem
+from ibs_notify.domain.moves import origin_of
 
 PIECES = (
     "http://",
