@@ -41,6 +41,10 @@ class Renderer:
             asset=assets.url, navigation=NAVIGATION, query=query, now=clock.now
         )
 
+    def now(self) -> datetime:
+        """What relative times are relative to."""
+        return self._clock.now()
+
     def response(
         self, template: str, values: Mapping[str, Any], *, block: str = "", status: int = 200
     ) -> web.Response:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.pages import settings
+from ibs_notify.console.pages import settings, target_form, target_test, targets
 from ibs_notify.console.pages.route import Route
 
-ROUTES: tuple[Route, ...] = (*settings.ROUTES,)
+ROUTES: tuple[Route, ...] = (
+    *target_form.ROUTES,
+    *target_test.ROUTES,
+    *targets.ROUTES,
+    *settings.ROUTES,
+)

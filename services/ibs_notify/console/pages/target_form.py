@@ -1,0 +1,203 @@
+"""Adding a target and changing one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from ibs_notify.console.commands import targets as commands
+from ibs_notify.console.forms import (
+    NO_FAULTS,
+    REFUSALS,
+    REFUSED,
+    Faults,
+    Form,
+    faults_of,
+    read_form,
+)
+from ibs_notify.console.pages.route import Route
+from ibs_notify.console.pages.targets import ONE, PATH, path_of, target_of_path
+from ibs_notify.console.targets.changes import (
+    SECRETS,
+    Difference,
+    differences,
+    loss_of,
+    update_of,
+)
+from ibs_notify.console.targets.draft import PROTOCOLS, form_of, target_of
+from ibs_notify.console.targets.words import NAMES, PRESET_WORDS
+from ibs_notify.console.visit import Visit
+from ibs_notify.domain.errors import InvalidArgument, Reason
+from ironcore.notification.v1 import target_pb2
+from ironcore.notification.v1.config_service_pb2 import CreateTargetRequest
+
+NEW = f"{PATH}/new/{{kind:smtp|webhook|metric-server}}"
+EDIT = f"{ONE}/edit"
+TITLES = {
+    "smtp": "Add SMTP Target",
+    "webhook": "Add Webhook",
+    "metric-server": "Add Metric Server",
+}
+START = {
+    "smtp": {"port": "587", "auth_method": "plain", "tls_mode": "starttls"},
+    "webhook": {"method": "POST", "content_type": "application/json"},
+    "metric-server": {"protocol": "influxdb-v2"},
+}
+"""What an empty form begins with."""
+PRESET_CHOICES = [
+    ("", "Its own: the standard payload, or a template"),
+    *((preset.value, words.title) for preset, words in PRESET_WORDS.items()),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A form as it is shown. ``stored`` is what it changes, None for a new target."""
+
+    kind: str
+    form: Form
+    stored: target_pb2.Target | None = None
+    faults: Faults = NO_FAULTS
+    others: Sequence[Difference] = field(default_factory=tuple)
+    """What differs from what somebody else has saved meanwhile."""
+
+
+async def show_new(visit: Visit) -> web.StreamResponse:
+    """An empty form."""
+    kind = visit.request.match_info["kind"]
+    start = START[kind] | {name: visit.request.query.get(name, "") for name in ("preset",)}
+    return _page(visit, Sheet(kind, Form({name: [text] for name, text in start.items()})))
+
+
+async def create(visit: Visit) -> web.StreamResponse:
+    """Save a new target."""
+    kind, form = visit.request.match_info["kind"], await read_form(visit.request)
+    try:
+        request = CreateTargetRequest(target=draft_of(kind, form))
+        answer = await visit.api.call(visit.api.config.CreateTarget, request)
+    except REFUSALS as error:
+        return _page(visit, Sheet(kind, form, faults=faults_of(error, NAMES)))
+    name = answer.target.name
+    await visit.applied(answer.target.revision, f"{name} is saved.", answer.warnings)
+    raise web.HTTPSeeOther(path_of(name))
+
+
+async def show_edit(visit: Visit) -> web.StreamResponse:
+    """The form with what is stored, secrets left out."""
+    stored = await target_of_path(visit)
+    return _page(visit, Sheet(kind_of(stored), form_of(stored), stored))
+
+
+async def update(visit: Visit) -> web.StreamResponse:
+    """Save what the form changed, and nothing else."""
+    stored, form = await target_of_path(visit), await read_form(visit.request)
+    kind = kind_of(stored)
+    try:
+        wanted = draft_of(kind, form, stored)
+        request = update_of(stored, wanted, form)
+        if request is None:
+            visit.notice("Nothing was changed.")
+            raise web.HTTPSeeOther(path_of(stored.name))
+        answer = await visit.api.call(visit.api.config.UpdateTarget, request)
+    except REFUSALS as error:
+        faults = faults_of(error, NAMES)
+        if error.reason is not Reason.ETAG_MISMATCH:
+            return _page(visit, Sheet(kind, form, stored, faults))
+        # The fields keep what was written, and the next Save goes on from what is stored now.
+        form = Form({**form.values, "etag": [stored.etag]})
+        return _page(visit, Sheet(kind, form, stored, faults, differences(stored, wanted)))
+    await visit.applied(answer.target.revision, f"{stored.name} is saved.", answer.warnings)
+    raise web.HTTPSeeOther(path_of(stored.name))
+
+
+async def show_new_notes(visit: Visit) -> web.StreamResponse:
+    """The form as a command, while it is being filled."""
+    kind, form = visit.request.match_info["kind"], await read_form(visit.request)
+    try:
+        command = commands.create(draft_of(kind, form))
+    except InvalidArgument as error:
+        return _no_command(visit, error)
+    return visit.render("parts/target_notes.html", command=command, loss=None)
+
+
+async def show_edit_notes(visit: Visit) -> web.StreamResponse:
+    """The same of a change, and which stored secrets it would cost."""
+    stored, form = await target_of_path(visit), await read_form(visit.request)
+    try:
+        wanted = draft_of(kind_of(stored), form, stored)
+    except InvalidArgument as error:
+        return _no_command(visit, error)
+    request = update_of(stored, wanted, form)
+    rotates = stored.webhook.signing_secret_set
+    return visit.render(
+        "parts/target_notes.html",
+        command="" if request is None else commands.update(request, rotates=rotates),
+        loss=loss_of(stored, wanted, form),
+    )
+
+
+def _no_command(visit: Visit, error: InvalidArgument) -> web.Response:
+    faults = [f"{each.path} {each.description}" for each in error.violations]
+    return visit.render("parts/target_notes.html", command=f"# {'; '.join(faults)}", loss=None)
+
+
+def kind_of(target: target_pb2.Target) -> str:
+    """Which form a target has."""
+    kind = target.WhichOneof("kind") or "smtp"
+    return "metric-server" if kind in PROTOCOLS.values() else kind
+
+
+def draft_of(kind: str, form: Form, stored: target_pb2.Target | None = None) -> target_pb2.Target:
+    """The target that a form of ``kind`` describes."""
+    field_of = kind
+    if stored is not None:
+        field_of = stored.WhichOneof("kind") or kind
+    elif kind == "metric-server":
+        field_of = PROTOCOLS.get(form.text("protocol"), "influxdb")
+    return target_of(field_of, form, stored)
+
+
+def _page(visit: Visit, sheet: Sheet) -> web.Response:
+    stored = sheet.stored
+    base = f"{PATH}/new/{sheet.kind}" if stored is None else f"{path_of(stored.name)}/edit"
+    shown: dict[str, Any] = {
+        "title": TITLES[sheet.kind] if stored is None else f"Edit {stored.name}",
+        "base": base,
+        "kind": sheet.kind,
+        "form": sheet.form,
+        "stored": stored,
+        "faults": sheet.faults,
+        "others": sheet.others,
+        "presets": PRESET_WORDS,
+        "preset_choices": PRESET_CHOICES,
+        "again": _again(sheet),
+        "rows": _new_headers(sheet),
+    }
+    return visit.render(
+        "pages/target_form.html", status=REFUSED if sheet.faults.any else 200, **shown
+    )
+
+
+def _again(sheet: Sheet) -> bool:
+    """Whether secrets were written that the form, shown again, does not have any more."""
+    written = any(sheet.form.text(name) for name in SECRETS)
+    return sheet.faults.any and (written or bool(sheet.form.texts("header_value")))
+
+
+def _new_headers(sheet: Sheet) -> list[str]:
+    """Names of the rows below the stored ones: what was written, and two that are free."""
+    known = {each.name for each in sheet.stored.webhook.headers} if sheet.stored else set()
+    return [each for each in sheet.form.texts("header_name") if each not in known] + ["", ""]
+
+
+ROUTES = (
+    Route("GET", NEW, show_new),
+    Route("POST", NEW, create),
+    Route("POST", f"{NEW}/notes", show_new_notes),
+    Route("GET", EDIT, show_edit),
+    Route("POST", EDIT, update),
+    Route("POST", f"{EDIT}/notes", show_edit_notes),
+)

@@ -1,0 +1,200 @@
+"""Targets: the list with health at a glance, one of them in detail, and what is done with one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from ibs_notify.console.commands import targets as commands
+from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
+from ibs_notify.console.pages.route import Route
+from ibs_notify.console.rendering import query
+from ibs_notify.console.targets.health import ask_health, certificate_tone
+from ibs_notify.console.targets.words import NAMES, kind_word, picture, where
+from ibs_notify.console.visit import Visit
+from ibs_notify.domain.errors import NotificationError
+from ironcore.notification.v1 import delivery_pb2, target_pb2
+from ironcore.notification.v1.config_service_pb2 import (
+    DeleteTargetRequest,
+    GetTargetRequest,
+    ListGroupsRequest,
+    ListTargetsRequest,
+    UpdateTargetRequest,
+)
+from ironcore.notification.v1.delivery_service_pb2 import (
+    ListDeliveriesRequest,
+    ResumeTargetRequest,
+)
+from ironcore.notification.v1.group_pb2 import Group
+
+PATH = "/targets"
+ONE = f"{PATH}/{{name}}"
+SIZE = 50
+LAST = 8
+MANY_GROUPS = 1000
+WORDS: dict[str, Any] = {
+    "kind_word": kind_word,
+    "picture": picture,
+    "where": where,
+    "until": certificate_tone,
+}
+
+
+async def show_list(visit: Visit) -> web.StreamResponse:
+    """A page of targets and how they fare."""
+    token = visit.request.query.get("page_token", "")
+    request = ListTargetsRequest(page_size=SIZE, page_token=token)
+    found = await visit.api.call(visit.api.config.ListTargets, request)
+    health = await ask_health(visit.api, found.targets, visit.now())
+    return visit.render(
+        "pages/targets.html",
+        targets=found.targets,
+        health=health,
+        next_url=query(PATH, page_token=found.next_page_token) if found.next_page_token else "",
+        first_url=PATH if token else "",
+        **WORDS,
+    )
+
+
+async def show_one(visit: Visit) -> web.StreamResponse:
+    """Everything about a target; what another service knows may be missing, and is said so."""
+    target = await target_of_path(visit)
+    health, groups, last = await asyncio.gather(
+        ask_health(visit.api, [target], visit.now()),
+        groups_with(visit, target.name),
+        _last_deliveries(visit, target.name),
+    )
+    return visit.render(
+        "pages/target.html",
+        target=target,
+        health=health,
+        groups=groups,
+        last=last,
+        test_command=commands.test(target.name),
+        **WORDS,
+    )
+
+
+async def target_of_path(visit: Visit) -> target_pb2.Target:
+    """The target that the address names."""
+    request = GetTargetRequest(name=visit.request.match_info["name"])
+    return (await visit.api.call(visit.api.config.GetTarget, request)).target
+
+
+async def groups_with(visit: Visit, name: str) -> list[Group]:
+    """The groups that a target is in."""
+    request, found = ListGroupsRequest(page_size=MANY_GROUPS), list[Group]()
+    while True:
+        answer = await visit.api.call(visit.api.config.ListGroups, request)
+        found += [
+            group
+            for group in answer.groups
+            if any(each.target == name for each in group.subscriptions)
+        ]
+        if not answer.next_page_token:
+            return found
+        request.page_token = answer.next_page_token
+
+
+async def _last_deliveries(visit: Visit, name: str) -> Sequence[delivery_pb2.Delivery]:
+    request = ListDeliveriesRequest(page_size=LAST)
+    request.filter.targets.append(name)
+    try:
+        return (await visit.api.call(visit.api.delivery.ListDeliveries, request)).deliveries
+    except NotificationError:
+        return ()  # its health says why
+
+
+async def disable(visit: Visit) -> web.StreamResponse:
+    """Send nothing any more; what is meant for it waits."""
+    return await _set_disabled(visit, disabled=True)
+
+
+async def enable(visit: Visit) -> web.StreamResponse:
+    """Send again, what waited first."""
+    return await _set_disabled(visit, disabled=False)
+
+
+async def _set_disabled(visit: Visit, *, disabled: bool) -> web.StreamResponse:
+    name = visit.request.match_info["name"]
+    request = UpdateTargetRequest(
+        target=target_pb2.Target(name=name, disabled=disabled),
+        update_mask=FieldMask(paths=["disabled"]),
+    )
+    answer = await visit.api.call(visit.api.config.UpdateTarget, request)
+    text = (
+        f"{name} is disabled: what is meant for it waits."
+        if disabled
+        else f"{name} is enabled: what waited for it is sent."
+    )
+    await visit.applied(answer.target.revision, text, answer.warnings)
+    raise web.HTTPSeeOther(path_of(name))
+
+
+async def resume(visit: Visit) -> web.StreamResponse:
+    """Try it again now, though it is paused or fails."""
+    target = await target_of_path(visit)
+    request = ResumeTargetRequest(target_uid=target.uid)
+    await visit.api.call(visit.api.delivery.ResumeTarget, request)
+    visit.notice(f"{target.name} is tried again now, with one delivery; the rest follows it.")
+    raise web.HTTPSeeOther(path_of(target.name))
+
+
+async def ask_delete(visit: Visit) -> web.StreamResponse:
+    """Says what would be lost with it."""
+    return await _delete_page(visit, await target_of_path(visit))
+
+
+async def delete(visit: Visit) -> web.StreamResponse:
+    """Delete it; where it is in use, or something waits for it, only with the box ticked."""
+    form, name = await read_form(visit.request), visit.request.match_info["name"]
+    request = DeleteTargetRequest(name=name, etag=form.text("etag"), force=form.is_on("force"))
+    try:
+        answer = await visit.api.call(visit.api.config.DeleteTarget, request)
+    except REFUSALS as error:
+        return await _delete_page(visit, await target_of_path(visit), faults_of(error, NAMES))
+    await visit.applied(answer.revision, f"{name} is deleted.", answer.warnings)
+    raise web.HTTPSeeOther(PATH)
+
+
+async def _delete_page(
+    visit: Visit, target: target_pb2.Target, faults: Faults = NO_FAULTS
+) -> web.Response:
+    health, groups = await asyncio.gather(
+        ask_health(visit.api, [target], visit.now()), groups_with(visit, target.name)
+    )
+    standing = health.standings.get(target.uid)
+    waiting = 0 if standing is None else standing.status.open_count
+    needs_force = bool(groups or waiting or health.unknown)
+    return visit.render(
+        "pages/target_delete.html",
+        status=REFUSED if faults.any else 200,
+        target=target,
+        health=health,
+        groups=groups,
+        waiting=waiting,
+        needs_force=needs_force,
+        faults=faults,
+        command=commands.delete(target.name, force=needs_force),
+        **WORDS,
+    )
+
+
+def path_of(name: str) -> str:
+    """The page of a target; a name needs no quoting."""
+    return f"{PATH}/{name}"
+
+
+ROUTES = (
+    Route("GET", PATH, show_list),
+    Route("GET", ONE, show_one),
+    Route("POST", f"{ONE}/disable", disable),
+    Route("POST", f"{ONE}/enable", enable),
+    Route("POST", f"{ONE}/resume", resume),
+    Route("GET", f"{ONE}/delete", ask_delete),
+    Route("POST", f"{ONE}/delete", delete),
+)

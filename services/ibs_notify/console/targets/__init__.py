@@ -1,0 +1,1 @@
+"""What the pages of targets know of targets; nothing here answers a request."""

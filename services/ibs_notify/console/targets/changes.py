@@ -1,0 +1,166 @@
+"""What a form would change of a target that is stored, and which of its secrets that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from google.protobuf.message import Message
+
+from ibs_notify.console.forms import Form
+from ibs_notify.console.targets.words import LABELS
+from ibs_notify.domain.moves import moves
+from ibs_notify.rpc.convert_config import target_from_proto
+from ironcore.notification.v1 import target_pb2 as pb
+from ironcore.notification.v1.config_service_pb2 import UpdateTargetRequest
+
+SECRETS = ("password", "token", "bearer_token", "signing_secret")
+"""Fields of every kind that are input only; the values of headers are secrets too."""
+OVERLAP = timedelta(hours=24)
+_COMMON = ("description", "max_rate_per_minute")
+
+
+def update_of(stored: pb.Target, wanted: pb.Target, form: Form) -> UpdateTargetRequest | None:
+    """Only what differs is asked for; ``None`` where nothing does."""
+    kind = stored.WhichOneof("kind") or "smtp"
+    before, after = getattr(stored, kind), getattr(wanted, kind)
+    request = UpdateTargetRequest(target=pb.Target(name=stored.name, etag=wanted.etag))
+    sent = getattr(request.target, kind)
+    sent.SetInParent()
+    paths = request.update_mask.paths
+    for name in _COMMON:
+        if getattr(stored, name) != getattr(wanted, name):
+            setattr(request.target, name, getattr(wanted, name))
+            paths.append(name)
+    for name in _changed(before, after):
+        _copy(name, after, sent)
+        paths.append(f"{kind}.{name}")
+    if kind == "webhook":
+        _change_headers(request, stored.webhook, wanted.webhook, form)
+        _change_signing(request, stored.webhook, form)
+    return request if paths else None
+
+
+def _changed(before: Message, after: Message) -> list[str]:
+    """The fields that differ, secrets where they are given; headers are compared elsewhere."""
+    names = [each.name for each in before.DESCRIPTOR.fields]
+    return [
+        name
+        for name in names
+        if name != "headers"
+        and not name.endswith(("_set", "_time"))
+        and (bool(getattr(after, name)) if name in SECRETS else _differs(name, before, after))
+    ]
+
+
+def _differs(name: str, before: Message, after: Message) -> bool:
+    return bool(getattr(before, name) != getattr(after, name))
+
+
+def _copy(name: str, source: Message, into: Message) -> None:
+    value = getattr(source, name)
+    if isinstance(value, str | int | bool):
+        setattr(into, name, value)
+    else:
+        getattr(into, name).extend(value)
+
+
+def _change_headers(
+    request: UpdateTargetRequest, before: pb.WebhookTarget, after: pb.WebhookTarget, form: Form
+) -> None:
+    known = {each.name.lower() for each in before.headers}
+    given = [each for each in after.headers if each.value or each.name.lower() not in known]
+    request.target.webhook.headers.extend(given)
+    request.remove_headers.extend(form.texts("remove_header"))
+    if given or request.remove_headers:
+        # A request that only removes must mask something as well.
+        request.update_mask.paths.append("webhook.headers")
+
+
+def _change_signing(request: UpdateTargetRequest, before: pb.WebhookTarget, form: Form) -> None:
+    if not before.signing_secret_set:
+        return
+    if request.target.webhook.signing_secret:
+        if form.is_on("signing_overlap"):
+            request.signing_overlap.FromTimedelta(OVERLAP)
+    elif form.is_on("unsign"):
+        request.update_mask.paths.append("webhook.signing_secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """``secrets`` do not follow a target where ``changed`` lead it; both in words."""
+
+    changed: Sequence[str]
+    secrets: Sequence[str]
+
+
+def loss_of(stored: pb.Target, wanted: pb.Target, form: Form) -> Loss | None:
+    """The stored secrets that saving ``wanted`` clears, as they are not given again."""
+    changed = list(_moves(stored, wanted))
+    left = _stored_secrets(stored) - _given_secrets(wanted)
+    left -= {f"header {each}" for each in form.texts("remove_header")}
+    if form.is_on("unsign"):
+        left -= {LABELS["signing_secret"].lower()}
+    if not changed and stored.webhook.preset != wanted.webhook.preset:
+        # Another preset may show its token to others.
+        changed, left = ["webhook.preset"], left & {LABELS["token"].lower()}
+    if not changed or not left:
+        return None
+    return Loss([LABELS[each.partition(".")[2]].lower() for each in changed], sorted(left))
+
+
+def _moves(stored: pb.Target, wanted: pb.Target) -> Sequence[str]:
+    try:
+        return moves(target_from_proto(stored).spec, target_from_proto(wanted).spec)
+    except (KeyError, ValueError):
+        return ()  # half written, such as a port that is none
+
+
+def _stored_secrets(target: pb.Target) -> set[str]:
+    message = getattr(target, target.WhichOneof("kind") or "smtp")
+    found = {LABELS[each].lower() for each in SECRETS if getattr(message, f"{each}_set", False)}
+    return found | {f"header {each.name}" for each in target.webhook.headers if each.value_set}
+
+
+def _given_secrets(target: pb.Target) -> set[str]:
+    message = getattr(target, target.WhichOneof("kind") or "smtp")
+    found = {LABELS[each].lower() for each in SECRETS if getattr(message, each, "")}
+    return found | {f"header {each.name}" for each in target.webhook.headers if each.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field that somebody else may have changed: what is stored now, and what was written."""
+
+    label: str
+    stored: str
+    written: str
+
+
+def differences(stored: pb.Target, wanted: pb.Target) -> list[Difference]:
+    """Field by field, secrets left out."""
+    kind = stored.WhichOneof("kind") or "smtp"
+    before, after = getattr(stored, kind), getattr(wanted, kind)
+    names = [name for name in _changed(before, after) if name not in SECRETS]
+    found = [Difference(LABELS[name], _text(before, name), _text(after, name)) for name in names]
+    common = [name for name in _COMMON if getattr(stored, name) != getattr(wanted, name)]
+    return [
+        *(Difference(LABELS[name], _text(stored, name), _text(wanted, name)) for name in common),
+        *found,
+    ]
+
+
+def _text(message: Message, name: str) -> str:
+    value = getattr(message, name)
+    field = message.DESCRIPTOR.fields_by_name[name]
+    if field.enum_type is not None:
+        return _word_of_enum(field.enum_type.values_by_number[value].name)
+    return str(value) if isinstance(value, str | int) else ", ".join(value)
+
+
+def _word_of_enum(name: str) -> str:
+    for prefix in ("SMTP_AUTH_METHOD_", "SMTP_TLS_MODE_", "WEBHOOK_PRESET_"):
+        name = name.removeprefix(prefix)
+    return "" if name == "UNSPECIFIED" else name.lower().replace("_", "-")

@@ -1,0 +1,132 @@
+"""How targets fare: asked of Delivery for many at once, a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ibs_notify.console.api import Api
+from ibs_notify.console.rendering import moment_of
+from ibs_notify.console.targets.sparkline import Sparkline, sparkline
+from ibs_notify.domain.errors import NotificationError
+from ironcore.notification.v1 import delivery_service_pb2 as pb
+from ironcore.notification.v1.target_pb2 import Target
+
+AT_ONCE = 8
+SECONDS = 3.0
+"""A page of targets is not kept waiting for Delivery any longer."""
+EXPIRES_SOON = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A target's health in a word, with its colour; ``status`` is what Delivery says."""
+
+    word: str
+    tone: str
+    status: pb.GetTargetStatusResponse
+
+    @property
+    def is_paused(self) -> bool:
+        return self.status.health == pb.TARGET_HEALTH_PAUSED
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether it makes sense to try it again now."""
+        return self.status.health in (pb.TARGET_HEALTH_PAUSED, pb.TARGET_HEALTH_FAILING)
+
+    @property
+    def last_failed(self) -> bool:
+        """Whether the last attempt failed."""
+        status = self.status
+        return _instant(status.last_failure_time) > _instant(status.last_success_time)
+
+    @property
+    def was_tried(self) -> bool:
+        return self.status.HasField("last_success_time") or self.last_failed
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """By uid. ``unknown`` says why nothing is known, where that is so."""
+
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    lines: Mapping[str, Sparkline] = field(default_factory=dict)
+    held_since: datetime | None = None
+    unknown: str = ""
+
+
+async def ask_health(api: Api, targets: Sequence[Target], now: datetime) -> Health:
+    """One answer for all ``targets``: where Delivery is away, that is said and not raised."""
+    few = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(target: Target) -> pb.GetTargetStatusResponse:
+        request = pb.GetTargetStatusRequest(target_uid=target.uid)
+        async with few:
+            return await api.call(api.delivery.GetTargetStatus, request, timeout=SECONDS)
+
+    lines = asyncio.create_task(_lines(api, targets, now))
+    try:
+        async with asyncio.timeout(SECONDS):
+            statuses = await asyncio.gather(*(ask(each) for each in targets))
+        found = await lines
+    except NotificationError as error:
+        return Health(unknown=error.message)
+    except TimeoutError:
+        return Health(unknown="Delivery does not answer in time.")
+    finally:
+        lines.cancel()
+    held = next((each.held_since for each in statuses if each.HasField("held_since")), None)
+    return Health(
+        {
+            target.uid: standing(target, status)
+            for target, status in zip(targets, statuses, strict=True)
+        },
+        found,
+        moment_of(held),
+    )
+
+
+def standing(target: Target, status: pb.GetTargetStatusResponse) -> Standing:
+    """What is said of a target, the gravest first."""
+    if target.disabled:
+        return Standing("disabled", "warn", status)
+    match status.health:
+        case pb.TARGET_HEALTH_PAUSED:
+            return Standing("paused", "bad", status)
+        case pb.TARGET_HEALTH_FAILING:
+            return Standing("failing", "bad", status)
+        case pb.TARGET_HEALTH_RECOVERING:
+            return Standing("recovering", "warn", status)
+    if status.HasField("failing_since"):
+        return Standing("failed lately", "warn", status)
+    if status.HasField("last_success_time"):
+        return Standing("ok", "good", status)
+    return Standing("not used yet", "calm", status)
+
+
+def certificate_tone(until: Timestamp, now: datetime) -> str:
+    """bad where it has expired, warn where it soon does, else nothing."""
+    moment = moment_of(until)
+    if moment is None or moment - now > EXPIRES_SOON:
+        return ""
+    return "bad" if moment <= now else "warn"
+
+
+async def _lines(api: Api, targets: Sequence[Target], now: datetime) -> Mapping[str, Sparkline]:
+    """Empty where Delivery has no charts (of an older release) or does not answer."""
+    request = pb.ChartDeliveriesRequest(targets=[each.name for each in targets])
+    try:
+        chart = await api.call(api.delivery.ChartDeliveries, request, timeout=SECONDS)
+    except NotificationError:
+        return {}
+    found = {each.target_uid: sparkline(each.spans, now) for each in chart.series}
+    return {each.uid: found.get(each.uid) or sparkline((), now) for each in targets}
+
+
+def _instant(stamp: Timestamp) -> tuple[int, int]:
+    return stamp.seconds, stamp.nanos
