@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import web
@@ -21,16 +21,16 @@ from ibs_notify.console.forms import (
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.targets import ONE, PATH, path_of, target_of_path
 from ibs_notify.console.targets.changes import (
-    SECRETS,
     Difference,
+    Loss,
     differences,
     loss_of,
     update_of,
 )
 from ibs_notify.console.targets.draft import PROTOCOLS, form_of, target_of
-from ibs_notify.console.targets.words import NAMES, PRESET_WORDS
+from ibs_notify.console.targets.words import NAMES, PRESET_WORDS, SECRETS
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import InvalidArgument, Reason
+from ibs_notify.domain.errors import InvalidArgument, NotificationError, PermissionDenied, Reason
 from ironcore.notification.v1 import target_pb2
 from ironcore.notification.v1.config_service_pb2 import CreateTargetRequest
 
@@ -67,6 +67,7 @@ class Sheet:
 
 async def show_new(visit: Visit) -> web.StreamResponse:
     """An empty form."""
+    _require(visit, "ConfigService/CreateTarget")
     kind = visit.request.match_info["kind"]
     start = START[kind] | {name: visit.request.query.get(name, "") for name in ("preset",)}
     return _page(visit, Sheet(kind, Form({name: [text] for name, text in start.items()})))
@@ -87,6 +88,7 @@ async def create(visit: Visit) -> web.StreamResponse:
 
 async def show_edit(visit: Visit) -> web.StreamResponse:
     """The form with what is stored, secrets left out."""
+    _require(visit, "ConfigService/UpdateTarget")
     stored = await target_of_path(visit)
     return _page(visit, Sheet(kind_of(stored), form_of(stored), stored))
 
@@ -94,23 +96,35 @@ async def show_edit(visit: Visit) -> web.StreamResponse:
 async def update(visit: Visit) -> web.StreamResponse:
     """Save what the form changed, and nothing else."""
     stored, form = await target_of_path(visit), await read_form(visit.request)
-    kind = kind_of(stored)
+    sheet = Sheet(kind_of(stored), form, stored)
     try:
-        wanted = draft_of(kind, form, stored)
-        request = update_of(stored, wanted, form)
-        if request is None:
-            visit.notice("Nothing was changed.")
-            raise web.HTTPSeeOther(path_of(stored.name))
+        wanted = draft_of(sheet.kind, form, stored)
+    except InvalidArgument as error:
+        return _page(visit, replace(sheet, faults=faults_of(error, NAMES)))
+    request = update_of(stored, wanted, form)
+    if request is None:
+        visit.notice("Nothing was changed.")
+        raise web.HTTPSeeOther(path_of(stored.name))
+    try:
         answer = await visit.api.call(visit.api.config.UpdateTarget, request)
     except REFUSALS as error:
-        faults = faults_of(error, NAMES)
-        if error.reason is not Reason.ETAG_MISMATCH:
-            return _page(visit, Sheet(kind, form, stored, faults))
-        # The fields keep what was written, and the next Save goes on from what is stored now.
-        form = Form({**form.values, "etag": [stored.etag]})
-        return _page(visit, Sheet(kind, form, stored, faults, differences(stored, wanted)))
+        return _page(visit, _refused(sheet, stored, wanted, error))
     await visit.applied(answer.target.revision, f"{stored.name} is saved.", answer.warnings)
     raise web.HTTPSeeOther(path_of(stored.name))
+
+
+def _refused(
+    sheet: Sheet, stored: target_pb2.Target, wanted: target_pb2.Target, error: NotificationError
+) -> Sheet:
+    faults, form = faults_of(error, NAMES), sheet.form
+    if error.reason is Reason.ETAG_MISMATCH:
+        # The fields keep what was written, and the next Save goes on from what is stored now.
+        form = Form({**form.values, "etag": [stored.etag]})
+        others = differences(stored, wanted)
+        return replace(sheet, form=form, faults=faults, others=others)
+    if error.reason is Reason.SECRET_REQUIRED and (loss := loss_of(stored, wanted, form)):
+        faults = _write_again(loss)
+    return replace(sheet, faults=faults)
 
 
 async def show_new_notes(visit: Visit) -> web.StreamResponse:
@@ -137,6 +151,29 @@ async def show_edit_notes(visit: Visit) -> web.StreamResponse:
         command="" if request is None else commands.update(request, rotates=rotates),
         loss=loss_of(stored, wanted, form),
     )
+
+
+def _write_again(loss: Loss) -> Faults:
+    """What the service refuses in its own terms, at the fields of the form."""
+    changed, secrets = loss.words
+    fields = {each.partition("[")[0]: "must be written again" for each in loss.secrets}
+    return Faults(
+        fields,
+        f"A stored secret never follows a target to another place: with another {changed} it "
+        f"needs its {secrets} again.",
+        "A header that is not needed there can be removed." if "headers" in fields else "",
+        Reason.SECRET_REQUIRED,
+    )
+
+
+def _require(visit: Visit, method: str) -> None:
+    """A form is not shown to who could not save it."""
+    if not visit.may(method):
+        raise PermissionDenied(
+            Reason.PERMISSION_DENIED,
+            "only an administrator may add and change targets",
+            advice="log in with a token of the role administrator",
+        )
 
 
 def _no_command(visit: Visit, error: InvalidArgument) -> web.Response:

@@ -85,7 +85,7 @@ async function test(button) {
   const panel = document.getElementById(button.dataset.test);
   const list = element("ol", "stages");
   panel.replaceChildren(list);
-  for (const field of button.form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+  for (const field of button.form.elements) field.removeAttribute("aria-invalid");
   button.disabled = true;
   try {
     const answer = await fetch(button.formAction, {

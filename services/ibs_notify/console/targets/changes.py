@@ -9,14 +9,12 @@ from datetime import timedelta
 from google.protobuf.message import Message
 
 from ibs_notify.console.forms import Form
-from ibs_notify.console.targets.words import LABELS
+from ibs_notify.console.targets.words import LABELS, SECRETS
 from ibs_notify.domain.moves import moves
 from ibs_notify.rpc.convert_config import target_from_proto
 from ironcore.notification.v1 import target_pb2 as pb
 from ironcore.notification.v1.config_service_pb2 import UpdateTargetRequest
 
-SECRETS = ("password", "token", "bearer_token", "signing_secret")
-"""Fields of every kind that are input only; the values of headers are secrets too."""
 OVERLAP = timedelta(hours=24)
 _COMMON = ("description", "max_rate_per_minute")
 
@@ -90,25 +88,30 @@ def _change_signing(request: UpdateTargetRequest, before: pb.WebhookTarget, form
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """``secrets`` do not follow a target where ``changed`` lead it; both in words."""
+    """``secrets`` do not follow a target where ``changed`` lead it; both are fields."""
 
     changed: Sequence[str]
     secrets: Sequence[str]
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """Both for a sentence: ``server and port``, ``password``."""
+        return " and ".join(map(_inside, self.changed)), " and ".join(map(_inside, self.secrets))
 
 
 def loss_of(stored: pb.Target, wanted: pb.Target, form: Form) -> Loss | None:
     """The stored secrets that saving ``wanted`` clears, as they are not given again."""
     changed = list(_moves(stored, wanted))
     left = _stored_secrets(stored) - _given_secrets(wanted)
-    left -= {f"header {each}" for each in form.texts("remove_header")}
+    left -= {f"headers[{each}]" for each in form.texts("remove_header")}
     if form.is_on("unsign"):
-        left -= {LABELS["signing_secret"].lower()}
+        left -= {"signing_secret"}
     if not changed and stored.webhook.preset != wanted.webhook.preset:
         # Another preset may show its token to others.
-        changed, left = ["webhook.preset"], left & {LABELS["token"].lower()}
+        changed, left = ["webhook.preset"], left & {"token"}
     if not changed or not left:
         return None
-    return Loss([LABELS[each.partition(".")[2]].lower() for each in changed], sorted(left))
+    return Loss([each.partition(".")[2] for each in changed], sorted(left))
 
 
 def _moves(stored: pb.Target, wanted: pb.Target) -> Sequence[str]:
@@ -120,14 +123,22 @@ def _moves(stored: pb.Target, wanted: pb.Target) -> Sequence[str]:
 
 def _stored_secrets(target: pb.Target) -> set[str]:
     message = getattr(target, target.WhichOneof("kind") or "smtp")
-    found = {LABELS[each].lower() for each in SECRETS if getattr(message, f"{each}_set", False)}
-    return found | {f"header {each.name}" for each in target.webhook.headers if each.value_set}
+    found = {each for each in SECRETS if getattr(message, f"{each}_set", False)}
+    return found | {f"headers[{each.name}]" for each in target.webhook.headers if each.value_set}
 
 
 def _given_secrets(target: pb.Target) -> set[str]:
     message = getattr(target, target.WhichOneof("kind") or "smtp")
-    found = {LABELS[each].lower() for each in SECRETS if getattr(message, each, "")}
-    return found | {f"header {each.name}" for each in target.webhook.headers if each.value}
+    found = {each for each in SECRETS if getattr(message, each, "")}
+    return found | {f"headers[{each.name}]" for each in target.webhook.headers if each.value}
+
+
+def _inside(field: str) -> str:
+    """A field in the middle of a sentence; URL and TLS stay as they are."""
+    if field.startswith("headers["):
+        return f"header {field[8:-1]}"
+    label = LABELS[field]
+    return label if label[:2].isupper() else label[0].lower() + label[1:]
 
 
 @dataclass(frozen=True, slots=True)

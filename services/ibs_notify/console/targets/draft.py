@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from google.protobuf.descriptor import FieldDescriptor
+
 from ibs_notify.console.forms import Form
+from ibs_notify.console.targets.words import SECRETS
 from ibs_notify.domain.preset import NEEDS, Preset, Token
 from ibs_notify.domain.target import SmtpAuth, TlsMode
 from ironcore.notification.v1 import target_pb2 as pb
@@ -119,7 +122,7 @@ def form_of(target: pb.Target) -> Form:
         "disabled": "on" if target.disabled else "",
     }
     for each in message.DESCRIPTOR.fields:
-        if each.type == each.TYPE_STRING and not each.is_repeated:
+        if _is_text(each) and each.name not in SECRETS:
             shown[each.name] = getattr(message, each.name)
     match kind:
         case "smtp":
@@ -132,6 +135,10 @@ def form_of(target: pb.Target) -> Form:
         case _:
             shown["protocol"] = word_of(PROTOCOLS, kind)
     return Form({name: [value] for name, value in shown.items() if value})
+
+
+def _is_text(field: FieldDescriptor) -> bool:
+    return field.type == field.TYPE_STRING and not field.is_repeated
 
 
 def word_of(words: Mapping[str, object], value: object) -> str:

@@ -11,6 +11,7 @@ from ironcore.notification.v1.delivery_service_pb2 import DeliverySpan
 
 HOURS = 24
 HEIGHT = 20
+LEAST = 1.5
 _STEP = 4.0
 """Of each bar three are ink and one is a gap."""
 
@@ -63,7 +64,8 @@ def sparkline(spans: Iterable[DeliverySpan], now: datetime) -> Sparkline:
 
 def _bar(place: int, good: float, bad: float) -> Bar:
     # What is there is to be seen, however little of it.
-    good, bad = (max(each, 1.5) if each else 0.0 for each in (good, bad))
+    good, bad = (max(each, LEAST) if each else 0.0 for each in (good, bad))
+    good, bad = (min(good, HEIGHT - bad), bad) if good > bad else (good, min(bad, HEIGHT - good))
     good_y = HEIGHT - good
     rounded = (round(each, 1) for each in (place * _STEP, good_y, good, good_y - bad, bad))
     return Bar(*rounded)

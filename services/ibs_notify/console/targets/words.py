@@ -49,6 +49,8 @@ LABELS: Final[Mapping[str, str]] = MappingProxyType(
         "bearer_token": "Bearer token",
     }
 )
+SECRETS: Final = ("password", "token", "bearer_token", "signing_secret")
+"""The fields that are input only; the values of headers are secrets too."""
 _FORM_NAMES: Final = {"max_rate_per_minute": "max_rate"}
 _KINDS: Final = ("smtp", "webhook", "influxdb", "pushgateway")
 
