@@ -1,12 +1,35 @@
-"""Targets: listed with their health, added, tested, changed, disabled and deleted."""
+"""Targets: listed with their health, added, changed, disabled and deleted."""
 
 from __future__ import annotations
 
-from tests.support.console import Console
+import asyncio
+from datetime import timedelta
 
+import pytest
+from aiohttp.test_utils import make_mocked_request
+from tests.support.console import Console
+from tests.support.http_server import HttpServer
+
+from ibs_notify.console.api import Api, Channels, claiming
+from ibs_notify.console.assets import Assets
+from ibs_notify.console.guard import NONCE
+from ibs_notify.console.pages import target_form, targets
+from ibs_notify.console.rendering import Renderer
+from ibs_notify.console.sessions import Session
+from ibs_notify.console.targets.health import Health, ask_health, standing
+from ibs_notify.console.targets.sparkline import sparkline
+from ibs_notify.console.visit import Visit
+from ibs_notify.domain.clock import SystemClock
+from ibs_notify.domain.errors import PermissionDenied
+from ibs_notify.domain.principal import Role
+from ibs_notify.settings import Settings
 from ironcore.notification.v1 import config_service_pb2 as pb
+from ironcore.notification.v1 import delivery_service_pb2, event_pb2, router_service_pb2
+from ironcore.notification.v1.group_pb2 import Group, Subscription
 from ironcore.notification.v1.target_pb2 import Target
 
+CLOCK = SystemClock()
+PATIENCE = 10.0
 MAIL = {
     "name": "ops-smtp",
     "server": "smtp.example.com",
@@ -14,14 +37,43 @@ MAIL = {
     "from_address": "ironcore-backup@example.com",
     "auth_method": "plain",
     "username": "ibs-svc",
-    "password": "s3cret",
+    "password": "s3cret-canary",
     "tls_mode": "starttls",
 }
+HOOK = [
+    ("name", "chat-ops"),
+    ("url", "https://chat.example.com/webhooks/ironcore-backup"),
+    ("method", "POST"),
+    ("header_name", "Authorization"),
+    ("header_value", "Bearer canary"),
+    ("header_name", ""),
+    ("header_value", ""),
+    ("body_template", '{"type": "{{event.type}}"}'),
+]
 
 
 async def stored(console: Console, name: str) -> Target:
     request = pb.GetTargetRequest(name=name)
     return (await console.api.call(console.api.config.GetTarget, request)).target
+
+
+async def add_hook(console: Console, name: str, url: str, description: str = "") -> Target:
+    target = Target(name=name, description=description)
+    target.webhook.url = url
+    request = pb.CreateTargetRequest(target=target)
+    answer = await console.api.call(console.api.config.CreateTarget, request)
+    await console.api.await_revision(answer.target.revision)
+    return answer.target
+
+
+async def add_group(console: Console, name: str, *members: str) -> None:
+    group = Group(
+        name=name, subscriptions=[Subscription(target=each, rule="*") for each in members]
+    )
+    answer = await console.api.call(
+        console.api.config.CreateGroup, pb.CreateGroupRequest(group=group)
+    )
+    await console.api.await_revision(answer.group.revision)
 
 
 async def test_an_empty_list_teaches_the_next_step(console: Console) -> None:
@@ -30,7 +82,7 @@ async def test_an_empty_list_teaches_the_next_step(console: Console) -> None:
     assert 'href="/targets/new/smtp"' in page.text
 
 
-async def test_the_pages_mail_target_is_added_word_for_word(console: Console) -> None:
+async def test_the_mail_target_of_the_page_is_added_word_for_word(console: Console) -> None:
     form = await console.browser.get("/targets/new/smtp")
     assert form.says("Add SMTP Target")
     page = await console.browser.post("/targets/new/smtp", MAIL)
@@ -41,3 +93,262 @@ async def test_the_pages_mail_target_is_added_word_for_word(console: Console) ->
     listed = await console.browser.get("/targets")
     assert listed.says("smtp.example.com:587")
     assert listed.says("not used yet")
+
+
+async def test_a_refused_field_says_why_and_keeps_all_but_the_secret(console: Console) -> None:
+    page = await console.browser.post(
+        "/targets/new/smtp", {**MAIL, "server": "no host", "port": "x"}
+    )
+    assert page.status == 422
+    assert 'id="e-port"' in page.text
+    page = await console.browser.post("/targets/new/smtp", {**MAIL, "server": "no host"})
+    assert page.status == 422
+    assert 'id="e-server"' in page.text
+    assert 'value="no host"' in page.text
+    assert page.says("please write it once more")
+    assert MAIL["password"] not in page.text
+
+
+async def test_the_webhook_of_the_page_is_added_and_its_header_renewed(console: Console) -> None:
+    page = await console.browser.post("/targets/new/webhook", HOOK)
+    assert page.says("chat-ops is saved.")
+    hook = (await stored(console, "chat-ops")).webhook
+    assert [(each.name, each.value_set) for each in hook.headers] == [("Authorization", True)]
+    form = await console.browser.get("/targets/chat-ops/edit")
+    assert "canary" not in form.text
+    changed = [*HOOK[1:4], ("header_value", "Bearer new"), ("header_name", "X-Team")]
+    page = await console.browser.post(
+        "/targets/chat-ops/edit", [*changed, ("header_value", "ops"), *HOOK[7:]]
+    )
+    assert page.says("chat-ops is saved.")
+    page = await console.browser.post(
+        "/targets/chat-ops/edit",
+        [*HOOK[1:4], ("header_value", ""), ("remove_header", "X-Team"), *HOOK[7:]],
+    )
+    assert page.says("chat-ops is saved.")
+    hook = (await stored(console, "chat-ops")).webhook
+    assert [(each.name, each.value_set) for each in hook.headers] == [("Authorization", True)]
+    assert hook.body_template == HOOK[7][1]
+
+
+async def test_a_preset_needs_only_its_token(console: Console) -> None:
+    page = await console.browser.post(
+        "/targets/new/webhook", {"name": "pager", "preset": "pagerduty", "method": "PUT"}
+    )
+    assert page.status == 422
+    assert 'id="e-token"' in page.text
+    page = await console.browser.post(
+        "/targets/new/webhook", {"name": "pager", "preset": "pagerduty", "token": "R" * 32}
+    )
+    assert page.says("PagerDuty")
+    assert (await stored(console, "pager")).webhook.url == "https://events.pagerduty.com"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "fields", "shown"),
+    [
+        ("influxdb-v2", {"org": "polystack", "bucket": "ibs-events", "token": "t"}, "InfluxDB v2"),
+        ("prometheus-pushgateway", {"job": "nightly"}, "Pushgateway"),
+    ],
+)
+async def test_metric_servers_are_added(
+    console: Console, protocol: str, fields: dict[str, str], shown: str
+) -> None:
+    page = await console.browser.post(
+        "/targets/new/metric-server",
+        {"name": "metrics", "protocol": protocol, "url": "https://metrics.example.com", **fields},
+    )
+    assert page.says("metrics is saved.")
+    assert page.says(shown)
+    form = await console.browser.get("/targets/metrics/edit")
+    assert form.says("Edit metrics")
+
+
+async def test_a_form_sent_as_it_was_shown_changes_nothing(console: Console) -> None:
+    await console.browser.post("/targets/new/smtp", MAIL)
+    before = await stored(console, "ops-smtp")
+    page = await console.browser.post("/targets/ops-smtp/edit", {**MAIL, "password": ""})
+    assert page.says("Nothing was changed.")
+    assert await stored(console, "ops-smtp") == before
+
+
+async def test_who_was_overtaken_sees_by_whom_and_in_what_and_may_go_on(console: Console) -> None:
+    await console.browser.post("/targets/new/smtp", MAIL)
+    etag = (await stored(console, "ops-smtp")).etag
+    mine = {**MAIL, "password": "", "from_address": "mine@example.com", "etag": etag}
+    await console.browser.post(
+        "/targets/ops-smtp/edit", {**MAIL, "password": "", "from_address": "theirs@example.com"}
+    )
+    page = await console.browser.post("/targets/ops-smtp/edit", mine)
+    assert page.status == 422
+    assert page.says("alice changed it")
+    assert page.says("theirs@example.com")
+    assert 'value="mine@example.com"' in page.text
+    newer = page.text.partition('name="etag" value="')[2].partition('"')[0]
+    page = await console.browser.post("/targets/ops-smtp/edit", {**mine, "etag": newer})
+    assert page.says("ops-smtp is saved.")
+    assert (await stored(console, "ops-smtp")).smtp.from_address == "mine@example.com"
+
+
+async def test_a_move_is_said_to_cost_the_secret_before_and_after(console: Console) -> None:
+    await console.browser.post("/targets/new/smtp", MAIL)
+    moved = {**MAIL, "password": "", "server": "other.example.com"}
+    notes = await console.browser.post("/targets/ops-smtp/edit/notes", moved)
+    assert notes.says("With another server, its password is cleared")
+    assert notes.says("--server other.example.com")
+    page = await console.browser.post("/targets/ops-smtp/edit", moved)
+    assert page.status == 422
+    assert page.says("with another server it needs its password again")
+    assert 'id="e-password"' in page.text
+    page = await console.browser.post(
+        "/targets/ops-smtp/edit", {**moved, "auth_method": "none", "username": ""}
+    )
+    assert page.says("the stored smtp.password was cleared")
+    assert not (await stored(console, "ops-smtp")).smtp.password_set
+
+
+async def test_a_half_written_form_has_no_command_and_says_why(console: Console) -> None:
+    notes = await console.browser.post("/targets/new/smtp/notes", {**MAIL, "port": "5x"})
+    assert notes.status == 200
+    assert notes.says("port is not a whole number")
+    assert "s3cret-canary" not in notes.text
+
+
+async def test_a_target_is_disabled_and_enabled(console: Console) -> None:
+    await add_hook(console, "chat-ops", "https://chat.example.com/x")
+    page = await console.browser.post("/targets/chat-ops/disable")
+    assert page.says("chat-ops is disabled")
+    assert (await stored(console, "chat-ops")).disabled
+    page = await console.browser.post("/targets/chat-ops/enable")
+    assert page.says("chat-ops is enabled")
+    assert not (await stored(console, "chat-ops")).disabled
+
+
+async def until_attempted(console: Console, target: Target) -> None:
+    """Deliver an event to it, and wait for what comes of it."""
+    event = event_pb2.Event(type="backup.failed", subject="disk <b>full</b>")
+    await console.api.call(console.api.router.Emit, router_service_pb2.EmitRequest(event=event))
+    request = delivery_service_pb2.GetTargetStatusRequest(target_uid=target.uid)
+    async with asyncio.timeout(PATIENCE):
+        while not (await console.api.call(console.api.delivery.GetTargetStatus, request)).last_code:
+            pass
+
+
+async def test_what_a_peer_says_is_shown_and_is_no_markup(console: Console) -> None:
+    hostile = "<script>alert(1)</script>"
+    async with HttpServer(410, text=hostile) as gone:
+        target = await add_hook(console, "pager", gone.url(), hostile)
+        await add_group(console, "ops-team", "pager")
+        await until_attempted(console, target)
+        page = await console.browser.get("/targets/pager")
+        assert page.says("paused")
+        assert page.says("HTTP_GONE")
+        assert page.says("410")
+        assert hostile not in page.text
+        assert page.says(hostile)
+        assert page.says("ops-team")
+        assert page.says("disk <b>full</b>")
+        listed = await console.browser.get("/targets")
+        assert listed.says("paused since")
+        assert hostile not in listed.text
+        page = await console.browser.post("/targets/pager/resume")
+        assert page.says("pager is tried again now")
+
+
+async def test_deleting_says_what_is_lost_and_needs_the_box(console: Console) -> None:
+    async with HttpServer(410) as gone:
+        target = await add_hook(console, "pager", gone.url())
+        await add_group(console, "ops-team", "pager")
+        await until_attempted(console, target)
+        ask = await console.browser.get("/targets/pager/delete")
+        assert ask.says("ops-team which then has no target")
+        assert ask.says("that waits for it is cancelled")
+        assert ask.says("target delete pager --force")
+        page = await console.browser.post("/targets/pager/delete")
+        assert page.status == 422
+        assert page.says("is in use by group")
+        page = await console.browser.post("/targets/pager/delete", {"force": "on"})
+        assert page.says("pager is deleted.")
+        assert page.says("was taken out of group")
+        assert page.says("No targets yet")
+
+
+async def test_who_is_not_there_is_not_found(console: Console) -> None:
+    assert (await console.browser.get("/targets/none")).status == 404
+    assert (await console.browser.get("/targets/%3Cscript%3E/edit")).status == 404
+
+
+async def test_a_long_list_is_paged(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "SIZE", 2)
+    for name in ("chat-1", "chat-2", "chat-3"):
+        await add_hook(console, name, "https://chat.example.com/x")
+    first = await console.browser.get("/targets")
+    assert first.says("chat-2")
+    assert not first.says("chat-3")
+    following = first.text.partition('href="/targets?page_token=')[2].partition('"')[0]
+    second = await console.browser.get(f"/targets?page_token={following}")
+    assert second.says("chat-3")
+    assert second.says("First page")
+
+
+async def test_health_is_seen_at_a_glance(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, now = await add_hook(console, "chat-ops", "https://chat.example.com/x"), CLOCK.now()
+    status = delivery_service_pb2.GetTargetStatusResponse(open_count=1234)
+    status.certificate_expire_time.FromDatetime(now + timedelta(days=9, hours=1))
+    status.failing_since.FromDatetime(now - timedelta(hours=2))
+    span = delivery_service_pb2.DeliverySpan(delivered=3, failed_attempts=2)
+    span.start_time.FromDatetime(now - timedelta(minutes=5))
+    health = Health(
+        {target.uid: standing(target, status)},
+        {target.uid: sparkline([span], now)},
+        held_since=now - timedelta(minutes=3),
+    )
+
+    async def known(*_: object) -> Health:
+        return health
+
+    monkeypatch.setattr(targets, "ask_health", known)
+    for path in ("/targets", "/targets/chat-ops"):
+        page = await console.browser.get(path)
+        assert page.says("1,234")
+        assert page.says("expires in 9 d")
+        assert page.says("3 delivered, 2 failed attempts")
+        assert page.says("Everything is held since 3 min ago")
+        assert '<rect class="spark-bad"' in page.text
+
+
+async def test_without_delivery_the_list_is_still_there(console: Console) -> None:
+    target = await add_hook(console, "chat-ops", "https://chat.example.com/x")
+    channels = Channels(Settings(home=console.settings.home, delivery_address="127.0.0.1:1"))
+    try:
+        health = await ask_health(Api(channels, claiming("alice")), [target], CLOCK.now())
+    finally:
+        await channels.close()
+    assert "Delivery" in health.unknown
+    assert not health.standings
+
+
+def as_viewer(console: Console, path: str, **match: str) -> Visit:
+    """A visit of somebody who may look and do nothing."""
+    request = make_mocked_request("GET", path, match_info=match)
+    request[NONCE] = "nonce"
+    now = CLOCK.now()
+    session = Session("vera", Role.VIEWER, claiming("vera"), now, now + timedelta(hours=1))
+    return Visit(request, console.api, session, Renderer(Assets(), CLOCK))
+
+
+async def test_a_viewer_sees_no_button_that_would_be_refused(console: Console) -> None:
+    await add_hook(console, "chat-ops", "https://chat.example.com/x")
+    listed = (await targets.show_list(as_viewer(console, "/targets"))).text  # type: ignore[attr-defined]
+    assert "chat-ops" in listed
+    assert "/targets/new/" not in listed
+    one = await targets.show_one(as_viewer(console, "/targets/chat-ops", name="chat-ops"))
+    text = one.text  # type: ignore[attr-defined]
+    for action in ("edit", "delete", "disable", "test", "resume"):
+        assert f"/targets/chat-ops/{action}" not in text
+    with pytest.raises(PermissionDenied):
+        await target_form.show_new(as_viewer(console, "/targets/new/smtp", kind="smtp"))
+    with pytest.raises(PermissionDenied):
+        await target_form.show_edit(as_viewer(console, "/targets/x/edit", name="chat-ops"))
