@@ -105,6 +105,14 @@ async function test(button) {
   }
 }
 
+// Enter in a field of the test runs the test; without this it would save.
+document.addEventListener("keydown", (event) => {
+  const button = event.key === "Enter" && event.target.closest(".test-panel input") && document.querySelector("[data-test]");
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+});
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-test]");
   if (!button) return;

@@ -62,6 +62,8 @@ class Health:
 
 async def ask_health(api: Api, targets: Sequence[Target], now: datetime) -> Health:
     """One answer for all ``targets``: where Delivery is away, that is said and not raised."""
+    if not targets:
+        return Health()
     few = asyncio.Semaphore(AT_ONCE)
 
     async def ask(target: Target) -> pb.GetTargetStatusResponse:
