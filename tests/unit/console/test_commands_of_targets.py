@@ -206,6 +206,34 @@ def test_signing_no_more_is_the_same(cli: Cli) -> None:
     assert request.target.webhook == target_pb2.WebhookTarget()
 
 
+@pytest.mark.parametrize(
+    ("verb", "method"),
+    [
+        ("show", "GetTarget"),
+        ("test", "TestTarget"),
+        ("enable", "UpdateTarget"),
+        ("disable", "UpdateTarget"),
+    ],
+)
+def test_what_is_done_with_a_target_is_a_command(cli: Cli, verb: str, method: str) -> None:
+    cli.config.answers["TestTarget"] = pb.ConfigServiceTestTargetResponse(ok=True)
+    cli.config.answers["UpdateTarget"] = lambda asked: pb.UpdateTargetResponse(target=asked.target)
+    result = cli(*shlex.split(commands.plain(verb, "chat-ops"))[2:])
+    assert result.exit_code == 0, result.output
+    (request,) = cli.config.received(method)
+    assert "chat-ops" in str(request)
+    if method == "UpdateTarget":
+        assert request.target.disabled is (verb == "disable")
+
+
+def test_resuming_is_a_command(cli: Cli) -> None:
+    cli.config.answers["GetTarget"] = pb.GetTargetResponse(target=Target(name="x", uid="u1"))
+    result = cli(*shlex.split(commands.plain("resume", "chat-ops"))[2:])
+    assert result.exit_code == 0, result.output
+    (request,) = cli.delivery.received("ResumeTarget")
+    assert request.target_uid == "u1"
+
+
 def test_deleting_is_the_same(cli: Cli) -> None:
     type_in(cli, commands.delete("chat-ops", force=True))
     assert cli.config.received("DeleteTarget") == [

@@ -82,9 +82,9 @@ def update(request: UpdateTargetRequest, *, rotates: bool) -> str:
     return line("target", "update", target.name, flags=flags)
 
 
-def test(name: str) -> str:
-    """``target test NAME``"""
-    return line("target", "test", name)
+def plain(verb: str, name: str) -> str:
+    """``target show NAME``, and the same with test, enable, disable and resume."""
+    return line("target", verb, name)
 
 
 def delete(name: str, *, force: bool) -> str:

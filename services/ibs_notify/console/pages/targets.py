@@ -74,9 +74,20 @@ async def show_one(visit: Visit) -> web.StreamResponse:
         health=health,
         groups=groups,
         last=last,
-        test_command=commands.test(target.name),
+        commands="\n".join(commands.plain(verb, target.name) for verb in _verbs(visit, target)),
         **WORDS,
     )
+
+
+def _verbs(visit: Visit, target: target_pb2.Target) -> list[str]:
+    """What the command line does with a target, as far as the visitor may."""
+    verbs = {
+        "show": "ConfigService/GetTarget",
+        "test": "ConfigService/TestTarget",
+        "enable" if target.disabled else "disable": "ConfigService/UpdateTarget",
+        "resume": "DeliveryService/ResumeTarget",
+    }
+    return [verb for verb, method in verbs.items() if visit.may(method)]
 
 
 async def target_of_path(visit: Visit) -> target_pb2.Target:

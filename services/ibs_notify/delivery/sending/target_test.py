@@ -91,7 +91,7 @@ class TargetTester:
             yield await attempt
         finally:
             attempt.cancel()
-            await asyncio.wait([attempt])
+            await asyncio.gather(attempt, return_exceptions=True)
 
     def _message(self, target: Target, addresses: tuple[str, ...], snapshot: Snapshot) -> Message:
         now = self._clock.now()
