@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from ibs_notify.delivery import messages
+from ibs_notify.delivery import messages, preview_messages
 from ibs_notify.delivery.digests import messages as digest_messages
 from ibs_notify.delivery.digests.desk import DigestDesk
 from ibs_notify.delivery.held_keys import HeldKeys
@@ -101,8 +101,8 @@ class DeliveryServicer(DeliveryServiceServicer):
         if snapshot is None:
             raise Unavailable(Reason.NOT_READY, "Delivery has no configuration yet")
         public_url = snapshot.settings.public_url
-        asked = messages.asked_from_proto(request, public_url, self._use.clock.now())
-        return messages.preview_to_proto(preview(asked, snapshot, self._use.clock))
+        asked = preview_messages.asked_from_proto(request, public_url, self._use.clock.now())
+        return preview_messages.preview_to_proto(preview(asked, snapshot, self._use.clock))
 
     async def ListTemplates(
         self, request: pb.ListTemplatesRequest, context: Context
