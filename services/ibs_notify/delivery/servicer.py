@@ -284,6 +284,7 @@ class DeliveryServicer(DeliveryServiceServicer):
             size=size + 1,
             before=read_page_number("digests", request.page_token),
             open_only=request.open_only,
+            digest_id=messages.line(request.digest_id),
         )
         page, more = found[:size], len(found) > size
         return pb.ListDigestsResponse(

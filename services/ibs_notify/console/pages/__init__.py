@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.pages import settings
+from ibs_notify.console.pages import digests, settings, template_preview, templates
 from ibs_notify.console.pages.route import Route
 
-ROUTES: tuple[Route, ...] = (*settings.ROUTES,)
+ROUTES: tuple[Route, ...] = (
+    *digests.ROUTES,
+    *settings.ROUTES,
+    *templates.ROUTES,
+    *template_preview.ROUTES,
+)

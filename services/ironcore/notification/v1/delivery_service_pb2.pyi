@@ -1579,6 +1579,7 @@ class ListDigestsRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     OPEN_ONLY_FIELD_NUMBER: builtins.int
+    DIGEST_ID_FIELD_NUMBER: builtins.int
     group: builtins.str
     """Of this group; empty for all."""
     page_size: builtins.int
@@ -1587,6 +1588,8 @@ class ListDigestsRequest(google.protobuf.message.Message):
     """The next_page_token of the page before."""
     open_only: builtins.bool
     """Only windows that are not closed."""
+    digest_id: builtins.str
+    """Only this one."""
     def __init__(
         self,
         *,
@@ -1594,8 +1597,9 @@ class ListDigestsRequest(google.protobuf.message.Message):
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         open_only: builtins.bool = ...,
+        digest_id: builtins.str = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["group", b"group", "open_only", b"open_only", "page_size", b"page_size", "page_token", b"page_token"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["digest_id", b"digest_id", "group", b"group", "open_only", b"open_only", "page_size", b"page_size", "page_token", b"page_token"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListDigestsRequest: typing_extensions.TypeAlias = ListDigestsRequest
