@@ -105,6 +105,9 @@ PREVIEW_POLICY = (
 )
 """Of a page without scripts that shows a message in a frame of ours: a mail inside of it is in a
 sandbox of its own, which takes over this policy."""
+LEADS_NOWHERE = '<base target="_blank">'
+"""Behind the HTML of a mail in a frame: its links would open a window, which the sandbox refuses,
+and so they do not lead the frame itself to a page that it may not show."""
 FRAMED = (MAIL_POLICY, PREVIEW_POLICY)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import aiohttp
 import pytest
-from tests.support.console import Console, Page
+from tests.support.console import Browser, Console, Page
+from tests.system.installation import free_port
 
+from ibs_notify.console.app import ConsoleApp
 from ibs_notify.console.guard import PREVIEW_POLICY
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1.event_pb2 import Event
@@ -185,3 +188,21 @@ async def test_the_command_names_what_was_changed(here: Configured) -> None:
 async def test_what_has_no_templates_is_not_found(here: Configured) -> None:
     for path in ("/templates/edit", "/templates/edit?target=nobody", "/templates/edit?group=x"):
         assert (await here.console.browser.get(path)).status == 404
+
+
+async def test_without_the_router_there_is_still_an_editor_with_a_made_up_event(
+    here: Configured,
+) -> None:
+    settings = replace(
+        here.console.settings,
+        router_address=f"127.0.0.1:{free_port()}",
+        console_address="127.0.0.1:0",
+    )
+    async with ConsoleApp(settings) as alone, aiohttp.ClientSession() as http:
+        browser = Browser(http, f"http://127.0.0.1:{alone.port}")
+        page = await browser.get(EDIT)
+        assert page.status == 200
+        assert page.says("The stored events are not known")
+        assert (await browser.post(PREVIEW, {"subject": "{{ event.type }}!"})).says(
+            "backup.failed!"
+        )

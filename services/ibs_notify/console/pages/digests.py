@@ -9,7 +9,7 @@ from aiohttp import web
 from ibs_notify.console.bodies import laid_out
 from ibs_notify.console.commands import digests as command
 from ibs_notify.console.forms import REFUSALS
-from ibs_notify.console.guard import MAIL_POLICY
+from ibs_notify.console.guard import LEADS_NOWHERE, MAIL_POLICY
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query, segment
 from ibs_notify.console.visit import Visit
@@ -113,7 +113,7 @@ async def show_mail(visit: Visit) -> web.StreamResponse:
         visit.api.delivery.PreviewDigest, request, timeout=RENDER_SECONDS
     )
     return web.Response(
-        text=preview.html,
+        text=preview.html + LEADS_NOWHERE,
         content_type="text/html",
         headers={"Content-Security-Policy": MAIL_POLICY},
     )

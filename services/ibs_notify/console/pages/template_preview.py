@@ -8,7 +8,7 @@ from aiohttp import web
 
 from ibs_notify.console.bodies import laid_out
 from ibs_notify.console.forms import Faults, Form, faults_of, read_form
-from ibs_notify.console.guard import PREVIEW_POLICY
+from ibs_notify.console.guard import LEADS_NOWHERE, PREVIEW_POLICY
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.templates import PATH, read_draft
 from ibs_notify.console.sample_events import SAMPLE, SAMPLES
@@ -43,6 +43,10 @@ class Shown:
     def headers(self) -> list[tuple[str, str]]:
         given = [(each.name, each.value) for each in self.answer.headers]
         return [each for each in given if not self.is_mail or each[0] in _SHOWN_HEADERS]
+
+    @property
+    def html(self) -> str:
+        return self.answer.html + LEADS_NOWHERE if self.answer.html else ""
 
     @property
     def source(self) -> str:

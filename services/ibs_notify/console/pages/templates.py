@@ -33,6 +33,7 @@ from ibs_notify.console.template_variables import VARIABLES
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotFound, NotificationError, Reason
 from ironcore.notification.v1.config_service_pb2 import UpdateGroupRequest, UpdateTargetRequest
+from ironcore.notification.v1.event_pb2 import Event
 from ironcore.notification.v1.group_pb2 import Group, GroupTemplates
 from ironcore.notification.v1.target_pb2 import Target
 
@@ -147,6 +148,7 @@ async def _editor(
     events, builtins = await asyncio.gather(
         attempted(read_events(visit.api, PREVIEWED)), attempted(read_builtins(visit.api))
     )
+    found = events if isinstance(events, list) else []
     builtin_names = {field: builtin_of(owner, field) for field in owner.fields}
     return visit.render(
         "pages/template_editor.html",
@@ -163,15 +165,21 @@ async def _editor(
             for field, name in builtin_names.items()
             if isinstance(builtins, dict) and name in builtins
         },
-        events=events if isinstance(events, list) else [],
+        events=found,
         events_missing=events if isinstance(events, NotificationError) else None,
-        event=visit.request.query.get("event", ""),
+        event=visit.request.query.get("event", "") or _telling(found),
         variables=VARIABLES,
         edit_url=address(owner),
         preview_url=query(f"{PATH}/preview", **{owner.kind: owner.name}),
         preview_command=_preview_command(visit, owner),
         command_url=query(f"{PATH}/command", **{owner.kind: owner.name}),
     )
+
+
+def _telling(events: list[Event]) -> str:
+    """The newest that is not about notifications themselves; else the newest, if there is any."""
+    others = [each for each in events if not each.type.startswith("notification.")]
+    return next((each.event_id for each in (*others, *events)), "")
 
 
 def _preview_command(visit: Visit, owner: Owner) -> str:
