@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ironcore.notification.v1.group_pb2 import Group, GroupTemplates
@@ -17,8 +16,8 @@ DIGEST = "digest_"
 class Owner:
     """``templates`` are its own. ``parts`` are those it may have, without those of digests.
 
-    ``kind`` is target or group; ``medium`` smtp, webhook or, of a group, both; ``preset`` the word
-    of a webhook's preset.
+    ``kind`` is target or group; ``medium`` smtp, webhook or, of a group, both; ``targets`` those of
+    a group; ``preset`` the word of a webhook's preset.
     """
 
     kind: str
@@ -58,9 +57,11 @@ class Owner:
         return f"templates.{field}" if self.kind == "group" else f"{self.medium}.{field}_template"
 
     def changed(self, wanted: GroupTemplates) -> list[str]:
-        """The fields in which ``wanted`` differs."""
+        """The fields in which ``wanted`` differs, by more than line ends: browsers change those."""
         return [
-            each for each in self.fields if getattr(wanted, each) != getattr(self.templates, each)
+            each
+            for each in self.fields
+            if getattr(wanted, each) != getattr(self.templates, each).replace("\r\n", "\n")
         ]
 
 
@@ -75,15 +76,13 @@ def owner_of_target(target: Target) -> Owner | None:
         for field in (part, f"{DIGEST}{part}"):
             setattr(templates, field, getattr(spec, f"{field}_template"))
     preset = preset_word(target.webhook.preset) if medium == "webhook" else ""
-    return Owner("target", target.name, target.etag, medium, templates, (target.name,), preset)
+    return Owner("target", target.name, target.etag, medium, templates, preset=preset)
 
 
-def owner_of_group(group: Group, targets: Iterable[Owner]) -> Owner:
-    """``targets`` are all that messages can be shown for; of those its own, if it has any."""
-    known = {each.name for each in targets}
-    own = tuple(each.target for each in group.subscriptions if each.target in known)
-    shown = own or tuple(sorted(known))
-    return Owner("group", group.name, group.etag, "both", group.templates, shown)
+def owner_of_group(group: Group) -> Owner:
+    """Every group may have templates of all kinds."""
+    targets = tuple(each.target for each in group.subscriptions)
+    return Owner("group", group.name, group.etag, "both", group.templates, targets)
 
 
 def preset_word(preset: int) -> str:

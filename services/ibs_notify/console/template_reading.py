@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ibs_notify.console.api import Api
 from ibs_notify.console.template_owner import Owner, owner_of_group, owner_of_target
-from ibs_notify.domain.errors import NotFound, NotificationError, Reason
+from ibs_notify.domain.errors import NotFound, NotificationError, Reason, Unauthenticated
 from ironcore.notification.v1.config_service_pb2 import (
     GetGroupRequest,
     GetTargetRequest,
@@ -45,11 +45,17 @@ class Owners:
         """The one that ``target`` or ``group`` of a query names."""
         kind = "group" if "group" in given else "target"
         name = given.get(kind, "")
-        found = [each for each in getattr(self, f"{kind}s") if each.name == name]
-        if not found:
-            raise _missing(kind, name)
-        owner: Owner = found[0]
-        return owner
+        for each in self.groups if kind == "group" else self.targets:
+            if each.name == name:
+                return each
+        raise _missing(kind, name)
+
+    def shown_for(self, owner: Owner) -> tuple[Owner, ...]:
+        """The targets that its messages can be shown for: its own, or any where it has none."""
+        if owner.kind == "target":
+            return (owner,)
+        own = tuple(each for each in self.targets if each.name in owner.targets)
+        return own or self.targets
 
     def beside(self, owner: Owner) -> tuple[Owner, ...]:
         """Of a target its groups with templates, which go before; of a group its targets with
@@ -67,9 +73,12 @@ Answer = TypeVar("Answer")
 
 
 async def attempted(call: Awaitable[Answer]) -> Answer | NotificationError:
-    """The answer, or why there is none: for what a page can do without."""
+    """The answer, or why there is none: for what a page can do without. Who is not known any more
+    still has to log in."""
     try:
         return await call
+    except Unauthenticated:
+        raise
     except NotificationError as error:
         return error
 
@@ -78,14 +87,14 @@ async def read_owners(api: Api) -> Owners:
     """All targets but metric servers, and all groups."""
     messages, groups = await asyncio.gather(_targets(api), _groups(api))
     targets = tuple(owner for each in messages if (owner := owner_of_target(each)) is not None)
-    return Owners(targets, tuple(owner_of_group(each, targets) for each in groups))
+    return Owners(targets, tuple(map(owner_of_group, groups)))
 
 
 async def find_owner(api: Api, given: Mapping[str, str]) -> Owner:
     """The one that a query names, alone."""
     if "group" in given:
         request = GetGroupRequest(name=given["group"])
-        return owner_of_group((await api.call(api.config.GetGroup, request)).group, ())
+        return owner_of_group((await api.call(api.config.GetGroup, request)).group)
     name = given.get("target", "")
     found = await api.call(api.config.GetTarget, GetTargetRequest(name=name))
     owner = owner_of_target(found.target)

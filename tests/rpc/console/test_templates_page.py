@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import aiohttp
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from tests.support.console import Browser, Console, Page
 from tests.system.installation import free_port
 
@@ -75,6 +76,27 @@ async def test_it_is_said_whose_templates_are_own_and_which_go_before(here: Conf
     assert (await browser.get(EDIT)).says("team has text")
     # A webhook has no text that a group's could go before.
     assert not (await browser.get("/templates/edit?target=chat")).says("team has")
+
+
+async def test_a_group_without_targets_goes_before_nobody_and_is_shown_for_any(
+    here: Configured,
+) -> None:
+    api = here.console.api
+    alone = Group(name="alone", templates=GroupTemplates(subject="{{ event.type }}"))
+    await api.call(api.config.CreateGroup, pb.CreateGroupRequest(group=alone))
+    assert not (await here.console.browser.get(EDIT)).says("alone has")
+    editor = await here.console.browser.get("/templates/edit?group=alone")
+    assert '<option value="chat">' in editor.text
+
+
+async def test_line_ends_alone_are_no_change(here: Configured) -> None:
+    api = here.console.api
+    target = Target(name="ops")
+    target.smtp.text_template = "a\r\nb"
+    mask = FieldMask(paths=["smtp.text_template"])
+    request = pb.UpdateTargetRequest(target=target, update_mask=mask)
+    await api.call(api.config.UpdateTarget, request)
+    assert (await here.post(EDIT, text="a\r\nb")).says("Nothing was changed.")
 
 
 async def test_only_what_was_changed_is_saved_and_it_is_said_so(here: Configured) -> None:

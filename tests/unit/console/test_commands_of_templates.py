@@ -26,9 +26,8 @@ def words(command: str) -> list[str]:
 
 def owner_named(kind: str) -> Owner:
     if kind == "group":
-        return owner_of_group(
-            Group(name="ops-team", templates=GroupTemplates(html="<p>old</p>")), ()
-        )
+        old = GroupTemplates(html="<p>old</p>")
+        return owner_of_group(Group(name="ops-team", templates=old))
     target = Target(name="ops")
     if kind == "smtp":
         target.smtp.html_template = "<p>old</p>"

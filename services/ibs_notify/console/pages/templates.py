@@ -31,7 +31,7 @@ from ibs_notify.console.template_reading import (
 )
 from ibs_notify.console.template_variables import VARIABLES
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import NotFound, NotificationError, Reason
+from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1.config_service_pb2 import UpdateGroupRequest, UpdateTargetRequest
 from ironcore.notification.v1.event_pb2 import Event
 from ironcore.notification.v1.group_pb2 import Group, GroupTemplates
@@ -57,17 +57,16 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 async def show_builtin(visit: Visit) -> web.StreamResponse:
     """The text of one that is built in."""
-    name = visit.request.match_info["name"]
-    found = (await read_builtins(visit.api)).get(name)
+    found = (await read_builtins(visit.api)).get(visit.request.match_info["name"])
     if found is None:
-        raise NotFound(Reason.TEMPLATE_INVALID, f"there is no built-in template {name!r}")
+        raise web.HTTPNotFound(text="There is no built-in template of that name.")
     return visit.render("pages/builtin_template.html", template=found)
 
 
 async def edit(visit: Visit) -> web.StreamResponse:
     """The templates of a target or a group in their form."""
     owners = await read_owners(visit.api)
-    owner = _asked(visit, owners)
+    owner = owners.asked(visit.request.query)
     return await _editor(visit, owners, owner, owner.templates)
 
 
@@ -75,11 +74,11 @@ async def save(visit: Visit) -> web.StreamResponse:
     """Change those templates that the form changed."""
     form = await read_form(visit.request)
     owners = await read_owners(visit.api)
-    owner = _asked(visit, owners)
+    owner = owners.asked(visit.request.query)
     wanted = read_draft(form, owner)
     changed = owner.changed(wanted)
     if not changed:
-        visit.notice("Nothing was changed.", "info")
+        visit.notice("Nothing was changed.")
         raise web.HTTPSeeOther(address(owner))
     try:
         revision, warnings = await _update(visit, owner, wanted, changed, form.text("etag"))
@@ -111,10 +110,6 @@ def read_draft(form: Form, owner: Owner) -> GroupTemplates:
 def address(owner: Owner) -> str:
     """The editor of an owner."""
     return query(EDIT, **{owner.kind: owner.name})
-
-
-def _asked(visit: Visit, owners: Owners) -> Owner:
-    return owners.asked(visit.request.query)
 
 
 async def _update(
@@ -149,13 +144,15 @@ async def _editor(
         attempted(read_events(visit.api, PREVIEWED)), attempted(read_builtins(visit.api))
     )
     found = events if isinstance(events, list) else []
+    event = visit.request.query.get("event", "") or _telling(found)
+    previewed = owners.shown_for(owner)
     builtin_names = {field: builtin_of(owner, field) for field in owner.fields}
     return visit.render(
         "pages/template_editor.html",
         status=REFUSED if faults.any else 200,
         owner=owner,
         others=owners.beside(owner),
-        previewed={each.name: each for each in owners.targets if each.name in owner.targets},
+        previewed=previewed,
         shown=shown,
         faults=faults,
         digest=DIGEST,
@@ -167,11 +164,15 @@ async def _editor(
         },
         events=found,
         events_missing=events if isinstance(events, NotificationError) else None,
-        event=visit.request.query.get("event", "") or _telling(found),
+        event=event,
         variables=VARIABLES,
         edit_url=address(owner),
         preview_url=query(f"{PATH}/preview", **{owner.kind: owner.name}),
-        preview_command=_preview_command(visit, owner),
+        preview_command=command.preview(
+            previewed[0].name if previewed else "TARGET",
+            owner.name if owner.kind == "group" else "",
+            event,
+        ),
         command_url=query(f"{PATH}/command", **{owner.kind: owner.name}),
     )
 
@@ -180,13 +181,6 @@ def _telling(events: list[Event]) -> str:
     """The newest that is not about notifications themselves; else the newest, if there is any."""
     others = [each for each in events if not each.type.startswith("notification.")]
     return next((each.event_id for each in (*others, *events)), "")
-
-
-def _preview_command(visit: Visit, owner: Owner) -> str:
-    event_id = visit.request.query.get("event", "")
-    if owner.kind == "target":
-        return command.preview(owner.name, "", event_id)
-    return command.preview(owner.targets[0] if owner.targets else "TARGET", owner.name, event_id)
 
 
 def builtin_of(owner: Owner, field: str) -> str:
