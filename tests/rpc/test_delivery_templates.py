@@ -16,7 +16,13 @@ from ibs_notify.domain.errors import InvalidArgument, NotFound, Reason
 from ironcore.notification.v1 import delivery_pb2, event_pb2, settings_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1.group_pb2 import Group, GroupTemplates
+from ironcore.notification.v1.target_pb2 import (
+    WEBHOOK_PRESET_GOTIFY,
+    WEBHOOK_PRESET_SLACK,
+    SealedSecret,
+)
 
+CANARY = "c4n4ry-0f-7h3-53cr3t"
 BODY = '{"group": "{{ event.subject }}"}'
 
 
@@ -104,3 +110,91 @@ async def test_the_builtin_templates_are_listed(delivery: Running) -> None:
     names = {each.name for each in answer.templates}
     assert {"mail.html", "preset.slack", "preset.twilio-sms"} <= names
     assert all(each.text for each in answer.templates)
+
+
+async def test_a_draft_goes_before_what_is_saved_and_is_not_kept(delivery: Running) -> None:
+    target = webhook(None)
+    target.webhook.body_template = '{"target": "{{ event.subject }}"}'
+    await delivery.publish(target, groups=[group(body=BODY)])
+    draft = GroupTemplates(body='{"draft": "{{ event.subject }}"}')
+    for named in ("ops-team", ""):
+        tried = await preview(delivery, draft=draft, group=named)
+        assert tried.content == b'{"draft":"Backup 1"}'
+    assert (await preview(delivery)).content == b'{"group":"Backup 1"}'
+
+
+async def test_a_draft_that_replaces_shows_what_removing_a_template_does(
+    delivery: Running,
+) -> None:
+    target = webhook(None)
+    target.webhook.body_template = '{"target": "{{ event.subject }}"}'
+    await delivery.publish(target, groups=[group(body=BODY)])
+    bare = await preview(delivery, draft_replaces=True)
+    assert bare.content == b'{"target":"Backup 1"}'
+    standard = await preview(delivery, draft_replaces=True, group="")
+    assert json.loads(standard.content)["event_id"] == proto_handoff(1).event.event_id
+
+
+async def test_each_fault_of_a_draft_is_said_with_line_and_column(delivery: Running) -> None:
+    await delivery.publish(webhook(None), groups=[group()])
+    draft = GroupTemplates(text="a\n{{ event.nope }}", digest_body="{", subject="x" * 65_537)
+    error = await refusal(preview(delivery, draft=draft))
+    assert isinstance(error, InvalidArgument)
+    said = {each.path: each.description for each in error.violations}
+    assert set(said) == {"draft.text", "draft.digest_body", "draft.subject"}
+    assert said["draft.text"].startswith("line 2, column 10")
+    assert said["draft.subject"] == "is larger than 64 KiB"
+
+
+async def test_a_body_is_checked_for_the_content_type_of_its_target(delivery: Running) -> None:
+    target = webhook(None)
+    target.webhook.content_type = "text/plain"
+    target.webhook.body_template = "{{ event.subject }}"
+    await delivery.publish(target, groups=[group()])
+    plain = await preview(delivery, draft=GroupTemplates(body="{{ event.type }}"))
+    assert plain.content == b"backup.failed"
+    error = await refusal(preview(delivery, draft_replaces=True, group=""))
+    assert isinstance(error, InvalidArgument)
+    assert [each.path for each in error.violations] == ["draft.body"]
+
+
+async def test_a_preset_keeps_its_body_from_a_groups_draft_and_not_from_the_targets_own(
+    delivery: Running,
+) -> None:
+    target = webhook(None)
+    target.webhook.preset = WEBHOOK_PRESET_SLACK
+    await delivery.publish(target, groups=[group()])
+    draft = GroupTemplates(body='{"text": "draft"}')
+    of_group = await preview(delivery, draft=draft)
+    assert of_group.content == (await preview(delivery)).content
+    assert (await preview(delivery, draft=draft, group="")).content == b'{"text":"draft"}'
+
+
+async def test_no_draft_reads_a_secret(delivery: Running) -> None:
+    target = webhook(None)
+    target.webhook.url = f"https://push.example.com/?key={CANARY}"
+    target.webhook.preset = WEBHOOK_PRESET_GOTIFY
+    target.webhook.headers.add(name="X-Key", value_set=True)
+    fields = ("webhook.token", "webhook.headers[x-key]", "webhook.signing_secret")
+    sealed = [SealedSecret(field=each, ciphertext=CANARY.encode()) for each in fields]
+    await delivery.publish(target, groups=[group()], secrets=sealed)
+    draft = GroupTemplates(body='{"message": "[{{ preset.token }}]", "all": "{{ preset }}"}')
+    tried = await preview(delivery, draft=draft, group="")
+    assert tried.content.startswith(b'{"message":"[]"')
+    assert CANARY not in str(tried)
+    assert {each.name: each.value for each in tried.headers}["X-Key"] == "****"
+
+
+async def test_a_digest_is_tried_on_the_events_that_it_would_gather(delivery: Running) -> None:
+    await delivery.publish(webhook(None), groups=[group()])
+    draft = GroupTemplates(
+        digest_body='{"n": "{{ digest.total }}", "of": "{{ digest.group }}",'
+        ' "worst": "{{ (digest.lines|first).type }}"}'
+    )
+    events = [proto_handoff(number).event for number in (1, 2)]
+    events.append(event_pb2.Event(type="backup.completed", subject="fine"))
+    tried = await preview(delivery, gathered=events, draft=draft)
+    assert tried.content == b'{"n":3,"of":"ops-team","worst":"backup.failed"}'
+    broken = await refusal(preview(delivery, gathered=[*events, event_pb2.Event(type="A B")]))
+    assert isinstance(broken, InvalidArgument)
+    assert [each.path for each in broken.violations] == ["gathered[3].type"]

@@ -255,5 +255,17 @@ async def test_the_windows_come_in_pages_and_of_one_group(here: Installation) ->
     assert not (await here.delivery.ListDigests(other)).digests
 
 
+async def test_one_window_is_found_by_its_id(here: Installation) -> None:
+    await here.configure()
+    await here.emit("e1")
+    await here.until_gathered(1)
+    for each in await here.windows():
+        request = delivery_service_pb2.ListDigestsRequest(digest_id=each.digest_id)
+        assert (await here.delivery.ListDigests(request)).digests == [each]
+    for unknown in ("dig-999", "no-id"):
+        request = delivery_service_pb2.ListDigestsRequest(digest_id=unknown)
+        assert not (await here.delivery.ListDigests(request)).digests
+
+
 async def _are(count: int, wanted: int) -> bool:
     return count >= wanted

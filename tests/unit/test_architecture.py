@@ -87,6 +87,7 @@ PURE = (
     "delivery.audited",
     "delivery.digests.calendar",
     "delivery.digests.windows",
+    "delivery.draft",
     "delivery.outlook",
     "delivery.presets.endpoint",
     "delivery.presets.verdict",

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from ibs_notify.config.faults import Faults
 from ibs_notify.domain.errors import InvalidArgument
-from ibs_notify.templates.body import compile_body
-from ibs_notify.templates.mail import MailTemplates
+from ibs_notify.templates.check import MAIL_PARTS, check_body, check_mail_part
 from ironcore.notification.v1.group_pb2 import Group, GroupTemplates
 from ironcore.notification.v1.target_pb2 import SmtpTarget, Target, WebhookTarget
-
-MAX_TEMPLATE_BYTES: Final = 64 * 1024
-_MAIL_PARTS: Final = ("subject", "text", "html")
 
 
 def check_mail_templates(smtp: SmtpTarget, faults: Faults, path: str) -> None:
     """Add the faults of a mail target's own templates."""
     for prefix in ("", "digest_"):
-        for part in _MAIL_PARTS:
+        for part in MAIL_PARTS:
             field = f"{prefix}{part}_template"
             _check_mail(part, getattr(smtp, field), faults, f"{path}.{field}")
 
@@ -37,7 +32,7 @@ def check_group_templates(templates: GroupTemplates, faults: Faults) -> None:
     """Add the faults of a group's templates for mail; bodies are checked by ``check_group_bodies``,
     as it depends on a target what is right."""
     for prefix in ("", "digest_"):
-        for part in _MAIL_PARTS:
+        for part in MAIL_PARTS:
             field = f"{prefix}{part}"
             _check_mail(part, getattr(templates, field), faults, f"group.templates.{field}")
 
@@ -61,26 +56,15 @@ def check_group_bodies(group: Group, targets: Mapping[str, Target], faults: Faul
 
 
 def _check_mail(part: str, text: str, faults: Faults, path: str) -> None:
-    if not text or _is_too_large(text, faults, path):
-        return
     try:
-        MailTemplates.compile(**{part: text})
+        check_mail_part(part, text)
     except InvalidArgument as error:
         faults.adopt(path, error)
 
 
 def _check_body(text: str, content_type: str, faults: Faults, path: str, field: str) -> None:
-    if _is_too_large(text, faults, f"{path}.{field}"):
-        return
     try:
-        compile_body(text, content_type, field=field)
+        check_body(text, content_type, field)
     except InvalidArgument as error:
         where = error.violations[0].path if error.violations else field
         faults.adopt(f"{path}.{where}", error)
-
-
-def _is_too_large(text: str, faults: Faults, path: str) -> bool:
-    if len(text.encode("utf-8", "surrogatepass")) <= MAX_TEMPLATE_BYTES:
-        return False
-    faults.add(path, "is larger than 64 KiB")
-    return True

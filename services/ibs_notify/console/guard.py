@@ -99,6 +99,16 @@ MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'self'"
 )
 """Of a mail shown in a frame of ours: it has styles of its own, and nothing else."""
+PREVIEW_POLICY = (
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src data:; frame-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+"""Of a page without scripts that shows a message in a frame of ours: a mail inside of it is in a
+sandbox of its own, which takes over this policy."""
+LEADS_NOWHERE = '<base target="_blank">'
+"""Behind the HTML of a mail in a frame: its links would open a window, which the sandbox refuses,
+and so they do not lead the frame itself to a page that it may not show."""
+FRAMED = (MAIL_POLICY, PREVIEW_POLICY)
 
 
 def add_headers(response: web.StreamResponse, nonce: str) -> None:
@@ -106,7 +116,7 @@ def add_headers(response: web.StreamResponse, nonce: str) -> None:
     for name, value in _COMMON.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Security-Policy", policy(nonce))
-    if response.headers["Content-Security-Policy"] != MAIL_POLICY:
+    if response.headers["Content-Security-Policy"] not in FRAMED:
         response.headers.setdefault("X-Frame-Options", "DENY")
     response.headers.setdefault("Cache-Control", "no-store")
 

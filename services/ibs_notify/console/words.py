@@ -28,6 +28,12 @@ def delivery_kind(value: int) -> str:
     return _word(delivery_pb2.DeliveryKind.Name, value, "DELIVERY_KIND_")
 
 
+def digest_state(value: int) -> str:
+    """``closing`` of ``DIGEST_WINDOW_STATE_CLOSING``."""
+    name = delivery_service_pb2.DigestWindowState.Name
+    return _word(name, value, "DIGEST_WINDOW_STATE_")
+
+
 def disposition_state(value: int) -> str:
     """``handed off`` of ``DISPOSITION_STATE_HANDED_OFF``."""
     return _word(disposition_pb2.DispositionState.Name, value, "DISPOSITION_STATE_")
@@ -77,6 +83,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "severity": severity,
     "delivery_state": delivery_state,
     "delivery_kind": delivery_kind,
+    "digest_state": digest_state,
     "disposition_state": disposition_state,
     "health": health,
     "duration": duration,

@@ -23,22 +23,18 @@ from ibs_notify.delivery.model import (
     TargetStatus,
     TargetTurn,
 )
-from ibs_notify.delivery.preview import DELIVERY_ID, Asked, Preview
 from ibs_notify.delivery.queue.outcome_journal import Page
 from ibs_notify.delivery.sending.target_test import TestResult
 from ibs_notify.delivery.targets.breaker import Breaker, Phase, Turning
 from ibs_notify.delivery.transports.base import Began, Stage
 from ibs_notify.domain import catalogue
-from ibs_notify.domain.bounds import faults_of
-from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Reason
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import (
-    event_from_proto,
     is_moment,
     moment_from_proto,
     moment_to_proto,
 )
-from ibs_notify.rpc.event_links import complete_links
 from ironcore.notification.v1 import delivery_pb2, event_pb2, target_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
@@ -358,32 +354,3 @@ def progress_to_proto(news: Began | Stage | TestResult) -> target_pb2.TestProgre
             return target_pb2.TestProgress(result=result)
         case _:
             assert_never(news)
-
-
-def asked_from_proto(request: pb.PreviewMessageRequest, public_url: str, now: datetime) -> Asked:
-    """What a preview is to show; the event is completed as the Router does it."""
-    message = event_pb2.Event()
-    message.CopyFrom(request.event)
-    message.event_id = message.event_id or DELIVERY_ID
-    complete_links(message, public_url.rstrip("/"))
-    event, faults = event_from_proto(message, now)
-    faults += faults_of(event)
-    if faults:
-        raise InvalidArgument.of(
-            [FieldViolation(f"event.{each.path}", each.description) for each in faults],
-            Reason.EVENT_INVALID,
-        )
-    recipients = tuple(request.recipients)
-    return Asked(request.target, request.group, event, recipients, gathers=request.digest)
-
-
-def preview_to_proto(preview: Preview) -> pb.PreviewMessageResponse:
-    return pb.PreviewMessageResponse(
-        method=preview.method,
-        url=preview.url,
-        headers=[pb.PreviewHeader(name=name, value=value) for name, value in preview.headers],
-        subject=preview.subject,
-        text=preview.text,
-        html=preview.html,
-        content=preview.content,
-    )

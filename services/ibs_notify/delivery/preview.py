@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from email import message_from_bytes, policy
 
 from aiohttp import hdrs
 
 from ibs_notify.delivery.admission import default_recipients
+from ibs_notify.delivery.draft import NO_DRAFT, Draft
 from ibs_notify.delivery.presets.endpoint import credentials_of
+from ibs_notify.delivery.reports.digest_report import ReportBuilder, ReportWindow, digest_event
+from ibs_notify.delivery.reports.digest_variables import digest_variables
 from ibs_notify.delivery.transports.base import Message
 from ibs_notify.delivery.transports.mail_message import MailComposer
 from ibs_notify.delivery.transports.redact import shown_url
@@ -28,6 +32,7 @@ from ibs_notify.domain.target import (
 )
 from ibs_notify.domain.templates import NO_TEMPLATE_SET
 from ibs_notify.snapshot.model import Snapshot
+from ibs_notify.templates.context import NO_REPORTS, Report
 
 MASK = "****"
 DELIVERY_ID = "preview"
@@ -35,13 +40,19 @@ DELIVERY_ID = "preview"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be shown. ``group`` empty: with the target's templates alone."""
+    """What is to be shown. ``group`` empty: with the target's templates alone.
+
+    ``gathered``: instead of ``event``, the digest of these. ``draft`` is of the group's templates,
+    without one of the target's.
+    """
 
     target: str
     group: str
     event: Event
     recipients: tuple[str, ...] = ()
     gathers: bool = False
+    gathered: tuple[Event, ...] = ()
+    draft: Draft = NO_DRAFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,9 @@ def preview(asked: Asked, snapshot: Snapshot, clock: Clock) -> Preview:
     target = snapshot.target_named(asked.target)
     if target is None:
         raise NotFound(Reason.TARGET_NOT_FOUND, f"there is no target {asked.target!r}")
+    asked.draft.check(target, of_group=bool(asked.group))
+    if not asked.group:
+        target = asked.draft.of_target(target)
     return rendered(target, _message(asked, target, snapshot, clock), snapshot, clock)
 
 
@@ -91,18 +105,43 @@ def _message(asked: Asked, target: Target, snapshot: Snapshot, clock: Clock) -> 
     if asked.group:
         if all(each.name != asked.group for each in snapshot.groups):
             raise NotFound(Reason.GROUP_NOT_FOUND, f"there is no group {asked.group!r}")
-        templates = snapshot.templates_of(asked.group)
+        templates = asked.draft.instead_of(snapshot.templates_of(asked.group))
     recipients = asked.recipients or default_recipients(target, snapshot)
+    event, reports = asked.event, NO_REPORTS
+    if asked.gathered:
+        event, reports = _digest(asked, snapshot, clock.now())
     return Message(
         delivery_id=DELIVERY_ID,
-        event=asked.event,
+        event=event,
         recipients=recipients,
         all_recipients=recipients,
         settings=snapshot.settings,
         created_at=clock.now(),
         templates=templates,
-        gathers=asked.gathers,
+        gathers=asked.gathers or bool(asked.gathered),
+        reports=reports,
     )
+
+
+def _digest(asked: Asked, snapshot: Snapshot, now: datetime) -> tuple[Event, Mapping[str, Report]]:
+    """The digest of what was gathered, for the group that was named or one that has the target."""
+    tells = (
+        group.name
+        for group in snapshot.groups
+        if any(each.target == asked.target for each in group.subscriptions)
+    )
+    window = ReportWindow(
+        group=asked.group or next(tells, "no group yet"),
+        target=asked.target,
+        opened_at=min(each.timestamp for each in asked.gathered),
+        closed_at=now,
+        time_zone=snapshot.settings.time_zone,
+    )
+    builder = ReportBuilder(window)
+    for each in asked.gathered:
+        builder.add(each, each.timestamp)
+    report = builder.build()
+    return digest_event(report, DELIVERY_ID, now), {"digest": digest_variables(report)}
 
 
 def _mail(spec: SmtpSpec, message: Message) -> Preview:

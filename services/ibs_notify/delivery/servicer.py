@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from ibs_notify.delivery import messages
+from ibs_notify.delivery import messages, preview_messages
 from ibs_notify.delivery.digests import messages as digest_messages
 from ibs_notify.delivery.digests.desk import DigestDesk
 from ibs_notify.delivery.held_keys import HeldKeys
@@ -99,8 +99,8 @@ class DeliveryServicer(DeliveryServiceServicer):
         if snapshot is None:
             raise Unavailable(Reason.NOT_READY, "Delivery has no configuration yet")
         public_url = snapshot.settings.public_url
-        asked = messages.asked_from_proto(request, public_url, self._use.clock.now())
-        return messages.preview_to_proto(preview(asked, snapshot, self._use.clock))
+        asked = preview_messages.asked_from_proto(request, public_url, self._use.clock.now())
+        return preview_messages.preview_to_proto(preview(asked, snapshot, self._use.clock))
 
     async def ListTemplates(
         self, request: pb.ListTemplatesRequest, context: Context
@@ -287,6 +287,7 @@ class DeliveryServicer(DeliveryServiceServicer):
             size=size + 1,
             before=read_page_number("digests", request.page_token),
             open_only=request.open_only,
+            digest_id=messages.line(request.digest_id),
         )
         page, more = found[:size], len(found) > size
         return pb.ListDigestsResponse(

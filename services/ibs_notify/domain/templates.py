@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,11 @@ class Templates:
     html: str = ""
     body: str = ""
 
+    def before(self, others: Templates) -> Templates:
+        """These, and those of ``others`` that are not given here."""
+        names = [each.name for each in fields(self)]
+        return Templates(**{name: getattr(self, name) or getattr(others, name) for name in names})
+
 
 NO_TEMPLATES = Templates()
 
@@ -24,6 +29,10 @@ class TemplateSet:
 
     event: Templates = NO_TEMPLATES
     digest: Templates = NO_TEMPLATES
+
+    def before(self, others: TemplateSet) -> TemplateSet:
+        """These, and those of ``others`` that are not given here."""
+        return TemplateSet(self.event.before(others.event), self.digest.before(others.digest))
 
 
 NO_TEMPLATE_SET = TemplateSet()

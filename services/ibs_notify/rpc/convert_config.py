@@ -147,11 +147,12 @@ def group_from_proto(message: group_pb2.Group) -> groups.Group:
         digest=_digest(message.digest) if message.HasField("digest") else None,
         weekly_summary=message.weekly_summary,
         revision=message.revision,
-        templates=_group_templates(message.templates),
+        templates=templates_from_proto(message.templates),
     )
 
 
-def _group_templates(given: group_pb2.GroupTemplates) -> TemplateSet:
+def templates_from_proto(given: group_pb2.GroupTemplates) -> TemplateSet:
+    """The templates of a group; no message, none."""
     return TemplateSet(
         Templates(given.subject, given.text, given.html, given.body),
         Templates(given.digest_subject, given.digest_text, given.digest_html, given.digest_body),

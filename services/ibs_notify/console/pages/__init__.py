@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.pages import settings, target_form, target_test, targets
+from ibs_notify.console.pages import (
+    digests,
+    settings,
+    target_form,
+    target_test,
+    targets,
+    template_preview,
+    templates,
+)
 from ibs_notify.console.pages.route import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -10,4 +18,7 @@ ROUTES: tuple[Route, ...] = (
     *target_test.ROUTES,
     *targets.ROUTES,
     *settings.ROUTES,
+    *digests.ROUTES,
+    *templates.ROUTES,
+    *template_preview.ROUTES,
 )

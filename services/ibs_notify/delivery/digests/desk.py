@@ -54,12 +54,22 @@ class DigestDesk:
         self._clock = clock
 
     async def page(
-        self, group: str, *, size: int, before: int | None, open_only: bool
+        self,
+        group: str,
+        *,
+        size: int,
+        before: int | None,
+        open_only: bool,
+        digest_id: str = "",
     ) -> Sequence[Counted]:
-        """Up to ``size`` windows, newest first, of those with a number below ``before``."""
+        """Up to ``size`` windows, newest first, of those with a number below ``before``.
+
+        ``digest_id``: only that one, if there is it.
+        """
+        seq = _number(digest_id) if digest_id else None
         plans = self._scheduler.plans
         rows = await self._database.read(
-            lambda c: digest_store.page(c, group, before, size, open_only=open_only)
+            lambda c: digest_store.page(c, group, before, size, open_only=open_only, seq=seq)
         )
         return [Counted(window, count, _period(window, plans)) for window, count in rows]
 
@@ -97,9 +107,7 @@ class DigestDesk:
         plans = self._scheduler.plans
         if plans is None:
             raise Unavailable(Reason.NOT_READY, "Delivery has no configuration yet")
-        matched = _ID.fullmatch(digest_id)
-        number = -1 if matched is None else int(matched[1])
-        window = await self._database.read(lambda c: digest_store.find(c, number))
+        window = await self._database.read(lambda c: digest_store.find(c, _number(digest_id)))
         if window is None:
             raise NotFound(
                 Reason.DIGEST_NOT_FOUND,
@@ -109,6 +117,12 @@ class DigestDesk:
         if window.state is not WindowState.OPEN:
             raise _not_open(digest_id)
         return window, plans
+
+
+def _number(digest_id: str) -> int:
+    """-1, which no window has, for what is no id."""
+    matched = _ID.fullmatch(digest_id)
+    return -1 if matched is None else int(matched[1])
 
 
 def _period(window: Window, plans: Plans | None) -> str:

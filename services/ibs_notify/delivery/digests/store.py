@@ -258,9 +258,18 @@ def last_close(connection: sa.Connection, window: Window) -> datetime | None:
 
 
 def page(
-    connection: sa.Connection, group: str, before: int | None, most: int, *, open_only: bool
+    connection: sa.Connection,
+    group: str,
+    before: int | None,
+    most: int,
+    *,
+    open_only: bool,
+    seq: int | None = None,
 ) -> list[tuple[Window, int]]:
-    """Up to ``most`` windows, newest first, each with how many events it holds or held."""
+    """Up to ``most`` windows, newest first, each with how many events it holds or held.
+
+    ``seq``: only the one of that number.
+    """
     statement = sa.select(WINDOWS).order_by(_W.seq.desc()).limit(most)
     if group:
         statement = statement.where(_W.group_name == group)
@@ -268,6 +277,8 @@ def page(
         statement = statement.where(_W.seq < before)
     if open_only:
         statement = statement.where(_IS_UNFINISHED)
+    if seq is not None:
+        statement = statement.where(_W.seq == seq)
     windows = [_window(row) for row in connection.execute(statement)]
     return [(each, count(connection, each)) for each in windows]
 

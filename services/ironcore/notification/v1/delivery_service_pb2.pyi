@@ -338,12 +338,18 @@ class PreviewMessageRequest(google.protobuf.message.Message):
     DIGEST_FIELD_NUMBER: builtins.int
     RECIPIENTS_FIELD_NUMBER: builtins.int
     DRAFT_FIELD_NUMBER: builtins.int
+    DRAFT_REPLACES_FIELD_NUMBER: builtins.int
+    GATHERED_FIELD_NUMBER: builtins.int
     target: builtins.str
     """The target's name."""
     group: builtins.str
     """The name of the group whose templates go before the target's. Empty: none."""
     digest: builtins.bool
     """With the templates of digests and summaries."""
+    draft_replaces: builtins.bool
+    """As if the group, or without one the target, had the templates of the draft and no others: what
+    the draft leaves empty is taken as removed.
+    """
     @property
     def event(self) -> ironcore.notification.v1.event_pb2.Event:
         """The event. What a Router assigns may be missing: id, time, severity."""
@@ -354,8 +360,15 @@ class PreviewMessageRequest(google.protobuf.message.Message):
 
     @property
     def draft(self) -> ironcore.notification.v1.group_pb2.GroupTemplates:
-        """Templates to try: each that is given goes before those of the group and the target.
-        INVALID_ARGUMENT says what is wrong with one, by "draft.text" and the like.
+        """Templates to try: each that is given goes before those of the group and the target. With a group
+        they stand for the group's, so that a webhook with a preset keeps its preset's body; without one
+        for the target's own. INVALID_ARGUMENT says what is wrong with one, by "draft.text" and the like.
+        """
+
+    @property
+    def gathered(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[ironcore.notification.v1.event_pb2.Event]:
+        """Instead of event: shows the digest of these, as if its window closed now, with the templates of
+        digests. At most 1,000.
         """
 
     def __init__(
@@ -367,10 +380,12 @@ class PreviewMessageRequest(google.protobuf.message.Message):
         digest: builtins.bool = ...,
         recipients: collections.abc.Iterable[builtins.str] | None = ...,
         draft: ironcore.notification.v1.group_pb2.GroupTemplates | None = ...,
+        draft_replaces: builtins.bool = ...,
+        gathered: collections.abc.Iterable[ironcore.notification.v1.event_pb2.Event] | None = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["draft", b"draft", "event", b"event"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["digest", b"digest", "draft", b"draft", "event", b"event", "group", b"group", "recipients", b"recipients", "target", b"target"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["digest", b"digest", "draft", b"draft", "draft_replaces", b"draft_replaces", "event", b"event", "gathered", b"gathered", "group", b"group", "recipients", b"recipients", "target", b"target"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___PreviewMessageRequest: typing_extensions.TypeAlias = PreviewMessageRequest
@@ -1564,6 +1579,7 @@ class ListDigestsRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     OPEN_ONLY_FIELD_NUMBER: builtins.int
+    DIGEST_ID_FIELD_NUMBER: builtins.int
     group: builtins.str
     """Of this group; empty for all."""
     page_size: builtins.int
@@ -1572,6 +1588,8 @@ class ListDigestsRequest(google.protobuf.message.Message):
     """The next_page_token of the page before."""
     open_only: builtins.bool
     """Only windows that are not closed."""
+    digest_id: builtins.str
+    """Only this one."""
     def __init__(
         self,
         *,
@@ -1579,8 +1597,9 @@ class ListDigestsRequest(google.protobuf.message.Message):
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         open_only: builtins.bool = ...,
+        digest_id: builtins.str = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["group", b"group", "open_only", b"open_only", "page_size", b"page_size", "page_token", b"page_token"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["digest_id", b"digest_id", "group", b"group", "open_only", b"open_only", "page_size", b"page_size", "page_token", b"page_token"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListDigestsRequest: typing_extensions.TypeAlias = ListDigestsRequest
