@@ -147,7 +147,7 @@ def _lists(reader: Reader) -> Iterator[Completion]:
 
 
 def _list_goes_on(reader: Reader) -> Iterator[Completion]:
-    if reader.has_room:
+    if reader.list_has_room:
         yield Completion(",", Kind.PUNCTUATION, "Another value")
     yield Completion(")", Kind.PUNCTUATION, "The end of the list")
 
@@ -168,14 +168,13 @@ def _conditions(reader: Reader) -> Iterator[Completion]:
             yield Completion(field.value, Kind.FIELD, FIELDS[field])
     yield Completion("labels.", Kind.FIELD, FIELDS[Field.LABEL])
     yield Completion("not", Kind.KEYWORD, "What follows must not hold")
-    if reader.previous != "not":
-        yield Completion("(", Kind.PUNCTUATION, "A part that is decided first")
+    yield Completion("(", Kind.PUNCTUATION, "A part that is decided first")
     if not reader.previous:
         yield Completion("*", Kind.KEYWORD, "Every event")
 
 
 def _values(reader: Reader, resources: Sequence[str]) -> Iterator[Completion]:
-    if not reader.has_room:
+    if not reader.list_has_room:
         return
     for text, description in _texts(reader.field, reader.operator, resources):
         try:

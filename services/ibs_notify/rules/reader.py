@@ -190,8 +190,13 @@ class Reader:
 
     @property
     def has_room(self) -> bool:
-        """Whether another condition, value and level may follow."""
-        return self._atoms < ATOM_LIMIT and self._values < VALUE_LIMIT and self._depth < DEPTH_LIMIT
+        """Whether another condition and another level may follow."""
+        return self._atoms < ATOM_LIMIT and self._depth < DEPTH_LIMIT
+
+    @property
+    def list_has_room(self) -> bool:
+        """Whether another value may follow in the list."""
+        return self._values < VALUE_LIMIT
 
     @property
     def unclosed(self) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from ibs_notify.rules.diagnose import WORD
 from ibs_notify.rules.errors import RuleError
 from ibs_notify.rules.parse import Reading, is_too_long, parse, read
 from ibs_notify.rules.reader import Expecting
@@ -16,7 +17,6 @@ MOST_FAULTS: Final = 6
 READ_LIMIT: Final = 10_000
 """Characters that are read in search of a fix, so that an answer comes while somebody types."""
 
-_WORD = re.compile(r"&+|\|+|[=<>!~]+(?=[\s\w\"'(]|$)|[^\s\"'“”‘’(),=<>&|\\]+|.", re.DOTALL)
 _OPERAND_END = re.compile(r"\s+(?:and|or|not)\b|\s*\)|\s*&&|\s*\|\||\s*\Z", re.IGNORECASE)
 _STRAIGHT = str.maketrans("“”‘’", "\"\"''")
 _PLACEHOLDERS = ("KEY", "… ")
@@ -84,7 +84,7 @@ def _spans(reading: Reading, offset: int, meant: str) -> Iterator[tuple[int, int
     before = [each.start_pos or 0 for each in tokens if (each.start_pos or 0) < offset]
     fields = [each.start_pos or 0 for each in tokens if each.type == "FIELD"]
     values = [each.start_pos or 0 for each in tokens if each.type in ("VALUE", "STRING")]
-    word = _WORD.match(text, offset)
+    word = WORD.match(text, offset)
     word_end = word.end() if word else offset
     two = TWO_WORDS.match(text, word_end)
     operand_end = _end_of_operand(text, offset)

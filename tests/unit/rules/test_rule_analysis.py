@@ -208,3 +208,11 @@ def test_what_is_over_the_bound_is_not_looked_at() -> None:
     assert found.fault is not None
     assert "more than 4096 bytes" in found.fault.message
     assert complete("x" * 5000, 5000).found == ()
+
+
+def test_nothing_is_offered_that_the_bounds_refuse() -> None:
+    full = ", ".join(["error"] * 64)
+    assert offered(f"severity in ({full} |") == [")"]
+    assert offered(f"severity in ({full}) |") == ["and", "or"]
+    assert offered(" and ".join(["* "] * 64) + "|") == []
+    assert offered("type = " + "x" * 4086 + " |") == ["or"]
