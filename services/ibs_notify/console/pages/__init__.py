@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.pages import overview, settings
+from ibs_notify.console.pages import group_form, groups, overview, rules, settings
 from ibs_notify.console.pages.route import Route
 
-ROUTES: tuple[Route, ...] = (*overview.ROUTES, *settings.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *overview.ROUTES,
+    *groups.ROUTES,
+    *group_form.ROUTES,
+    *rules.ROUTES,
+    *settings.ROUTES,
+)
