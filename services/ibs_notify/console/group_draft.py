@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -72,7 +72,7 @@ class Draft:
     digest_time_zone: str = ""
     digest_send_empty: bool = False
     weekly_summary: bool = False
-    rows: tuple[Row, ...] = field(default=())
+    rows: tuple[Row, ...] = ()
     etag: str = ""
 
     def shown_rows(self, spare: int) -> tuple[Row, ...]:
@@ -169,9 +169,23 @@ def group_of(draft: Draft) -> pb.Group:
     group.dedup_window.SetInParent()
     if draft.has_digest:
         group.digest.CopyFrom(_digest(draft))
+    faults += _twice(group)
     if faults:
         raise InvalidArgument.of(faults)
     return group
+
+
+def _twice(group: pb.Group) -> list[FieldViolation]:
+    """An edit is several calls, none of which would see it."""
+    names = [each.target for each in group.subscriptions]
+    return [
+        FieldViolation(
+            f"group.subscriptions[{number}].target",
+            "is there twice; a group holds a target once: join the rules with or",
+        )
+        for number, name in enumerate(names)
+        if name in names[:number]
+    ]
 
 
 def row_names(draft: Draft) -> dict[str, str]:

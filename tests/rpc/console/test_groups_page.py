@@ -167,12 +167,25 @@ async def test_where_one_of_several_calls_is_refused_what_was_done_is_said(
         console,
         etag=before.etag,
         description="Nights",
-        **{"rule-1": "severity = eror", "target-2": "ops-smtp"},
+        **{"rule-1": "severity = eror"},
     )
     assert status == 422
     assert "Saved so far: its settings are changed." in words
     assert "did you mean `error`?" in words
     assert (await saved(console)).description == "Nights"
+
+
+async def test_a_target_in_two_rows_is_refused_before_anything_is_changed(
+    console: Console,
+) -> None:
+    before = await make(console)
+    fields = {"target-2": "chat-ops", "rule-2": "*"}
+    page = await console.browser.post(
+        "/groups/ops-team/edit", {**FORM, "etag": before.etag, "description": "x", **fields}
+    )
+    assert page.status == 422
+    assert 'id="e-target-2"' in page.text
+    assert (await saved(console)).revision == before.revision
 
 
 async def test_who_was_overtaken_is_told_before_anything_is_changed(console: Console) -> None:
@@ -187,7 +200,7 @@ async def test_who_was_overtaken_is_told_before_anything_is_changed(console: Con
 async def test_more_rows_come_without_losing_what_was_written(console: Console) -> None:
     page = await console.browser.post("/new-group", {**FORM, "more": "1"})
     assert page.status == 200
-    assert 'name="target-7"' in page.text
+    assert 'name="target-4"' in page.text
     assert "severity in (error, critical)" in page.text
 
 
@@ -197,8 +210,8 @@ async def test_a_recommended_group_fills_the_form_with_the_targets_there_are(
     page = await console.browser.get("/new-group?start=on-call")
     assert 'value="on-call"' in page.text
     assert page.says("severity >= error")
-    assert '<option value="chat-ops" selected>' in page.text
-    assert '<option value="ops-smtp" selected>' not in page.text
+    assert '<option value="chat-ops" data-kind="webhook" selected>' in page.text
+    assert '<option value="ops-smtp" data-kind="smtp" selected>' not in page.text
 
 
 async def test_the_list_says_who_is_told_of_what(console: Console) -> None:

@@ -31,7 +31,13 @@ from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.recommended_groups import RECOMMENDED, recommended
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import Aborted, InvalidArgument, NotFound, Reason
+from ibs_notify.domain.errors import (
+    Aborted,
+    InvalidArgument,
+    NotFound,
+    NotificationError,
+    Reason,
+)
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.target_pb2 import Target
@@ -103,7 +109,9 @@ async def save(visit: Visit) -> web.StreamResponse:
         for change in changes(current, wanted):
             made.trying = change
             made.take(await _make(visit, change.request))
-    except _CHANGE_REFUSALS as error:
+    except NotificationError as error:
+        if not made.done and not isinstance(error, _CHANGE_REFUSALS):
+            raise
         draft = made.say_so_far(visit, draft)
         faults = faults_of(error, {**NAMES, **row_names(draft), **_names_of(made.trying, draft)})
         return _page(visit, draft, await _targets(visit), faults, name=current.name)
