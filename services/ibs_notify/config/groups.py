@@ -24,6 +24,7 @@ from ironcore.notification.v1.group_pb2 import (
 )
 
 _MOST_NAMED = 5
+_MOST_ASKED = 200
 
 
 class Groups:
@@ -44,6 +45,15 @@ class Groups:
                 return view.groups(after, limit)
             place = canonical(resource)
             return [group for group in view.groups(after) if hears_of(group, place)][:limit]
+
+        return await self._repository.read(look)
+
+    async def attachments(self) -> list[str]:
+        """Resources that groups are attached to, each once; of the first groups, if many."""
+
+        def look(view: View) -> list[str]:
+            groups = view.groups("", _MOST_ASKED)
+            return sorted({each for group in groups for each in group.attachments})
 
         return await self._repository.read(look)
 

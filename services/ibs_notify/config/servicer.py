@@ -12,6 +12,7 @@ import grpc
 from ibs_notify.config.groups import Groups
 from ibs_notify.config.installation import Installation
 from ibs_notify.config.key_rotation import KeyRotation
+from ibs_notify.config.rule_analysis import analysis_to_proto
 from ibs_notify.config.rule_check import check_rule
 from ibs_notify.config.target_test import Asked, TargetTests
 from ibs_notify.config.targets import Targets
@@ -26,7 +27,6 @@ from ibs_notify.domain.errors import (
     InvalidArgument,
     PermissionDenied,
     Reason,
-    Unimplemented,
 )
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.naming import is_name
@@ -34,6 +34,9 @@ from ibs_notify.domain.principal import Role, Service
 from ibs_notify.rpc.caller import caller_of, principal
 from ibs_notify.rpc.convert import event_from_proto
 from ibs_notify.rpc.paging import page_size, page_token, read_page_token
+from ibs_notify.rules.analyze import analyze
+from ibs_notify.rules.ast import Field
+from ibs_notify.rules.complete import complete
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1 import event_pb2, token_pb2
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceServicer
@@ -162,7 +165,11 @@ class ConfigServicer(ConfigServiceServicer):
     async def AnalyzeRule(
         self, request: pb.AnalyzeRuleRequest, context: Context
     ) -> pb.AnalyzeRuleResponse:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        completions = complete(request.rule, request.position)
+        if completions.field == Field.RESOURCE:
+            known = await self._groups.attachments()
+            completions = complete(request.rule, request.position, known)
+        return analysis_to_proto(analyze(request.rule), completions)
 
     async def CreateGroup(
         self, request: pb.CreateGroupRequest, context: Context

@@ -40,6 +40,7 @@ class Renderer:
             iso=iso,
             link=safe_link,
             segment=segment,
+            zip=zip,
             **words.FILTERS,
         )
         self._environment.globals.update(
@@ -108,7 +109,7 @@ def safe_link(url: str) -> str:
 
 
 def segment(text: str) -> str:
-    """``text`` as one segment of a path."""
+    """``text`` as one segment of a path, whatever is in it."""
     return quote(text, safe="")
 
 

@@ -8,7 +8,13 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
-from ironcore.notification.v1 import delivery_pb2, delivery_service_pb2, disposition_pb2, event_pb2
+from ironcore.notification.v1 import (
+    delivery_pb2,
+    delivery_service_pb2,
+    disposition_pb2,
+    event_pb2,
+    group_pb2,
+)
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -37,6 +43,21 @@ def digest_state(value: int) -> str:
 def disposition_state(value: int) -> str:
     """``handed off`` of ``DISPOSITION_STATE_HANDED_OFF``."""
     return _word(disposition_pb2.DispositionState.Name, value, "DISPOSITION_STATE_")
+
+
+def group_scope(value: int) -> str:
+    """``attached`` of ``GROUP_SCOPE_ATTACHED``."""
+    return _word(group_pb2.GroupScope.Name, value, "GROUP_SCOPE_")
+
+
+def digest_frequency(value: int) -> str:
+    """``daily`` of ``DIGEST_FREQUENCY_DAILY``."""
+    return _word(group_pb2.DigestFrequency.Name, value, "DIGEST_FREQUENCY_")
+
+
+def weekday(value: int) -> str:
+    """``Friday`` of ``WEEKDAY_FRIDAY``."""
+    return _word(group_pb2.Weekday.Name, value, "WEEKDAY_").capitalize()
 
 
 def health(value: int) -> str:
@@ -85,6 +106,9 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "delivery_kind": delivery_kind,
     "digest_state": digest_state,
     "disposition_state": disposition_state,
+    "group_scope": group_scope,
+    "digest_frequency": digest_frequency,
+    "weekday": weekday,
     "health": health,
     "duration": duration,
     "thousands": count,

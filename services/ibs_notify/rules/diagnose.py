@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import assert_never
+from typing import Final, assert_never
 
 from ibs_notify.rules import format as canonical
 from ibs_notify.rules.ast import Field, Operator
@@ -11,7 +11,7 @@ from ibs_notify.rules.errors import RuleError, position_of, shown
 from ibs_notify.rules.reader import Expecting, Reader
 from ibs_notify.rules.vocabulary import RESERVED, SEVERITY_WORDS, closest, is_field
 
-_WORD = re.compile(r"&+|\|+|[=<>!~]+(?=[\s\w\"'(]|$)|[^\s\"'“”‘’(),=<>&|\\]+|.", re.DOTALL)
+WORD: Final = re.compile(r"&+|\|+|[=<>!~]+(?=[\s\w\"'(]|$)|[^\s\"'“”‘’(),=<>&|\\]+|.", re.DOTALL)
 _OPERAND_END = re.compile(r"\s+(?:and|or|not)\b|\s*[()]|\s*&&|\s*\|\||\s*\Z", re.IGNORECASE)
 _OPERATOR = re.compile(r"\s+(?:!?=|[<>]|(?:in|not-in|starts-with|under)\b)", re.IGNORECASE)
 _TYPOGRAPHIC = "“”‘’"
@@ -21,7 +21,7 @@ def unexpected(reader: Reader, offset: int) -> RuleError:
     """The error for what stands at ``offset``, or for the end of the text."""
     text = reader.text
     offset = min(offset, len(text.rstrip()))
-    found = _WORD.match(text.rstrip(), offset)
+    found = WORD.match(text.rstrip(), offset)
     word = found[0] if found else ""
     if word in {'"', "'"} and reader.expecting in _VALUES:
         return _unterminated(reader, offset)
@@ -149,7 +149,7 @@ def _no_connective(reader: Reader, offset: int, word: str) -> RuleError:
 
 
 def _begins_condition(text: str) -> bool:
-    word = _WORD.match(text)
+    word = WORD.match(text)
     if word is None:
         return False
     known = is_field(word[0]) or word[0].lower() in {"not", "(", "*"}

@@ -12,7 +12,8 @@ class RuleError(InvalidArgument):
     """A rule that cannot be understood. ``message`` and ``advice`` say all of it in words.
 
     ``line`` and ``column`` count from 1, columns in characters; ``expected`` says what may stand
-    there; ``suggestion`` is the text that was probably meant, or empty.
+    there; ``suggestion`` is the text that was probably meant, or empty. ``problem`` is the message
+    without the place.
     """
 
     def __init__(
@@ -24,16 +25,22 @@ class RuleError(InvalidArgument):
         suggestion: str = "",
         advice: str = "",
     ) -> None:
-        message = f"line {at.line}, column {at.column}: {problem}"
         if expected:
-            message += f"; expected {expected}"
+            problem += f"; expected {expected}"
+        message = f"line {at.line}, column {at.column}: {problem}"
         if not advice and suggestion:
             advice = f"did you mean {shown(suggestion)}?"
         super().__init__(Reason.RULE_INVALID, message, advice=advice)
+        self.problem = problem
         self.line = at.line
         self.column = at.column
         self.expected = expected
         self.suggestion = suggestion
+
+    def offset_in(self, text: str) -> int:
+        """The place as a number of characters from the beginning of the rule."""
+        lines = text.split("\n")[: self.line - 1]
+        return sum(len(each) + 1 for each in lines) + self.column - 1
 
 
 def shown(text: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Final, cast
 
 from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedInput, UnexpectedToken
+from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from ibs_notify.rules.ast import Always, Atom, Not, Position, Rule, all_of, any_of
 from ibs_notify.rules.diagnose import unexpected
@@ -17,6 +19,16 @@ SIZE_LIMIT: Final = 4096
 """Bytes of a rule in UTF-8."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far a text could be read: its checked tokens, and the fault that ended it."""
+
+    reader: Reader
+    tokens: tuple[Token, ...]
+    session: InteractiveParser
+    fault: RuleError | None
+
+
 def parse(text: str) -> Rule:
     """The rule of ``text``, checked and in normal form.
 
@@ -24,25 +36,55 @@ def parse(text: str) -> Rule:
     64 conditions, 64 values in a list and 32 levels of ``(`` and ``not``; a text beyond them is
     refused before anything of its size is built.
     """
-    size = len(text)
-    if size <= SIZE_LIMIT:
-        size = len(text.encode("utf-8", "surrogatepass"))
-    if size > SIZE_LIMIT:
+    check_size(text)
+    return finish(read(text))
+
+
+def check_size(text: str) -> None:
+    """``RuleError`` for a text that is not to be read: too long, or nothing."""
+    if is_too_long(text):
         advice = "use several subscriptions, or a label that the emitter sets"
         raise RuleError(Position(), f"the rule has more than {SIZE_LIMIT} bytes", advice=advice)
     if not text.strip():
         advice = "write * to match every event"
         raise RuleError(Position(), "the rule is empty", suggestion="*", advice=advice)
+
+
+def is_too_long(text: str) -> bool:
+    """Whether it is over the bound, and not to be looked at."""
+    if len(text) > SIZE_LIMIT:
+        return True
+    return len(text.encode("utf-8", "surrogatepass")) > SIZE_LIMIT
+
+
+def read(text: str) -> Reading:
+    """As much of ``text`` as can be read, which may be unfinished; of at most the bound's size."""
     reader = Reader(text)
     session = _parser().parse_interactive(text)
+    tokens: list[Token] = []
+    fault: RuleError | None = None
     try:
         for token in session.iter_parse():
             if not reader.fits(token):
                 raise unexpected(reader, token.start_pos or 0)
             reader.see(token)
-        return cast(Rule, session.feed_token(Token("$END", "")))
+            tokens.append(token)
+    except RuleError as error:
+        fault = error
     except UnexpectedInput as error:
-        raise unexpected(reader, _offset(error, len(text))) from None
+        fault = unexpected(reader, _offset(error, len(text)))
+    return Reading(reader, tuple(tokens), session, fault)
+
+
+def finish(reading: Reading) -> Rule:
+    """The rule of a text that was read, once; ``RuleError`` where it is unfinished or wrong."""
+    if reading.fault is not None:
+        raise reading.fault
+    try:
+        return cast(Rule, reading.session.feed_token(Token("$END", "")))
+    except UnexpectedInput as error:
+        end = len(reading.reader.text)
+        raise unexpected(reading.reader, _offset(error, end)) from None
 
 
 def _offset(error: UnexpectedInput, end: int) -> int:

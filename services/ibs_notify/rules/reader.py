@@ -44,6 +44,7 @@ class Reader:
         self.opened: list[int] = []
         self.name = ""
         self.field = Field.SEVERITY
+        self.label = ""
         self.operator = Operator.EQ
         self._values = 0
         self.value_start = -1
@@ -97,6 +98,7 @@ class Reader:
             label = values.unquote(label, at)
             if not label:
                 raise RuleError(at, "a label has no key", expected="labels.KEY")
+        self.label = label
         token.value = (self.field, label, at)
         self.expecting = Expecting.OPERATOR
 
@@ -185,6 +187,16 @@ class Reader:
                 f"more than {ATOM_LIMIT} conditions",
                 advice="`in (a, b, c)` is one condition; or use two subscriptions",
             )
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another condition and another level may follow."""
+        return self._atoms < ATOM_LIMIT and self._depth < DEPTH_LIMIT
+
+    @property
+    def list_has_room(self) -> bool:
+        """Whether another value may follow in the list."""
+        return self._values < VALUE_LIMIT
 
     @property
     def unclosed(self) -> str:

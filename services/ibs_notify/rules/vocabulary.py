@@ -55,12 +55,28 @@ _OTHER_SEVERITIES: Final = {
     **dict.fromkeys(("high", "err", "failed", "failure"), "error"),
     **dict.fromkeys(("warn", "medium"), "warning"),
 }
-_TWO_WORDS = re.compile(r"\s+(with|in|not in|not|least|most)(?![\w.\-])", re.IGNORECASE)
+TWO_WORDS: Final = re.compile(r"\s+(with|in|not in|not|least|most)(?![\w.\-])", re.IGNORECASE)
+"""The second word of what people write for an operator, such as ``starts with``."""
 
 
 def is_field(word: str) -> bool:
     """Whether ``word`` is a field as it can be written in a rule."""
     return word.lower() in _FIELDS or word.lower().startswith(f"{Field.LABEL}.")
+
+
+def is_operator(word: str) -> bool:
+    """Whether ``word`` is an operator, or what people write for one."""
+    return word.lower() in _OPERATORS or word.lower() in _OTHER_OPERATORS
+
+
+def fitting_operators(field: Field) -> tuple[Operator, ...]:
+    """Those that can be used with ``field``."""
+    if field is Field.SEVERITY:
+        return _SEVERITY_OPERATORS
+    fitting = [each for each in Operator if each not in _ORDERED]
+    if field is not Field.RESOURCE:
+        fitting.remove(Operator.UNDER)
+    return tuple(fitting)
 
 
 def closest(word: str, known: tuple[str, ...]) -> str:
@@ -128,7 +144,7 @@ def _operator_meant(word: str, following: str) -> tuple[str, str]:
     lowered = word.lower()
     if lowered == "!~":
         return word, "not … matches"
-    second = _TWO_WORDS.match(following)
+    second = TWO_WORDS.match(following)
     if second:
         meant = _OTHER_OPERATORS.get(f"{lowered} {second[1].lower()}")
         if meant:
@@ -150,23 +166,16 @@ def check_fits(field: Field, operator: Operator, name: str, at: Position) -> Non
         raise RuleError(
             at,
             f"`{operator}` works with severity only, which alone is ordered",
-            expected=_text_operators(field),
+            expected="one of " + ", ".join(fitting_operators(field)),
             suggestion=f"{name} = …",
         )
     elif operator is Operator.UNDER and field is not Field.RESOURCE:
         raise RuleError(
             at,
             "`under` works with resource only, which alone is a path",
-            expected=_text_operators(field),
+            expected="one of " + ", ".join(fitting_operators(field)),
             suggestion=f"{name} starts-with …",
         )
-
-
-def _text_operators(field: Field) -> str:
-    fitting = [each for each in Operator if each not in _ORDERED]
-    if field is not Field.RESOURCE:
-        fitting.remove(Operator.UNDER)
-    return "one of " + ", ".join(fitting)
 
 
 def severity_of(word: str, at: Position) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from ibs_notify.console.pages import (
     digests,
+    group_form,
+    groups,
+    overview,
+    rules,
     settings,
     target_form,
     target_test,
@@ -21,4 +25,8 @@ ROUTES: tuple[Route, ...] = (
     *digests.ROUTES,
     *templates.ROUTES,
     *template_preview.ROUTES,
+    *overview.ROUTES,
+    *groups.ROUTES,
+    *group_form.ROUTES,
+    *rules.ROUTES,
 )

@@ -1,0 +1,240 @@
+"""The forms that make a group and change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias, assert_never
+from zoneinfo import available_timezones
+
+from aiohttp import web
+
+from ibs_notify.console.commands import groups as command
+from ibs_notify.console.forms import (
+    NO_FAULTS,
+    REFUSALS,
+    REFUSED,
+    Faults,
+    faults_of,
+    read_form,
+)
+from ibs_notify.console.group_changes import Change, Request, changes
+from ibs_notify.console.group_draft import (
+    NAMES,
+    Draft,
+    draft_of_form,
+    draft_of_group,
+    group_of,
+    row_names,
+)
+from ibs_notify.console.pages.groups import find_group, path_of
+from ibs_notify.console.pages.route import Route
+from ibs_notify.console.recommended_groups import RECOMMENDED, recommended
+from ibs_notify.console.visit import Visit
+from ibs_notify.domain.errors import (
+    Aborted,
+    InvalidArgument,
+    NotFound,
+    NotificationError,
+    Reason,
+)
+from ironcore.notification.v1 import config_service_pb2 as pb
+from ironcore.notification.v1.group_pb2 import Group
+from ironcore.notification.v1.target_pb2 import Target
+
+NEW = "/new-group"
+EDIT = "/groups/{name}/edit"
+SPARE_ROWS = 1
+MORE_ROWS = 3
+MOST_TARGETS = 1000
+_Answer: TypeAlias = (
+    pb.UpdateGroupResponse
+    | pb.AddSubscriptionResponse
+    | pb.UpdateSubscriptionResponse
+    | pb.RemoveSubscriptionResponse
+    | pb.AttachResourceResponse
+    | pb.DetachResourceResponse
+)
+_CHANGE_REFUSALS = (*REFUSALS, NotFound)
+
+
+async def show_new(visit: Visit) -> web.StreamResponse:
+    """An empty form, or one of the recommended groups."""
+    targets = await _targets(visit)
+    draft = recommended(visit.request.query.get("start", ""), targets) or Draft()
+    return _page(visit, draft, targets)
+
+
+async def create(visit: Visit) -> web.StreamResponse:
+    """Make it in one call: all of it or nothing."""
+    form = await read_form(visit.request)
+    draft = draft_of_form(form)
+    if form.is_on("more"):
+        return _page(visit, draft, await _targets(visit), spare=MORE_ROWS)
+    try:
+        request = pb.CreateGroupRequest(group=group_of(draft))
+        answer = await visit.api.call(visit.api.config.CreateGroup, request)
+    except REFUSALS as error:
+        faults = faults_of(error, {**NAMES, **row_names(draft)})
+        return _page(visit, draft, await _targets(visit), faults)
+    text = f"Group {draft.name} is saved, and jobs can select it."
+    await visit.applied(answer.group.revision, text, answer.warnings)
+    raise web.HTTPSeeOther(path_of(draft.name))
+
+
+async def show_create_command(visit: Visit) -> web.StreamResponse:
+    """The same on the command line."""
+    draft = draft_of_form(await read_form(visit.request))
+    return _command(visit, lambda: command.create(group_of(draft)))
+
+
+async def show_edit(visit: Visit) -> web.StreamResponse:
+    """The form of a group that there is."""
+    group = await find_group(visit)
+    return _page(visit, draft_of_group(group), await _targets(visit), name=group.name)
+
+
+async def save(visit: Visit) -> web.StreamResponse:
+    """Change what the form changed, call by call; the first refusal ends it and is said."""
+    form = await read_form(visit.request)
+    current = await find_group(visit)
+    draft = draft_of_form(form, current.name)
+    if form.is_on("more"):
+        targets = await _targets(visit)
+        return _page(visit, draft, targets, spare=MORE_ROWS, name=current.name)
+    made = _Made(current)
+    try:
+        wanted = group_of(draft)
+        _require_same(current, draft)
+        for change in changes(current, wanted):
+            made.trying = change
+            made.take(await _make(visit, change.request))
+    except NotificationError as error:
+        if not made.done and not isinstance(error, _CHANGE_REFUSALS):
+            raise
+        draft = made.say_so_far(visit, draft)
+        faults = faults_of(error, {**NAMES, **row_names(draft), **_names_of(made.trying, draft)})
+        return _page(visit, draft, await _targets(visit), faults, name=current.name)
+    said = "; ".join(made.done)
+    text = f"Group {current.name} is saved: {said}." if said else "Nothing was changed."
+    await visit.applied(made.group.revision, text, made.warnings)
+    raise web.HTTPSeeOther(path_of(current.name))
+
+
+async def show_edit_command(visit: Visit) -> web.StreamResponse:
+    """The same on the command line."""
+    current = await find_group(visit)
+    draft = draft_of_form(await read_form(visit.request), current.name)
+
+    def say() -> str:
+        return command.update([each.request for each in changes(current, group_of(draft))])
+
+    return _command(visit, say)
+
+
+@dataclass(slots=True)
+class _Made:
+    """What was changed so far, and what is being tried."""
+
+    group: Group
+    done: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    trying: Change | None = None
+
+    def take(self, answer: _Answer) -> None:
+        """What was tried is done."""
+        self.group = answer.group
+        self.warnings += answer.warnings
+        if self.trying is not None:
+            self.done.append(self.trying.done)
+
+    def say_so_far(self, visit: Visit, draft: Draft) -> Draft:
+        """The form goes on from what is saved."""
+        if not self.done:
+            return draft
+        visit.notice(f"Saved so far: {'; '.join(self.done)}.", "warning")
+        for warning in self.warnings:
+            visit.notice(warning, "warning")
+        return replace(draft, etag=self.group.etag)
+
+
+async def _make(visit: Visit, request: Request) -> _Answer:
+    config = visit.api.config
+    match request:
+        case pb.UpdateGroupRequest():
+            return await visit.api.call(config.UpdateGroup, request)
+        case pb.AddSubscriptionRequest():
+            return await visit.api.call(config.AddSubscription, request)
+        case pb.UpdateSubscriptionRequest():
+            return await visit.api.call(config.UpdateSubscription, request)
+        case pb.RemoveSubscriptionRequest():
+            return await visit.api.call(config.RemoveSubscription, request)
+        case pb.AttachResourceRequest():
+            return await visit.api.call(config.AttachResource, request)
+        case pb.DetachResourceRequest():
+            return await visit.api.call(config.DetachResource, request)
+        case _:
+            assert_never(request)
+
+
+def _require_same(current: Group, draft: Draft) -> None:
+    """Of a group's several changes only one has an etag: who was overtaken is told before any."""
+    if draft.etag and draft.etag != current.etag:
+        raise Aborted(
+            Reason.ETAG_MISMATCH,
+            f"group {current.name!r} was changed by {current.updated_by} meanwhile",
+            advice="open the group in another window, compare, and save this form again there",
+        )
+
+
+def _names_of(change: Change | None, draft: Draft) -> Mapping[str, str]:
+    """The fields of the row that a change is about."""
+    if change is None or not change.target:
+        return {}
+    row = next((n for n, each in enumerate(draft.rows) if each.target == change.target), 0)
+    return {f"subscription.{part}": f"{part}-{row}" for part in ("target", "rule", "recipients")}
+
+
+async def _targets(visit: Visit) -> list[Target]:
+    request = pb.ListTargetsRequest(page_size=MOST_TARGETS)
+    return list((await visit.api.call(visit.api.config.ListTargets, request)).targets)
+
+
+def _command(visit: Visit, say: Callable[[], str]) -> web.Response:
+    try:
+        text = say()
+    except InvalidArgument as error:
+        text = f"# {error.message}"
+    return visit.render("parts/command.html", command=text)
+
+
+def _page(
+    visit: Visit,
+    draft: Draft,
+    targets: list[Target],
+    faults: Faults = NO_FAULTS,
+    *,
+    name: str = "",
+    spare: int = SPARE_ROWS,
+) -> web.Response:
+    return visit.render(
+        "pages/group_form.html",
+        status=REFUSED if faults.any else 200,
+        draft=draft,
+        rows=draft.shown_rows(spare if draft.rows else MORE_ROWS),
+        targets=targets,
+        faults=faults,
+        name=name,
+        recommended=RECOMMENDED,
+        zones=sorted(available_timezones()),
+    )
+
+
+ROUTES = (
+    Route("GET", NEW, show_new),
+    Route("POST", NEW, create),
+    Route("POST", f"{NEW}/command", show_create_command),
+    Route("GET", EDIT, show_edit),
+    Route("POST", EDIT, save),
+    Route("POST", f"{EDIT}/command", show_edit_command),
+)

@@ -1,0 +1,204 @@
+"""The rule workshop: what a rule says while it is written, and which events it would match."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from aiohttp import web
+from google.protobuf.duration_pb2 import Duration
+
+from ibs_notify.console.forms import read_form
+from ibs_notify.console.pages.route import Route
+from ibs_notify.console.rule_text import LABELS, Units, seen_labels, seen_values
+from ibs_notify.console.visit import Visit
+from ibs_notify.domain.errors import InvalidArgument, NotificationError
+from ibs_notify.rpc.convert import moment_from_proto, moment_to_proto
+from ironcore.notification.v1 import config_service_pb2 as config_pb
+from ironcore.notification.v1 import router_service_pb2 as router_pb
+from ironcore.notification.v1.event_pb2 import Event
+
+PATH = "/rules"
+DAYS = 7
+SHOWN = 10
+LOOKED_AT = 100
+CHART_SECONDS = 4.0
+CHART_HEIGHT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A bar: when it begins, how many events, and how high of ``CHART_HEIGHT``."""
+
+    start: datetime
+    count: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """The events of the last days that a rule matches; ``failure`` says why there are none."""
+
+    events: tuple[router_pb.EventRecord, ...] = ()
+    days: tuple[Day, ...] = ()
+    total: int = 0
+    counted_since: datetime | None = None
+    is_more: bool = False
+    failure: str = ""
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """A page of its own: for who writes rules elsewhere, and where there are no scripts."""
+    return await _page(visit, visit.request.query.get("rule", ""))
+
+
+async def check(visit: Visit) -> web.StreamResponse:
+    """The same for the field of a form, which the form's Check button names."""
+    form = await read_form(visit.request)
+    return await _page(visit, form.raw(visit.request.query.get("field", "rule")))
+
+
+async def analyze(visit: Visit) -> web.StreamResponse:
+    """What a script paints and offers. Places are UTF-16 units, as browsers count."""
+    form = await read_form(visit.request)
+    rule = form.raw("rule")
+    units = Units(rule)
+    position = units.characters(form.number("position"))
+    answer = await _analysis(visit, rule, position)
+    start, end = answer.completion_start, answer.completion_end
+    offered = [
+        (each.text, _word(each.kind), each.description) for each in answer.completions
+    ] + await _seen(visit, answer.completion_field, rule[start:position])
+    # A word that may become a right one is no fault yet.
+    is_written = bool(offered) and start == answer.fault.position < position
+    return web.json_response(
+        {
+            "tokens": [
+                [
+                    "written" if is_written and start == each.start else _word(each.kind),
+                    units.units(each.start),
+                    units.units(each.end),
+                ]
+                for each in answer.tokens
+            ],
+            "right": not answer.HasField("fault"),
+            "fault": units.units(answer.fault.position)
+            if answer.HasField("fault") and not is_written
+            else None,
+            "verdict": visit.render(
+                "parts/rule_verdict.html", rule=rule, analysis=answer, is_written=is_written
+            ).text,
+            "start": units.units(start),
+            "end": units.units(end),
+            "completions": list({text: (text, kind, say) for text, kind, say in offered}.values()),
+        }
+    )
+
+
+async def show_matches(visit: Visit) -> web.StreamResponse:
+    """The part of a page beside a rule."""
+    form = await read_form(visit.request)
+    rule = form.raw(form.text("field") or "rule")
+    return visit.render(
+        "parts/rule_matches.html", matches=await _matches(visit, rule), rule=rule, days=DAYS
+    )
+
+
+async def _page(visit: Visit, rule: str) -> web.Response:
+    analysis = await _analysis(visit, rule, len(rule)) if rule.strip() else None
+    is_right = analysis is not None and not analysis.HasField("fault")
+    return visit.render(
+        "pages/rules.html",
+        rule=rule,
+        analysis=analysis,
+        matches=await _matches(visit, rule) if is_right else None,
+        days=DAYS,
+    )
+
+
+async def _analysis(visit: Visit, rule: str, position: int) -> config_pb.AnalyzeRuleResponse:
+    request = config_pb.AnalyzeRuleRequest(rule=rule, position=position)
+    return await visit.api.call(visit.api.config.AnalyzeRule, request)
+
+
+async def _seen(visit: Visit, field: str, written: str) -> list[tuple[str, str, str]]:
+    """Values and labels of the newest events. Where Router does not answer, there are none."""
+    is_label = not field and written.lower().startswith(LABELS)
+    if not field and not is_label:
+        return []
+    request = router_pb.ListEventsRequest(page_size=LOOKED_AT)
+    try:
+        answer = await visit.api.call(visit.api.router.ListEvents, request, timeout=CHART_SECONDS)
+    except NotificationError:
+        return []
+    events: list[Event] = [each.event for each in answer.events]
+    if is_label:
+        return [(text, "field", say) for text, say in seen_labels(events, written)]
+    return [(text, "value", say) for text, say in seen_values(events, field, written)]
+
+
+async def _matches(visit: Visit, rule: str) -> Matches:
+    if not rule.strip():
+        return Matches()
+    after = visit.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    after -= timedelta(days=DAYS - 1)
+    sought = router_pb.EventFilter(rule=rule, after=moment_to_proto(after))
+    listed, charted = await asyncio.gather(
+        visit.api.call(
+            visit.api.router.ListEvents,
+            router_pb.ListEventsRequest(filter=sought, page_size=SHOWN),
+        ),
+        visit.api.call(
+            visit.api.router.ChartEvents,
+            router_pb.ChartEventsRequest(filter=sought, step=Duration(seconds=86_400)),
+            timeout=CHART_SECONDS,
+        ),
+        return_exceptions=True,
+    )
+    if isinstance(listed, InvalidArgument):
+        return Matches()  # the verdict says it, at its place
+    if isinstance(listed, NotificationError):
+        return Matches(failure=listed.message)
+    if isinstance(listed, BaseException):
+        raise listed
+    matches = Matches(tuple(listed.events), is_more=bool(listed.next_page_token))
+    if isinstance(charted, router_pb.ChartEventsResponse):
+        return _with_days(matches, charted, after)
+    if isinstance(charted, NotificationError):
+        return matches
+    raise charted
+
+
+def _with_days(
+    matches: Matches, charted: router_pb.ChartEventsResponse, after: datetime
+) -> Matches:
+    counts = {
+        moment_from_proto(span.start_time): sum(each.count for each in span.counts)
+        for span in charted.spans
+    }
+    starts = [after + timedelta(days=number) for number in range(DAYS)]
+    top = max([*counts.values(), 1])
+    days = [
+        Day(start, count, max(CHART_HEIGHT * count // top, 2) if count else 0)
+        for start, count in ((start, counts.get(start, 0)) for start in starts)
+    ]
+    since = charted.counted_since if charted.HasField("counted_since") else None
+    return replace(
+        matches,
+        days=tuple(days),
+        total=sum(counts.values()),
+        counted_since=moment_from_proto(since) if since else None,
+    )
+
+
+def _word(kind: config_pb.RuleTokenKind.ValueType) -> str:
+    return config_pb.RuleTokenKind.Name(kind).removeprefix("RULE_TOKEN_KIND_").lower()
+
+
+ROUTES = (
+    Route("GET", PATH, show),
+    Route("POST", PATH, check),
+    Route("POST", f"{PATH}/analyze", analyze),
+    Route("POST", f"{PATH}/matches", show_matches),
+)

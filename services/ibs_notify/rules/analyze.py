@@ -1,0 +1,141 @@
+"""What a rule is made of while it is being written: its parts, and what is wrong with it.
+
+Places are numbers of characters (code points) from the beginning of the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lark import Token
+
+from ibs_notify.rules.errors import RuleError
+from ibs_notify.rules.format import format_rule
+from ibs_notify.rules.parse import Reading, check_size, finish, read
+from ibs_notify.rules.repair import repaired
+from ibs_notify.rules.vocabulary import RESERVED, is_field, is_operator
+from ibs_notify.rules.warn import warnings
+
+
+class Kind(StrEnum):
+    """What a part of a rule is."""
+
+    FIELD = "FIELD"
+    OPERATOR = "OPERATOR"
+    VALUE = "VALUE"
+    KEYWORD = "KEYWORD"
+    PUNCTUATION = "PUNCTUATION"
+    FAULT = "FAULT"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The characters from ``start`` up to ``end``. Between parts are blanks."""
+
+    kind: Kind
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong first. ``line`` and ``column`` count from 1; ``position`` from 0.
+
+    ``fixed`` is the whole rule as it was probably meant, or empty.
+    """
+
+    line: int
+    column: int
+    position: int
+    message: str
+    advice: str
+    fixed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """``canonical`` is empty where there is a fault."""
+
+    parts: tuple[Part, ...]
+    fault: Fault | None = None
+    canonical: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+_KINDS = {
+    "FIELD": Kind.FIELD,
+    "OPERATOR": Kind.OPERATOR,
+    "VALUE": Kind.VALUE,
+    "STRING": Kind.VALUE,
+    "STAR": Kind.KEYWORD,
+    "_AND": Kind.KEYWORD,
+    "_OR": Kind.KEYWORD,
+    "_NOT": Kind.KEYWORD,
+    "_LPAR": Kind.PUNCTUATION,
+    "_RPAR": Kind.PUNCTUATION,
+    "_COMMA": Kind.PUNCTUATION,
+}
+# Behind a fault nobody knows what is meant: a word is what it mostly is.
+_ROUGH = re.compile(
+    r"\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[(),]|[=<>!~]+|[^\s\"'(),=<>]+", re.DOTALL
+)
+
+
+def analyze(text: str) -> Analysis:
+    """Never raises: a wrong rule is an answer."""
+    try:
+        check_size(text)
+    except RuleError as error:
+        whole = Part(Kind.FAULT, len(text) - len(text.lstrip()), len(text.rstrip()))
+        return Analysis((whole,) if text.strip() else (), _fault(text, error))
+    reading = read(text)
+    try:
+        rule = finish(reading)
+    except RuleError as error:
+        fault = _fault(text, error)
+        return Analysis(tuple(_parts_around(reading, fault.position)), fault)
+    parts = tuple(_part(token) for token in reading.tokens)
+    return Analysis(parts, None, format_rule(rule), warnings(rule))
+
+
+def _fault(text: str, error: RuleError) -> Fault:
+    return Fault(
+        error.line,
+        error.column,
+        error.offset_in(text),
+        error.problem,
+        error.advice,
+        repaired(text, error),
+    )
+
+
+def _part(token: Token) -> Part:
+    start = token.start_pos or 0
+    return Part(_KINDS[token.type], start, start + len(token))
+
+
+def _parts_around(reading: Reading, position: int) -> Iterator[Part]:
+    """As it is read up to the fault, the fault, and a guess of what is behind it."""
+    end = 0
+    before = Kind.KEYWORD
+    for token in reading.tokens:
+        part = _part(token)
+        yield part
+        end, before = part.end, part.kind
+    for found in _ROUGH.finditer(reading.reader.text, end):
+        kind = Kind.FAULT if found.start() <= position < found.end() else _guess(found[0], before)
+        yield Part(kind, found.start(), found.end())
+        before = kind
+
+
+def _guess(word: str, before: Kind) -> Kind:
+    if word in ("(", ")", ","):
+        return Kind.PUNCTUATION
+    if word.lower() in RESERVED or (word == "*" and before is not Kind.OPERATOR):
+        return Kind.KEYWORD
+    if before is Kind.FIELD and is_operator(word):
+        return Kind.OPERATOR
+    return Kind.FIELD if is_field(word) and before is not Kind.OPERATOR else Kind.VALUE

@@ -1,0 +1,262 @@
+"""Groups: made in one form, changed call by call, deleted with a yes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from tests.support.config import smtp_target, webhook_target
+from tests.support.console import Console
+
+from ironcore.notification.v1.config_service_pb2 import (
+    CreateTargetRequest,
+    GetGroupRequest,
+    ListGroupsRequest,
+)
+from ironcore.notification.v1.group_pb2 import (
+    DIGEST_FREQUENCY_WEEKLY,
+    GROUP_SCOPE_ATTACHED,
+    GROUP_SCOPE_EVERYTHING,
+    WEEKDAY_FRIDAY,
+    Group,
+)
+
+FORM = {
+    "name": "ops-team",
+    "description": "Daily operations team",
+    "scope": "everything",
+    "attachments": "",
+    "rate_limit": "60",
+    "dedup_window": "5m",
+    "digest_rule": "",
+    "digest_frequency": "daily",
+    "digest_time": "09:00",
+    "digest_weekday": "monday",
+    "target-0": "ops-smtp",
+    "rule-0": "*",
+    "recipients-0": "ops@example.com, night@example.com",
+    "target-1": "chat-ops",
+    "rule-1": "severity in (error, critical)",
+    "recipients-1": "",
+    "target-2": "",
+    "rule-2": "",
+    "recipients-2": "",
+}
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def _targets(console: Console) -> AsyncIterator[None]:
+    for target in (smtp_target(), webhook_target()):
+        await console.api.call(console.api.config.CreateTarget, CreateTargetRequest(target=target))
+    yield
+
+
+async def saved(console: Console, name: str = "ops-team") -> Group:
+    request = GetGroupRequest(name=name)
+    return (await console.api.call(console.api.config.GetGroup, request)).group
+
+
+async def make(console: Console, **fields: str) -> Group:
+    page = await console.browser.post("/new-group", {**FORM, **fields})
+    assert page.status == 200, page.words
+    return await saved(console)
+
+
+async def edit(console: Console, **fields: str) -> tuple[int, str]:
+    page = await console.browser.post("/groups/ops-team/edit", {**FORM, **fields})
+    return page.status, page.words
+
+
+async def test_a_group_is_made_with_its_targets_in_one_form(console: Console) -> None:
+    page = await console.browser.post("/new-group", FORM)
+    assert page.says("Group ops-team is saved")
+    assert page.url.endswith("/groups/ops-team")
+    group = await saved(console)
+    assert [(each.target, each.rule) for each in group.subscriptions] == [
+        ("ops-smtp", "*"),
+        ("chat-ops", "severity in (error, critical)"),
+    ]
+    assert [*group.subscriptions[0].recipients] == ["ops@example.com", "night@example.com"]
+
+
+async def test_limits_can_be_off_and_a_digest_has_its_own_day(console: Console) -> None:
+    group = await make(
+        console,
+        rate_limit="off",
+        dedup_window="off",
+        digest="on",
+        digest_rule="severity = info",
+        digest_frequency="weekly",
+        digest_time="07:30",
+        digest_weekday="friday",
+        digest_time_zone="Europe/Vienna",
+        weekly_summary="on",
+    )
+    assert group.rate_limit_per_minute == 0
+    assert group.dedup_window.seconds == 0
+    assert group.weekly_summary
+    digest = group.digest
+    assert (digest.rule, digest.time, digest.time_zone) == (
+        "severity = info",
+        "07:30",
+        "Europe/Vienna",
+    )
+    assert (digest.frequency, digest.weekday) == (DIGEST_FREQUENCY_WEEKLY, WEEKDAY_FRIDAY)
+
+
+async def test_a_wrong_rule_is_refused_at_its_row_and_nothing_is_made(console: Console) -> None:
+    page = await console.browser.post("/new-group", {**FORM, "rule-1": "severty = error"})
+    assert page.status == 422
+    assert 'id="e-rule-1"' in page.text
+    assert page.says("did you mean `severity`?")
+    assert "severty = error" in page.text
+    listed = await console.api.call(console.api.config.ListGroups, ListGroupsRequest())
+    assert not listed.groups
+
+
+async def test_what_is_no_number_is_said_at_its_field(console: Console) -> None:
+    page = await console.browser.post("/new-group", {**FORM, "rate_limit": "many"})
+    assert page.status == 422
+    assert 'id="e-rate_limit"' in page.text
+    assert 'value="many"' in page.text
+
+
+async def test_an_edit_sends_only_what_changed(console: Console) -> None:
+    before = await make(console)
+    status, words = await edit(
+        console,
+        etag=before.etag,
+        **{"rule-1": "severity = critical", "target-0": "", "description": "Nights"},
+    )
+    assert status == 200
+    assert "its settings are changed; target ops-smtp is taken out; target chat-ops" in words
+    group = await saved(console)
+    assert group.description == "Nights"
+    assert [(each.target, each.rule) for each in group.subscriptions] == [
+        ("chat-ops", "severity = critical")
+    ]
+    assert group.subscriptions[0].uid == before.subscriptions[1].uid
+
+
+async def test_a_form_that_changes_nothing_says_so(console: Console) -> None:
+    before = await make(console)
+    _, words = await edit(console, etag=before.etag)
+    assert "Nothing was changed." in words
+    assert (await saved(console)).revision == before.revision
+
+
+async def test_resources_are_attached_and_the_scope_is_as_it_was_chosen(console: Console) -> None:
+    await make(console)
+    await edit(console, scope="attached", attachments="ibs-primary:production\n/datastore/b")
+    group = await saved(console)
+    assert group.scope == GROUP_SCOPE_ATTACHED
+    assert [*group.attachments] == ["/datastore/ibs-primary/production", "/datastore/b"]
+    # The other spelling of the same is no change, and what is left out is detached.
+    await edit(console, scope="attached", attachments="ibs-primary:production")
+    assert [*(await saved(console)).attachments] == ["/datastore/ibs-primary/production"]
+    await edit(console, scope="everything", attachments="")
+    await edit(console, scope="everything", attachments="/datastore/c")
+    assert (await saved(console)).scope == GROUP_SCOPE_EVERYTHING
+
+
+async def test_where_one_of_several_calls_is_refused_what_was_done_is_said(
+    console: Console,
+) -> None:
+    before = await make(console)
+    status, words = await edit(
+        console,
+        etag=before.etag,
+        description="Nights",
+        **{"rule-1": "severity = eror"},
+    )
+    assert status == 422
+    assert "Saved so far: its settings are changed." in words
+    assert "did you mean `error`?" in words
+    assert (await saved(console)).description == "Nights"
+
+
+async def test_a_target_in_two_rows_is_refused_before_anything_is_changed(
+    console: Console,
+) -> None:
+    before = await make(console)
+    fields = {"target-2": "chat-ops", "rule-2": "*"}
+    page = await console.browser.post(
+        "/groups/ops-team/edit", {**FORM, "etag": before.etag, "description": "x", **fields}
+    )
+    assert page.status == 422
+    assert 'id="e-target-2"' in page.text
+    assert (await saved(console)).revision == before.revision
+
+
+async def test_who_was_overtaken_is_told_before_anything_is_changed(console: Console) -> None:
+    before = await make(console)
+    await edit(console, etag=before.etag, description="First")
+    status, words = await edit(console, etag=before.etag, description="Second")
+    assert status == 422
+    assert "was changed by alice meanwhile" in words
+    assert (await saved(console)).description == "First"
+
+
+async def test_more_rows_come_without_losing_what_was_written(console: Console) -> None:
+    page = await console.browser.post("/new-group", {**FORM, "more": "1"})
+    assert page.status == 200
+    assert 'name="target-4"' in page.text
+    assert "severity in (error, critical)" in page.text
+
+
+async def test_a_recommended_group_fills_the_form_with_the_targets_there_are(
+    console: Console,
+) -> None:
+    page = await console.browser.get("/new-group?start=on-call")
+    assert 'value="on-call"' in page.text
+    assert page.says("severity >= error")
+    assert '<option value="chat-ops" data-kind="webhook" selected>' in page.text
+    assert '<option value="ops-smtp" data-kind="smtp" selected>' not in page.text
+
+
+async def test_the_list_says_who_is_told_of_what(console: Console) -> None:
+    empty = await console.browser.get("/groups")
+    assert empty.says("Nobody is told of anything yet")
+    assert empty.says("executive-sponsor")
+    await make(console)
+    page = await console.browser.get("/groups")
+    assert page.says("ops-team")
+    assert page.says("chat-ops severity in (error, critical)")
+    waiting = await console.browser.get("/groups/ops-team/waiting")
+    assert waiting.says("0")
+
+
+async def test_a_group_is_deleted_with_what_it_holds_only_when_that_is_meant(
+    console: Console,
+) -> None:
+    group = await make(console)
+    page = await console.browser.get("/groups/ops-team")
+    assert page.says("2 targets")
+    page = await console.browser.post("/groups/ops-team/delete", {"etag": group.etag})
+    assert page.status == 422
+    assert page.says("holds target")
+    fields = {"etag": group.etag, "force": "on"}
+    page = await console.browser.post("/groups/ops-team/delete", fields)
+    assert page.says("Group ops-team is deleted.")
+
+
+async def test_what_deduplication_saves_can_be_tried(console: Console) -> None:
+    await make(console)
+    page = await console.browser.get("/groups/ops-team/dedup?window=1h")
+    assert page.says("No event of the last 24 hours matched a rule of this group.")
+    assert page.says("group dedup preview ops-team --window 1h")
+    page = await console.browser.get("/groups/ops-team/dedup?window=soon")
+    assert page.says("is no span of time")
+
+
+async def test_the_commands_are_shown_while_the_form_is_filled(console: Console) -> None:
+    page = await console.browser.post("/new-group/command", FORM)
+    assert page.says("ironcore-backup notification group create ops-team")
+    assert page.says("group target add ops-team chat-ops --rule 'severity in (error, critical)'")
+    await make(console)
+    page = await console.browser.post(
+        "/groups/ops-team/edit/command", {**FORM, "rule-0": "type = a.b"}
+    )
+    assert page.says("group target update ops-team ops-smtp --rule 'type = a.b'")
+    page = await console.browser.post("/new-group/command", {**FORM, "rate_limit": "many"})
+    assert page.says("# group.rate_limit_per_minute")

@@ -1,0 +1,91 @@
+"""The rule workshop: what a script is told, and what is seen without one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.support.console import Console
+
+from ironcore.notification.v1.event_pb2 import SEVERITY_ERROR, Event
+from ironcore.notification.v1.router_service_pb2 import EmitRequest
+
+
+async def analyze(console: Console, rule: str, position: int) -> dict[str, Any]:
+    page = await console.browser.post("/rules/analyze", {"rule": rule, "position": str(position)})
+    assert page.status == 200
+    found: dict[str, Any] = json.loads(page.text)
+    return found
+
+
+async def emit(console: Console, **fields: Any) -> None:
+    event = Event(type="backup.failed", subject="Backup <b>failed</b>", **fields)
+    await console.api.call(console.api.router.Emit, EmitRequest(event=event))
+
+
+async def test_places_are_counted_as_browsers_count(console: Console) -> None:
+    rule = 'subject = "💾" and severty = error'
+    found = await analyze(console, rule, 0)
+    # In JavaScript the disk is two characters long.
+    assert found["tokens"][2] == ["value", 10, 14]
+    assert found["fault"] == 19
+    assert "severity = error" in found["verdict"]
+    found = await analyze(console, 'subject = "💾" and sev', 22)
+    assert (found["start"], found["end"]) == (19, 22)
+    assert found["completions"][0][:2] == ["severity", "field"]
+
+
+async def test_values_that_were_seen_are_offered(console: Console) -> None:
+    await emit(console, actor='al "ice"', labels={"site": "vienna", "a key": "x"})
+    found = await analyze(console, "actor = ", 8)
+    assert found["completions"] == [['"al \\"ice\\""', "value", "Seen lately"]]
+    found = await analyze(console, "labels.", 7)
+    assert [each[0] for each in found["completions"]] == ['labels."a key"', "labels.site"]
+    found = await analyze(console, "labels.site = vi", 16)
+    assert [each[0] for each in found["completions"]] == ["vienna"]
+
+
+async def test_the_events_that_would_match_are_shown_and_are_no_markup(console: Console) -> None:
+    await emit(console, severity=SEVERITY_ERROR)
+    page = await console.browser.post(
+        "/rules/matches", {"field": "rule-3", "rule-3": "type = backup.failed"}
+    )
+    assert page.says("1 event in the last 7 days would match")
+    assert page.says("Backup <b>failed</b>")
+    assert "<b>failed</b>" not in page.text
+    none = await console.browser.post("/rules/matches", {"rule": "type = sync.failed"})
+    assert none.says("No event of the last 7 days matches")
+    wrong = await console.browser.post("/rules/matches", {"rule": "severty = error"})
+    assert wrong.status == 200
+
+
+async def test_without_scripts_a_form_s_rule_is_checked_on_a_page_of_its_own(
+    console: Console,
+) -> None:
+    page = await console.browser.post(
+        "/rules?field=rule-1", {"name": "ops", "rule-0": "*", "rule-1": "severity = eror"}
+    )
+    assert page.says("Column 12: unknown severity eror")
+    assert 'href="/rules?rule=severity+%3D+error"' in page.text
+    page = await console.browser.get("/rules?rule=severity+%3D+error")
+    assert page.says("Understood")
+    assert page.says("No event of the last 7 days matches")
+
+
+async def test_a_rule_that_is_still_being_written_is_not_scolded(console: Console) -> None:
+    found = await analyze(console, "severity >= ", 12)
+    assert "Not finished" in found["verdict"]
+    assert "rule-fault" not in found["verdict"]
+    assert (await analyze(console, "", 0))["verdict"].strip() == ""
+    # Neither is a word that may become a right one, as long as it is being written.
+    found = await analyze(console, "severity >= err", 15)
+    assert found["fault"] is None
+    assert found["tokens"][2][0] == "written"
+    assert (await analyze(console, "severity >= err", 0))["fault"] == 12
+
+
+async def test_what_a_rule_says_is_no_markup(console: Console) -> None:
+    found = await analyze(console, 'severity = "<img src=x onerror=alert(1)>" and', 0)
+    assert "<img" not in found["verdict"]
+    found = await analyze(console, "actor = <b>", 0)
+    assert "<b>" not in found["verdict"].replace("<b></b>", "")

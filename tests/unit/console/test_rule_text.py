@@ -1,0 +1,65 @@
+"""Rules between browsers and services: places, and values as they are written."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibs_notify.console.durations import read_duration, written
+from ibs_notify.console.rule_text import Units, quoted, seen_values
+from ibs_notify.rules.ast import Atom
+from ibs_notify.rules.parse import parse
+from ironcore.notification.v1.event_pb2 import Event
+
+any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+
+
+@given(any_text)
+def test_a_place_is_the_same_in_both_counts(text: str) -> None:
+    units = Units(text)
+    for place in range(len(text) + 1):
+        counted = len(text[:place].encode("utf-16-le")) // 2
+        assert units.units(place) == counted
+        assert units.characters(counted) == place
+
+
+def test_a_place_outside_is_the_nearest_in_it() -> None:
+    assert Units("ab").characters(99) == 2
+    assert Units("ab").units(99) == 2
+    assert Units("ab").units(-1) == 0
+
+
+@given(any_text)
+def test_a_value_that_is_offered_reads_back_as_itself(value: str) -> None:
+    rule = parse(f"subject = {quoted(value)}")
+    assert isinstance(rule, Atom)
+    assert rule.value == value
+
+
+def test_values_are_offered_once_and_the_newest_first() -> None:
+    events = [Event(actor="bob"), Event(actor="alice smith"), Event(actor="bob"), Event()]
+    assert [text for text, _ in seen_values(events, "actor", "")] == ["bob", '"alice smith"']
+    assert [text for text, _ in seen_values(events, "actor", '"SMI')] == ['"alice smith"']
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("5m", 300), ("1h30m", 5400), ("2 d", 172_800), ("5 min", 300), ("off", 0), ("0", 0)],
+)
+def test_spans_are_read_as_people_write_them(text: str, seconds: int) -> None:
+    assert read_duration(text) == timedelta(seconds=seconds)
+
+
+@given(st.integers(0, 10**7))
+def test_a_span_reads_back_as_itself(seconds: int) -> None:
+    span = timedelta(seconds=seconds)
+    assert read_duration(written(span)) == span
+
+
+@pytest.mark.parametrize("text", ["soon", "5", "m5", "-5m", "1.5h", "99999999999d"])
+def test_what_is_no_span_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no span of time"):
+        read_duration(text)
