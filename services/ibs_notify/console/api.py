@@ -6,7 +6,7 @@ The console has no right of its own: what a visitor's token may not do, it canno
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -115,7 +115,7 @@ class Api:
         request: Message,
         *,
         timeout: float | None = None,
-    ) -> AsyncIterator[Response]:
+    ) -> AsyncGenerator[Response, None]:
         """The answers of a call that has many; close it (``aclosing``) to end the call."""
         answers = method(request, timeout=timeout, metadata=self.metadata)
         try:

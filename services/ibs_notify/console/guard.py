@@ -70,10 +70,10 @@ async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         response = await handler(request)
     except web.HTTPException as error:
-        _add_headers(error, nonce)
+        add_headers(error, nonce)
         raise
     if not response.prepared:
-        _add_headers(response, nonce)
+        add_headers(response, nonce)
     return response
 
 
@@ -101,7 +101,8 @@ MAIL_POLICY = (
 """Of a mail shown in a frame of ours: it has styles of its own, and nothing else."""
 
 
-def _add_headers(response: web.StreamResponse, nonce: str) -> None:
+def add_headers(response: web.StreamResponse, nonce: str) -> None:
+    """The headers of every answer; one that is a stream adds them before it begins."""
     for name, value in _COMMON.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Content-Security-Policy", policy(nonce))

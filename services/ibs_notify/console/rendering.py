@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -35,7 +35,7 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            when=self.when, exact=self.exact, iso=iso, link=safe_link, **words.FILTERS
+            when=self.when, exact=self.exact, iso=iso, link=safe_link, segment=segment, **words.FILTERS
         )
         self._environment.globals.update(
             asset=assets.url, navigation=NAVIGATION, query=query, now=clock.now
@@ -87,6 +87,17 @@ def iso(stamp: Timestamp | datetime | None) -> str:
     """ISO 8601 in UTC, or nothing."""
     moment = moment_of(stamp)
     return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def iso_exact(stamp: Timestamp | datetime | None) -> str:
+    """As ``iso``, with the fraction where there is one: what a command is to be given."""
+    moment = moment_of(stamp)
+    return "" if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def segment(text: str) -> str:
+    """``text`` as one segment of a path."""
+    return quote(text, safe="")
 
 
 def safe_link(url: str) -> str:

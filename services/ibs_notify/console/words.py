@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
-from ironcore.notification.v1 import delivery_pb2, delivery_service_pb2, disposition_pb2, event_pb2
+from ironcore.notification.v1 import (
+    delivery_pb2,
+    delivery_service_pb2,
+    disposition_pb2,
+    event_pb2,
+    router_service_pb2,
+)
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -31,6 +37,21 @@ def delivery_kind(value: int) -> str:
 def disposition_state(value: int) -> str:
     """``handed off`` of ``DISPOSITION_STATE_HANDED_OFF``."""
     return _word(disposition_pb2.DispositionState.Name, value, "DISPOSITION_STATE_")
+
+
+def mark(value: int) -> str:
+    """``unread`` of ``INBOX_STATE_UNREAD``."""
+    return _word(router_service_pb2.InboxState.Name, value, "INBOX_STATE_")
+
+
+def outcomes(routes: Iterable[disposition_pb2.Disposition]) -> Mapping[str, list[str]]:
+    """Targets by what became of an event for them: ``{"handed off": ["ops-mail"]}``."""
+    found: dict[str, list[str]] = {}
+    for each in routes:
+        targets = found.setdefault(disposition_state(each.state), [])
+        if each.target not in targets:
+            targets.append(each.target)
+    return found
 
 
 def health(value: int) -> str:
@@ -64,6 +85,11 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 event``, ``1,200 events``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _word(name: Callable[[Any], str], value: int, prefix: str) -> str:
     try:
         text = name(value)
@@ -73,7 +99,7 @@ def _word(name: Callable[[Any], str], value: int, prefix: str) -> str:
     return "" if word == "unspecified" else word
 
 
-FILTERS: Mapping[str, Callable[..., str]] = {
+FILTERS: Mapping[str, Callable[..., Any]] = {
     "severity": severity,
     "delivery_state": delivery_state,
     "delivery_kind": delivery_kind,
@@ -81,4 +107,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "health": health,
     "duration": duration,
     "thousands": count,
+    "counted": counted,
+    "outcomes": outcomes,
+    "mark": mark,
 }

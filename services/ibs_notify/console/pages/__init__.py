@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.pages import settings
+from ibs_notify.console.pages import event, inbox, marks, settings
 from ibs_notify.console.pages.route import Route
 
-ROUTES: tuple[Route, ...] = (*settings.ROUTES,)
+ROUTES: tuple[Route, ...] = (
+    *inbox.ROUTES,
+    *marks.ROUTES,
+    *event.ROUTES,
+    *settings.ROUTES,
+)

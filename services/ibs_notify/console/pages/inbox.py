@@ -1,0 +1,101 @@
+"""Inbox: every event, by filters that live in the address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ibs_notify.console.commands import events as command
+from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of
+from ibs_notify.console.inbox_view import DISPOSITIONS, FIELD_OF, PATH, View, countable
+from ibs_notify.console.live.stream import PATH as LIVE
+from ibs_notify.console.pages.route import Route
+from ibs_notify.console.visit import Visit
+from ibs_notify.domain.catalogue import CATALOGUE
+from ibs_notify.domain.errors import NotificationError
+from ibs_notify.domain.severity import Severity
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+PAGE_SIZE = 50
+TABS = (("", "Inbox"), ("unread", "Unread"), ("archived", "Archived"), ("every", "Everything"))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of events. ``goes_on``: there may be more, though perhaps none was found yet."""
+
+    events: tuple[pb.EventRecord, ...] = ()
+    next_token: str = ""
+
+    @property
+    def newest(self) -> int:
+        """The sequence of the first one; 0 where there is none."""
+        return self.events[0].sequence if self.events else 0
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """A page of the view that the address says."""
+    given = visit.request.query
+    view, token = View.of(given), given.get("page_token", "")
+    if any(not each.strip() for each in given.values()):
+        # A form sends its empty fields; an address that is to be shared has none.
+        raise web.HTTPSeeOther(view.address(page_token=token))
+    listing, faults = Listing(), NO_FAULTS
+    try:
+        chosen = view.filter(visit.renderer.time_zone)
+        request = pb.ListEventsRequest(filter=chosen, page_size=PAGE_SIZE, page_token=token)
+        found = await visit.api.call(visit.api.router.ListEvents, request)
+        listing = Listing(tuple(found.events), found.next_page_token)
+    except REFUSALS as error:
+        chosen, faults = pb.EventFilter(), faults_of(error, FIELD_OF)
+    return _page(visit, view, chosen, listing, faults)
+
+
+async def show_counts(visit: Visit) -> web.StreamResponse:
+    """How many there are of each severity, which may take longer than the list."""
+    view = View.of(visit.request.query)
+    counts, error = pb.CountEventsResponse(), None
+    try:
+        chosen = view.filter(visit.renderer.time_zone)
+        part = countable(chosen)
+        request = pb.CountEventsRequest(filter=part)
+        counts = await visit.api.call(visit.api.router.CountEvents, request)
+        exact = part == chosen
+    except NotificationError as failed:
+        error, exact = failed, False
+    return visit.render(
+        "parts/inbox_counts.html", view=view, counts=counts.counts, exact=exact, error=error
+    )
+
+
+def _page(
+    visit: Visit, view: View, chosen: pb.EventFilter, listing: Listing, faults: Faults
+) -> web.Response:
+    token = visit.request.query.get("page_token", "")
+    live = view.is_live and not token and not faults.any
+    return visit.render(
+        "pages/inbox.html",
+        block="events" if visit.is_partial and not faults.any else "",
+        status=REFUSED if faults.any else 200,
+        view=view,
+        listing=listing,
+        faults=faults,
+        tabs=TABS,
+        back=view.address(page_token=token),
+        next_url=view.address(page_token=listing.next_token) if listing.next_token else "",
+        first_url=view.address() if token else "",
+        live_url=view.address(LIVE, seen=str(listing.newest)) if live else "",
+        command="" if faults.any else command.listing(chosen),
+        severities=[each.label for each in Severity],
+        dispositions=list(DISPOSITIONS),
+        types=sorted(CATALOGUE),
+        sources=sorted({each.source for each in CATALOGUE.values()}),
+    )
+
+
+
+ROUTES = (
+    Route("GET", PATH, show),
+    Route("GET", f"{PATH}/counts", show_counts),
+)
