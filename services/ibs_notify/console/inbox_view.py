@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlencode
@@ -79,17 +79,17 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The conditions by their names in the address; only those that are set. Every one must hold."""
+    """The conditions by their names in the address, only those that are set. All must hold."""
 
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, query: Mapping[str, str]) -> View:
+    def of(cls, query: Iterable[tuple[str, str]]) -> View:
         """The view of an address; what is no condition is passed over."""
-        getall = getattr(query, "getall", lambda name, _: [query[name]] if name in query else [])
+        pairs = list(query)
         found: dict[str, tuple[str, ...]] = {}
         for name in NAMES:
-            given = [each.strip() for each in getall(name, [])]
+            given = [value.strip() for key, value in pairs if key == name]
             if name in TOLD_APART:
                 given = [part.strip() for each in given for part in each.split(",")]
             kept = tuple(dict.fromkeys(each for each in given if each))
@@ -137,6 +137,10 @@ class View:
             for value in self.values.get(name, ())
         ]
 
+    def cleared(self) -> View:
+        """All with the same marks."""
+        return View({name: each for name, each in self.values.items() if name == "state"})
+
     def _without(self, name: str, value: str) -> View:
         left = tuple(each for each in self.values[name] if each != value)
         values = {key: each for key, each in self.values.items() if key != name}
@@ -175,7 +179,9 @@ class View:
                 faults.append(FieldViolation("filter.min_severity", str(error)))
         for word in self.values.get("disposition", ()):
             if word in DISPOSITIONS:
-                chosen.dispositions.append(disposition_pb2.DispositionState.ValueType(DISPOSITIONS[word]))
+                chosen.dispositions.append(
+                    disposition_pb2.DispositionState.ValueType(DISPOSITIONS[word])
+                )
             else:
                 fault = f"is none of {', '.join(DISPOSITIONS)}"
                 faults.append(FieldViolation("filter.dispositions", fault))

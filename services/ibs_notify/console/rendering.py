@@ -35,11 +35,21 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            when=self.when, exact=self.exact, iso=iso, link=safe_link, segment=segment, **words.FILTERS
+            when=self.when,
+            exact=self.exact,
+            iso=iso,
+            link=safe_link,
+            segment=segment,
+            zip=zip,
+            **words.FILTERS,
         )
         self._environment.globals.update(
             asset=assets.url, navigation=NAVIGATION, query=query, now=clock.now
         )
+
+    def now(self) -> datetime:
+        """What relative times are relative to."""
+        return self._clock.now()
 
     def response(
         self, template: str, values: Mapping[str, Any], *, block: str = "", status: int = 200
@@ -95,11 +105,6 @@ def iso_exact(stamp: Timestamp | datetime | None) -> str:
     return "" if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def segment(text: str) -> str:
-    """``text`` as one segment of a path."""
-    return quote(text, safe="")
-
-
 def safe_link(url: str) -> str:
     """``url`` where a browser may be led there; else nothing. What events hold is anybody's."""
     try:
@@ -107,6 +112,11 @@ def safe_link(url: str) -> str:
     except ValueError:
         return ""
     return url if parts.scheme in ("http", "https") and parts.hostname else ""
+
+
+def segment(text: str) -> str:
+    """``text`` as one segment of a path, whatever is in it."""
+    return quote(text, safe="")
 
 
 def query(path: str, /, **values: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from contextlib import suppress
 
 from ibs_notify.console.live.matching import Match
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -56,8 +57,6 @@ class Audience:
     async def wait(self, seconds: float) -> None:
         """Until something arrives, but no longer."""
         moved = self._moved
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await moved.wait()
-        except TimeoutError:
-            pass

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -50,7 +51,7 @@ class LiveInbox:
 
     async def show(self, visit: Visit) -> web.StreamResponse:
         """Open until the browser goes, the session ends, its token is refused, or we stop."""
-        chosen = View.of(visit.request.query).filter(visit.renderer.time_zone)
+        chosen = View.of(visit.request.query.items()).filter(visit.renderer.time_zone)
         chosen.ClearField("inbox_states")
         with self._hub.watching(visit.session, chosen) as (feed, viewer):
             await _wait(feed.started, START_SECONDS)
@@ -60,11 +61,9 @@ class LiveInbox:
             add_headers(response, visit.nonce)
             await response.prepare(visit.request)
             follower = _Follower(visit, chosen, viewer, seen, missed)
-            try:
+            # The browser goes, or takes nothing.
+            with suppress(ConnectionResetError, TimeoutError):
                 await self._follow(follower, response)
-            except (ConnectionResetError, TimeoutError):
-                # The browser went, or takes nothing.
-                pass
             return response
 
     async def _follow(self, follower: _Follower, response: web.StreamResponse) -> None:
@@ -141,11 +140,9 @@ async def _listed(visit: Visit, chosen: pb.EventFilter, most: int) -> list[int]:
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-    except TimeoutError:
-        pass
 
 
 def _response() -> web.StreamResponse:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.pages import event, inbox, marks, settings
+from ibs_notify.console.pages import event, inbox, marks, overview, settings
 from ibs_notify.console.pages.route import Route
 
 ROUTES: tuple[Route, ...] = (
     *inbox.ROUTES,
     *marks.ROUTES,
     *event.ROUTES,
+    *overview.ROUTES,
     *settings.ROUTES,
 )

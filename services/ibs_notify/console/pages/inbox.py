@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from aiohttp import web
 
+from ibs_notify.console.charts import Period, event_chart
 from ibs_notify.console.commands import events as command
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of
 from ibs_notify.console.inbox_view import DISPOSITIONS, FIELD_OF, PATH, View, countable
 from ibs_notify.console.live.stream import PATH as LIVE
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE
 from ibs_notify.domain.errors import NotificationError
@@ -18,6 +21,7 @@ from ibs_notify.domain.severity import Severity
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 PAGE_SIZE = 50
+WEEK, HOUR, MINUTE = timedelta(days=7), timedelta(hours=1), timedelta(minutes=1)
 TABS = (("", "Inbox"), ("unread", "Unread"), ("archived", "Archived"), ("every", "Everything"))
 
 
@@ -37,7 +41,7 @@ class Listing:
 async def show(visit: Visit) -> web.StreamResponse:
     """A page of the view that the address says."""
     given = visit.request.query
-    view, token = View.of(given), given.get("page_token", "")
+    view, token = View.of(given.items()), given.get("page_token", "")
     if any(not each.strip() for each in given.values()):
         # A form sends its empty fields; an address that is to be shared has none.
         raise web.HTTPSeeOther(view.address(page_token=token))
@@ -54,7 +58,7 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 async def show_counts(visit: Visit) -> web.StreamResponse:
     """How many there are of each severity, which may take longer than the list."""
-    view = View.of(visit.request.query)
+    view = View.of(visit.request.query.items())
     counts, error = pb.CountEventsResponse(), None
     try:
         chosen = view.filter(visit.renderer.time_zone)
@@ -67,6 +71,33 @@ async def show_counts(visit: Visit) -> web.StreamResponse:
     return visit.render(
         "parts/inbox_counts.html", view=view, counts=counts.counts, exact=exact, error=error
     )
+
+
+async def show_chart(visit: Visit) -> web.StreamResponse:
+    """When they happened: of the view's own time, else of the last seven days."""
+    view = View.of(visit.request.query.items())
+    drawn, error = None, None
+    try:
+        chosen = view.filter(visit.renderer.time_zone)
+        period = _period(visit, chosen)
+        answer = await visit.api.call(visit.api.router.ChartEvents, period.of_events(chosen))
+        filters = {
+            name: list(view.values[name]) for name in view.values.keys() - {"after", "before"}
+        }
+        drawn = event_chart(answer, period, "Events", PATH, **filters)
+    except NotificationError as failed:
+        error = failed
+    return visit.render("parts/inbox_chart.html", view=view, drawn=drawn, error=error)
+
+
+def _period(visit: Visit, chosen: pb.EventFilter) -> Period:
+    now = visit.now()
+    if not chosen.HasField("after") and not chosen.HasField("before"):
+        return Period.up_to(now, WEEK, HOUR)
+    before = moment_of(chosen.before) or now
+    after = moment_of(chosen.after) or before - WEEK
+    # The other way round it is nothing, but still a time.
+    return Period.of(after, max(before, after + MINUTE))
 
 
 def _page(
@@ -94,8 +125,8 @@ def _page(
     )
 
 
-
 ROUTES = (
     Route("GET", PATH, show),
     Route("GET", f"{PATH}/counts", show_counts),
+    Route("GET", f"{PATH}/chart", show_chart),
 )

@@ -37,7 +37,7 @@ async def mark(visit: Visit) -> web.StreamResponse:
         new, _, event = one.partition(" ")
         await _mark(visit, [event], new)
         if visit.is_partial:
-            return await _row(visit, event.partition(" ")[2], form)
+            return await _row(visit, event, form)
         marked = [event]
     elif undo := form.text("undo"):
         marked, new = undo.split("\n"), ""
@@ -58,7 +58,7 @@ async def mark(visit: Visit) -> web.StreamResponse:
 
 async def ask_all(visit: Visit) -> web.StreamResponse:
     """How many would be marked, before any is."""
-    view = View.of(visit.request.query)
+    view = View.of(visit.request.query.items())
     chosen = view.filter(visit.renderer.time_zone)
     part = countable(chosen)
     found = await visit.api.call(visit.api.router.CountEvents, pb.CountEventsRequest(filter=part))
@@ -76,15 +76,13 @@ async def ask_all(visit: Visit) -> web.StreamResponse:
 async def mark_all(visit: Visit) -> web.StreamResponse:
     """Mark all that match and were there when they were counted."""
     form = await read_form(visit.request)
-    view, state = View.of(visit.request.query), _name(form.text("mark"))
+    view, state = View.of(visit.request.query.items()), _name(form.text("mark"))
     request = pb.MarkEventsRequest(
         filter=view.filter(visit.renderer.time_zone),
         up_to_sequence=_sequence(form),
         state=MARKS[state],
     )
-    answer = await visit.api.call(
-        visit.api.router.MarkEvents, request, timeout=LONG_CALL_SECONDS
-    )
+    answer = await visit.api.call(visit.api.router.MarkEvents, request, timeout=LONG_CALL_SECONDS)
     visit.notice(f"{counted(answer.count, 'event')} marked {state}.")
     raise web.HTTPSeeOther(view.address())
 
@@ -99,15 +97,17 @@ async def _mark(visit: Visit, events: Iterable[str], state: str) -> None:
         await visit.api.call(visit.api.router.MarkEvents, request)
 
 
-async def _row(visit: Visit, event_id: str, form: Form) -> web.Response:
+async def _row(visit: Visit, event: str, form: Form) -> web.Response:
     """The row as it is now; nothing where it is no longer of the view that it stood in."""
-    found = await visit.api.call(
-        visit.api.router.GetEvent, pb.GetEventRequest(event_id=event_id)
-    )
+    old, _, event_id = event.partition(" ")
+    found = await visit.api.call(visit.api.router.GetEvent, pb.GetEventRequest(event_id=event_id))
     shown = [MARKS[each] for each in form.text("shown").split(",") if each in MARKS]
-    if shown and found.event.inbox_state not in shown:
-        return web.Response(content_type="text/html")
-    return visit.render("parts/event_row.html", record=found.event)
+    return visit.render(
+        "parts/marked.html",
+        record=found.event,
+        stays=not shown or found.event.inbox_state in shown,
+        undo=Undo(MARK, {"undo": f"{old} {event_id}", "back": form.text("back")}),
+    )
 
 
 def _name(state: str) -> str:
