@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -27,8 +27,6 @@ _MOVING = (
     delivery_pb2.DELIVERY_STATE_WAITING,
 )
 _ATTEMPT_TONES = {"delivered": "good", "retry": "warn", "refused": "bad", "unknown": "warn"}
-_TOLD_BEFORE = ("scope", "rule")
-"""The stages that the rule's own tree shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +94,11 @@ def _story(told: pb.SubscriptionExplanation) -> Story:
 
 
 def _decisions(told: pb.SubscriptionExplanation) -> Iterable[Step]:
-    for each in told.decisions:
-        if each.stage not in _TOLD_BEFORE:
-            yield Step(each.sentence or each.reason)
+    """The one that settled it: who wants to know of the others asks why."""
+    if told.decisions:
+        last = told.decisions[-1]
+        accepted = told.delivery.create_time if told.HasField("delivery") else None
+        yield Step(_sentence(last.sentence or last.reason), when=accepted)
     suppressed = told.disposition.suppressed_count
     if suppressed:
         yield Step(f"It also stands for {words.counted(suppressed, 'identical event')} before it")
@@ -106,11 +106,7 @@ def _decisions(told: pb.SubscriptionExplanation) -> Iterable[Step]:
 
 def _attempts(delivery: delivery_pb2.Delivery) -> Iterable[Step]:
     for each in delivery.attempts:
-        took = (
-            f" in {each.duration.ToTimedelta().total_seconds():.2f} s"
-            if each.HasField("duration")
-            else ""
-        )
+        took = f" in {_took(each.duration.ToTimedelta())}" if each.HasField("duration") else ""
         again = "; an earlier one may have arrived too" if each.maybe_duplicate else ""
         reason = f" ({each.reason})" if each.reason and each.outcome != "delivered" else ""
         reply = " ".join(filter(None, (str(each.code or ""), each.reply)))
@@ -159,6 +155,15 @@ def _links(told: pb.SubscriptionExplanation) -> Iterable[Link]:
         yield Link(f"/digests/{segment(delivery.digest.digest_id)}", "The digest")
     if route.delivery_id:
         yield Link(f"/tasks/{segment(route.delivery_id)}", "The task")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _took(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def _event_of(pointer: str) -> str:
