@@ -26,6 +26,10 @@ _MOVING = (
     delivery_pb2.DELIVERY_STATE_RETRY_WAIT,
     delivery_pb2.DELIVERY_STATE_WAITING,
 )
+_ON_ITS_WAY = (
+    disposition_pb2.DISPOSITION_STATE_READY,
+    disposition_pb2.DISPOSITION_STATE_HANDED_OFF,
+)
 _ATTEMPT_TONES = {"delivered": "good", "retry": "warn", "refused": "bad", "unknown": "warn"}
 
 
@@ -78,15 +82,13 @@ def _bare(route: disposition_pb2.Disposition) -> pb.SubscriptionExplanation:
 def _story(told: pb.SubscriptionExplanation) -> Story:
     route, delivery = told.disposition, told.delivery
     known = told.HasField("delivery")
-    handed_off = route.state == disposition_pb2.DISPOSITION_STATE_HANDED_OFF
-    ready = route.state == disposition_pb2.DISPOSITION_STATE_READY
     state = words.delivery_state(delivery.state) if known else words.disposition_state(route.state)
     return Story(
         group=told.group,
         target=told.target,
         state=state,
         tone=_TONES.get(delivery.state, "calm") if known else "",
-        is_moving=ready or (handed_off and (not known or delivery.state in _MOVING)),
+        is_moving=delivery.state in _MOVING if known else route.state in _ON_ITS_WAY,
         steps=(*_decisions(told), *_attempts(delivery), *_end(delivery)),
         links=tuple(_links(told)),
         recipients=tuple(delivery.recipients) if len(delivery.recipients) > 1 else (),
