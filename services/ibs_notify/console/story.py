@@ -13,6 +13,9 @@ from ibs_notify.console.rendering import segment
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
+MOST_ATTEMPTS = 12
+FIRST_ATTEMPTS = 3
+"""Of more attempts than the most, those in the middle are left out."""
 _TONES = {
     delivery_pb2.DELIVERY_STATE_DELIVERED: "good",
     delivery_pb2.DELIVERY_STATE_DIGESTED: "good",
@@ -107,7 +110,13 @@ def _decisions(told: pb.SubscriptionExplanation) -> Iterable[Step]:
 
 
 def _attempts(delivery: delivery_pb2.Delivery) -> Iterable[Step]:
-    for each in delivery.attempts:
+    attempts, folded = list(delivery.attempts), 0
+    if len(attempts) > MOST_ATTEMPTS:
+        folded = len(attempts) - MOST_ATTEMPTS
+        del attempts[FIRST_ATTEMPTS : FIRST_ATTEMPTS + folded]
+    for place, each in enumerate(attempts):
+        if folded and place == FIRST_ATTEMPTS:
+            yield Step(f"{words.counted(folded, 'more attempt')}: the task has them all")
         took = f" in {_took(each.duration.ToTimedelta())}" if each.HasField("duration") else ""
         again = "; an earlier one may have arrived too" if each.maybe_duplicate else ""
         reason = f" ({each.reason})" if each.reason and each.outcome != "delivered" else ""
