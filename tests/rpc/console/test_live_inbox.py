@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 import pytest
-from aiohttp import web
 from tests.rpc.console.test_inbox_page import emit
 from tests.support.console import Console
-from tests.support.live import PATIENCE_SECONDS, listening
-from tests.support.secured import Secured, secured
+from tests.support.live import PATIENCE_SECONDS, Live, listening, serving
+from tests.support.secured import secured
 
-from ibs_notify.console import guard
-from ibs_notify.console.api import Channels, presenting
-from ibs_notify.console.assets import Assets
-from ibs_notify.console.entrance import SECURE_COOKIE, Entrance
-from ibs_notify.console.live.hub import Hub
-from ibs_notify.console.live.stream import PATH, LiveInbox, Pace
-from ibs_notify.console.rendering import Renderer
-from ibs_notify.console.sessions import Sessions
-from ibs_notify.domain.principal import Role
+from ibs_notify.console.live.stream import PATH
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.event_watch import EventWatch
-from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 OPEN = 200
-QUICK = Pace(least=0.01, heartbeat=0.1, check=0.2)
 
 
 @dataclass(slots=True)
@@ -143,52 +132,6 @@ async def test_the_watch_moves_on_when_its_lender_leaves_and_ends_with_the_last(
     assert watches.tokens[1] != ""
 
 
-@dataclass(slots=True)
-class Live:
-    """A live inbox on a secured installation, at a pace for tests."""
-
-    services: Secured
-    sessions: Sessions
-    hub: Hub
-    url: str
-    emitter: str
-    tokens: dict[str, str]
-
-    def log_in(self, name: str) -> tuple[str, str]:
-        """A session by the token of that name: its secret, and its cookie."""
-        metadata = presenting(self.tokens[name])
-        secret, _ = self.sessions.begin(name, Role.VIEWER, metadata)
-        return secret, f"{SECURE_COOKIE}={secret}"
-
-    async def emit(self, event_id: str) -> None:
-        event = event_pb2.Event(event_id=event_id, type="backup.failed")
-        request = pb.EmitRequest(event=event)
-        await self.services.router.Emit(request, metadata=presenting(self.emitter))
-
-
-@asynccontextmanager
-async def serving(services: Secured, names: tuple[str, ...]) -> AsyncIterator[Live]:
-    channels, sessions = Channels(services.settings), Sessions(services.clock)
-    hub = Hub(channels, services.clock)
-    renderer = Renderer(Assets(), services.clock)
-    entrance = Entrance(services.settings, channels, sessions, renderer)
-    inbox = LiveInbox(hub, services.clock, QUICK)
-    app = web.Application(middlewares=[guard.headers])
-    app.add_routes([web.get(PATH, entrance.page(inbox.show))])
-    runner = web.AppRunner(app, shutdown_timeout=1.0)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    tokens = {name: await services.make(name, "viewer") for name in names}
-    emitter = await services.make("emitter", "emitter")
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}{PATH}"
-    try:
-        yield Live(services, sessions, hub, url, emitter, tokens)
-    finally:
-        await hub.close()
-        await runner.cleanup()
-        await channels.close()
-
-
 @pytest.fixture(name="live")
 async def _live(tmp_path: Path) -> AsyncIterator[Live]:
     async with secured(tmp_path) as services, serving(services, ("first", "second")) as live:
@@ -247,3 +190,16 @@ async def test_the_console_stops_at_once_with_pages_open(
             await live.hub.close()
         assert await stream.end() in ("", "new")
         assert live.hub.viewers == 0
+
+
+async def test_a_viewer_marks_nothing_by_looking(live: Live, http: aiohttp.ClientSession) -> None:
+    _, cookie = live.log_in("first")
+    await live.emit("evt-1")
+    for path in ("/inbox", "/events/evt-1", "/inbox?state=unread"):
+        async with http.get(live.base + path, headers={"Cookie": cookie}) as answer:
+            text = await answer.text()
+            assert answer.status == 200
+            assert "backup.failed" in text
+            assert 'action="/inbox/mark' not in text
+    # It was still unread when it was looked for last.
+    assert "/events/evt-1" in text

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from aiohttp import web
 
@@ -68,9 +70,8 @@ async def show_counts(visit: Visit) -> web.StreamResponse:
         exact = part == chosen
     except NotificationError as failed:
         error, exact = failed, False
-    return visit.render(
-        "parts/inbox_counts.html", view=view, counts=counts.counts, exact=exact, error=error
-    )
+    values = {"view": view, "counts": counts.counts, "exact": exact, "error": error}
+    return _part(visit, "parts/inbox_counts.html", "How many of each severity", values)
 
 
 async def show_chart(visit: Visit) -> web.StreamResponse:
@@ -87,7 +88,15 @@ async def show_chart(visit: Visit) -> web.StreamResponse:
         drawn = event_chart(answer, period, "Events", PATH, **filters)
     except NotificationError as failed:
         error = failed
-    return visit.render("parts/inbox_chart.html", view=view, drawn=drawn, error=error)
+    values = {"view": view, "drawn": drawn, "error": error}
+    return _part(visit, "parts/inbox_chart.html", "Hour by hour", values)
+
+
+def _part(visit: Visit, part: str, title: str, values: Mapping[str, Any]) -> web.Response:
+    """What a script puts into the page; without scripts it is a page of its own."""
+    if visit.is_partial:
+        return visit.render(part, **values)
+    return visit.render("pages/inbox_part.html", part=part, title=title, **values)
 
 
 def _period(visit: Visit, chosen: pb.EventFilter) -> Period:

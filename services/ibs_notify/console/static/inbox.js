@@ -6,12 +6,16 @@
   const ORDER = "inbox-order";
   let source = null;
 
-  function announce(count) {
+  function say(text) {
     const news = one("#news");
-    const text = count === 1 ? "1 new event" : `${count >= 1000 ? "1,000 and more" : count} new events`;
     one("span", news).textContent = text;
     if (news.hidden) one("#live-region").textContent = text;
-    news.hidden = !count;
+    news.hidden = !text;
+  }
+
+  function announce(count) {
+    if (count >= 1000) say("1,000 and more new events");
+    else say(count === 1 ? "1 new event" : count ? `${count} new events` : "");
   }
 
   function listen() {
@@ -20,8 +24,11 @@
     if (!url) return;
     source = new EventSource(url);
     source.addEventListener("new", (event) => announce(JSON.parse(event.data).count));
-    source.addEventListener("gap", () => announce(1000));
-    source.addEventListener("ended", () => source.close());
+    source.addEventListener("gap", () => say("Some events may be missing: look again"));
+    source.addEventListener("ended", () => {
+      source.close();
+      say("You are no longer logged in: look again");
+    });
   }
 
   // ---- the order, for the next and the previous on an event's page
