@@ -171,7 +171,7 @@ async def test_what_happens_while_the_router_is_away_is_told_when_it_is_back(
     watches: Watches, live: Live, http: aiohttp.ClientSession
 ) -> None:
     _, cookie = live.log_in("first")
-    async with listening(http, live.url, cookie) as stream:
+    async with listening(http, f"{live.url}?type=backup.failed", cookie) as stream:
         await live.emit("evt-1")
         assert (await stream.named("new")).data["count"] == 1
         await live.services.stop("router")

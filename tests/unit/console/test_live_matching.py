@@ -101,7 +101,6 @@ def test_each_viewer_counts_from_where_it_began_to_look() -> None:
     for sequence in (3, 5, 8):
         audience.tell(record(sequence))
     assert [audience.count_after(each) for each in (0, 3, 4, 8)] == [3, 2, 2, 0]
-    assert audience.newest() == 8
 
 
 def test_a_storm_takes_no_more_room_than_the_most_that_is_counted() -> None:

@@ -50,10 +50,6 @@ class Audience:
         found = len(self._sequences) - bisect_right(self._sequences, sequence)
         return min(found, MOST_COUNTED)
 
-    def newest(self) -> int:
-        """The sequence of what came last; 0 where nothing did."""
-        return self._sequences[-1] if self._sequences else 0
-
     async def wait(self, seconds: float) -> None:
         """Until something arrives, but no longer."""
         moved = self._moved

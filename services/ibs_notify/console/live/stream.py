@@ -1,6 +1,6 @@
 """``GET /live/inbox?…``: server-sent events that say how many events are new in a view.
 
-Messages: ``new`` with ``{"count", "newest"}``, ``gap`` where some may be missing and the page is to
+Messages: ``new`` with ``{"count", "more"}``, ``gap`` where some may be missing and the page is to
 be loaded anew, ``ended`` where nobody may look any longer. No event is in them: who wants to see it
 loads the page, by a right of its own.
 """
@@ -16,6 +16,7 @@ from aiohttp import web
 
 from ibs_notify.console.guard import add_headers
 from ibs_notify.console.inbox_view import View
+from ibs_notify.console.live.audience import MOST_COUNTED
 from ibs_notify.console.live.feed import Viewer
 from ibs_notify.console.live.hub import Hub
 from ibs_notify.console.visit import Visit
@@ -96,6 +97,7 @@ class _Follower:
         self._chosen = chosen
         self._viewer = viewer
         self._missed = sum(each > seen for each in missed)
+        self._is_more = self._missed >= MOST_MISSED
         self._from = max([seen, *missed])
         self._told = 0
         self._gaps = viewer.audience.gaps
@@ -123,7 +125,8 @@ class _Follower:
         if count == self._told:
             return ""
         self._told = count
-        return _message("new", {"count": count, "newest": max(self._from, audience.newest())})
+        more = self._is_more or count >= MOST_COUNTED
+        return _message("new", {"count": count, "more": more})
 
     async def wait(self, seconds: float) -> None:
         """Until there is something to be said, but no longer."""
@@ -154,7 +157,7 @@ def _response() -> web.StreamResponse:
     return response
 
 
-def _message(name: str, data: dict[str, int]) -> str:
+def _message(name: str, data: dict[str, int | bool]) -> str:
     return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 

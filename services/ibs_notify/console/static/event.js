@@ -2,12 +2,8 @@
 "use strict";
 
 (() => {
-  let kept = null;
-  try {
-    kept = JSON.parse(sessionStorage.getItem("inbox-order"));
-  } catch {
-    return;
-  }
+  const kept = JSON.parse(sessionStorage.getItem("inbox-order"));
+  sessionStorage.setItem("inbox-opened", location.pathname);
   const here = kept ? kept.links.indexOf(location.pathname) : -1;
   if (here < 0) return;
   one("[data-back]").href = kept.at;

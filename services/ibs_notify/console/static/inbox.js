@@ -13,17 +13,19 @@
     news.hidden = !text;
   }
 
-  function announce(count) {
-    if (count >= 1000) say("1,000 and more new events");
+  function announce({ count, more }) {
+    if (more) say(`${count} and more new events`);
     else say(count === 1 ? "1 new event" : count ? `${count} new events` : "");
   }
 
+  // A browser has few connections to one place: a page that nobody sees takes none of them. What
+  // it missed meanwhile is counted when it is looked at again.
   function listen() {
     source?.close();
     const url = one("#events")?.dataset.live;
-    if (!url) return;
+    if (!url || document.hidden) return;
     source = new EventSource(url);
-    source.addEventListener("new", (event) => announce(JSON.parse(event.data).count));
+    source.addEventListener("new", (event) => announce(JSON.parse(event.data)));
     source.addEventListener("gap", () => say("Some events may be missing: look again"));
     source.addEventListener("ended", () => {
       source.close();
@@ -38,7 +40,7 @@
     try {
       sessionStorage.setItem(ORDER, JSON.stringify({ at: location.pathname + location.search, links }));
     } catch {
-      // A browser may keep nothing.
+      // A browser may keep only so much.
     }
   }
 
@@ -75,6 +77,7 @@
       const rows = all("#events [data-row]");
       rows[Math.min(place, rows.length - 1)]?.focus({ preventScroll: true });
     }
+    if (place >= 0) window.htmx.trigger(one("#counts"), "refresh");
     place = -1;
     keepOrder();
     showSelected();
@@ -94,8 +97,19 @@
     if (news && !news.hidden) one("a", news).click();
   });
 
+  // ---- back from an event: on at its row
+
+  function goOn() {
+    const opened = sessionStorage.getItem("inbox-opened");
+    sessionStorage.removeItem("inbox-opened");
+    const link = opened && all("#events .event-text > a").find((each) => each.getAttribute("href") === opened);
+    link?.closest("[data-row]").focus();
+  }
+
   listen();
   keepOrder();
+  goOn();
+  document.addEventListener("visibilitychange", listen);
   // A page that comes back from the browser's store is no longer listening.
   addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
   addEventListener("pagehide", () => source?.close());
