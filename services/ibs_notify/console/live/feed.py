@@ -121,7 +121,7 @@ class Feed:
                 if answer.HasField("event"):
                     for audience in self._audiences.values():
                         audience.tell(answer.event)
-        raise Unavailable(Reason.SERVICE_UNREACHABLE, "the Router ended the watch")
+        raise _ended()
 
     async def _recover(self, lender: Session, error: BaseException | None) -> None:
         match error:
@@ -137,7 +137,8 @@ class Feed:
             case NotificationError():
                 await self._pause(error)
             case _:
-                raise error or AssertionError("a watch ends by an error")
+                log.error("the live view broke off", exc_info=error)
+                await self._pause(_ended())
 
     async def _pause(self, error: NotificationError) -> None:
         self._failures += 1
@@ -158,3 +159,7 @@ class Feed:
 
     def _may_lend(self, viewer: Viewer) -> bool:
         return not viewer.is_cut and viewer.session.is_live(self._clock.now())
+
+
+def _ended() -> Unavailable:
+    return Unavailable(Reason.SERVICE_UNREACHABLE, "the watch ended")

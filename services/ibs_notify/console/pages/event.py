@@ -114,10 +114,10 @@ async def _targets(visit: Visit) -> list[str]:
     return [each.name for each in found.targets]
 
 
-async def _folded(visit: Visit, record: pb.EventRecord) -> pb.ListEventsResponse:
-    """Of a summary the first of the events that it stands for."""
+async def _folded(visit: Visit, record: pb.EventRecord) -> pb.ListEventsResponse | None:
+    """Of a summary the first of the events that it stands for; nothing of any other event."""
     if record.event.type != SUMMARY_TYPE:
-        return pb.ListEventsResponse()
+        return None
     chosen = pb.EventFilter(collapsed_into=record.event.event_id)
     request = pb.ListEventsRequest(filter=chosen, page_size=MOST_SHOWN)
     try:
@@ -127,7 +127,7 @@ async def _folded(visit: Visit, record: pb.EventRecord) -> pb.ListEventsResponse
 
 
 async def _mark_read(visit: Visit, record: pb.EventRecord) -> None:
-    """Unless the visitor has asked for it to be unread, or may not mark."""
+    """Unless the visitor may not mark."""
     unread = record.inbox_state == pb.INBOX_STATE_UNREAD
     if not unread or not visit.may("RouterService/MarkEvents"):
         return
