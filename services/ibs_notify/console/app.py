@@ -11,6 +11,9 @@ from ibs_notify.console import guard
 from ibs_notify.console.api import Channels
 from ibs_notify.console.assets import PREFIX, Assets
 from ibs_notify.console.entrance import Entrance
+from ibs_notify.console.live.hub import Hub
+from ibs_notify.console.live.stream import PATH as LIVE
+from ibs_notify.console.live.stream import LiveInbox
 from ibs_notify.console.pages import ROUTES
 from ibs_notify.console.rendering import Renderer
 from ibs_notify.console.sessions import Sessions
@@ -39,6 +42,8 @@ class ConsoleApp(App):
         assets = Assets()
         renderer = Renderer(assets, self._clock)
         entrance = Entrance(self._settings, channels, Sessions(self._clock), renderer)
+        hub = Hub(channels, self._clock)
+        live = LiveInbox(hub, self._clock)
         host, _, port = self._settings.console_address.rpartition(":")
         hosts = guard.Hosts(self._settings)
         app = web.Application(
@@ -49,6 +54,7 @@ class ConsoleApp(App):
                 web.get(f"{PREFIX}{{mark}}/{{name:.+}}", assets.serve),
                 web.post(guard.REPORTS, _note_report),
                 *entrance.routes(),
+                web.get(LIVE, entrance.page(live.show)),
                 *(
                     web.route(each.method, each.path, entrance.page(each.handler))
                     for each in ROUTES
@@ -58,6 +64,8 @@ class ConsoleApp(App):
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
+        # First of all: what is open would keep the others waiting.
+        stack.push_async_callback(hub.close)
         site = web.TCPSite(runner, host.strip("[]"), int(port))
         await site.start()
         self.port = int(runner.addresses[0][1])

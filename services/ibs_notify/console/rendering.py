@@ -99,6 +99,12 @@ def iso(stamp: Timestamp | datetime | None) -> str:
     return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def iso_exact(stamp: Timestamp | datetime | None) -> str:
+    """As ``iso``, with the fraction where there is one: what a command is to be given."""
+    moment = moment_of(stamp)
+    return "" if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def safe_link(url: str) -> str:
     """``url`` where a browser may be led there; else nothing. What events hold is anybody's."""
     try:

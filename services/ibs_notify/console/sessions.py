@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -52,11 +53,20 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class Undo:
+    """A form that takes back what was done: ``fields`` are posted to ``url``."""
+
+    url: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A line above a page. ``kind`` is done, warning or failed."""
 
     kind: str
     text: str
+    undo: Undo | None = None
 
 
 class Sessions:
@@ -85,8 +95,10 @@ class Sessions:
         return session
 
     def end(self, secret: str) -> None:
-        """Forget a session."""
-        self._sessions.pop(_key(secret), None)
+        """Forget a session; what it has open sees that it is live no longer."""
+        ended = self._sessions.pop(_key(secret), None)
+        if ended is not None:
+            ended.ends = self._clock.now()
 
     def _forget_dead(self, now: datetime) -> None:
         for key in [key for key, each in self._sessions.items() if not each.is_live(now)]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from ironcore.notification.v1 import (
     disposition_pb2,
     event_pb2,
     group_pb2,
+    router_service_pb2,
 )
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -60,6 +61,21 @@ def weekday(value: int) -> str:
     return _word(group_pb2.Weekday.Name, value, "WEEKDAY_").capitalize()
 
 
+def mark(value: int) -> str:
+    """``unread`` of ``INBOX_STATE_UNREAD``."""
+    return _word(router_service_pb2.InboxState.Name, value, "INBOX_STATE_")
+
+
+def outcomes(routes: Iterable[disposition_pb2.Disposition]) -> Mapping[str, list[str]]:
+    """Targets by what became of an event for them: ``{"handed off": ["ops-mail"]}``."""
+    found: dict[str, list[str]] = {}
+    for each in routes:
+        targets = found.setdefault(disposition_state(each.state), [])
+        if each.target not in targets:
+            targets.append(each.target)
+    return found
+
+
 def health(value: int) -> str:
     """``failing`` of ``TARGET_HEALTH_FAILING``; ``ok`` where nothing is known."""
     return _word(delivery_service_pb2.TargetHealth.Name, value, "TARGET_HEALTH_") or "ok"
@@ -91,6 +107,11 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 event``, ``1,200 events``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _word(name: Callable[[Any], str], value: int, prefix: str) -> str:
     try:
         text = name(value)
@@ -100,7 +121,7 @@ def _word(name: Callable[[Any], str], value: int, prefix: str) -> str:
     return "" if word == "unspecified" else word
 
 
-FILTERS: Mapping[str, Callable[..., str]] = {
+FILTERS: Mapping[str, Callable[..., Any]] = {
     "severity": severity,
     "delivery_state": delivery_state,
     "delivery_kind": delivery_kind,
@@ -112,4 +133,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "health": health,
     "duration": duration,
     "thousands": count,
+    "counted": counted,
+    "outcomes": outcomes,
+    "mark": mark,
 }

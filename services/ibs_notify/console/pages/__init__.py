@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from ibs_notify.console.pages import (
     digests,
+    event,
     group_form,
     groups,
+    inbox,
+    marks,
     overview,
     rules,
     settings,
@@ -29,4 +32,7 @@ ROUTES: tuple[Route, ...] = (
     *groups.ROUTES,
     *group_form.ROUTES,
     *rules.ROUTES,
+    *inbox.ROUTES,
+    *marks.ROUTES,
+    *event.ROUTES,
 )

@@ -1,0 +1,157 @@
+"""Event: what happened, what became of it for each target, and why."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from ibs_notify.console.commands import events as command
+from ibs_notify.console.pages.route import Route
+from ibs_notify.console.rendering import query
+from ibs_notify.console.rule_tree import tree_of
+from ibs_notify.console.story import Story, stories_of, told_stories_of
+from ibs_notify.console.visit import Visit
+from ibs_notify.domain.errors import NotificationError
+from ibs_notify.rpc.event_json import event_to_document
+from ironcore.notification.v1 import event_pb2
+from ironcore.notification.v1 import router_service_pb2 as pb
+from ironcore.notification.v1.config_service_pb2 import ListTargetsRequest
+
+PATH = "/events/{event_id}"
+SUMMARY_TYPE = "notification.summary"
+MOST_SHOWN = 10
+MOST_TARGETS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """``error`` where the Router could not say; the record's own dispositions are shown then."""
+
+    answer: pb.ExplainResponse
+    stories: list[Story]
+    error: NotificationError | None = None
+
+    @property
+    def is_moving(self) -> bool:
+        return any(each.is_moving for each in self.stories)
+
+    @property
+    def has_dead(self) -> bool:
+        return any(each.state == "dead" for each in self.stories)
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """All of an event. Who opens it has read it."""
+    event_id, target = _id(visit), visit.request.query.get("target", "").strip()
+    found = await visit.api.call(visit.api.router.GetEvent, pb.GetEventRequest(event_id=event_id))
+    record = found.event
+    explained, asked, targets, folded = await asyncio.gather(
+        _explained(visit, record),
+        _asked(visit, event_id, target),
+        _targets(visit),
+        _folded(visit, record),
+    )
+    await _mark_read(visit, record)
+    return visit.render(
+        "pages/event.html",
+        record=record,
+        event=record.event,
+        explained=explained,
+        target=target,
+        asked=asked,
+        targets=targets or sorted({each.target for each in explained.answer.subscriptions}),
+        folded=folded,
+        tree_of=tree_of,
+        document=json.dumps(event_to_document(record.event), indent=2, ensure_ascii=False),
+        silence_url=query("/new-silence", rule=_like(record.event)),
+        command=command.explaining(event_id, target),
+    )
+
+
+async def show_outcome(visit: Visit) -> web.StreamResponse:
+    """What became of it, anew: asked for as long as something is under way."""
+    request = pb.GetEventRequest(event_id=_id(visit))
+    record = (await visit.api.call(visit.api.router.GetEvent, request)).event
+    explained = await _explained(visit, record)
+    return visit.render(
+        "parts/event_outcome.html", record=record, event=record.event, explained=explained
+    )
+
+
+def _id(visit: Visit) -> str:
+    return visit.request.match_info["event_id"]
+
+
+async def _explained(visit: Visit, record: pb.EventRecord) -> Explained:
+    request = pb.ExplainRequest(event_id=record.event.event_id)
+    try:
+        answer = await visit.api.call(visit.api.router.Explain, request)
+    except NotificationError as error:
+        return Explained(pb.ExplainResponse(), told_stories_of(record.dispositions), error)
+    return Explained(answer, stories_of(answer.subscriptions))
+
+
+async def _asked(visit: Visit, event_id: str, target: str) -> pb.ExplainResponse | None:
+    if not target:
+        return None
+    request = pb.ExplainRequest(event_id=event_id, target=target)
+    try:
+        return await visit.api.call(visit.api.router.Explain, request)
+    except NotificationError as error:
+        return pb.ExplainResponse(warnings=[error.message])
+
+
+async def _targets(visit: Visit) -> list[str]:
+    """Every target's name; none where Config does not answer."""
+    request = ListTargetsRequest(page_size=MOST_TARGETS)
+    try:
+        found = await visit.api.call(visit.api.config.ListTargets, request)
+    except NotificationError:
+        return []
+    return [each.name for each in found.targets]
+
+
+async def _folded(visit: Visit, record: pb.EventRecord) -> pb.ListEventsResponse | None:
+    """Of a summary the first of the events that it stands for; nothing of any other event."""
+    if record.event.type != SUMMARY_TYPE:
+        return None
+    chosen = pb.EventFilter(collapsed_into=record.event.event_id)
+    request = pb.ListEventsRequest(filter=chosen, page_size=MOST_SHOWN)
+    try:
+        return await visit.api.call(visit.api.router.ListEvents, request)
+    except NotificationError:
+        return pb.ListEventsResponse()
+
+
+async def _mark_read(visit: Visit, record: pb.EventRecord) -> None:
+    """Unless the visitor may not mark."""
+    unread = record.inbox_state == pb.INBOX_STATE_UNREAD
+    if not unread or not visit.may("RouterService/MarkEvents"):
+        return
+    request = pb.MarkEventsRequest(event_ids=[record.event.event_id], state=pb.INBOX_STATE_READ)
+    try:
+        await visit.api.call(visit.api.router.MarkEvents, request)
+    except NotificationError as error:
+        visit.notice(f"The event could not be marked read: {error.message}", "warning")
+
+
+def _like(event: event_pb2.Event) -> str:
+    """A rule for events like this one: of its type, about its resource."""
+    parts = [f"type = {event.type}"] if event.type else []
+    if event.resource:
+        parts.append(f"resource = {_quoted(event.resource)}")
+    return " and ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+ROUTES = (
+    Route("GET", PATH, show),
+    Route("GET", f"{PATH}/outcome", show_outcome),
+)

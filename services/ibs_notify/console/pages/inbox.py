@@ -1,0 +1,141 @@
+"""Inbox: every event, by filters that live in the address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from aiohttp import web
+
+from ibs_notify.console.charts import Period, event_chart
+from ibs_notify.console.commands import events as command
+from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of
+from ibs_notify.console.inbox_view import DISPOSITIONS, FIELD_OF, PATH, View, countable
+from ibs_notify.console.live.stream import PATH as LIVE
+from ibs_notify.console.pages.route import Route
+from ibs_notify.console.rendering import moment_of
+from ibs_notify.console.visit import Visit
+from ibs_notify.domain.catalogue import CATALOGUE
+from ibs_notify.domain.errors import NotificationError
+from ibs_notify.domain.severity import Severity
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+PAGE_SIZE = 50
+WEEK, HOUR, MINUTE = timedelta(days=7), timedelta(hours=1), timedelta(minutes=1)
+TABS = (("", "Inbox"), ("unread", "Unread"), ("archived", "Archived"), ("every", "Everything"))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of events. ``goes_on``: there may be more, though perhaps none was found yet."""
+
+    events: tuple[pb.EventRecord, ...] = ()
+    next_token: str = ""
+
+    @property
+    def newest(self) -> int:
+        """The sequence of the first one; 0 where there is none."""
+        return self.events[0].sequence if self.events else 0
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """A page of the view that the address says."""
+    given = visit.request.query
+    view, token = View.of(given.items()), given.get("page_token", "")
+    if any(not each.strip() for each in given.values()):
+        # A form sends its empty fields; an address that is to be shared has none.
+        raise web.HTTPSeeOther(view.address(page_token=token))
+    listing, faults = Listing(), NO_FAULTS
+    try:
+        chosen = view.filter(visit.renderer.time_zone)
+        request = pb.ListEventsRequest(filter=chosen, page_size=PAGE_SIZE, page_token=token)
+        found = await visit.api.call(visit.api.router.ListEvents, request)
+        listing = Listing(tuple(found.events), found.next_page_token)
+    except REFUSALS as error:
+        chosen, faults = pb.EventFilter(), faults_of(error, FIELD_OF)
+    return _page(visit, view, chosen, listing, faults)
+
+
+async def show_counts(visit: Visit) -> web.StreamResponse:
+    """How many there are of each severity, which may take longer than the list."""
+    view = View.of(visit.request.query.items())
+    counts, error = pb.CountEventsResponse(), None
+    try:
+        chosen = view.filter(visit.renderer.time_zone)
+        part = countable(chosen)
+        request = pb.CountEventsRequest(filter=part)
+        counts = await visit.api.call(visit.api.router.CountEvents, request)
+        exact = part == chosen
+    except NotificationError as failed:
+        error, exact = failed, False
+    values = {"view": view, "counts": counts.counts, "exact": exact, "error": error}
+    return _part(visit, "parts/inbox_counts.html", "How many of each severity", values)
+
+
+async def show_chart(visit: Visit) -> web.StreamResponse:
+    """When they happened: of the view's own time, else of the last seven days."""
+    view = View.of(visit.request.query.items())
+    drawn, error = None, None
+    try:
+        chosen = view.filter(visit.renderer.time_zone)
+        period = _period(visit, chosen)
+        answer = await visit.api.call(visit.api.router.ChartEvents, period.of_events(chosen))
+        filters = {
+            name: list(view.values[name]) for name in view.values.keys() - {"after", "before"}
+        }
+        drawn = event_chart(answer, period, "Events", PATH, **filters)
+    except NotificationError as failed:
+        error = failed
+    values = {"view": view, "drawn": drawn, "error": error}
+    return _part(visit, "parts/inbox_chart.html", "Hour by hour", values)
+
+
+def _part(visit: Visit, part: str, title: str, values: Mapping[str, Any]) -> web.Response:
+    """What a script puts into the page; without scripts it is a page of its own."""
+    if visit.is_partial:
+        return visit.render(part, **values)
+    return visit.render("pages/inbox_part.html", part=part, title=title, **values)
+
+
+def _period(visit: Visit, chosen: pb.EventFilter) -> Period:
+    now = visit.now()
+    if not chosen.HasField("after") and not chosen.HasField("before"):
+        return Period.up_to(now, WEEK, HOUR)
+    before = moment_of(chosen.before) or now
+    after = moment_of(chosen.after) or before - WEEK
+    # The other way round it is nothing, but still a time.
+    return Period.of(after, max(before, after + MINUTE))
+
+
+def _page(
+    visit: Visit, view: View, chosen: pb.EventFilter, listing: Listing, faults: Faults
+) -> web.Response:
+    token = visit.request.query.get("page_token", "")
+    live = view.is_live and not token and not faults.any
+    return visit.render(
+        "pages/inbox.html",
+        block="events" if visit.is_partial and not faults.any else "",
+        status=REFUSED if faults.any else 200,
+        view=view,
+        listing=listing,
+        faults=faults,
+        tabs=TABS,
+        back=view.address(page_token=token),
+        next_url=view.address(page_token=listing.next_token) if listing.next_token else "",
+        first_url=view.address() if token else "",
+        live_url=view.address(LIVE, seen=str(listing.newest)) if live else "",
+        command="" if faults.any else command.listing(chosen),
+        severities=[each.label for each in Severity],
+        dispositions=list(DISPOSITIONS),
+        types=sorted(CATALOGUE),
+        sources=sorted({each.source for each in CATALOGUE.values()}),
+    )
+
+
+ROUTES = (
+    Route("GET", PATH, show),
+    Route("GET", f"{PATH}/counts", show_counts),
+    Route("GET", f"{PATH}/chart", show_chart),
+)

@@ -1,0 +1,182 @@
+"""What became of an event for one subscription, as a timeline; what it points to, as links."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ibs_notify.console import words
+from ibs_notify.console.rendering import segment
+from ironcore.notification.v1 import delivery_pb2, disposition_pb2
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+MOST_ATTEMPTS = 12
+FIRST_ATTEMPTS = 3
+"""Of more attempts than the most, those in the middle are left out."""
+_TONES = {
+    delivery_pb2.DELIVERY_STATE_DELIVERED: "good",
+    delivery_pb2.DELIVERY_STATE_DIGESTED: "good",
+    delivery_pb2.DELIVERY_STATE_DEAD: "bad",
+    delivery_pb2.DELIVERY_STATE_RETRY_WAIT: "warn",
+    delivery_pb2.DELIVERY_STATE_WAITING: "warn",
+}
+_MOVING = (
+    delivery_pb2.DELIVERY_STATE_QUEUED,
+    delivery_pb2.DELIVERY_STATE_LEASED,
+    delivery_pb2.DELIVERY_STATE_RETRY_WAIT,
+    delivery_pb2.DELIVERY_STATE_WAITING,
+)
+_ON_ITS_WAY = (
+    disposition_pb2.DISPOSITION_STATE_READY,
+    disposition_pb2.DISPOSITION_STATE_HANDED_OFF,
+)
+_ATTEMPT_TONES = {"delivered": "good", "retry": "warn", "refused": "bad", "unknown": "warn"}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where something leads."""
+
+    url: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line of the timeline. ``tone``: good, bad, warn or nothing."""
+
+    text: str
+    tone: str = ""
+    when: Timestamp | datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """``state`` in a word, and how it came to it. ``is_moving``: it may change by itself."""
+
+    group: str
+    target: str
+    state: str
+    tone: str
+    is_moving: bool
+    steps: tuple[Step, ...]
+    links: tuple[Link, ...]
+    recipients: tuple[delivery_pb2.RecipientOutcome, ...] = ()
+
+
+def stories_of(explanations: Iterable[pb.SubscriptionExplanation]) -> list[Story]:
+    """Of each subscription whose rule matched."""
+    return [_story(each) for each in explanations if each.disposition.obligation_id]
+
+
+def told_stories_of(routes: Iterable[disposition_pb2.Disposition]) -> list[Story]:
+    """As far as the event's own record tells, where no explanation is to be had."""
+    return [_story(_bare(each)) for each in routes]
+
+
+def _bare(route: disposition_pb2.Disposition) -> pb.SubscriptionExplanation:
+    return pb.SubscriptionExplanation(group=route.group, target=route.target, disposition=route)
+
+
+def _story(told: pb.SubscriptionExplanation) -> Story:
+    route, delivery = told.disposition, told.delivery
+    known = told.HasField("delivery")
+    state = words.delivery_state(delivery.state) if known else words.disposition_state(route.state)
+    return Story(
+        group=told.group,
+        target=told.target,
+        state=state,
+        tone=_TONES.get(delivery.state, "calm") if known else "",
+        is_moving=delivery.state in _MOVING if known else route.state in _ON_ITS_WAY,
+        steps=(*_decisions(told), *_attempts(delivery), *_end(delivery)),
+        links=tuple(_links(told)),
+        recipients=tuple(delivery.recipients) if len(delivery.recipients) > 1 else (),
+    )
+
+
+def _decisions(told: pb.SubscriptionExplanation) -> Iterable[Step]:
+    """The one that settled it: who wants to know of the others asks why."""
+    if told.decisions:
+        last = told.decisions[-1]
+        accepted = told.delivery.create_time if told.HasField("delivery") else None
+        yield Step(_sentence(last.sentence or last.reason), when=accepted)
+    suppressed = told.disposition.suppressed_count
+    if suppressed:
+        yield Step(f"It also stands for {words.counted(suppressed, 'identical event')} before it")
+
+
+def _attempts(delivery: delivery_pb2.Delivery) -> Iterable[Step]:
+    attempts, folded = list(delivery.attempts), 0
+    if len(attempts) > MOST_ATTEMPTS:
+        folded = len(attempts) - MOST_ATTEMPTS
+        del attempts[FIRST_ATTEMPTS : FIRST_ATTEMPTS + folded]
+    for place, each in enumerate(attempts):
+        if folded and place == FIRST_ATTEMPTS:
+            yield Step(f"{words.counted(folded, 'more attempt')}: the task has them all")
+        took = f" in {_took(each.duration.ToTimedelta())}" if each.HasField("duration") else ""
+        again = "; an earlier one may have arrived too" if each.maybe_duplicate else ""
+        reason = f" ({each.reason})" if each.reason and each.outcome != "delivered" else ""
+        reply = " ".join(filter(None, (str(each.code or ""), each.reply)))
+        yield Step(
+            f"Attempt {each.number}: {each.outcome or 'under way'}{reason}{took}{again}",
+            _ATTEMPT_TONES.get(each.outcome, ""),
+            each.start_time,
+            reply,
+        )
+
+
+def _end(delivery: delivery_pb2.Delivery) -> Iterable[Step]:
+    reason = f": {delivery.reason}" if delivery.reason else ""
+    match delivery.state:
+        case delivery_pb2.DELIVERY_STATE_RETRY_WAIT:
+            yield Step("The next attempt", "", delivery.due_time)
+        case delivery_pb2.DELIVERY_STATE_WAITING:
+            yield Step(f"It waits until somebody acts{reason}", "warn", None, delivery.detail)
+        case delivery_pb2.DELIVERY_STATE_DEAD:
+            yield Step(f"Given up{reason}", "bad", delivery.close_time, delivery.detail)
+        case delivery_pb2.DELIVERY_STATE_CANCELLED:
+            yield Step(f"Cancelled{reason}", "bad", delivery.close_time, delivery.detail)
+        case delivery_pb2.DELIVERY_STATE_DIGEST_OPEN:
+            yield Step("It goes out with its digest", "", delivery.digest.close_time)
+        case delivery_pb2.DELIVERY_STATE_DIGESTED:
+            yield Step("It went out with its digest", "good", delivery.close_time)
+        case _:
+            pass
+
+
+def _links(told: pb.SubscriptionExplanation) -> Iterable[Link]:
+    route, delivery = told.disposition, told.delivery
+    pointer = segment(route.pointer)
+    match route.state:
+        case disposition_pb2.DISPOSITION_STATE_SILENCED if pointer:
+            yield Link(f"/silences#{pointer}", "The silence")
+        case disposition_pb2.DISPOSITION_STATE_SUPPRESSED if pointer:
+            yield Link(f"/events/{segment(_event_of(route.pointer))}", "The event that was told")
+        case disposition_pb2.DISPOSITION_STATE_COLLAPSED if pointer:
+            yield Link(f"/events/{pointer}", "The summary")
+        case disposition_pb2.DISPOSITION_STATE_READY:
+            yield Link(f"/queue/{segment(route.group)}", "The queue")
+        case _:
+            pass
+    if delivery.digest.digest_id:
+        yield Link(f"/digests/{segment(delivery.digest.digest_id)}", "The digest")
+    if route.delivery_id:
+        yield Link(f"/tasks/{segment(route.delivery_id)}", "The task")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _took(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def _event_of(pointer: str) -> str:
+    """Of an obligation, which is an event and a number, its event."""
+    return pointer.rpartition("/")[0]

@@ -1,0 +1,148 @@
+"""An event: what became of it for each target, and why."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from tests.rpc.console.test_inbox_page import emit, rows, state_of
+from tests.support.console import Console, Page
+from tests.support.http_server import HttpServer
+
+from ironcore.notification.v1 import group_pb2, target_pb2
+from ironcore.notification.v1 import router_service_pb2 as pb
+from ironcore.notification.v1.config_service_pb2 import CreateGroupRequest, CreateTargetRequest
+
+NOWHERE = "http://127.0.0.1:9/hook"
+
+
+async def route(console: Console, url: str, rule: str, group: str = "ops") -> None:
+    """A webhook ``chat-GROUP`` that hears what ``rule`` says."""
+    target = target_pb2.Target(name=f"chat-{group}", webhook=target_pb2.WebhookTarget(url=url))
+    await console.api.call(console.api.config.CreateTarget, CreateTargetRequest(target=target))
+    made = group_pb2.Group(
+        name=group, subscriptions=[group_pb2.Subscription(target=f"chat-{group}", rule=rule)]
+    )
+    answer = await console.api.call(console.api.config.CreateGroup, CreateGroupRequest(group=made))
+    assert not await console.api.await_revision(answer.group.revision)
+
+
+async def until(console: Console, path: str, text: str) -> Page:
+    """The page, asked for until it says ``text``: a test's time limit ends it otherwise."""
+    while True:
+        page = await console.browser.get(path)
+        if page.says(text):
+            return page
+
+
+async def test_what_became_of_it_is_told_attempt_by_attempt(console: Console) -> None:
+    async with HttpServer() as server:
+        await route(console, server.url(), "severity >= error")
+        event_id = await emit(console, resource="tank:vm/1")
+        page = await until(console, f"/events/{event_id}/outcome", "Attempt 1: delivered")
+        assert "every 3s" not in page.text
+        page = await console.browser.get(f"/events/{event_id}")
+        assert page.says("chat-ops via ops delivered")
+        assert page.says("severity >= error it is error")
+
+
+async def test_a_page_asks_again_while_something_is_under_way(console: Console) -> None:
+    await route(console, NOWHERE, "*")
+    event_id = await emit(console)
+    page = await until(console, f"/events/{event_id}/outcome", "Attempt 1: retry")
+    assert page.says("The next attempt")
+    assert f'hx-get="/events/{event_id}/outcome" hx-trigger="every 3s"' in page.text
+
+
+async def test_who_does_not_hear_is_told_why(console: Console) -> None:
+    await route(console, NOWHERE, "severity >= critical and resource under /datastore/tank")
+    event_id = await emit(console, resource="tank:vm/1")
+    page = await console.browser.get(f"/events/{event_id}")
+    assert page.says("Nobody was told")
+    assert page.says("Does not hear: chat-ops via ops")
+    page = await console.browser.get(f"/events/{event_id}?target=chat-ops")
+    assert page.says("✗ false: severity >= critical it is error")
+    assert page.says("✓ true: resource under /datastore/tank it is /datastore/tank/vm/1")
+    assert page.says("--target chat-ops")
+    assert page.says("--why-not")
+    page = await console.browser.get(f"/events/{event_id}?target=nobody")
+    assert page.says("nobody was no target of any group")
+
+
+async def test_a_silenced_event_leads_to_its_silence(console: Console) -> None:
+    await route(console, NOWHERE, "*")
+    silence = pb.Silence(rule="type = backup.failed", comment="disk swap")
+    silence.end_time.GetCurrentTime()
+    silence.end_time.seconds += 3600
+    made = await console.api.call(
+        console.api.router.CreateSilence, pb.CreateSilenceRequest(silence=silence)
+    )
+    event_id = await emit(console)
+    page = await console.browser.get(f"/events/{event_id}")
+    assert page.says("chat-ops via ops silenced")
+    assert f'href="/silences#{made.silence.silence_id}"' in page.text
+
+
+async def test_a_suppressed_event_leads_to_the_one_that_was_told(console: Console) -> None:
+    await route(console, NOWHERE, "*")
+    told = await emit(console, event_id="evt-told")
+    page = await console.browser.get(f"/events/{await emit(console, event_id='evt-again')}")
+    assert page.says("chat-ops via ops suppressed")
+    assert f'href="/events/{told}"' in page.text
+
+
+async def test_who_opens_an_event_has_read_it(console: Console) -> None:
+    event_id = await emit(console)
+    assert await state_of(console, event_id) == "unread"
+    await console.browser.get(f"/events/{event_id}/outcome")
+    assert await state_of(console, event_id) == "unread"
+    await console.browser.get(f"/events/{event_id}")
+    assert await state_of(console, event_id) == "read"
+
+
+async def test_every_id_has_an_address(console: Console) -> None:
+    event_id = await emit(console, event_id="a/b:c/../d", subject="Of an odd name")
+    assert [quote(event_id, safe="")] == rows(await console.browser.get("/inbox"))
+    page = await console.browser.get(f"/events/{quote(event_id, safe='')}")
+    assert page.status == 200
+    assert page.says("Of an odd name")
+    page = await console.browser.get(f"/events/{quote(event_id, safe='')}/outcome")
+    assert page.says("Nobody was told")
+
+
+async def test_an_event_that_is_not_there_is_said_to_be_so(console: Console) -> None:
+    page = await console.browser.get("/events/evt-none")
+    assert page.status == 404
+    assert page.says("there is no event")
+
+
+async def test_links_lead_only_to_the_web(console: Console) -> None:
+    event_id = await emit(
+        console,
+        task_id="UPID:1",
+        task_url="javascript:alert(1)",
+        links={"good": "https://example.com/x", "evil": "javascript:alert(2)"},
+    )
+    page = await console.browser.get(f"/events/{event_id}")
+    assert 'href="https://example.com/x" rel="noopener noreferrer"' in page.text
+    assert 'href="javascript' not in page.text
+
+
+async def test_no_text_of_an_event_is_markup_on_its_page(console: Console) -> None:
+    evil = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>"
+    await route(console, NOWHERE, "*")
+    event_id = await emit(
+        console,
+        subject=evil,
+        summary=evil,
+        resource=evil,
+        actor=evil,
+        task_id=evil,
+        labels={"k": evil},
+        links={"l": evil},
+        groups=["<script>alert(1)</script>"],
+    )
+    page = await console.browser.get(f"/events/{event_id}")
+    assert page.status == 200
+    assert "<script>alert" not in page.text
+    assert "<img src=x" not in page.text
+    assert page.says("<script>alert(1)</script>")

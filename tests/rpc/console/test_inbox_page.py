@@ -1,0 +1,151 @@
+"""The inbox: every event, found by filters, marked, and never out of reach."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.support.console import Console, Page
+
+from ironcore.notification.v1 import event_pb2
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+
+async def emit(console: Console, **fields: Any) -> str:
+    event = event_pb2.Event(**{"type": "backup.failed", "subject": "A backup failed", **fields})
+    answer = await console.api.call(console.api.router.Emit, pb.EmitRequest(event=event))
+    return answer.event_id
+
+
+async def state_of(console: Console, event_id: str) -> str:
+    request = pb.GetEventRequest(event_id=event_id)
+    found = await console.api.call(console.api.router.GetEvent, request)
+    return pb.InboxState.Name(found.event.inbox_state).removeprefix("INBOX_STATE_").lower()
+
+
+def rows(page: Page) -> list[str]:
+    return re.findall(r'href="/events/([^"/]+)"', page.text)
+
+
+async def test_an_empty_inbox_says_how_to_fill_it(console: Console) -> None:
+    page = await console.browser.get("/inbox")
+    assert page.says("No event yet")
+    assert page.says("ironcore-backup notification emit")
+
+
+async def test_filters_live_in_the_address(console: Console) -> None:
+    failed = await emit(console, event_id="evt-failed", resource="tank:vm/1")
+    done = await emit(console, event_id="evt-done", type="backup.completed", subject="Done")
+    everything = await console.browser.get("/inbox")
+    assert rows(everything) == [done, failed]
+    assert rows(await console.browser.get("/inbox?severity=error")) == [failed]
+    assert rows(await console.browser.get("/inbox?type=backup.completed,sync.failed")) == [done]
+    assert rows(await console.browser.get("/inbox?text=VM/1&rule=severity+>%3D+error")) == [failed]
+    page = await console.browser.get("/inbox?resource=tank:vm&severity=error&text=")
+    assert page.url.endswith("/inbox?severity=error&resource=tank:vm")
+    assert 'href="/inbox?severity=error" title="Remove this filter"' in page.text
+    assert page.says("inbox list --all")
+
+
+async def test_a_fault_of_a_filter_is_shown_at_its_field(console: Console) -> None:
+    page = await console.browser.get("/inbox?rule=severity+is+bad&severity=error")
+    assert page.status == 422
+    assert 'id="e-rule"' in page.text
+    assert "severity is bad" in page.text
+    page = await console.browser.get("/inbox?after=soon")
+    assert page.status == 422
+    assert 'id="e-after"' in page.text
+
+
+async def test_pages_stay_as_they_were_while_events_arrive(console: Console) -> None:
+    first = [await emit(console, event_id=f"evt-{number:03}") for number in range(60)]
+    page = await console.browser.get("/inbox")
+    assert rows(page) == first[:9:-1]
+    following = re.search(r'href="([^"]*page_token=[^"]+)"', page.text)
+    assert following is not None
+    await emit(console, event_id="evt-later")
+    second = await console.browser.get(following[1])
+    assert rows(second) == first[9::-1]
+    assert "data-live" not in second.text
+    assert second.says("First page")
+
+
+async def test_a_row_is_marked_and_the_mark_taken_back(console: Console) -> None:
+    event_id = await emit(console)
+    marked = {"one": f"archived unread {event_id}", "back": "/inbox?severity=error"}
+    page = await console.browser.post("/inbox/mark", marked)
+    assert page.url.endswith("/inbox?severity=error")
+    assert page.says("1 event marked archived.")
+    assert not rows(page)
+    assert await state_of(console, event_id) == "archived"
+    assert rows(await console.browser.get("/inbox?state=archived")) == [event_id]
+    undo = {"undo": f"unread {event_id}", "back": "/inbox"}
+    assert rows(await console.browser.post("/inbox/mark", undo)) == [event_id]
+    assert await state_of(console, event_id) == "unread"
+
+
+async def test_a_script_is_answered_with_the_row_alone(console: Console) -> None:
+    event_id = await emit(console)
+    fields = {"one": f"read unread {event_id}", "back": "/inbox", "shown": "unread,read"}
+    page = await console.browser.post("/inbox/mark", fields, **{"HX-Request": "true"})
+    assert page.text.strip().startswith("<tr")
+    assert rows(page) == [event_id]
+    fields = {"one": f"archived read {event_id}", "back": "/inbox", "shown": "unread,read"}
+    page = await console.browser.post("/inbox/mark", fields, **{"HX-Request": "true"})
+    assert "<tr" not in page.text
+    assert page.says("Undo")
+
+
+async def test_ticked_rows_are_marked_together(console: Console) -> None:
+    ids = [await emit(console, event_id=f"evt-{number}") for number in range(3)]
+    ticked = [("event", f"unread {each}") for each in ids[:2]]
+    page = await console.browser.post("/inbox/mark", [*ticked, ("state", "read")])
+    assert page.status == 200
+    assert [await state_of(console, each) for each in ids] == ["read", "read", "unread"]
+
+
+async def test_all_that_match_are_counted_first_and_later_ones_stay(console: Console) -> None:
+    early = await emit(console, event_id="evt-early")
+    other = await emit(console, event_id="evt-other", type="backup.completed")
+    page = await console.browser.get("/inbox/mark-all?severity=error&mark=archived")
+    assert page.says("1 event will be marked archived")
+    up_to = re.search(r'name="up_to" value="(\d+)"', page.text)
+    assert up_to is not None
+    later = await emit(console, event_id="evt-later")
+    done = await console.browser.post(
+        "/inbox/mark-all?severity=error", {"mark": "archived", "up_to": up_to[1]}
+    )
+    assert done.says("1 event marked archived.")
+    assert [await state_of(console, each) for each in (early, other, later)] == [
+        "archived",
+        "unread",
+        "unread",
+    ]
+
+
+async def test_counts_lead_to_each_severity(console: Console) -> None:
+    for number in range(3):
+        await emit(console, event_id=f"evt-{number}")
+    await emit(console, event_id="evt-done", type="backup.completed")
+    page = await console.browser.get("/inbox/counts?source=backup")
+    assert page.says("error 3 3 unread info 1")
+    assert 'href="/inbox?source=backup&amp;severity=error"' in page.text
+    page = await console.browser.get("/inbox/counts?text=A+backup")
+    assert page.says("counted without the text")
+
+
+async def test_the_chart_is_a_way_to_each_hour(console: Console) -> None:
+    await emit(console)
+    page = await console.browser.get("/inbox/chart?severity=error")
+    assert page.status == 200
+    assert re.search(r'href="/inbox\?severity=error&amp;after=[^"]+&amp;before=', page.text)
+
+
+async def test_no_text_of_an_event_is_ever_markup(console: Console) -> None:
+    evil = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>"
+    await emit(console, subject=evil, resource=evil, actor=evil, task_id=evil, labels={"k": evil})
+    for path in ("/inbox", "/inbox?text=alert"):
+        page = await console.browser.get(path)
+        assert len(rows(page)) == 1
+        assert "<script>alert" not in page.text
+        assert "<img src=x" not in page.text
