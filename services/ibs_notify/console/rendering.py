@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -35,11 +35,21 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            when=self.when, exact=self.exact, iso=iso, link=safe_link, **words.FILTERS
+            when=self.when,
+            exact=self.exact,
+            iso=iso,
+            link=safe_link,
+            segment=segment,
+            zip=zip,
+            **words.FILTERS,
         )
         self._environment.globals.update(
             asset=assets.url, navigation=NAVIGATION, query=query, now=clock.now
         )
+
+    def now(self) -> datetime:
+        """What relative times are relative to."""
+        return self._clock.now()
 
     def response(
         self, template: str, values: Mapping[str, Any], *, block: str = "", status: int = 200
@@ -96,6 +106,11 @@ def safe_link(url: str) -> str:
     except ValueError:
         return ""
     return url if parts.scheme in ("http", "https") and parts.hostname else ""
+
+
+def segment(text: str) -> str:
+    """``text`` as one segment of a path, whatever is in it."""
+    return quote(text, safe="")
 
 
 def query(path: str, /, **values: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -36,6 +37,10 @@ class Visit:
     def nonce(self) -> str:
         """What lets a script of this answer run."""
         return self.request[NONCE]
+
+    def now(self) -> datetime:
+        """The moment that the page is of."""
+        return self.renderer.now()
 
     def may(self, method: str) -> bool:
         """Whether the visitor may make a call, such as ``ConfigService/CreateTarget``."""

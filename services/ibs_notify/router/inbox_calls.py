@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sqlalchemy as sa
 
-from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.router import views
 from ibs_notify.router.blocks import Blocks
 from ibs_notify.router.books import StoredEvent, events_by_id
+from ibs_notify.router.charting import EventCharts
 from ibs_notify.router.counting import EventCounts
 from ibs_notify.router.event_filter import countable_query_of, query_of
 from ibs_notify.router.event_scan import EventScan
@@ -27,6 +30,10 @@ MOST_IDS = 1000
 MOST_COMBINATIONS = 3_000
 """So many fit into an answer, were each name as long as it may be."""
 MOST_OFFENDERS = 100
+MOST_SPANS = 1000
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+WEEK = 7 * 24 * HOUR
 
 
 class InboxCalls:
@@ -37,6 +44,7 @@ class InboxCalls:
         self._blocks = blocks
         self._clock = clock
         self._counts = EventCounts(database, blocks, clock)
+        self._charts = EventCharts(database, blocks, clock)
         self._marking = Marking(database, blocks, clock)
 
     async def list(self, request: pb.ListEventsRequest, viewer: str) -> pb.ListEventsResponse:
@@ -90,6 +98,29 @@ class InboxCalls:
             )
         return response
 
+    async def chart(self, request: pb.ChartEventsRequest, viewer: str) -> pb.ChartEventsResponse:
+        """By span of time and severity, the worst of a span first."""
+        query = query_of(request.filter, viewer)
+        step = request.step.ToMicroseconds() if request.HasField("step") else HOUR
+        end = to_micros(self._clock.now()) if query.before is None else query.before
+        if query.after is None:
+            query = replace(query, after=end - WEEK)
+        _check_spans(step, end - (query.after or 0))
+        charted = await self._charts.of(query, step)
+        response = pb.ChartEventsResponse()
+        response.step.FromMicroseconds(step)
+        if charted.counted_since is not None:
+            response.counted_since.FromMicroseconds(charted.counted_since)
+        span, last = pb.EventSpan(), None
+        for (number, severity), count in sorted(
+            charted.spans.items(), key=lambda item: (item[0][0], -item[0][1])
+        ):
+            if number != last:
+                span, last = response.spans.add(), number
+                span.start_time.FromMicroseconds(number * step)
+            span.counts.add(severity=event_pb2.Severity.ValueType(severity), count=count)
+        return response
+
     async def summarize(
         self, request: pb.SummarizeEventsRequest, viewer: str
     ) -> pb.SummarizeEventsResponse:
@@ -136,3 +167,13 @@ def _check(request: pb.MarkEventsRequest) -> None:
         faults.append(FieldViolation("event_ids", f"are more than {MOST_IDS}"))
     if faults:
         raise InvalidArgument.of(faults)
+
+
+def _check_spans(step: int, length: int) -> None:
+    fault = ""
+    if step <= 0 or step % MINUTE:
+        fault = "is not a number of whole minutes"
+    elif length > MOST_SPANS * step:
+        fault = f"makes more than {MOST_SPANS} spans of the time between after and before"
+    if fault:
+        raise InvalidArgument.of([FieldViolation("step", fault)])

@@ -17,7 +17,6 @@ from ibs_notify.domain.errors import (
     NotificationError,
     Reason,
     Unavailable,
-    Unimplemented,
 )
 from ibs_notify.router import views
 from ibs_notify.router.audit import audit
@@ -147,7 +146,7 @@ class RouterServicer(RouterServiceServicer):
     async def ChartEvents(
         self, request: pb.ChartEventsRequest, context: Context
     ) -> pb.ChartEventsResponse:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        return await self._inbox.chart(request, caller_of(context))
 
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
         return await self._explainer.explain(request)
