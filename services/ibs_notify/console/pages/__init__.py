@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.pages import overview, settings
+from ibs_notify.console.pages import (
+    overview,
+    queue,
+    settings,
+    silences,
+    task,
+    task_changes,
+    tasks,
+)
 from ibs_notify.console.pages.route import Route
 
-ROUTES: tuple[Route, ...] = (*overview.ROUTES, *settings.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *overview.ROUTES,
+    *tasks.ROUTES,
+    *task_changes.ROUTES,
+    *task.ROUTES,
+    *queue.ROUTES,
+    *silences.ROUTES,
+    *settings.ROUTES,
+)
