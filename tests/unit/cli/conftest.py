@@ -6,31 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.command_line import Cli
+from tests.support.command_line import Cli, cli_of, running_fakes
 from tests.support.fake_services import FakeService
-
-SERVICES = ("config", "router", "delivery")
 
 
 @pytest.fixture(scope="session")
 def _servers() -> Iterator[dict[str, FakeService]]:
-    servers = {name: FakeService(name) for name in SERVICES}
-    for each in servers.values():
-        each.start()
-    yield servers
-    for each in servers.values():
-        each.stop()
+    with running_fakes() as servers:
+        yield servers
 
 
 @pytest.fixture
 def cli(_servers: dict[str, FakeService], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
-    for name, server in _servers.items():
-        server.reset()
-        monkeypatch.setenv(f"IBS_NOTIFY_{name.upper()}_ADDRESS", server.address)
-    monkeypatch.setenv("IBS_NOTIFY_HOME", str(tmp_path))
-    monkeypatch.setenv("IBS_NOTIFY_USER", "alice")
-    monkeypatch.delenv("IBS_NOTIFY_LOG_LEVEL", raising=False)
-    return Cli(**_servers)
+    return cli_of(_servers, monkeypatch, tmp_path)
 
 
 @pytest.fixture
