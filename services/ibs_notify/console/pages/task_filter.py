@@ -102,6 +102,10 @@ class TaskFilter:
         """The same in another tab."""
         return replace(self, view=view, state=())
 
+    @property
+    def in_all_states(self) -> TaskFilter:
+        return self.seen_as(View.ALL)
+
     def chips(self) -> list[tuple[str, str, str]]:
         """What is asked for: its name, its value, and the address without it."""
         fields = self.fields()
