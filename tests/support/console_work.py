@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import aclosing
 from typing import Any
 
 from ibs_notify.console.api import Api
@@ -73,7 +72,7 @@ async def deaths(api: Api, count: int) -> list[Delivery]:
     """The first ``count`` deliveries that died or were cancelled, as soon as they have."""
     found: list[Delivery] = []
     outcomes = api.stream(api.delivery.WatchOutcomes, WatchOutcomesRequest())
-    async with asyncio.timeout(PATIENCE_SECONDS), aclosing(outcomes):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         async for each in outcomes:
             if each.HasField("delivery"):
                 found.append(each.delivery)

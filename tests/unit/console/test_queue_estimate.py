@@ -13,6 +13,7 @@ from ironcore.notification.v1.disposition_pb2 import (
     DISPOSITION_STATE_READY,
     Disposition,
 )
+from ironcore.notification.v1.event_pb2 import SEVERITY_ERROR
 from ironcore.notification.v1.router_service_pb2 import (
     EventRecord,
     GetGroupStatusResponse,
@@ -25,7 +26,7 @@ NEXT = datetime(2026, 11, 27, 19, 30, tzinfo=UTC)
 def status(waiting: int, limit: int) -> GetGroupStatusResponse:
     return GetGroupStatusResponse(
         rate_limit_per_minute=limit,
-        waiting=[SeverityCount(severity=4, count=waiting)],
+        waiting=[SeverityCount(severity=SEVERITY_ERROR, count=waiting)],
         next_release_time=moment_to_proto(NEXT),
     )
 
