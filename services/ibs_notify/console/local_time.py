@@ -14,7 +14,12 @@ SETTINGS_SECONDS = 2.0
 
 
 async def time_zone(visit: Visit) -> str:
-    """The name of the installation's zone; the last one known where Config does not answer."""
+    """The name of the installation's zone; the last one known where Config does not answer.
+
+    A part of a page goes by what its page was told.
+    """
+    if visit.is_partial:
+        return visit.renderer.time_zone
     try:
         found = await visit.api.call(
             visit.api.config.GetSettings, GetSettingsRequest(), timeout=SETTINGS_SECONDS

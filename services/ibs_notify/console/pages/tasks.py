@@ -55,9 +55,10 @@ _TROUBLED = (
 class Counts:
     """How many deliveries each tab has, and what is wrong with how many: the most first.
 
-    ``is_whole``: no line was left out of the answer.
+    ``is_whole``: no line was left out of the answer. ``mark`` is of the answer.
     """
 
+    mark: str
     of_view: Mapping[View, int]
     troubles: Sequence[pb.DeliveryCount]
     targets: Sequence[str]
@@ -93,6 +94,8 @@ async def show_counts(visit: Visit) -> web.StreamResponse:
     chosen = _chosen(visit)
     zone = await time_zone(visit)
     counts = await _counts(visit, chosen, zone, LONG_SECONDS)
+    if is_known(visit, counts.mark):
+        return web.Response(status=204)
     return visit.render(
         "pages/tasks.html", block="counts", chosen=chosen, counts=counts, views=tuple(View)
     )
@@ -162,6 +165,7 @@ async def _counts(visit: Visit, chosen: TaskFilter, zone: str, seconds: float) -
         timeout=seconds,
     )
     return Counts(
+        mark_of(answer),
         {view: _sum(answer, states) for view, states in VIEWS.items()},
         [each for each in answer.counts if _is_trouble(each)][:SHOWN_LINES],
         sorted({each.target for each in answer.counts}),
