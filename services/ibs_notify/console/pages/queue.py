@@ -114,12 +114,12 @@ async def show_group(visit: Visit) -> web.StreamResponse:
     summaries = ListEventsRequest(
         filter=EventFilter(groups=[group], types=[SUMMARY_TYPE]), page_size=MOST_SUMMARIES
     )
-    router = visit.api.router
     request = GetGroupStatusRequest(group=group)
-    status, (events, failure), (collapsed, _) = await asyncio.gather(
-        visit.api.call(router.GetGroupStatus, request),
-        _events(visit, waiting),
-        _events(visit, summaries),
+    status = await visit.api.call(visit.api.router.GetGroupStatus, request)
+    # Looking for events takes a while, and where the status says that there are none nobody looks.
+    (events, failure), (collapsed, _) = await asyncio.gather(
+        _events(visit, waiting, is_empty=not status.waiting),
+        _events(visit, summaries, is_empty=not status.collapsed_count),
     )
     mark = mark_of(status, events, collapsed)
     if is_known(visit, mark):
@@ -165,8 +165,12 @@ async def _queue_of(visit: Visit, name: str, room: asyncio.Semaphore) -> GroupQu
     return GroupQueue(name, status)
 
 
-async def _events(visit: Visit, request: ListEventsRequest) -> tuple[ListEventsResponse, str]:
+async def _events(
+    visit: Visit, request: ListEventsRequest, *, is_empty: bool
+) -> tuple[ListEventsResponse, str]:
     """The events, or why they cannot be shown."""
+    if is_empty:
+        return ListEventsResponse(), ""
     try:
         return await visit.api.call(visit.api.router.ListEvents, request), ""
     except NotificationError as error:

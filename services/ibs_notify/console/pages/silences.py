@@ -22,6 +22,7 @@ from ibs_notify.console.forms import (
     read_form,
 )
 from ibs_notify.console.local_time import time_zone
+from ibs_notify.console.pages.queue import SUMMARY_TYPE
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.silence_form import NAMES, When, quick_spans, request_of, when_of
 from ibs_notify.console.rendering import moment_of
@@ -178,13 +179,15 @@ async def _would_silence(visit: Visit, rule: str) -> WouldSilence:
         filter=EventFilter(rule=rule, after=since, dispositions=_TOLD), page_size=MOST_LOOKED_AT
     )
     answer = await visit.api.call(visit.api.router.ListEvents, request)
+    # Of the summary of a backlog no silence is asked.
+    told = [each for each in answer.events if each.event.type != SUMMARY_TYPE]
     by_target = Counter[str]()
-    for record in answer.events:
+    for record in told:
         by_target.update({each.target for each in record.dispositions if each.state in _TOLD})
     return WouldSilence(
-        answer.events,
+        told,
         dict(by_target.most_common()),
-        sum(each.event.severity == SEVERITY_CRITICAL for each in answer.events),
+        sum(each.event.severity == SEVERITY_CRITICAL for each in told),
         not answer.next_page_token,
     )
 
