@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import grpc
 from aiohttp import web
 
+from ibs_notify.console.api import Api
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
 from ibs_notify.console.local_time import time_zone
@@ -30,12 +31,12 @@ NOTHING_CHOSEN = Faults({}, "Nothing is chosen.", "Select some deliveries, or fi
 _OPEN = (delivery_pb2.DELIVERY_STATE_QUEUED, delivery_pb2.DELIVERY_STATE_RETRY_WAIT)
 
 Request: TypeAlias = pb.RetryDeliveriesRequest | pb.CancelDeliveriesRequest
-Response: TypeAlias = pb.RetryDeliveriesResponse | pb.CancelDeliveriesResponse
+Method: TypeAlias = grpc.aio.UnaryUnaryMultiCallable[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is done. ``none`` says why nothing may match."""
+    """What is done, and what it is called. ``none`` says why nothing may match."""
 
     name: str
     title: str
@@ -43,42 +44,39 @@ class Change:
     done: str
     none: str
     request: type[Request]
+    method: Callable[[Api], Method]
     command: Callable[[Any], str]
     needs: str
 
-    def method(self, visit: Visit) -> grpc.aio.UnaryUnaryMultiCallable[Any, Any]:
-        method: grpc.aio.UnaryUnaryMultiCallable[Any, Any] = getattr(
-            visit.api.delivery, self.needs.rpartition("/")[2]
-        )
-        return method
-
 
 RETRY = Change(
-    "retry",
-    "Send again",
-    "Send again",
-    "sent again",
-    "Nothing of this can be sent again now: what a disabled or paused target, or mail to nobody, "
-    "holds back must have that seen to first.",
-    pb.RetryDeliveriesRequest,
-    command.retry,
-    "DeliveryService/RetryDeliveries",
+    name="retry",
+    title="Send again",
+    button="Send again",
+    done="sent again",
+    none="Nothing of this can be sent again now: what a disabled or paused target, or mail to "
+    "nobody, holds back must have that seen to first.",
+    request=pb.RetryDeliveriesRequest,
+    method=lambda api: api.delivery.RetryDeliveries,
+    command=command.retry,
+    needs="DeliveryService/RetryDeliveries",
 )
 CANCEL = Change(
-    "cancel",
-    "Cancel deliveries",
-    "Cancel them",
-    "cancelled",
-    "Nothing of this is open and can be cancelled.",
-    pb.CancelDeliveriesRequest,
-    command.cancel,
-    "DeliveryService/CancelDeliveries",
+    name="cancel",
+    title="Cancel deliveries",
+    button="Cancel them",
+    done="cancelled",
+    none="Nothing of this is open and can be cancelled.",
+    request=pb.CancelDeliveriesRequest,
+    method=lambda api: api.delivery.CancelDeliveries,
+    command=command.cancel,
+    needs="DeliveryService/CancelDeliveries",
 )
 
 
 async def ask_retry(visit: Visit) -> web.StreamResponse:
     """How many would be sent again."""
-    return await _ask(visit, RETRY)
+    return await _confirm(visit, RETRY, of_address(visit))
 
 
 async def retry(visit: Visit) -> web.StreamResponse:
@@ -88,16 +86,12 @@ async def retry(visit: Visit) -> web.StreamResponse:
 
 async def ask_cancel(visit: Visit) -> web.StreamResponse:
     """How many would be cancelled."""
-    return await _ask(visit, CANCEL)
+    return await _confirm(visit, CANCEL, of_address(visit))
 
 
 async def cancel(visit: Visit) -> web.StreamResponse:
     """Cancel them."""
     return await _apply(visit, CANCEL)
-
-
-async def _ask(visit: Visit, change: Change) -> web.StreamResponse:
-    return await _confirm(visit, change, of_address(visit))
 
 
 async def _confirm(
@@ -111,7 +105,7 @@ async def _confirm(
         try:
             which = chosen.to_proto(await time_zone(visit))
             request = change.request(filter=which, dry_run=True)
-            answer = await visit.api.call(change.method(visit), request, timeout=LONG_SECONDS)
+            answer = await visit.api.call(change.method(visit.api), request, timeout=LONG_SECONDS)
             total, counts, shown = answer.count, answer.counts, change.command(request)
         except REFUSALS as error:
             faults = faults_of(error, {})
@@ -133,7 +127,7 @@ async def _apply(visit: Visit, change: Change) -> web.StreamResponse:
         return await _confirm(visit, change, chosen)
     try:
         request = change.request(filter=chosen.to_proto(await time_zone(visit)))
-        answer = await visit.api.call(change.method(visit), request, timeout=LONG_SECONDS)
+        answer = await visit.api.call(change.method(visit.api), request, timeout=LONG_SECONDS)
     except REFUSALS as error:
         return await _confirm(visit, change, chosen, faults_of(error, {}))
     if answer.count:
