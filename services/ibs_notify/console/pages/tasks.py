@@ -16,7 +16,6 @@ from ibs_notify.console.local_time import read_moment, time_zone, written_moment
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.task_filter import (
     PATH,
-    STATES,
     VIEWS,
     TaskFilter,
     View,
@@ -28,8 +27,8 @@ from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
 PAGE_SIZE = 50
-QUICK_SECONDS = 0.25
-"""Counts that take longer are loaded after the page."""
+QUICK_SECONDS = 1.0
+"""So long does the page wait to say what is wrong; the list is there all the same."""
 LONG_SECONDS = 60.0
 MOST_LINES = 1000
 """Of counts that one answer has."""
@@ -44,25 +43,29 @@ FIELDS = {
     "filter.before": "before",
     **{name: name for name in ("state", "after", "before")},
 }
-_TROUBLED = (
-    delivery_pb2.DELIVERY_STATE_DEAD,
-    delivery_pb2.DELIVERY_STATE_RETRY_WAIT,
-    delivery_pb2.DELIVERY_STATE_WAITING,
-)
+_STANDING = (*VIEWS[View.FAILURES], delivery_pb2.DELIVERY_STATE_QUEUED)
+"""What may stand still by a fault: of what is queued that which has a reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many deliveries each tab has, and what is wrong with how many: the most first.
+    """How many deliveries each tab has, and the targets that they are for.
 
     ``is_whole``: no line was left out of the answer. ``mark`` is of the answer.
     """
 
     mark: str
     of_view: Mapping[View, int]
-    troubles: Sequence[pb.DeliveryCount]
     targets: Sequence[str]
     is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """What is wrong with how many, the most first. ``mark`` is of the answer."""
+
+    mark: str
+    lines: Sequence[pb.DeliveryCount]
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -90,15 +93,31 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 
 async def show_counts(visit: Visit) -> web.StreamResponse:
-    """The counts beside the list, where they were not there at once."""
+    """How many each tab has. Of many deliveries that takes a while: the page does not wait."""
     chosen = _chosen(visit)
     zone = await time_zone(visit)
-    counts = await _counts(visit, chosen, zone, LONG_SECONDS)
-    if is_known(visit, counts.mark):
+    answer = await _count(visit, chosen.in_all_states.to_proto(zone), LONG_SECONDS)
+    mark = mark_of(answer)
+    if is_known(visit, mark):
         return web.Response(status=204)
-    return visit.render(
-        "pages/tasks.html", block="counts", chosen=chosen, counts=counts, views=tuple(View)
+    counts = Counts(
+        mark,
+        {view: _sum(answer, states) for view, states in VIEWS.items()},
+        sorted({each.target for each in answer.counts}),
+        len(answer.counts) < MOST_LINES,
     )
+    return visit.render(
+        "pages/tasks.html", block="tabs", chosen=chosen, counts=counts, views=tuple(View)
+    )
+
+
+async def show_troubles(visit: Visit) -> web.StreamResponse:
+    """What is wrong, where that changed."""
+    chosen = _chosen(visit)
+    troubles = await _troubles(visit, chosen, await time_zone(visit))
+    if troubles is None or is_known(visit, troubles.mark):
+        return web.Response(status=204)
+    return visit.render("pages/tasks.html", block="troubles", chosen=chosen, troubles=troubles)
 
 
 def _chosen(visit: Visit) -> TaskFilter:
@@ -117,18 +136,18 @@ async def _page(
     faults: Faults = NO_FAULTS,
     found: pb.ListDeliveriesResponse | None = None,
 ) -> web.Response:
-    counts, troubled = None, pb.ListTroubledTargetsResponse()
+    troubles, troubled = None, pb.ListTroubledTargetsResponse()
     if found is not None:
-        counts, troubled = await asyncio.gather(
-            _quick_counts(visit, chosen, zone),
+        troubles, troubled = await asyncio.gather(
+            _troubles(visit, chosen, zone),
             visit.api.call(visit.api.delivery.ListTroubledTargets, pb.ListTroubledTargetsRequest()),
         )
     return visit.render(
         "pages/tasks.html",
         status=REFUSED if faults.any else 200,
-        counts=counts,
+        counts=None,
+        troubles=troubles,
         views=tuple(View),
-        states=tuple(STATES),
         held_since=troubled.held_since,
         faults=faults,
         after=_local(chosen.after, zone),
@@ -150,27 +169,27 @@ def _rows(chosen: TaskFilter, found: pb.ListDeliveriesResponse, page_token: str)
     }
 
 
-async def _quick_counts(visit: Visit, chosen: TaskFilter, zone: str) -> Counts | None:
+async def _troubles(visit: Visit, chosen: TaskFilter, zone: str) -> Troubles | None:
+    """None where the page is not about them, or it takes too long to find out."""
+    if chosen.view is not View.FAILURES or chosen.state:
+        return None
+    which = chosen.to_proto(zone)
+    which.ClearField("states")
+    which.states.extend(_STANDING)
     try:
-        return await _counts(visit, chosen, zone, QUICK_SECONDS)
+        answer = await _count(visit, which, QUICK_SECONDS)
     except NotificationError:
         return None
+    queued = delivery_pb2.DELIVERY_STATE_QUEUED
+    lines = [each for each in answer.counts if each.state != queued or each.reason]
+    return Troubles(mark_of(answer), lines[:SHOWN_LINES])
 
 
-async def _counts(visit: Visit, chosen: TaskFilter, zone: str, seconds: float) -> Counts:
-    which = chosen.seen_as(View.ALL).to_proto(zone)
-    answer = await visit.api.call(
-        visit.api.delivery.CountDeliveries,
-        pb.CountDeliveriesRequest(filter=which),
-        timeout=seconds,
-    )
-    return Counts(
-        mark_of(answer),
-        {view: _sum(answer, states) for view, states in VIEWS.items()},
-        [each for each in answer.counts if _is_trouble(each)][:SHOWN_LINES],
-        sorted({each.target for each in answer.counts}),
-        len(answer.counts) < MOST_LINES,
-    )
+async def _count(
+    visit: Visit, which: delivery_pb2.DeliveryFilter, seconds: float
+) -> pb.CountDeliveriesResponse:
+    request = pb.CountDeliveriesRequest(filter=which)
+    return await visit.api.call(visit.api.delivery.CountDeliveries, request, timeout=seconds)
 
 
 def _sum(
@@ -179,12 +198,6 @@ def _sum(
     if not states:
         return answer.total
     return sum(each.count for each in answer.counts if each.state in states)
-
-
-def _is_trouble(each: pb.DeliveryCount) -> bool:
-    """Whether it stands still by a fault: also what is queued, and its target fails."""
-    is_kept_back = each.state == delivery_pb2.DELIVERY_STATE_QUEUED and each.reason != ""
-    return each.state in _TROUBLED or is_kept_back
 
 
 def _local(text: str, zone: str) -> str:
@@ -198,4 +211,5 @@ def _local(text: str, zone: str) -> str:
 ROUTES = (
     Route("GET", PATH, show),
     Route("GET", f"{PATH}/counts", show_counts),
+    Route("GET", f"{PATH}/troubles", show_troubles),
 )
