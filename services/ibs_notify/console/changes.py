@@ -15,11 +15,14 @@ from ibs_notify.console.visit import Visit
 KNOWN = "known"
 
 
-def mark_of(*shown: Message) -> str:
+def mark_of(*shown: Message | str) -> str:
     """Of what a part shows."""
     digest = hashlib.sha256()
     for each in shown:
-        digest.update(each.SerializeToString(deterministic=True))
+        text = (
+            each.encode() if isinstance(each, str) else each.SerializeToString(deterministic=True)
+        )
+        digest.update(len(text).to_bytes(8, "big") + text)
     return digest.hexdigest()[:16]
 
 

@@ -89,7 +89,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     )
     room = asyncio.Semaphore(AT_ONCE)
     queues = await asyncio.gather(*(_queue_of(visit, each.name, room) for each in found.groups))
-    mark = mark_of(*(each.status for each in queues))
+    mark = mark_of(*(part for each in queues for part in (each.name, each.status, each.failure)))
     if is_known(visit, mark):
         return web.Response(status=204)
     return visit.render(
@@ -121,7 +121,7 @@ async def show_group(visit: Visit) -> web.StreamResponse:
         _events(visit, waiting, is_empty=not status.waiting),
         _events(visit, summaries, is_empty=not status.collapsed_count),
     )
-    mark = mark_of(status, events, collapsed)
+    mark = mark_of(status, events, failure, collapsed)
     if is_known(visit, mark):
         return web.Response(status=204)
     return visit.render(
