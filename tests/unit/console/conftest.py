@@ -1,21 +1,7 @@
-"""What the console says a command does, against services that write down what they are asked."""
+"""The real command line, against which what the console says of it is held."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from tests.unit.cli.conftest import _servers, cli
 
-import pytest
-from tests.support.command_line import Cli, cli_of, running_fakes
-from tests.support.fake_services import FakeService
-
-
-@pytest.fixture(scope="session")
-def _servers() -> Iterator[dict[str, FakeService]]:
-    with running_fakes() as servers:
-        yield servers
-
-
-@pytest.fixture
-def cli(_servers: dict[str, FakeService], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cli:
-    return cli_of(_servers, monkeypatch, tmp_path)
+__all__ = ["_servers", "cli"]
