@@ -81,13 +81,13 @@ def _word(name: Callable[[Any], str], value: int, prefix: str) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {
+    "reason": reason,
+    "seconds": seconds,
     "severity": severity,
     "delivery_state": delivery_state,
     "delivery_kind": delivery_kind,
     "disposition_state": disposition_state,
     "health": health,
     "duration": duration,
-    "seconds": seconds,
     "thousands": count,
-    "reason": reason,
 }
