@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -16,7 +15,8 @@ from markupsafe import Markup
 from ibs_notify.console import words
 from ibs_notify.console.assets import Assets
 from ibs_notify.console.navigation import NAVIGATION
-from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.clock import Clock, in_zone
+from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.rpc.convert import is_moment, moment_from_proto
 
 
@@ -80,7 +80,7 @@ class Renderer:
         moment = moment_of(stamp)
         if moment is None:
             return ""
-        local = moment.astimezone(ZoneInfo(self.time_zone))
+        local = in_zone(moment, zone_of(self.time_zone))
         return f"{local:%Y-%m-%d %H:%M:%S} {self.time_zone}"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
+from ibs_notify.console.reasons import reason
 from ironcore.notification.v1 import (
     delivery_pb2,
     delivery_service_pb2,
@@ -92,6 +93,12 @@ def duration(value: Duration | timedelta) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
+def seconds(value: Duration) -> str:
+    """``0.034 s``, ``2.1 s``: of what is short."""
+    took = value.ToTimedelta().total_seconds()
+    return f"{took:.3f} s" if took < 1 else f"{took:.1f} s"
+
+
 def relative(ahead: timedelta) -> str:
     """``3 min ago``, ``in 2 h``, ``now``."""
     seconds = round(ahead.total_seconds())
@@ -122,6 +129,8 @@ def _word(name: Callable[[Any], str], value: int, prefix: str) -> str:
 
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
+    "reason": reason,
+    "seconds": seconds,
     "severity": severity,
     "delivery_state": delivery_state,
     "delivery_kind": delivery_kind,

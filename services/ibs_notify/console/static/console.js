@@ -70,7 +70,12 @@ document.addEventListener("keydown", (event) => {
     case "g": awaited = true; return;
     case "j": move(1); break;
     case "k": move(-1); break;
-    case "/": one("[data-search]")?.focus(); break;
+    case "/": {
+      const field = one("[data-search]");
+      field?.closest("details")?.setAttribute("open", "");
+      field?.focus();
+      break;
+    }
     case "?": one("#keyboard-help").showModal(); break;
     case "Enter":
       if (row !== document.activeElement) return;

@@ -1,0 +1,183 @@
+"""Queue: what the rate limits of groups hold back, and when it goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from ibs_notify.console.changes import is_known, mark_of
+from ibs_notify.console.commands import queue as command
+from ibs_notify.console.pages.route import Route
+from ibs_notify.console.rendering import moment_of
+from ibs_notify.console.visit import Visit
+from ibs_notify.domain.errors import NotificationError
+from ironcore.notification.v1.config_service_pb2 import ListGroupsRequest
+from ironcore.notification.v1.disposition_pb2 import DISPOSITION_STATE_READY, Disposition
+from ironcore.notification.v1.router_service_pb2 import (
+    EventFilter,
+    EventRecord,
+    GetGroupStatusRequest,
+    GetGroupStatusResponse,
+    ListEventsRequest,
+    ListEventsResponse,
+)
+
+PATH = "/queue"
+MOST_GROUPS = 1000
+AT_ONCE = 8
+"""So many groups are asked for at the same time."""
+GROUP_SECONDS = 3.0
+PAGE_SIZE = 50
+MOST_SUMMARIES = 20
+SUMMARY_TYPE = "notification.summary"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupQueue:
+    """A group and what waits in it; ``failure`` says why that is not known."""
+
+    name: str
+    status: GetGroupStatusResponse
+    failure: str = ""
+
+    @property
+    def waiting(self) -> int:
+        """Events."""
+        return sum(each.count for each in self.status.waiting)
+
+    @property
+    def empty_at(self) -> datetime | None:
+        """When the last is let go, if nothing more comes; None where nothing waits."""
+        return empty_at(self.status)
+
+    @property
+    def fill(self) -> float:
+        """Of the bound from which on the least severe are collapsed: 1 where it is reached."""
+        bound = self.status.backlog_bound
+        return min(self.waiting / bound, 1.0) if bound else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event and the notifications of it that wait in the group."""
+
+    record: EventRecord
+    dispositions: Sequence[Disposition]
+
+
+def empty_at(status: GetGroupStatusResponse) -> datetime | None:
+    """The limit lets so many go in any 60 seconds, so each full minute's worth is a minute later.
+
+    An estimate: what still comes goes first where it is more severe.
+    """
+    waiting = sum(each.count for each in status.waiting)
+    first = moment_of(status.next_release_time)
+    if not waiting or first is None:
+        return None
+    limit = status.rate_limit_per_minute
+    return first + timedelta(minutes=(waiting - 1) // limit) if limit else first
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """All groups, those with a queue first, or only their list where it changed."""
+    found = await visit.api.call(
+        visit.api.config.ListGroups, ListGroupsRequest(page_size=MOST_GROUPS)
+    )
+    room = asyncio.Semaphore(AT_ONCE)
+    queues = await asyncio.gather(*(_queue_of(visit, each.name, room) for each in found.groups))
+    mark = mark_of(*(part for each in queues for part in (each.name, each.status, each.failure)))
+    if is_known(visit, mark):
+        return web.Response(status=204)
+    return visit.render(
+        "pages/queues.html",
+        block="queues" if visit.is_partial else "",
+        queues=sorted(queues, key=lambda each: (-each.waiting, not each.failure, each.name)),
+        are_more=bool(found.next_page_token),
+        every=max(3, len(queues) // 20),
+        mark=mark,
+        command=command.status(GetGroupStatusRequest()),
+    )
+
+
+async def show_group(visit: Visit) -> web.StreamResponse:
+    """What waits in one group, and what was collapsed; or only that, where it changed."""
+    group = visit.request.match_info["group"]
+    waiting = ListEventsRequest(
+        filter=EventFilter(groups=[group], dispositions=[DISPOSITION_STATE_READY]),
+        page_size=PAGE_SIZE,
+        page_token=visit.request.query.get("page_token", ""),
+    )
+    summaries = ListEventsRequest(
+        filter=EventFilter(groups=[group], types=[SUMMARY_TYPE]), page_size=MOST_SUMMARIES
+    )
+    request = GetGroupStatusRequest(group=group)
+    status = await visit.api.call(visit.api.router.GetGroupStatus, request)
+    # Looking for events takes a while, and where the status says that there are none nobody looks.
+    (events, failure), (collapsed, _) = await asyncio.gather(
+        _events(visit, waiting, is_empty=not status.waiting),
+        _events(visit, summaries, is_empty=not status.collapsed_count),
+    )
+    mark = mark_of(status, events, failure, collapsed)
+    if is_known(visit, mark):
+        return web.Response(status=204)
+    return visit.render(
+        "pages/queue.html",
+        block="queue" if visit.is_partial else "",
+        queue=GroupQueue(group, status),
+        events=waiting_in(group, events.events),
+        failure=failure,
+        next_page_token=events.next_page_token,
+        page_token=waiting.page_token,
+        summaries=collapsed.events,
+        mark=mark,
+        commands=(command.status(request), command.waiting(waiting)),
+    )
+
+
+def waiting_in(group: str, records: Sequence[EventRecord]) -> list[Waiting]:
+    """Those that wait in ``group``: others were routed to it, and wait elsewhere."""
+    found = []
+    for record in records:
+        ready = [
+            each
+            for each in record.dispositions
+            if each.group == group and each.state == DISPOSITION_STATE_READY
+        ]
+        if ready:
+            found.append(Waiting(record, ready))
+    return found
+
+
+async def _queue_of(visit: Visit, name: str, room: asyncio.Semaphore) -> GroupQueue:
+    async with room:
+        try:
+            status = await visit.api.call(
+                visit.api.router.GetGroupStatus,
+                GetGroupStatusRequest(group=name),
+                timeout=GROUP_SECONDS,
+            )
+        except NotificationError as error:
+            return GroupQueue(name, GetGroupStatusResponse(), error.message)
+    return GroupQueue(name, status)
+
+
+async def _events(
+    visit: Visit, request: ListEventsRequest, *, is_empty: bool
+) -> tuple[ListEventsResponse, str]:
+    """The events, or why they cannot be shown."""
+    if is_empty:
+        return ListEventsResponse(), ""
+    try:
+        return await visit.api.call(visit.api.router.ListEvents, request), ""
+    except NotificationError as error:
+        return ListEventsResponse(), error.message
+
+
+ROUTES = (
+    Route("GET", PATH, show),
+    Route("GET", f"{PATH}/{{group}}", show_group),
+)

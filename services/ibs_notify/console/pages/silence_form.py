@@ -1,0 +1,101 @@
+"""The form of a silence, as a request: which events, when, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from ibs_notify.console.forms import Form
+from ibs_notify.console.local_time import read_moment
+from ibs_notify.domain.clock import in_zone
+from ibs_notify.domain.time_zone import zone_of
+from ibs_notify.rpc.convert import moment_to_proto
+from ironcore.notification.v1.router_service_pb2 import CreateSilenceRequest, Silence
+
+MORNING = time(8)
+SATURDAY = 5
+NAMES = {
+    "silence.rule": "rule",
+    "silence.comment": "comment",
+    "silence.start_time": "from",
+    "silence.end_time": "until",
+    "silence.weekly": "weekly",
+    "silence.time_zone": "time_zone",
+    "from": "from",
+    "until": "until",
+}
+
+
+class When(StrEnum):
+    """The ways to say when; the first is what a new form has."""
+
+    HOUR = "hour"
+    FOUR_HOURS = "four-hours"
+    MORNING = "morning"
+    WEEKEND = "weekend"
+    SPAN = "span"
+    WEEKLY = "weekly"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """``start`` is None for now."""
+
+    start: datetime | None
+    end: datetime
+
+
+def quick_spans(now: datetime, zone: str) -> Mapping[When, Span]:
+    """What the quick choices mean at ``now``, on the clocks of ``zone``."""
+    here = zone_of(zone)
+    today = in_zone(now, here).date()
+
+    def at(days: int, clock: time = time()) -> datetime:
+        there = datetime.combine(today + timedelta(days=days), clock, tzinfo=here)
+        return there.astimezone(UTC)
+
+    until_saturday = (SATURDAY - today.weekday()) % 7
+    is_weekend = today.weekday() >= SATURDAY
+    monday = 7 - today.weekday() if is_weekend else until_saturday + 2
+    return {
+        When.HOUR: Span(None, now + timedelta(hours=1)),
+        When.FOUR_HOURS: Span(None, now + timedelta(hours=4)),
+        When.MORNING: Span(None, at(1, MORNING)),
+        When.WEEKEND: Span(None if is_weekend else at(until_saturday), at(monday)),
+    }
+
+
+def request_of(form: Form, now: datetime, zone: str) -> CreateSilenceRequest:
+    """``InvalidArgument`` names the fields whose times cannot be read."""
+    wanted = Silence(rule=form.text("rule"), comment=form.text("comment"))
+    match when_of(form):
+        case When.SPAN:
+            _set_times(wanted, read_moment(form.text("from"), zone, "from"), _until(form, zone))
+        case When.WEEKLY:
+            wanted.weekly = form.text("weekly")
+            wanted.time_zone = form.text("time_zone")
+            _set_times(wanted, None, _until(form, zone))
+        case (When.HOUR | When.FOUR_HOURS | When.MORNING | When.WEEKEND) as quick:
+            span = quick_spans(now, zone)[quick]
+            _set_times(wanted, span.start, span.end)
+        case _ as never:
+            assert_never(never)
+    return CreateSilenceRequest(silence=wanted)
+
+
+def when_of(form: Form) -> When:
+    """Which way was chosen."""
+    return next((each for each in When if each == form.text("when")), When.HOUR)
+
+
+def _until(form: Form, zone: str) -> datetime | None:
+    return read_moment(form.text("until"), zone, "until")
+
+
+def _set_times(wanted: Silence, start: datetime | None, end: datetime | None) -> None:
+    for stamp, moment in ((wanted.start_time, start), (wanted.end_time, end)):
+        if moment is not None:
+            stamp.CopyFrom(moment_to_proto(moment) or stamp)

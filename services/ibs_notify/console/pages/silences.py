@@ -1,0 +1,217 @@
+"""Silences: times in which matching events are not told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from zoneinfo import available_timezones
+
+from aiohttp import web
+
+from ibs_notify.console.commands import silences as command
+from ibs_notify.console.forms import (
+    NO_FAULTS,
+    REFUSALS,
+    REFUSED,
+    Faults,
+    Form,
+    faults_of,
+    read_form,
+)
+from ibs_notify.console.local_time import time_zone
+from ibs_notify.console.pages.queue import SUMMARY_TYPE
+from ibs_notify.console.pages.route import Route
+from ibs_notify.console.pages.silence_form import NAMES, When, quick_spans, request_of, when_of
+from ibs_notify.console.rendering import moment_of
+from ibs_notify.console.visit import Visit
+from ibs_notify.domain.errors import InvalidArgument, NotificationError
+from ibs_notify.rpc.convert import moment_to_proto
+from ironcore.notification.v1.disposition_pb2 import (
+    DISPOSITION_STATE_HANDED_OFF,
+    DISPOSITION_STATE_READY,
+)
+from ironcore.notification.v1.event_pb2 import SEVERITY_CRITICAL
+from ironcore.notification.v1.router_service_pb2 import (
+    EventFilter,
+    EventRecord,
+    ExpireSilenceRequest,
+    ListEventsRequest,
+    ListSilencesRequest,
+    Silence,
+)
+
+PATH = "/silences"
+NEW = "/new-silence"
+PAGE_SIZE = 100
+LOOK_BACK = timedelta(days=7)
+MOST_LOOKED_AT = 500
+SHOWN_EVENTS = 8
+_TOLD = (DISPOSITION_STATE_READY, DISPOSITION_STATE_HANDED_OFF)
+
+
+class Standing(StrEnum):
+    """Where a silence stands now."""
+
+    ACTIVE = "in force"
+    COMING = "to come"
+    BETWEEN = "between windows"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A silence in the list."""
+
+    silence: Silence
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class WouldSilence:
+    """What of the last days a rule would have kept from people.
+
+    ``told`` are the newest events that somebody was told of, ``by_target`` how many of them each
+    target heard. ``is_whole``: there was nothing more to look at.
+    """
+
+    told: Sequence[EventRecord]
+    by_target: Mapping[str, int]
+    critical: int
+    is_whole: bool
+
+
+def standing_of(silence: Silence, now: datetime) -> Standing:
+    """Where it stands at ``now``."""
+    start, end = moment_of(silence.start_time), moment_of(silence.end_time)
+    if silence.active:
+        return Standing.ACTIVE
+    if end is not None and end <= now:
+        return Standing.ENDED
+    if start is not None and start > now:
+        return Standing.COMING
+    return Standing.BETWEEN if silence.weekly else Standing.ENDED
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """Those in force and to come; with ``?all=1`` also those that ended."""
+    await time_zone(visit)
+    request = ListSilencesRequest(
+        page_size=PAGE_SIZE,
+        page_token=visit.request.query.get("page_token", ""),
+        include_expired=visit.request.query.get("all") == "1",
+    )
+    found = await visit.api.call(visit.api.router.ListSilences, request)
+    now = visit.now()
+    shown = [Shown(each, standing_of(each, now)) for each in found.silences]
+    order = list(Standing)
+    return visit.render(
+        "pages/silences.html",
+        silences=sorted(shown, key=lambda each: order.index(each.standing)),
+        with_ended=request.include_expired,
+        next_page_token=found.next_page_token,
+        page_token=request.page_token,
+        command=command.list_(request),
+    )
+
+
+async def show_new(visit: Visit) -> web.StreamResponse:
+    """An empty form, or one that other pages filled: ``?rule=…&comment=…``."""
+    given = visit.request.query
+    return await _form_page(visit, Form({name: given.getall(name) for name in given}))
+
+
+async def create(visit: Visit) -> web.StreamResponse:
+    """Make it, or show the form again with what is wrong."""
+    form = await read_form(visit.request)
+    try:
+        request = request_of(form, visit.now(), await time_zone(visit))
+        made = await visit.api.call(visit.api.router.CreateSilence, request)
+    except REFUSALS as error:
+        return await _form_page(visit, form, faults_of(error, NAMES))
+    is_active = made.silence.active
+    visit.notice(
+        f"The silence {made.silence.silence_id} "
+        f"{'is in force' if is_active else 'is made and begins later'}."
+    )
+    raise web.HTTPSeeOther(PATH)
+
+
+async def show_command(visit: Visit) -> web.StreamResponse:
+    """The same on the command line, while the form is being filled."""
+    form = await read_form(visit.request)
+    try:
+        shown = command.create(request_of(form, visit.now(), await time_zone(visit)))
+    except InvalidArgument as error:
+        shown = f"# {error.message}"
+    return visit.render("parts/command.html", command=shown)
+
+
+async def preview(visit: Visit) -> web.StreamResponse:
+    """What the rule would have silenced, beside the form."""
+    rule = (await read_form(visit.request)).text("rule")
+    found, failure = None, ""
+    if rule:
+        try:
+            found = await _would_silence(visit, rule)
+        except InvalidArgument:
+            failure = "As soon as the rule is right, this shows what it would have silenced."
+        except NotificationError as error:
+            failure = error.message
+    return visit.render(
+        "parts/would_silence.html", found=found, failure=failure, shown_events=SHOWN_EVENTS
+    )
+
+
+async def expire(visit: Visit) -> web.StreamResponse:
+    """End one now."""
+    request = ExpireSilenceRequest(silence_id=visit.request.match_info["silence_id"])
+    await visit.api.call(visit.api.router.ExpireSilence, request)
+    visit.notice(f"The silence {request.silence_id} has ended. What it silenced stays silenced.")
+    raise web.HTTPSeeOther(PATH)
+
+
+async def _would_silence(visit: Visit, rule: str) -> WouldSilence:
+    since = moment_to_proto(visit.now() - LOOK_BACK)
+    request = ListEventsRequest(
+        filter=EventFilter(rule=rule, after=since, dispositions=_TOLD), page_size=MOST_LOOKED_AT
+    )
+    answer = await visit.api.call(visit.api.router.ListEvents, request)
+    # Of the summary of a backlog no silence is asked.
+    told = [each for each in answer.events if each.event.type != SUMMARY_TYPE]
+    by_target = Counter[str]()
+    for record in told:
+        by_target.update({each.target for each in record.dispositions if each.state in _TOLD})
+    return WouldSilence(
+        told,
+        dict(by_target.most_common()),
+        sum(each.event.severity == SEVERITY_CRITICAL for each in told),
+        not answer.next_page_token,
+    )
+
+
+async def _form_page(visit: Visit, form: Form, faults: Faults = NO_FAULTS) -> web.Response:
+    zone = await time_zone(visit)
+    return visit.render(
+        "pages/new_silence.html",
+        status=REFUSED if faults.any else 200,
+        form=form,
+        when=when_of(form),
+        choices=When,
+        spans=quick_spans(visit.now(), zone),
+        zone=zone,
+        zones=sorted(available_timezones()),
+        faults=faults,
+    )
+
+
+ROUTES = (
+    Route("GET", PATH, show),
+    Route("GET", NEW, show_new),
+    Route("POST", NEW, create),
+    Route("POST", f"{NEW}/command", show_command),
+    Route("POST", f"{NEW}/preview", preview),
+    Route("POST", f"{PATH}/{{silence_id}}/expire", expire),
+)

@@ -1,0 +1,215 @@
+"""Tasks: deliveries and dispatch failures, what needs attention first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aiohttp import web
+
+from ibs_notify.console.changes import is_known, mark_of
+from ibs_notify.console.commands import deliveries as command
+from ibs_notify.console.forms import NO_FAULTS, REFUSED, Faults, faults_of
+from ibs_notify.console.local_time import read_moment, time_zone, written_moment
+from ibs_notify.console.pages.route import Route
+from ibs_notify.console.pages.task_filter import (
+    PATH,
+    VIEWS,
+    TaskFilter,
+    View,
+    of_address,
+)
+from ibs_notify.console.visit import Visit
+from ibs_notify.domain.errors import InvalidArgument, NotificationError
+from ironcore.notification.v1 import delivery_pb2
+from ironcore.notification.v1 import delivery_service_pb2 as pb
+
+PAGE_SIZE = 50
+QUICK_SECONDS = 1.0
+"""So long does the page wait to say what is wrong; the list is there all the same."""
+LONG_SECONDS = 60.0
+MOST_LINES = 1000
+"""Of counts that one answer has."""
+SHOWN_LINES = 12
+FIELDS = {
+    "filter.targets": "target",
+    "filter.groups": "group",
+    "filter.states": "state",
+    "filter.reasons": "reason",
+    "filter.event_ids": "event",
+    "filter.after": "after",
+    "filter.before": "before",
+    **{name: name for name in ("state", "after", "before")},
+}
+_STANDING = (*VIEWS[View.FAILURES], delivery_pb2.DELIVERY_STATE_QUEUED)
+"""What may stand still by a fault: of what is queued that which has a reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many deliveries each tab has, and the targets that they are for.
+
+    ``is_whole``: no line was left out of the answer. ``mark`` is of the answer.
+    """
+
+    mark: str
+    of_view: Mapping[View, int]
+    targets: Sequence[str]
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Troubles:
+    """What is wrong with how many, the most first. ``mark`` is of the answer."""
+
+    mark: str
+    lines: Sequence[pb.DeliveryCount]
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """A page of deliveries, or only its rows where these changed."""
+    chosen = _chosen(visit)
+    zone = await time_zone(visit)
+    try:
+        request = pb.ListDeliveriesRequest(
+            filter=chosen.to_proto(zone),
+            page_size=PAGE_SIZE,
+            page_token=visit.request.query.get("page_token", ""),
+        )
+        found = await visit.api.call(visit.api.delivery.ListDeliveries, request)
+    except InvalidArgument as error:
+        return await _page(
+            visit, chosen, zone, pb.ListDeliveriesRequest(), faults_of(error, FIELDS)
+        )
+    if not visit.is_partial:
+        return await _page(visit, chosen, zone, request, found=found)
+    mark = mark_of(found)
+    if is_known(visit, mark):
+        return web.Response(status=204)
+    rows = _rows(chosen, found, request.page_token)
+    return visit.render("pages/tasks.html", block="rows", **rows)
+
+
+async def show_counts(visit: Visit) -> web.StreamResponse:
+    """How many each tab has. Of many deliveries that takes a while: the page does not wait."""
+    chosen = _chosen(visit)
+    zone = await time_zone(visit)
+    answer = await _count(visit, chosen.in_all_states.to_proto(zone), LONG_SECONDS)
+    mark = mark_of(answer)
+    if is_known(visit, mark):
+        return web.Response(status=204)
+    counts = Counts(
+        mark,
+        {view: _sum(answer, states) for view, states in VIEWS.items()},
+        sorted({each.target for each in answer.counts}),
+        len(answer.counts) < MOST_LINES,
+    )
+    return visit.render(
+        "pages/tasks.html", block="tabs", chosen=chosen, counts=counts, views=tuple(View)
+    )
+
+
+async def show_troubles(visit: Visit) -> web.StreamResponse:
+    """What is wrong, where that changed."""
+    chosen = _chosen(visit)
+    troubles = await _troubles(visit, chosen, await time_zone(visit))
+    if troubles is None or is_known(visit, troubles.mark):
+        return web.Response(status=204)
+    return visit.render("pages/tasks.html", block="troubles", chosen=chosen, troubles=troubles)
+
+
+def _chosen(visit: Visit) -> TaskFilter:
+    """Without a word what needs attention first; of certain events or states all that there is."""
+    chosen = of_address(visit)
+    if "view" in visit.request.query or chosen.event or chosen.state or chosen.id:
+        return chosen
+    return replace(chosen, view=View.FAILURES)
+
+
+async def _page(
+    visit: Visit,
+    chosen: TaskFilter,
+    zone: str,
+    request: pb.ListDeliveriesRequest,
+    faults: Faults = NO_FAULTS,
+    found: pb.ListDeliveriesResponse | None = None,
+) -> web.Response:
+    troubles, troubled = None, pb.ListTroubledTargetsResponse()
+    if found is not None:
+        troubles, troubled = await asyncio.gather(
+            _troubles(visit, chosen, zone),
+            visit.api.call(visit.api.delivery.ListTroubledTargets, pb.ListTroubledTargetsRequest()),
+        )
+    return visit.render(
+        "pages/tasks.html",
+        status=REFUSED if faults.any else 200,
+        counts=None,
+        troubles=troubles,
+        views=tuple(View),
+        held_since=troubled.held_since,
+        faults=faults,
+        after=_local(chosen.after, zone),
+        before=_local(chosen.before, zone),
+        zone=zone,
+        command=command.list_(request),
+        **_rows(chosen, found or pb.ListDeliveriesResponse(), request.page_token),
+    )
+
+
+def _rows(chosen: TaskFilter, found: pb.ListDeliveriesResponse, page_token: str) -> dict[str, Any]:
+    """What the block of the rows needs."""
+    return {
+        "chosen": chosen,
+        "deliveries": found.deliveries,
+        "next_page_token": found.next_page_token,
+        "page_token": page_token,
+        "mark": mark_of(found),
+    }
+
+
+async def _troubles(visit: Visit, chosen: TaskFilter, zone: str) -> Troubles | None:
+    """None where the page is not about them, or it takes too long to find out."""
+    if chosen.view is not View.FAILURES or chosen.state:
+        return None
+    which = chosen.to_proto(zone)
+    which.ClearField("states")
+    which.states.extend(_STANDING)
+    try:
+        answer = await _count(visit, which, QUICK_SECONDS)
+    except NotificationError:
+        return None
+    queued = delivery_pb2.DELIVERY_STATE_QUEUED
+    lines = [each for each in answer.counts if each.state != queued or each.reason]
+    return Troubles(mark_of(answer), lines[:SHOWN_LINES])
+
+
+async def _count(
+    visit: Visit, which: delivery_pb2.DeliveryFilter, seconds: float
+) -> pb.CountDeliveriesResponse:
+    request = pb.CountDeliveriesRequest(filter=which)
+    return await visit.api.call(visit.api.delivery.CountDeliveries, request, timeout=seconds)
+
+
+def _sum(
+    answer: pb.CountDeliveriesResponse, states: Sequence[delivery_pb2.DeliveryState.ValueType]
+) -> int:
+    if not states:
+        return answer.total
+    return sum(each.count for each in answer.counts if each.state in states)
+
+
+def _local(text: str, zone: str) -> str:
+    """A time of the address, as its field shows it."""
+    try:
+        return written_moment(read_moment(text, zone, ""), zone)
+    except InvalidArgument:
+        return ""
+
+
+ROUTES = (
+    Route("GET", PATH, show),
+    Route("GET", f"{PATH}/counts", show_counts),
+    Route("GET", f"{PATH}/troubles", show_troubles),
+)

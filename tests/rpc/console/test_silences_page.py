@@ -1,0 +1,151 @@
+"""Silences: made, seen and ended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from tests.support.console import Console
+from tests.support.console_work import add_group, add_webhook, emit
+from tests.support.http_server import HttpServer
+
+from ibs_notify.rpc.convert import moment_from_proto
+from ironcore.notification.v1.config_service_pb2 import UpdateSettingsRequest
+from ironcore.notification.v1.router_service_pb2 import ListSilencesRequest, Silence
+from ironcore.notification.v1.settings_pb2 import Settings
+
+ATTACK = "<script>alert(1)</script>"
+SWAP = {"rule": "resource under /datastore/ibs-primary", "comment": "disk swap"}
+
+
+async def silences(console: Console) -> Sequence[Silence]:
+    request = ListSilencesRequest(include_expired=True)
+    return (await console.api.call(console.api.router.ListSilences, request)).silences
+
+
+@pytest.fixture
+async def _told(console: Console) -> AsyncIterator[None]:
+    """``ops-team`` is told of everything."""
+    async with HttpServer() as peer:
+        await add_webhook(console.api, "chat-ops", peer.url())
+        await add_group(console.api, "ops-team", {"chat-ops": "*"})
+        yield
+
+
+async def test_without_silences_the_next_step_is_one(console: Console) -> None:
+    page = await console.browser.get("/silences")
+    assert page.says("No silences: everything is told")
+    assert 'href="/new-silence"' in page.text
+
+
+async def test_a_silence_for_an_hour_is_in_force_and_can_be_ended(console: Console) -> None:
+    page = await console.browser.post("/new-silence", {**SWAP, "when": "hour"})
+    assert page.says("The silence sil-1 is in force.")
+    assert page.says("disk swap")
+    (made,) = await silences(console)
+    span = moment_from_proto(made.end_time) - moment_from_proto(made.start_time)
+    assert (made.rule, made.author) == (SWAP["rule"], "alice")
+    assert 3599 < span.total_seconds() < 3601
+
+    page = await console.browser.post("/silences/sil-1/expire")
+    assert page.says("The silence sil-1 has ended.")
+    assert page.says("No silences")
+    assert (await console.browser.get("/silences?all=1")).says("ended")
+
+
+async def test_times_are_of_the_installations_zone(console: Console) -> None:
+    settings = UpdateSettingsRequest(settings=Settings(time_zone="Europe/Vienna"))
+    settings.update_mask.paths.append("time_zone")
+    answer = await console.api.call(console.api.config.UpdateSettings, settings)
+    await console.api.await_revision(answer.settings.revision)
+
+    assert (await console.browser.get("/new-silence")).says("Now where it is empty. Europe/Vienna.")
+    span = {"when": "span", "from": "2126-05-21T22:00", "until": "2126-05-22T06:00"}
+    page = await console.browser.post("/new-silence", {**SWAP, **span})
+
+    assert page.says("The silence sil-1 is made and begins later.")
+    assert page.says("2126-05-21 22:00:00 Europe/Vienna to 2126-05-22 06:00:00 Europe/Vienna")
+    (made,) = await silences(console)
+    assert made.start_time.ToJsonString() == "2126-05-21T20:00:00Z"
+
+
+async def test_a_weekly_one_says_its_window_and_its_zone(console: Console) -> None:
+    weekly = {"when": "weekly", "weekly": "sat 22:00-24:00", "time_zone": "Asia/Tokyo"}
+    page = await console.browser.post("/new-silence", {**SWAP, **weekly})
+    assert page.says("every sat 22:00-24:00 Asia/Tokyo")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "said"),
+    [
+        ({"rule": "severity >"}, "rule", "expected"),
+        ({"comment": ""}, "comment", "is missing"),
+        ({"when": "span", "until": "2020-01-01T00:00"}, "until", "is not after start_time"),
+        ({"when": "span", "from": "soon", "until": ""}, "from", "is no time"),
+        ({"when": "weekly", "weekly": "some day"}, "weekly", "no weekly window"),
+        (
+            {"when": "weekly", "weekly": "daily 01:00-02:00", "time_zone": "Mars/Olympus"},
+            "time_zone",
+            "is no IANA time zone",
+        ),
+    ],
+)
+async def test_a_fault_is_said_at_its_field_and_nothing_is_lost(
+    console: Console, fields: dict[str, str], field: str, said: str
+) -> None:
+    page = await console.browser.post("/new-silence", {**SWAP, "when": "hour", **fields})
+    assert page.status == 422
+    fault = page.text.partition(f'id="e-{field}">')[2].partition("</p>")[0]
+    assert said in fault
+    assert {**SWAP, **fields}["rule"].replace(">", "&gt;") in page.text
+    assert not await silences(console)
+
+
+async def test_other_pages_fill_the_form(console: Console) -> None:
+    page = await console.browser.get("/new-silence?rule=type+%3D+backup.failed&comment=again")
+    assert page.says("type = backup.failed")
+    assert 'value="again"' in page.text
+
+
+async def test_what_people_write_is_never_markup(console: Console) -> None:
+    wanted = {"rule": f'subject contains "{ATTACK}"', "comment": ATTACK, "when": "hour"}
+    page = await console.browser.post("/new-silence", wanted)
+    assert page.says(ATTACK)
+    assert ATTACK not in page.text
+
+
+async def test_the_command_does_what_the_form_will_do(console: Console) -> None:
+    span = {"when": "span", "from": "", "until": "2126-05-22T06:00"}
+    page = await console.browser.post("/new-silence/command", {**SWAP, **span})
+    assert page.says("ironcore-backup notification silence create")
+    assert page.says("--until 2126-05-22T06:00:00Z")
+    page = await console.browser.post("/new-silence/command", {**span, "until": "soon"})
+    assert page.says("is no time")
+
+
+@pytest.mark.usefixtures("_told")
+async def test_beside_the_form_stands_what_it_would_have_kept_from_people(
+    console: Console,
+) -> None:
+    for number in range(3):
+        await emit(
+            console.api, f"Backup failed for vm/{number}", resource=f"ibs-primary:vm/{number}"
+        )
+    await emit(console.api, "elsewhere", resource="ibs-second:vm/9")
+
+    page = await console.browser.post("/new-silence/preview", SWAP)
+    assert page.says("3 events of the last 7 days that somebody was told of.")
+    assert page.says("3 to chat-ops")
+    assert page.says("Backup failed for vm/2")
+    assert not page.says("elsewhere")
+
+    page = await console.browser.post("/new-silence/preview", {"rule": "type = backup.warning"})
+    assert page.says("nobody was told of an event that matches")
+    page = await console.browser.post("/new-silence/preview", {"rule": "type ="})
+    assert page.says("As soon as the rule is right")
+    page = await console.browser.post("/new-silence/preview", {"rule": ""})
+    assert page.says("Write a rule")
+
+
+async def test_a_silence_that_there_is_not_cannot_be_ended(console: Console) -> None:
+    assert (await console.browser.post("/silences/sil-7/expire")).status == 404
