@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from ibs_notify.delivery import messages
+from ibs_notify.delivery.charts import DeliveryCharts
 from ibs_notify.delivery.digests import messages as digest_messages
 from ibs_notify.delivery.digests.desk import DigestDesk
 from ibs_notify.delivery.held_keys import HeldKeys
@@ -51,6 +52,7 @@ class UseCases:
     dispatcher: Dispatcher
     outlook: Outlook
     listing: Listing
+    charts: DeliveryCharts
     requests: Requests
     outcomes: OutcomeWatch
     digests: DigestDesk
@@ -117,7 +119,7 @@ class DeliveryServicer(DeliveryServiceServicer):
     async def ChartDeliveries(
         self, request: pb.ChartDeliveriesRequest, context: Context
     ) -> pb.ChartDeliveriesResponse:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        return await self._use.charts.of(request)
 
     async def StreamTargetTest(
         self, request: pb.StreamTargetTestRequest, context: Context
