@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.pages import overview, settings
+from ibs_notify.console.pages import overview, settings, start
 from ibs_notify.console.pages.route import Route
 
-ROUTES: tuple[Route, ...] = (*overview.ROUTES, *settings.ROUTES)
+ROUTES: tuple[Route, ...] = (*overview.ROUTES, *settings.ROUTES, *start.ROUTES)
