@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.pages import overview, settings, start
+from ibs_notify.console.pages import datastores, overview, settings, start
 from ibs_notify.console.pages.route import Route
 
-ROUTES: tuple[Route, ...] = (*overview.ROUTES, *settings.ROUTES, *start.ROUTES)
+ROUTES: tuple[Route, ...] = (*datastores.ROUTES, *overview.ROUTES, *settings.ROUTES, *start.ROUTES)

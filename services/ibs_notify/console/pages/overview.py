@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -11,9 +11,9 @@ from typing import Any
 
 from aiohttp import web
 
-from ibs_notify.console.charts import Period, delivery_chart, event_chart, spread
+from ibs_notify.console.charts import Period, coarse, delivery_chart, event_chart, spread
 from ibs_notify.console.pages import start
-from ibs_notify.console.pages.panels import Load, panel
+from ibs_notify.console.pages.panels import Load, panel, unless_failed
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotFound, NotificationError, Unauthenticated
@@ -63,22 +63,23 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 
 async def _figures(visit: Visit) -> Mapping[str, Any]:
-    """The last day in four numbers."""
+    """The last day in four numbers; those of a service that does not answer are missing."""
     api, period = visit.api, Period.up_to(visit.now(), DAY, HOUR)
     events, deliveries = await asyncio.gather(
-        api.call(api.router.ChartEvents, period.of_events(EventFilter())),
-        api.call(api.delivery.ChartDeliveries, period.of_deliveries()),
+        unless_failed(api.call(api.router.ChartEvents, period.of_events(EventFilter()))),
+        unless_failed(api.call(api.delivery.ChartDeliveries, period.of_deliveries())),
     )
-    chart = event_chart(events, period)
-    grave = sum(each.total for each in chart.layers if each.key in ("critical", "error"))
-    lines = [line_of(each, period) for each in deliveries.series]
-    return {
-        "after": period.after,
-        "events": chart.total,
-        "grave": grave,
-        "delivered": sum(each.delivered for each in lines),
-        "dead": sum(each.dead for each in lines),
-    }
+    found: dict[str, Any] = {"after": period.after, "events": None, "lines": None}
+    if events is not None:
+        chart = event_chart(events, period)
+        grave = sum(each.total for each in chart.layers if each.key in ("critical", "error"))
+        found |= {"events": chart.total, "grave": grave}
+    if deliveries is not None:
+        lines = [line_of(each, period) for each in deliveries.series]
+        found["lines"] = lines
+        found["delivered"] = sum(each.delivered for each in lines)
+        found["dead"] = sum(each.dead for each in lines)
+    return found
 
 
 async def _events(visit: Visit) -> Mapping[str, Any]:
@@ -97,8 +98,8 @@ class Line:
     delivered: int
     dead: int
     failed: int
-    by_span: list[int]
-    failed_by_span: list[int]
+    by_span: Sequence[int]
+    failed_by_span: Sequence[int]
 
 
 def line_of(series: DeliverySeries, period: Period) -> Line:
@@ -112,8 +113,8 @@ def line_of(series: DeliverySeries, period: Period) -> Line:
         delivered=sum(delivered),
         dead=sum(spread(series.spans, "dead", period)),
         failed=sum(failed),
-        by_span=list(delivered),
-        failed_by_span=list(failed),
+        by_span=coarse(delivered),
+        failed_by_span=coarse(failed),
     )
 
 
@@ -124,7 +125,7 @@ async def _deliveries(visit: Visit) -> Mapping[str, Any]:
     return {
         "chart": delivery_chart(answer.series, period, "Deliveries"),
         "lines": [line_of(each, period) for each in answer.series],
-        "after": period.after,
+        "period": name,
     }
 
 

@@ -7,13 +7,14 @@ a link, and a page with that part on it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotificationError, Unauthenticated
 
+T = TypeVar("T")
 Load = Callable[[Visit], Awaitable[Mapping[str, Any]]]
 
 
@@ -39,3 +40,13 @@ async def panel(visit: Visit, template: str, title: str, load: Load, section: st
         error=error,
         **found,
     )
+
+
+async def unless_failed(call: Awaitable[T]) -> T | None:
+    """What a call answers; None where its service does not, which the page then says."""
+    try:
+        return await call
+    except Unauthenticated:
+        raise
+    except NotificationError:
+        return None
