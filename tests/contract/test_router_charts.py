@@ -17,7 +17,14 @@ from tests.support.inbox_history import Clock, matches, some_event, some_filter,
 from ibs_notify.domain.clock import to_micros
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.severity import Severity
-from ibs_notify.router import blocks, charting, event_conditions, event_scan, event_walk
+from ibs_notify.router import (
+    blocks,
+    chart_turns,
+    charting,
+    event_conditions,
+    event_scan,
+    event_walk,
+)
 from ibs_notify.router.lines import Mark
 from ibs_notify.rpc.convert import moment_to_proto
 from ibs_notify.store.database import Database
@@ -54,6 +61,9 @@ def _small_turns(monkeypatch: pytest.MonkeyPatch) -> None:
         (event_conditions, "MOST_TYPES", 3),
         (charting, "OPENED", 5),
         (charting, "COUNTED", 6),
+        (chart_turns, "INDEXED", 6),
+        (chart_turns, "LOOKED_AT", 5),
+        (chart_turns, "MOST_OF_RESOURCE", 8),
         (charting, "COUNTED_BLOCKS", 2),
         (blocks, "BLOCK", 16),
     ):

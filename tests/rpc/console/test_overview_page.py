@@ -19,8 +19,8 @@ PANELS = ("figures", "events", "deliveries", "trouble", "queue", "coverage", "le
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
 
 
-async def emit(api: Api, event_type: str = "backup.failed", **fields: str) -> str:
-    event = event_pb2.Event(type=event_type, subject="Backup failed for vm/1", **fields)
+async def emit(api: Api, event_type: str = "backup.failed", resource: str = "") -> str:
+    event = event_pb2.Event(type=event_type, subject="Backup for vm/1", resource=resource)
     return (await api.call(api.router.Emit, router.EmitRequest(event=event))).event_id
 
 
