@@ -37,6 +37,7 @@ async def test_the_event_is_followed_until_it_is_delivered(console: Console) -> 
             part = await console.browser.get(address, **{"HX-Request": "true"})
     assert part.says("it went to chat-ops by ops-team : delivered")
     assert f'href="/events/{event_id}"' in part.text
+    assert done(await console.browser.get("/start")) == 3
 
 
 async def test_an_event_that_nobody_hears_of_says_so(console: Console) -> None:

@@ -19,13 +19,14 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
-from ibs_notify.console.pages.panels import panel
+from ibs_notify.console.pages.panels import panel, unless_failed
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE, Outcome
 from ironcore.notification.v1 import delivery_pb2, event_pb2
 from ironcore.notification.v1.config_service_pb2 import ListGroupsRequest, ListTargetsRequest
+from ironcore.notification.v1.delivery_service_pb2 import ListDeliveriesRequest
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.router_service_pb2 import (
     EmitRequest,
@@ -98,6 +99,8 @@ def page(
     event: event_pb2.Event = FIRST_EVENT,
     faults: Faults = NO_FAULTS,
     sent: str = "",
+    *,
+    was_delivered: bool = False,
 ) -> web.Response:
     """The three steps."""
     return visit.render(
@@ -107,13 +110,24 @@ def page(
         event=event,
         faults=faults,
         sent=sent,
+        was_delivered=was_delivered,
         types=[(each.name, f"{each.name}: {each.meaning}") for each in TYPES],
     )
 
 
 async def show(visit: Visit) -> web.StreamResponse:
     """The steps; with an event that was sent, what becomes of it."""
-    return page(visit, await steps_of(visit), sent=visit.request.query.get("event", ""))
+    steps, was_delivered = await asyncio.gather(steps_of(visit), _was_delivered(visit))
+    sent = visit.request.query.get("event", "")
+    return page(visit, steps, sent=sent, was_delivered=was_delivered)
+
+
+async def _was_delivered(visit: Visit) -> bool:
+    """Whether something arrived already."""
+    request = ListDeliveriesRequest(page_size=1)
+    request.filter.states.append(delivery_pb2.DELIVERY_STATE_DELIVERED)
+    found = await unless_failed(visit.api.call(visit.api.delivery.ListDeliveries, request))
+    return found is not None and bool(found.deliveries)
 
 
 async def send(visit: Visit) -> web.StreamResponse:
