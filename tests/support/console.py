@@ -17,12 +17,17 @@ from ibs_notify.console.app import ConsoleApp
 from ibs_notify.delivery.app import DeliveryApp
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.router.app import RouterApp
-from ibs_notify.settings import SERVICES, Settings
+from ibs_notify.settings import SERVICES, ServiceName, Settings
 from ironcore.notification.v1.delivery_service_pb2 import AwaitConfigRequest
 from ironcore.notification.v1.router_service_pb2 import RouterServiceAwaitConfigRequest
 from tests.system.installation import free_port
 
 USER = "alice"
+APPS: Mapping[ServiceName, type[ConfigApp] | type[RouterApp] | type[DeliveryApp]] = {
+    "config": ConfigApp,
+    "router": RouterApp,
+    "delivery": DeliveryApp,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,11 @@ class Console:
     browser: Browser
     api: Api
     settings: Settings
+    services: Mapping[ServiceName, AsyncExitStack]
+
+    async def stop(self, service: ServiceName) -> None:
+        """From now on ``service`` does not answer."""
+        await self.services[service].aclose()
 
 
 @asynccontextmanager
@@ -93,8 +103,10 @@ async def console(home: Path, clock: Clock | None = None) -> AsyncIterator[Conso
     }
     settings = Settings(home=home, user=USER, console_address="127.0.0.1:0", **addresses)
     async with AsyncExitStack() as stack:
-        for app in (ConfigApp, RouterApp, DeliveryApp):
-            await stack.enter_async_context(app(settings, clock))
+        services: dict[ServiceName, AsyncExitStack] = {}
+        for name, app in APPS.items():
+            services[name] = await stack.enter_async_context(AsyncExitStack())
+            await services[name].enter_async_context(app(settings, clock))
         served = await stack.enter_async_context(ConsoleApp(settings, clock))
         channels = Channels(settings)
         stack.push_async_callback(channels.close)
@@ -104,4 +116,5 @@ async def console(home: Path, clock: Clock | None = None) -> AsyncIterator[Conso
         # Cookies of an address, not only of a name.
         jar = aiohttp.CookieJar(unsafe=True)
         http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
-        yield Console(Browser(http, f"http://127.0.0.1:{served.port}"), api, settings)
+        browser = Browser(http, f"http://127.0.0.1:{served.port}")
+        yield Console(browser, api, settings, services)

@@ -54,6 +54,20 @@ class InboxReader:
         request = pb.SummarizeEventsRequest(filter=chosen, max_offenders=offenders)
         return await self.calls.summarize(request, self.user)
 
+    async def chart(self, minutes: int = 60, **fields: Any) -> pb.ChartEventsResponse:
+        request = pb.ChartEventsRequest(filter=pb.EventFilter(**fields))
+        request.step.FromSeconds(60 * minutes)
+        return await self.calls.chart(request, self.user)
+
+    async def spans(self, minutes: int = 60, **fields: Any) -> dict[tuple[int, int], int]:
+        """By the beginning of a span, in minutes since the epoch, and severity."""
+        answer = await self.chart(minutes, **fields)
+        return {
+            (span.start_time.seconds // 60, each.severity): each.count
+            for span in answer.spans
+            for each in span.counts
+        }
+
     async def summary(self, **fields: Any) -> dict[tuple[str, str, int], int]:
         answer = await self.summarize(**fields)
         return {(each.datastore, each.type, each.severity): each.count for each in answer.counts}

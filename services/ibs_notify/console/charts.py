@@ -29,6 +29,7 @@ from ironcore.notification.v1.router_service_pb2 import (
 )
 
 MOST_BARS = 180
+MOST_OF_A_SPARK = 30
 _MINUTES = (1, 5, 15, 30, 60, 180, 360, 720, 1440, 10_080)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORST_FIRST = (
@@ -236,6 +237,12 @@ def spread(spans: Iterable[DeliverySpan], name: str, period: Period) -> Sequence
         start = _moment(span.start_time)
         found[start] = found.get(start, 0) + getattr(span, name)
     return [found.get(start, 0) for start in period.starts]
+
+
+def coarse(values: Sequence[int], most: int = MOST_OF_A_SPARK) -> Sequence[int]:
+    """The same numbers summed up to at most so many: a sparkline is small."""
+    size = -(-len(values) // most)
+    return [sum(values[start : start + size]) for start in range(0, len(values), size)]
 
 
 def _floor(moment: datetime, step: timedelta) -> datetime:

@@ -15,6 +15,7 @@ from uuid import uuid4
 import grpc
 
 from ibs_notify.audit.servicer import AuditServicer
+from ibs_notify.delivery.charts import DeliveryCharts
 from ibs_notify.delivery.digests.desk import DigestDesk
 from ibs_notify.delivery.digests.maker import DigestMaker
 from ibs_notify.delivery.digests.scheduler import DigestScheduler
@@ -151,6 +152,7 @@ class DeliveryApp(App):
             dispatcher=dispatcher,
             outlook=outlook,
             listing=Listing(database),
+            charts=DeliveryCharts(database, outlook, clock),
             requests=Requests(database, clock),
             outcomes=outcomes,
             tester=TargetTester(build, secrets, clock),

@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 
 from ibs_notify.delivery import messages, preview_messages
+from ibs_notify.delivery.charts import DeliveryCharts
 from ibs_notify.delivery.digests import messages as digest_messages
 from ibs_notify.delivery.digests.desk import DigestDesk
 from ibs_notify.delivery.held_keys import HeldKeys
@@ -27,7 +28,6 @@ from ibs_notify.domain.errors import (
     InvalidArgument,
     Reason,
     Unavailable,
-    Unimplemented,
 )
 from ibs_notify.domain.failpoints import hit
 from ibs_notify.domain.target import Target
@@ -53,6 +53,7 @@ class UseCases:
     dispatcher: Dispatcher
     outlook: Outlook
     listing: Listing
+    charts: DeliveryCharts
     requests: Requests
     outcomes: OutcomeWatch
     digests: DigestDesk
@@ -115,7 +116,7 @@ class DeliveryServicer(DeliveryServiceServicer):
     async def ChartDeliveries(
         self, request: pb.ChartDeliveriesRequest, context: Context
     ) -> pb.ChartDeliveriesResponse:
-        raise Unimplemented(Reason.NOT_IMPLEMENTED, "not yet")
+        return await self._use.charts.of(request)
 
     async def StreamTargetTest(
         self, request: pb.StreamTargetTestRequest, context: Context

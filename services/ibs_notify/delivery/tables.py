@@ -159,6 +159,18 @@ OUTCOMES = sa.Table(
 """The journal of deaths, cancellations and targets that fail, recover or pause; without gaps from
 its oldest entry on."""
 
+HOURS = sa.Table(
+    "delivery_target_hours",
+    METADATA,
+    sa.Column("target_uid", sa.String(64), primary_key=True),
+    sa.Column("hour", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("delivered", sa.BigInteger, nullable=False),
+    sa.Column("dead", sa.BigInteger, nullable=False),
+    sa.Column("failed_attempts", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""How many deliveries ended at each target in each hour, and attempts failed: for charts."""
+
 METRIC_LABELS = sa.Table(
     "delivery_metric_labels",
     METADATA,

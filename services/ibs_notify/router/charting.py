@@ -17,7 +17,16 @@ import sqlalchemy as sa
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.blocks import Block, Blocks
-from ibs_notify.router.event_conditions import Columns, Condition
+from ibs_notify.router.chart_turns import (
+    OfResource,
+    Place,
+    Spans,
+    count_of_resource,
+    count_window,
+    grouped,
+    plan_of,
+)
+from ibs_notify.router.event_conditions import Condition
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.event_scan import OPENED, EventScan
 from ibs_notify.router.event_walk import Walk, begin, go_on, next_piece
@@ -33,9 +42,6 @@ COUNTED_BLOCKS = 4
 """So many blocks are counted in a turn, for the same reason."""
 _E = EVENTS.c
 _SEVERITIES = [each.value for each in Severity]
-
-Spans = Counter[tuple[int, int]]
-"""By the number of the span since the epoch, and severity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +68,7 @@ class EventCharts:
             return Charted(await self._of_all(query, step))
         end = self._clock.monotonic() + LOOK_SECONDS
         total: Spans = Counter()
-        parts = self._opened(query, step) if query.opens_events else self._walked(query, step)
-        async for part, before in parts:
+        async for part, before in self._turns(query, step):
             total.update(part)
             if before and self._clock.monotonic() >= end:
                 since = await self._database.read(partial(_received_from, seq=before))
@@ -109,6 +114,34 @@ class EventCharts:
             first: known for first, known in self._by_hour.items() if present.get(first) is known[0]
         }
 
+    def _turns(self, query: EventQuery, step: int) -> AsyncIterator[tuple[Spans, int]]:
+        if query.opens_events:
+            return self._opened(query, step)
+        if query.marks or query.collapsed_into or query.task_id:
+            return self._walked(query, step)
+        return self._windows(query, step)
+
+    async def _windows(self, query: EventQuery, step: int) -> AsyncIterator[tuple[Spans, int]]:
+        """Stretches of the history, newest first: what an index has of each is in no order."""
+        plan = await self._database.read(lambda c: plan_of(c, query, self._blocks))
+        if plan.of_resource is not None:
+            async for part in self._of_resource(plan.of_resource, step):
+                yield part, 0
+            return
+        last = plan.last
+        while last >= plan.first:
+            first = max(plan.first, last - plan.size + 1)
+            count = partial(count_window, plan=plan, first=first, last=last, step=step)
+            last = first - 1
+            yield await self._database.read(count), first if last >= plan.first else 0
+
+    async def _of_resource(self, asked: OfResource, step: int) -> AsyncIterator[Spans]:
+        place: Place | None = asked.beginning
+        while place is not None:
+            turn = partial(count_of_resource, asked=asked, place=place, step=step)
+            part, place = await self._database.read(turn)
+            yield part
+
     async def _walked(self, query: EventQuery, step: int) -> AsyncIterator[tuple[Spans, int]]:
         walk = await self._database.read(lambda c: begin(c, query, self._blocks, few=COUNTED))
         before: int | None = None
@@ -125,7 +158,7 @@ class EventCharts:
             # It looks no longer than this for the next that matches.
             found = await scan.find(before, OPENED, LOOK_SECONDS / 4)
             chosen = (_E.seq.in_(found.seqs),)
-            part = await self._database.read(partial(_grouped, c=_E, conditions=chosen, step=step))
+            part = await self._database.read(partial(grouped, c=_E, conditions=chosen, step=step))
             before = found.before
             yield part, before
 
@@ -145,7 +178,7 @@ def _count(connection: sa.Connection, block: Block, query: EventQuery, step: int
         conditions.append(_E.received_at >= query.after)
     if query.before is not None:
         conditions.append(_E.received_at < query.before)
-    return _grouped(connection, _E, conditions, step)
+    return grouped(connection, _E, conditions, step)
 
 
 def _turn(
@@ -154,18 +187,8 @@ def _turn(
     piece = next_piece(connection, walk, before, COUNTED, COUNTED, whole=True)
     if piece is None:
         return Counter(), 0
-    counted = _grouped(connection, piece.events.c, piece.rest, step)
+    counted = grouped(connection, piece.events.c, piece.rest, step)
     return counted, go_on(walk, piece.first)
-
-
-def _grouped(
-    connection: sa.Connection, c: Columns, conditions: Sequence[Condition], step: int
-) -> Spans:
-    span = (c.received_at // sa.literal(step, sa.BigInteger)).label("span")
-    rows = connection.execute(
-        sa.select(span, c.severity, sa.func.count()).where(*conditions).group_by(span, c.severity)
-    )
-    return Counter({(row[0], row[1]): row[2] for row in rows})
 
 
 def _received_from(connection: sa.Connection, seq: int) -> int | None:

@@ -206,8 +206,8 @@ def _types_of(connection: sa.Connection, query: EventQuery) -> Sequence[str]:
     return found
 
 
-def _has_prefix(column: sa.ColumnElement[str], prefix: str) -> Condition:
-    """By a range of texts in the order of their bytes; ``prefix`` ends in a character below DEL."""
+def has_prefix(column: sa.ColumnElement[str], prefix: str) -> Condition:
+    """A range of texts in the order of their bytes; ``prefix`` ends in a character below DEL."""
     beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
     return sa.and_(column >= prefix, column < beyond)
 
@@ -216,7 +216,7 @@ def _is_under(column: sa.ColumnElement[str], resource: str) -> tuple[Condition, 
     """The resource itself, and all below it: no event is both."""
     text = index_text(resource)
     below = text.rstrip("/") + "/"
-    return column == text, sa.and_(_has_prefix(column, below), column != text)
+    return column == text, sa.and_(has_prefix(column, below), column != text)
 
 
 def _obliges(c: Columns, condition: Condition) -> Condition:
@@ -229,7 +229,7 @@ def _is_collapsed_into(summary: str) -> Condition:
 
 
 def _by_source(query: EventQuery, c: Columns) -> Condition:
-    return sa.or_(*(_has_prefix(c.type, f"{index_text(each)}.") for each in sorted(query.sources)))
+    return sa.or_(*(has_prefix(c.type, f"{index_text(each)}.") for each in sorted(query.sources)))
 
 
 def _by_type(query: EventQuery, c: Columns) -> Condition:

@@ -53,11 +53,12 @@ EVENTS = sa.Table(
     sa.Column("states", sa.SmallInteger, nullable=False, server_default="0"),
 )
 
+_COUNTED = (EVENTS.c.severity, EVENTS.c.received_at)
 # For the filters of the inbox: in each the events of a key are in the order of the list. What
 # follows ``seq`` is there to be counted without a look at the events.
 sa.Index("router_events_by_severity", EVENTS.c.severity, EVENTS.c.seq, EVENTS.c.received_at)
-sa.Index("router_events_by_type", EVENTS.c.type, EVENTS.c.seq, EVENTS.c.severity)
-sa.Index("router_events_by_resource", EVENTS.c.resource, EVENTS.c.seq, EVENTS.c.severity)
+sa.Index("router_events_by_type", EVENTS.c.type, EVENTS.c.seq, *_COUNTED)
+sa.Index("router_events_by_resource", EVENTS.c.resource, EVENTS.c.seq, *_COUNTED)
 sa.Index("router_events_by_task", EVENTS.c.task_id, EVENTS.c.seq, EVENTS.c.severity)
 
 ROUTES = sa.Table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ibs_notify.console.pages import (
+    datastores,
     digests,
     event,
     group_form,
@@ -14,6 +15,7 @@ from ibs_notify.console.pages import (
     rules,
     settings,
     silences,
+    start,
     target_form,
     target_test,
     targets,
@@ -45,4 +47,6 @@ ROUTES: tuple[Route, ...] = (
     *task.ROUTES,
     *queue.ROUTES,
     *silences.ROUTES,
+    *datastores.ROUTES,
+    *start.ROUTES,
 )

@@ -1,30 +1,203 @@
-"""Overview: what happened lately, and what needs somebody."""
+"""Overview: what happened lately, what became of it, and what needs somebody."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from aiohttp import web
 
-from ibs_notify.console.charts import Period, event_chart
+from ibs_notify.console.charts import Period, coarse, delivery_chart, event_chart, spread
+from ibs_notify.console.pages import start
+from ibs_notify.console.pages.panels import Load, panel, unless_failed
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.visit import Visit
-from ironcore.notification.v1.router_service_pb2 import EventFilter
+from ibs_notify.domain.errors import NotFound, NotificationError, Unauthenticated
+from ironcore.notification.v1 import router_service_pb2
+from ironcore.notification.v1.config_service_pb2 import ListGroupsRequest, ListTargetsRequest
+from ironcore.notification.v1.delivery_service_pb2 import (
+    DeliverySeries,
+    ListTroubledTargetsRequest,
+)
+from ironcore.notification.v1.router_service_pb2 import (
+    EventFilter,
+    GetCoverageRequest,
+    GetGroupStatusRequest,
+    GetGroupStatusResponse,
+    VerifyLedgerRequest,
+)
 
 PATH = "/"
-PERIODS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+COVERAGE_KINDS: Mapping[int, str] = {
+    router_service_pb2.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE: "critical, and only in the inbox",
+    router_service_pb2.COVERAGE_KIND_UNREACHABLE_GROUP: "reaches nobody",
+    router_service_pb2.COVERAGE_KIND_UNHEARD_RESOURCE: "nobody hears of it",
+    router_service_pb2.COVERAGE_KIND_IDLE_RULE: "matched nothing",
+}
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+PERIODS = {"24h": DAY, "7d": timedelta(days=7), "30d": timedelta(days=30)}
+DEFAULT_PERIOD = "7d"
+SLOW_SECONDS = 60.0
+"""For what looks at everything: the books, the coverage."""
+MOST_GROUPS = 200
+MOST_TARGETS = 1000
 
 
 async def show(visit: Visit) -> web.StreamResponse:
-    """The frame: each part is loaded after it, and fails alone."""
-    chosen = visit.request.query.get("period", "")
-    name = chosen if chosen in PERIODS else "7d"
+    """The frame, whose parts are loaded after it; on an empty installation, how to begin."""
+    try:
+        steps = await start.steps_of(visit)
+    except Unauthenticated:
+        raise
+    except NotificationError:
+        # Each part says of its own service that it does not answer.
+        steps = None
+    if steps is not None and steps.is_first_visit:
+        return start.page(visit, steps)
+    return visit.render("pages/overview.html", period=_period_name(visit), periods=list(PERIODS))
+
+
+async def _figures(visit: Visit) -> Mapping[str, Any]:
+    """The last day in four numbers; those of a service that does not answer are missing."""
+    api, period = visit.api, Period.up_to(visit.now(), DAY, HOUR)
+    events, deliveries = await asyncio.gather(
+        unless_failed(api.call(api.router.ChartEvents, period.of_events(EventFilter()))),
+        unless_failed(api.call(api.delivery.ChartDeliveries, period.of_deliveries())),
+    )
+    found: dict[str, Any] = {"after": period.after, "events": None, "lines": None}
+    if events is not None:
+        chart = event_chart(events, period)
+        grave = sum(each.total for each in chart.layers if each.key in ("critical", "error"))
+        found |= {"events": chart.total, "grave": grave}
+    if deliveries is not None:
+        lines = [line_of(each, period) for each in deliveries.series]
+        found["lines"] = lines
+        found["delivered"] = sum(each.delivered for each in lines)
+        found["dead"] = sum(each.dead for each in lines)
+    return found
+
+
+async def _events(visit: Visit) -> Mapping[str, Any]:
+    name = _period_name(visit)
     period = Period.up_to(visit.now(), PERIODS[name], HOUR)
     answer = await visit.api.call(visit.api.router.ChartEvents, period.of_events(EventFilter()))
-    return visit.render(
-        "pages/overview.html", name=name, names=list(PERIODS), chart=event_chart(answer, period)
+    return {"chart": event_chart(answer, period), "period": name, "periods": list(PERIODS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A target in the table of deliveries. ``name`` is empty of one that is deleted."""
+
+    name: str
+    shown: str
+    delivered: int
+    dead: int
+    failed: int
+    by_span: Sequence[int]
+    failed_by_span: Sequence[int]
+
+
+def line_of(series: DeliverySeries, period: Period) -> Line:
+    """A target's numbers, in all and by span."""
+    delivered = spread(series.spans, "delivered", period)
+    failed = spread(series.spans, "failed_attempts", period)
+    is_deleted = series.target == series.target_uid
+    return Line(
+        name="" if is_deleted else series.target,
+        shown=f"{series.target} (deleted)" if is_deleted else series.target,
+        delivered=sum(delivered),
+        dead=sum(spread(series.spans, "dead", period)),
+        failed=sum(failed),
+        by_span=coarse(delivered),
+        failed_by_span=coarse(failed),
     )
 
 
-ROUTES = (Route("GET", PATH, show),)
+async def _deliveries(visit: Visit) -> Mapping[str, Any]:
+    name = _period_name(visit)
+    period = Period.up_to(visit.now(), PERIODS[name], HOUR)
+    answer = await visit.api.call(visit.api.delivery.ChartDeliveries, period.of_deliveries())
+    return {
+        "chart": delivery_chart(answer.series, period, "Deliveries"),
+        "lines": [line_of(each, period) for each in answer.series],
+        "period": name,
+    }
+
+
+async def _trouble(visit: Visit) -> Mapping[str, Any]:
+    api = visit.api
+    troubled = await api.call(api.delivery.ListTroubledTargets, ListTroubledTargetsRequest())
+    names: dict[str, str] = {}
+    if troubled.targets:
+        found = await api.call(api.config.ListTargets, ListTargetsRequest(page_size=MOST_TARGETS))
+        names = {each.uid: each.name for each in found.targets}
+    return {"troubled": troubled, "names": names}
+
+
+async def _queue(visit: Visit) -> Mapping[str, Any]:
+    """What the rate limits hold, of the groups that hold anything."""
+    api = visit.api
+    found = await api.call(api.config.ListGroups, ListGroupsRequest(page_size=MOST_GROUPS))
+    names = [each.name for each in found.groups]
+    answers = await asyncio.gather(*(_status(visit, name) for name in names))
+    waiting = [
+        (name, answer)
+        for name, answer in zip(names, answers, strict=True)
+        if answer is not None and answer.ready_count
+    ]
+    waiting.sort(key=lambda each: -each[1].ready_count)
+    return {"waiting": waiting, "groups": len(names)}
+
+
+async def _status(visit: Visit, group: str) -> GetGroupStatusResponse | None:
+    """None of a group that was made or removed a moment ago."""
+    try:
+        return await visit.api.call(
+            visit.api.router.GetGroupStatus, GetGroupStatusRequest(group=group)
+        )
+    except NotFound:
+        return None
+
+
+async def _coverage(visit: Visit) -> Mapping[str, Any]:
+    request = GetCoverageRequest()
+    answer = await visit.api.call(visit.api.router.GetCoverage, request, timeout=SLOW_SECONDS)
+    return {"coverage": answer, "kinds": COVERAGE_KINDS}
+
+
+async def _ledger(visit: Visit) -> Mapping[str, Any]:
+    request = VerifyLedgerRequest()
+    answer = await visit.api.call(visit.api.router.VerifyLedger, request, timeout=SLOW_SECONDS)
+    return {"ledger": answer}
+
+
+def _period_name(visit: Visit) -> str:
+    chosen = visit.request.query.get("period", "")
+    return chosen if chosen in PERIODS else DEFAULT_PERIOD
+
+
+PANELS: Mapping[str, tuple[str, Load]] = {
+    "figures": ("The last day", _figures),
+    "events": ("Events", _events),
+    "deliveries": ("Deliveries", _deliveries),
+    "trouble": ("Targets", _trouble),
+    "queue": ("Queue", _queue),
+    "coverage": ("Coverage", _coverage),
+    "ledger": ("The ledger", _ledger),
+}
+
+
+async def _panel(visit: Visit, name: str) -> web.StreamResponse:
+    title, load = PANELS[name]
+    return await panel(visit, f"parts/overview/{name}.html", title, load, PATH)
+
+
+ROUTES = (
+    Route("GET", PATH, show),
+    *(Route("GET", f"/overview/{name}", partial(_panel, name=name)) for name in PANELS),
+)

@@ -62,7 +62,7 @@
         height: 170,
         legend: { show: false },
         tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), zoneOf),
-        padding: [8, 0, 0, 0],
+        padding: [8, 20, 0, 0],
         cursor: { y: false, points: { show: false }, drag: { setScale: false, x: Boolean(this.of.address) } },
         scales: {
           x: { range: () => [starts[0], starts.at(-1) + step] },

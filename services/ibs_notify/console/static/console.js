@@ -40,6 +40,15 @@ setInterval(() => {
   }
 }, 15000);
 
+// ---- finding in a list that is all there: the rows that [data-filter] names and that have the text
+
+document.addEventListener("input", (event) => {
+  const { filter } = event.target.dataset;
+  if (!filter) return;
+  const text = event.target.value.trim().toLowerCase();
+  for (const row of all(filter)) row.hidden = !row.textContent.toLowerCase().includes(text);
+});
+
 // ---- keyboard: rows of a list are [data-row]; a row may have [data-key="e"] buttons
 
 const PLACES = { i: "/inbox", o: "/", t: "/targets", g: "/groups", s: "/silences", d: "/datastores" };
@@ -50,7 +59,7 @@ function isTyping(target) {
 }
 
 function move(step) {
-  const rows = all("[data-row]");
+  const rows = all("[data-row]:not([hidden])");
   if (!rows.length) return;
   const current = rows.indexOf(document.activeElement.closest("[data-row]"));
   const next = rows[Math.min(Math.max(current + step, 0), rows.length - 1)];

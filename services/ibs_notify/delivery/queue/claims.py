@@ -35,7 +35,7 @@ from ibs_notify.delivery.queue.rows import (
 )
 from ibs_notify.delivery.sending.retry import FARTHEST
 from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES
-from ibs_notify.delivery.targets import breaker, target_state
+from ibs_notify.delivery.targets import breaker, hours, target_state
 from ibs_notify.delivery.targets.breaker import Hold, Phase
 from ibs_notify.delivery.targets.breakers import Panel
 from ibs_notify.domain.clock import to_micros
@@ -179,6 +179,7 @@ def _complete(
         [_attempt_row(each.work, each.end, each.ended_at) for each in kept if each.end],
     )
     target_state.note_ends(connection, kept)
+    hours.note_ends(connection, kept)
     panel.see(kept)
     return set(lost)
 
@@ -273,8 +274,9 @@ def _take_up(connection: sa.Connection, now: datetime, *, every_lease: bool) -> 
     # A worker of the release before this one has written the row of its attempt already.
     _FORGET_ATTEMPT.run(connection, [(row.seq, row.attempt_count) for row in rows])
     _NOTE_ATTEMPT.run(connection, [_unknown_attempt_row(row) for row in rows])
-    poisonous = [row.seq for row in rows if row.unfinished >= MAX_UNFINISHED]
-    outcome_journal.note_ended(connection, poisonous)
+    poisonous = [row for row in rows if row.unfinished >= MAX_UNFINISHED]
+    hours.note_deaths(connection, [row.target_uid for row in poisonous], now)
+    outcome_journal.note_ended(connection, [row.seq for row in poisonous])
     for row in rows:
         log.info("delivery %s: its worker died; it is taken up", row.delivery_id)
     return {row.target_uid for row in rows}

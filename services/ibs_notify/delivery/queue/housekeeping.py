@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import partial
 
 from ibs_notify.delivery.queue import retention
+from ibs_notify.delivery.targets import hours
 from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.store.database import Database
 from ibs_notify.store.housekeeping import Bounds, keep_house
@@ -53,6 +54,8 @@ class Housekeeping:
                 removed += await self._database.write(partial(retention.remove, seqs=seqs))
                 await asyncio.sleep(PAUSE_SECONDS)
             seq, is_last = due.through, due.is_last
+        if removed and self._keep:
+            await self._database.write(partial(hours.forget_before, moment=bounds.since))
         await self._remove_windows(to_micros(now - max(self._keep, SHORTEST_WINDOW)))
         if removed:
             log.info("removed %d deliveries that are older than what is kept", removed)

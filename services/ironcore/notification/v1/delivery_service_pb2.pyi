@@ -665,15 +665,17 @@ class ChartDeliveriesRequest(google.protobuf.message.Message):
     TARGETS_FIELD_NUMBER: builtins.int
     @property
     def after(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """What ended at or after. Default: a day before "before"."""
+        """What ended at or after the beginning of its hour. Default: a day before "before"."""
 
     @property
     def before(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """What ended before. Default: now."""
+        """What ended before, or in the hour that it is in. Default: now."""
 
     @property
     def step(self) -> google.protobuf.duration_pb2.Duration:
-        """How long a span is: whole hours. Default: an hour. At most 1,000 spans."""
+        """How long a span is: whole hours; spans begin at whole multiples of it since 1970, UTC.
+        Default: an hour. At most 1,000 spans.
+        """
 
     @property
     def targets(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
@@ -696,7 +698,9 @@ Global___ChartDeliveriesRequest: typing_extensions.TypeAlias = ChartDeliveriesRe
 
 @typing.final
 class DeliverySpan(google.protobuf.message.Message):
-    """What became of the deliveries to a target in a span of time."""
+    """What became of the deliveries to a target in a span of time. One that is sent again and ends again
+    is counted again. What ended longer ago than deliveries are kept may be missing.
+    """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -1,0 +1,184 @@
+"""The first visit: three steps from an empty installation to a message that really arrived."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from ibs_notify.console.commands import start as command
+from ibs_notify.console.forms import (
+    NO_FAULTS,
+    REFUSALS,
+    REFUSED,
+    Faults,
+    Form,
+    faults_of,
+    read_form,
+)
+from ibs_notify.console.pages.panels import panel, unless_failed
+from ibs_notify.console.pages.route import Route
+from ibs_notify.console.rendering import query
+from ibs_notify.console.visit import Visit
+from ibs_notify.domain.catalogue import CATALOGUE, Outcome
+from ironcore.notification.v1 import delivery_pb2, event_pb2
+from ironcore.notification.v1.config_service_pb2 import ListGroupsRequest, ListTargetsRequest
+from ironcore.notification.v1.delivery_service_pb2 import ListDeliveriesRequest
+from ironcore.notification.v1.group_pb2 import Group
+from ironcore.notification.v1.router_service_pb2 import (
+    EmitRequest,
+    ExplainRequest,
+    SubscriptionExplanation,
+)
+from ironcore.notification.v1.target_pb2 import Target
+
+PATH = "/start"
+SENT = f"{PATH}/sent"
+SHOWN = 5
+FIELDS = ("type", "subject", "resource")
+NAMES = {f"event.{name}": name for name in FIELDS} | {name: name for name in FIELDS}
+TYPES = tuple(
+    each
+    for each in CATALOGUE.values()
+    if each.source != "notification" and each.outcome is not Outcome.NEUTRAL
+)
+FIRST_EVENT = event_pb2.Event(
+    type="backup.failed",
+    subject="Backup failed for vm/12345",
+    summary="This is a trial: the first event of this installation, sent from the console.",
+    resource="ibs-primary:production/vm/12345",
+)
+_ENDED = (
+    delivery_pb2.DELIVERY_STATE_DELIVERED,
+    delivery_pb2.DELIVERY_STATE_DIGESTED,
+    delivery_pb2.DELIVERY_STATE_DEAD,
+    delivery_pb2.DELIVERY_STATE_CANCELLED,
+    delivery_pb2.DELIVERY_STATE_DIGEST_OPEN,
+    delivery_pb2.DELIVERY_STATE_WAITING,
+)
+"""Where nothing changes until somebody does something, or for hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What exists already, which ticks the steps."""
+
+    targets: Sequence[Target]
+    groups: Sequence[Group]
+
+    @property
+    def is_first_visit(self) -> bool:
+        return not self.targets and not self.groups
+
+    @property
+    def has_target(self) -> bool:
+        return bool(self.targets)
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether a group has a target."""
+        return any(each.subscriptions for each in self.groups)
+
+
+async def steps_of(visit: Visit) -> Steps:
+    """How far this installation is."""
+    api = visit.api
+    targets, groups = await asyncio.gather(
+        api.call(api.config.ListTargets, ListTargetsRequest(page_size=SHOWN)),
+        api.call(api.config.ListGroups, ListGroupsRequest(page_size=SHOWN)),
+    )
+    return Steps(targets.targets, groups.groups)
+
+
+def page(
+    visit: Visit,
+    steps: Steps,
+    event: event_pb2.Event = FIRST_EVENT,
+    faults: Faults = NO_FAULTS,
+    sent: str = "",
+    *,
+    was_delivered: bool = False,
+) -> web.Response:
+    """The three steps."""
+    return visit.render(
+        "pages/start.html",
+        status=REFUSED if faults.any else 200,
+        steps=steps,
+        event=event,
+        faults=faults,
+        sent=sent,
+        was_delivered=was_delivered,
+        types=[(each.name, f"{each.name}: {each.meaning}") for each in TYPES],
+    )
+
+
+async def show(visit: Visit) -> web.StreamResponse:
+    """The steps; with an event that was sent, what becomes of it."""
+    steps, was_delivered = await asyncio.gather(steps_of(visit), _was_delivered(visit))
+    sent = visit.request.query.get("event", "")
+    return page(visit, steps, sent=sent, was_delivered=was_delivered)
+
+
+async def _was_delivered(visit: Visit) -> bool:
+    """Whether something arrived already."""
+    request = ListDeliveriesRequest(page_size=1)
+    request.filter.states.append(delivery_pb2.DELIVERY_STATE_DELIVERED)
+    found = await unless_failed(visit.api.call(visit.api.delivery.ListDeliveries, request))
+    return found is not None and bool(found.deliveries)
+
+
+async def send(visit: Visit) -> web.StreamResponse:
+    """Emit the event, as a backup job would."""
+    request = _request(await read_form(visit.request))
+    try:
+        answer = await visit.api.call(visit.api.router.Emit, request)
+    except REFUSALS as error:
+        return page(visit, await steps_of(visit), request.event, faults_of(error, NAMES))
+    raise web.HTTPSeeOther(query(PATH, event=answer.event_id))
+
+
+async def show_command(visit: Visit) -> web.StreamResponse:
+    """The same on the command line."""
+    request = _request(await read_form(visit.request))
+    return visit.render("parts/command.html", command=command.emit(request))
+
+
+def _request(form: Form) -> EmitRequest:
+    event = event_pb2.Event(summary=FIRST_EVENT.summary)
+    for name in FIELDS:
+        setattr(event, name, form.text(name))
+    return EmitRequest(event=event)
+
+
+async def follow(visit: Visit) -> web.StreamResponse:
+    """What became of the event by now."""
+    return await panel(visit, "parts/sent.html", "What became of it", _sent, PATH)
+
+
+async def _sent(visit: Visit) -> Mapping[str, Any]:
+    event_id = visit.request.query.get("event", "")
+    answer = await visit.api.call(visit.api.router.Explain, ExplainRequest(event_id=event_id))
+    heard = [each for each in answer.subscriptions if each.hears]
+    return {
+        "event": answer.event,
+        "heard": heard,
+        "is_over": _is_over(heard),
+        "warnings": answer.warnings,
+        "address": query(SENT, event=event_id),
+    }
+
+
+def _is_over(heard: Sequence[SubscriptionExplanation]) -> bool:
+    """Whether nothing of it changes soon."""
+    return all(each.delivery.state in _ENDED for each in heard)
+
+
+ROUTES = (
+    Route("GET", PATH, show),
+    Route("POST", PATH, send),
+    Route("GET", SENT, follow),
+    Route("POST", f"{PATH}/command", show_command),
+)

@@ -1,0 +1,104 @@
+"""Datastores: seen or attached, who hears of each, and the warning where nobody does."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from tests.rpc.console.test_overview_page import HOSTILE, emit, make_group
+from tests.support.console import Console
+
+from ironcore.notification.v1 import config_service_pb2 as config
+
+PANELS = ("listeners", "alerts", "state", "nested", "chart")
+
+
+async def test_what_events_are_about_and_what_is_attached_is_listed(console: Console) -> None:
+    await make_group(console.api)
+    await emit(console.api, resource="ibs-seen:production/vm/1")
+    attach = config.AttachResourceRequest(group="ops-team", resource="ibs-attached:x")
+    await console.api.call(console.api.config.AttachResource, attach)
+    page = await console.browser.get("/datastore-list")
+    assert 'href="/datastores/ibs-seen"' in page.text
+    assert 'href="/datastores/ibs-attached"' in page.text
+    assert (await console.browser.get("/datastores")).says("Datastores")
+
+
+async def test_an_empty_list_says_how_a_datastore_comes_there(console: Console) -> None:
+    assert (await console.browser.get("/datastore-list")).says("No datastore yet")
+
+
+async def test_who_hears_of_what_is_one_matrix(console: Console) -> None:
+    await make_group(console.api, rule="severity >= error")
+    page = await console.browser.get("/datastores/ibs/listeners")
+    assert page.says("ops-team → chat-ops")
+    assert page.text.count('class="center yes"') == 2
+    assert page.text.count('class="center no"') == 3
+    assert page.says("Nobody hears of datastore.free-space .")
+
+
+async def test_the_warning_goes_when_it_is_attached_to_a_group(console: Console) -> None:
+    await make_group(console.api)
+    elsewhere = config.AttachResourceRequest(group="ops-team", resource="elsewhere:")
+    changed = await console.api.call(console.api.config.AttachResource, elsewhere)
+    await console.api.await_revision(changed.group.revision)
+    assert (await console.browser.get("/datastores/ibs/listeners")).says("Nobody hears of")
+    page = await console.browser.post("/datastores/ibs/attach", {"group": "ops-team"})
+    assert page.says("Attached /datastore/ibs to group ops-team.")
+    heard = await console.browser.get("/datastores/ibs/listeners")
+    assert not heard.says("Nobody hears of")
+    page = await console.browser.post(
+        "/datastores/ibs/detach", {"group": "ops-team", "resource": "/datastore/ibs"}
+    )
+    assert page.says("Detached /datastore/ibs from group ops-team.")
+    assert (await console.browser.get("/datastores/ibs/listeners")).says("Nobody hears of")
+
+
+async def test_what_cannot_be_attached_is_said_on_the_page(console: Console) -> None:
+    page = await console.browser.post("/datastores/ibs/attach", {"group": "nothing"})
+    assert page.says("nothing")
+
+
+async def test_the_last_success_and_the_failure_after_it_are_told_apart(console: Console) -> None:
+    good = await emit(console.api, "backup.completed", resource="ibs:vm/1")
+    bad = await emit(console.api, "backup.failed", resource="ibs:vm/1")
+    await emit(console.api, "datastore.free-space", resource="ibs:")
+    page = await console.browser.get("/datastores/ibs/state")
+    assert f'href="/events/{good}">succeeded' in page.text
+    assert f'href="/events/{bad}">failed' in page.text
+    assert page.says("since then")
+    assert page.says("Space and status")
+    alerts = await console.browser.get("/datastores/ibs/alerts")
+    assert f'href="/events/{bad}"' in alerts.text
+    assert f'href="/events/{good}"' not in alerts.text
+
+
+async def test_namespaces_are_named(console: Console) -> None:
+    for resource in ("ibs:production/vm/1", "ibs:production/vm/2", "ibs:test", "ibs:"):
+        await emit(console.api, resource=resource)
+    page = await console.browser.get("/datastores/ibs/nested")
+    assert page.says("/datastore/ibs/production 2")
+    assert page.says("/datastore/ibs/test 1")
+
+
+async def test_a_name_of_any_text_has_a_page_and_is_never_markup(console: Console) -> None:
+    await make_group(console.api)
+    name = HOSTILE.replace("/", "|")
+    await emit(console.api, resource=f"/datastore/{name}/vm")
+    listed = await console.browser.get("/datastore-list")
+    address = f"/datastores/{quote(name, safe='')}"
+    assert f'href="{address}"' in listed.text
+    for part in ("", *(f"/{each}" for each in PANELS)):
+        page = await console.browser.get(address + part)
+        assert page.status == 200, part
+        assert "<img src=x" not in page.text, part
+    assert (await console.browser.get(f"{address}/nested")).says("vm")
+
+
+async def test_a_config_that_does_not_answer_leaves_what_the_router_knows(console: Console) -> None:
+    await make_group(console.api)
+    await emit(console.api, resource="ibs:vm/1")
+    await console.stop("config")
+    page = await console.browser.get("/datastore-list")
+    assert page.says("ibs")
+    assert page.says("Config does not answer")
+    assert (await console.browser.get("/datastores/ibs/listeners")).says("ops-team → chat-ops")

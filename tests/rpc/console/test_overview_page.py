@@ -1,0 +1,161 @@
+"""Overview: what happened, what became of it, and each part fails alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.support.console import Console
+
+from ibs_notify.console.api import Api
+from ironcore.notification.v1 import config_service_pb2 as config
+from ironcore.notification.v1 import delivery_service_pb2 as delivery
+from ironcore.notification.v1 import event_pb2
+from ironcore.notification.v1 import router_service_pb2 as router
+from ironcore.notification.v1.group_pb2 import Group, Subscription
+from ironcore.notification.v1.target_pb2 import Target, WebhookTarget
+
+PANELS = ("figures", "events", "deliveries", "trouble", "queue", "coverage", "ledger")
+HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
+
+
+async def emit(api: Api, event_type: str = "backup.failed", resource: str = "") -> str:
+    event = event_pb2.Event(type=event_type, subject="Backup for vm/1", resource=resource)
+    return (await api.call(api.router.Emit, router.EmitRequest(event=event))).event_id
+
+
+async def make_group(api: Api, *, url: str = "http://127.0.0.1:9/", rule: str = "*") -> None:
+    """``ops-team``, which tells the webhook ``chat-ops``."""
+    target = Target(name="chat-ops", webhook=WebhookTarget(url=url))
+    await api.call(api.config.CreateTarget, config.CreateTargetRequest(target=target))
+    group = Group(name="ops-team", subscriptions=[Subscription(target="chat-ops", rule=rule)])
+    made = await api.call(api.config.CreateGroup, config.CreateGroupRequest(group=group))
+    await api.await_revision(made.group.revision)
+
+
+async def test_an_empty_installation_is_shown_how_to_begin(console: Console) -> None:
+    page = await console.browser.get("/")
+    assert page.says("First steps")
+    assert 'href="/targets/new/smtp"' in page.text
+    await make_group(console.api)
+    assert (await console.browser.get("/")).says("Overview")
+
+
+async def test_every_part_is_a_page_of_its_own_without_scripts_and_a_part_with_them(
+    console: Console,
+) -> None:
+    await make_group(console.api)
+    await emit(console.api)
+    overview = await console.browser.get("/")
+    for name in PANELS:
+        address = f"/overview/{name}"
+        assert f'href="{address}' in overview.text
+        whole = await console.browser.get(address)
+        assert (whole.status, whole.text.count("<main")) == (200, 1)
+        part = await console.browser.get(address, **{"HX-Request": "true"})
+        assert (part.status, part.text.count("<main")) == (200, 0)
+        assert not part.says("Try again")
+
+
+async def test_the_chart_counts_what_was_accepted_and_its_bars_lead_there(console: Console) -> None:
+    for event_type in ("backup.failed", "backup.failed", "verify.corrupt", "backup.completed"):
+        await emit(console.api, event_type)
+    page = await console.browser.get("/overview/events?period=24h")
+    assert page.says("4 events")
+    for words in ("critical 1", "error 2", "info 1"):
+        assert page.says(words)
+    assert '<a href="/inbox?after=' in page.text
+
+
+@pytest.mark.parametrize("period", ["24h", "7d", "30d", "nonsense"])
+async def test_every_period_has_bars_that_can_be_told_apart(console: Console, period: str) -> None:
+    await emit(console.api)
+    page = await console.browser.get(f"/overview/events?period={period}")
+    assert 20 <= page.text.count("chart-hit") <= 180
+
+
+async def test_the_books_are_one_line(console: Console) -> None:
+    await make_group(console.api, rule="severity = critical")
+    await emit(console.api)
+    page = await console.browser.get("/overview/ledger")
+    # The change of the configuration is an event, too.
+    counts = await console.api.call(console.api.router.VerifyLedger, router.VerifyLedgerRequest())
+    assert page.says(
+        f"Every event is accounted for: {counts.accepted_events} accepted = 0 routed + "
+        f"{counts.accepted_events} that only the inbox has."
+    )
+
+
+async def test_a_held_queue_is_said_at_once(console: Console) -> None:
+    assert not (await console.browser.get("/overview/trouble")).says("Delivery is held")
+    api = console.api
+    await api.call(api.delivery.HoldDeliveries, delivery.HoldDeliveriesRequest())
+    assert (await console.browser.get("/overview/trouble")).says("Delivery is held since")
+
+
+async def test_gaps_come_with_their_advice(console: Console) -> None:
+    await make_group(console.api)
+    group = Group(name="empty-one")
+    made = await console.api.call(
+        console.api.config.CreateGroup, config.CreateGroupRequest(group=group)
+    )
+    await console.api.await_revision(made.group.revision)
+    page = await console.browser.get("/overview/coverage")
+    assert page.says("empty-one")
+    assert page.says("group target add")
+
+
+async def test_what_waits_for_the_rate_limit_is_counted_by_group(console: Console) -> None:
+    api = console.api
+    await make_group(api)
+    shown = await api.call(api.config.GetGroup, config.GetGroupRequest(name="ops-team"))
+    shown.group.rate_limit_per_minute = 1
+    request = config.UpdateGroupRequest(group=shown.group)
+    request.update_mask.paths.append("rate_limit_per_minute")
+    changed = await api.call(api.config.UpdateGroup, request)
+    await api.await_revision(changed.group.revision)
+    for number in range(4):
+        await emit(api, resource=f"ibs:vm/{number}")
+    page = await console.browser.get("/overview/queue")
+    assert page.says("ops-team :") or page.says("ops-team:")
+    assert 'href="/queue/ops-team"' in page.text
+
+
+async def test_a_service_that_does_not_answer_takes_only_its_own_parts_with_it(
+    console: Console,
+) -> None:
+    await make_group(console.api)
+    await emit(console.api)
+    await console.stop("delivery")
+    assert (await console.browser.get("/overview/events")).says("events")
+    figures = await console.browser.get("/overview/figures")
+    assert figures.says("events in the last day")
+    assert figures.says("Delivery does not answer")
+    failed = await console.browser.get("/overview/deliveries")
+    assert failed.status == 200
+    assert failed.says("Try again")
+
+
+async def test_nothing_of_a_name_is_markup(console: Console) -> None:
+    await make_group(console.api)
+    await emit(console.api, resource=f"/datastore/{HOSTILE}/vm")
+    for address in (*(f"/overview/{name}" for name in PANELS), "/datastore-list"):
+        page = await console.browser.get(address)
+        assert "<img src=x" not in page.text, address
+        assert "<script>alert" not in page.text, address
+
+
+async def test_a_day_of_deliveries_is_counted_by_target(console: Console) -> None:
+    await make_group(console.api)
+    await emit(console.api)
+    api = console.api
+    request = delivery.ChartDeliveriesRequest()
+    request.step.FromTimedelta(timedelta(hours=1))
+    series = (await api.call(api.delivery.ChartDeliveries, request)).series
+    while not series:
+        # Nobody listens there: the first attempt fails within milliseconds.
+        series = (await api.call(api.delivery.ChartDeliveries, request)).series
+    assert [each.target for each in series] == ["chat-ops"]
+    page = await console.browser.get("/overview/deliveries")
+    assert 'href="/targets/chat-ops"' in page.text
+    assert "attempts failed" in page.text

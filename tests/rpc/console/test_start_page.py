@@ -1,0 +1,65 @@
+"""The first steps tick themselves, and end with a message that was really delivered."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+from tests.rpc.console.test_overview_page import HOSTILE, make_group
+from tests.support.console import Console, Page
+from tests.support.http_server import HttpServer
+
+SEND = {"type": "backup.failed", "subject": "Backup failed for vm/1", "resource": "ibs:vm/1"}
+
+
+def done(page: Page) -> int:
+    """How many steps are ticked."""
+    return page.text.count('class="badge tone-good">done')
+
+
+async def test_steps_tick_themselves_by_what_exists(console: Console) -> None:
+    assert done(await console.browser.get("/start")) == 0
+    await make_group(console.api)
+    page = await console.browser.get("/start")
+    assert done(page) == 2
+    assert 'href="/targets/chat-ops"' in page.text
+    assert 'href="/groups/ops-team"' in page.text
+
+
+async def test_the_event_is_followed_until_it_is_delivered(console: Console) -> None:
+    async with HttpServer() as sink:
+        await make_group(console.api, url=sink.url())
+        page = await console.browser.post("/start", SEND)
+        event_id = parse_qs(urlsplit(page.url).query)["event"][0]
+        address = f"/start/sent?event={event_id}"
+        assert f'hx-get="{address}"' in page.text
+        part = await console.browser.get(address, **{"HX-Request": "true"})
+        while "hx-get" in part.text:
+            part = await console.browser.get(address, **{"HX-Request": "true"})
+    assert part.says("it went to chat-ops by ops-team : delivered")
+    assert f'href="/events/{event_id}"' in part.text
+    assert done(await console.browser.get("/start")) == 3
+
+
+async def test_an_event_that_nobody_hears_of_says_so(console: Console) -> None:
+    page = await console.browser.post("/start", SEND)
+    event_id = parse_qs(urlsplit(page.url).query)["event"][0]
+    assert (await console.browser.get(f"/start/sent?event={event_id}")).says("Nobody hears of it")
+
+
+async def test_what_the_router_refuses_is_said_at_its_field(console: Console) -> None:
+    page = await console.browser.post("/start", SEND | {"type": "no type", "subject": HOSTILE})
+    assert page.status == 422
+    assert 'id="e-type"' in page.text
+    assert "<img src=x" not in page.text
+
+
+async def test_the_command_emits_the_same(console: Console) -> None:
+    page = await console.browser.post("/start/command", SEND)
+    assert page.says("ironcore-backup notification emit")
+    assert page.says("--resource ibs:vm/1")
+
+
+async def test_an_event_that_there_is_not_is_no_reason_to_break(console: Console) -> None:
+    page = await console.browser.get("/start/sent?event=nothing%2F..%2F")
+    assert page.status == 200
+    assert page.says("Try again")
