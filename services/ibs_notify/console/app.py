@@ -11,8 +11,12 @@ from ibs_notify.console import guard
 from ibs_notify.console.api import Channels
 from ibs_notify.console.assets import PREFIX, Assets
 from ibs_notify.console.entrance import Entrance
+from ibs_notify.console.listener import listen
+from ibs_notify.console.login import Login
+from ibs_notify.console.mishaps import mishaps
 from ibs_notify.console.pages import ROUTES
 from ibs_notify.console.rendering import Renderer
+from ibs_notify.console.reports import Reports
 from ibs_notify.console.sessions import Sessions
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.rpc.lifecycle import App
@@ -22,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MOST_BODY = 2 * 1024 * 1024
 """Templates have at most 64 KiB each, and a group has eight."""
-STOP_SECONDS = 2.0
+HEALTH = "/health"
 
 
 class ConsoleApp(App):
@@ -38,35 +42,37 @@ class ConsoleApp(App):
         stack.push_async_callback(channels.close)
         assets = Assets()
         renderer = Renderer(assets, self._clock)
-        entrance = Entrance(self._settings, channels, Sessions(self._clock), renderer)
-        host, _, port = self._settings.console_address.rpartition(":")
+        sessions = Sessions(self._clock)
         hosts = guard.Hosts(self._settings)
+        entrance = Entrance(self._settings, channels, sessions, renderer)
+        login = Login(self._settings, channels, sessions, renderer, hosts)
         app = web.Application(
-            middlewares=[guard.headers, guard.host_check(hosts)], client_max_size=MOST_BODY
+            middlewares=[
+                guard.nonce,
+                mishaps(renderer),
+                guard.host_check(hosts),
+                guard.embedding_check,
+            ],
+            client_max_size=MOST_BODY,
         )
+        app.on_response_prepare.append(guard.headers(hosts))
         app.add_routes(
             [
+                web.get(HEALTH, _serving),
                 web.get(f"{PREFIX}{{mark}}/{{name:.+}}", assets.serve),
-                web.post(guard.REPORTS, _note_report),
-                *entrance.routes(),
+                web.post(guard.REPORTS, Reports(self._clock).note),
+                *login.routes(),
                 *(
                     web.route(each.method, each.path, entrance.page(each.handler))
                     for each in ROUTES
                 ),
             ]
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, host.strip("[]"), int(port))
-        await site.start()
-        self.port = int(runner.addresses[0][1])
+        self.port = await listen(stack, app, self._settings)
         hosts.listening_on(self.port)
-        log.info("the console listens on %s:%d", host, self.port)
+        log.info("the console is at %s", self._settings.console_url)
 
 
-async def _note_report(request: web.Request) -> web.Response:
-    """A browser kept something from running that a page held: a fault of ours, or an attack."""
-    report = await request.content.read(8192)
-    log.warning("a browser reports a breach of the policy: %r", report)
-    return web.Response(status=204)
+async def _serving(_: web.Request) -> web.Response:
+    """That this process answers; how the services are is theirs to say."""
+    return web.Response(text="SERVING\n")

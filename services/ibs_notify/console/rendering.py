@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from ibs_notify.console import words
 from ibs_notify.console.assets import Assets
+from ibs_notify.console.cookies import theme_of
 from ibs_notify.console.navigation import NAVIGATION
 from ibs_notify.domain.clock import Clock
 from ibs_notify.rpc.convert import is_moment, moment_from_proto
@@ -38,7 +39,11 @@ class Renderer:
             when=self.when, exact=self.exact, iso=iso, link=safe_link, **words.FILTERS
         )
         self._environment.globals.update(
-            asset=assets.url, navigation=NAVIGATION, query=query, now=clock.now
+            asset=assets.url,
+            navigation=NAVIGATION,
+            query=query,
+            now=clock.now,
+            theme_of=theme_of,
         )
 
     def response(
@@ -51,7 +56,7 @@ class Renderer:
         else:
             text = found.render(values)
         response = web.Response(text=text, status=status, content_type="text/html")
-        response.headers["Vary"] = "HX-Request"
+        response.headers["Vary"] = "Cookie, HX-Request"
         response.enable_compression()
         return response
 
