@@ -25,7 +25,6 @@ _SAFE_METHODS = frozenset({"GET", "HEAD"})
 NONCE = web.RequestKey("nonce", str)
 
 _COMMON = {
-    "Server": "ibs-notify",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -100,6 +99,7 @@ def headers(hosts: Hosts) -> Callable[[web.Request, web.StreamResponse], Awaitab
     """Adds the headers to whatever is answered, streams and errors as well: a signal of aiohttp."""
 
     async def add(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Server"] = "ibs-notify"
         for name, value in _COMMON.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Content-Security-Policy", policy(request.get(NONCE, "")))

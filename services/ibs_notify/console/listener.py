@@ -35,12 +35,14 @@ async def listen(stack: AsyncExitStack, app: web.Application, settings: Settings
         access_log=None,
         logger=quiet,
         keepalive_timeout=HEAD_SECONDS,
+        # So long the rest is read of what nobody waits for.
+        lingering_time=STOP_SECONDS,
         # It waits once for those that end by themselves, and once for those that are cancelled.
         shutdown_timeout=STOP_SECONDS / 2,
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    tls = _Tls(settings) if settings.console_certificate else None
+    tls = Tls(settings) if settings.console_certificate else None
     host, _, port = settings.console_address.rpartition(":")
     server = await asyncio.get_running_loop().create_server(
         _bounded(runner.server), host.strip("[]"), int(port), ssl=tls.context if tls else None
@@ -63,7 +65,7 @@ class _Refusal(asyncio.Protocol):
         transport.close()
 
 
-class _Tls:
+class Tls:
     """``context`` is that of the listener; files that change count from the next handshake on."""
 
     def __init__(self, settings: Settings) -> None:

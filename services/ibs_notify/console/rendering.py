@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -36,7 +36,12 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            when=self.when, exact=self.exact, iso=iso, link=safe_link, **words.FILTERS
+            when=self.when,
+            exact=self.exact,
+            iso=iso,
+            link=safe_link,
+            segment=segment,
+            **words.FILTERS,
         )
         self._environment.globals.update(
             asset=assets.url,
@@ -59,6 +64,10 @@ class Renderer:
         response.headers["Vary"] = "Cookie, HX-Request"
         response.enable_compression()
         return response
+
+    def now(self) -> datetime:
+        """The moment of this page."""
+        return self._clock.now()
 
     def when(self, stamp: Timestamp | datetime | None) -> Markup:
         """A moment, relative, with the exact one on hover; nothing for one that is not set."""
@@ -101,6 +110,11 @@ def safe_link(url: str) -> str:
     except ValueError:
         return ""
     return url if parts.scheme in ("http", "https") and parts.hostname else ""
+
+
+def segment(text: str) -> str:
+    """``text`` as one segment of a path, whatever is in it."""
+    return quote(text, safe="")
 
 
 def query(path: str, /, **values: Any) -> str:

@@ -8,7 +8,13 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
-from ironcore.notification.v1 import delivery_pb2, delivery_service_pb2, disposition_pb2, event_pb2
+from ironcore.notification.v1 import (
+    delivery_pb2,
+    delivery_service_pb2,
+    disposition_pb2,
+    event_pb2,
+    token_pb2,
+)
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -36,6 +42,11 @@ def disposition_state(value: int) -> str:
 def health(value: int) -> str:
     """``failing`` of ``TARGET_HEALTH_FAILING``; ``ok`` where nothing is known."""
     return _word(delivery_service_pb2.TargetHealth.Name, value, "TARGET_HEALTH_") or "ok"
+
+
+def role(value: int) -> str:
+    """``viewer`` of ``ROLE_VIEWER``."""
+    return _word(token_pb2.Role.Name, value, "ROLE_")
 
 
 def duration(value: Duration | timedelta) -> str:
@@ -79,6 +90,7 @@ FILTERS: Mapping[str, Callable[..., str]] = {
     "delivery_kind": delivery_kind,
     "disposition_state": disposition_state,
     "health": health,
+    "role": role,
     "duration": duration,
     "thousands": count,
 }

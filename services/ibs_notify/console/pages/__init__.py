@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.pages import settings
+from ibs_notify.console.pages import audit, keys, settings, tokens
 from ibs_notify.console.pages.route import Route
 
-ROUTES: tuple[Route, ...] = (*settings.ROUTES,)
+ROUTES: tuple[Route, ...] = (
+    *settings.ROUTES,
+    *tokens.ROUTES,
+    *keys.ROUTES,
+    *audit.ROUTES,
+)
