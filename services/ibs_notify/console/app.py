@@ -18,6 +18,7 @@ from ibs_notify.console.pages import ROUTES
 from ibs_notify.console.rendering import Renderer
 from ibs_notify.console.reports import Reports
 from ibs_notify.console.sessions import Sessions
+from ibs_notify.console.time_zone import TimeZone
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.rpc.lifecycle import App
 from ibs_notify.settings import Settings
@@ -44,7 +45,8 @@ class ConsoleApp(App):
         renderer = Renderer(assets, self._clock)
         sessions = Sessions(self._clock)
         hosts = guard.Hosts(self._settings)
-        entrance = Entrance(self._settings, channels, sessions, renderer)
+        zone = TimeZone(renderer, self._clock)
+        entrance = Entrance(self._settings, channels, sessions, renderer, zone)
         login = Login(self._settings, channels, sessions, renderer, hosts)
         app = web.Application(
             middlewares=[

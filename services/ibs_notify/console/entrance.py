@@ -15,6 +15,7 @@ from ibs_notify.console.guard import refuse_forgery
 from ibs_notify.console.mishaps import mark
 from ibs_notify.console.rendering import Renderer, query
 from ibs_notify.console.sessions import Session, Sessions
+from ibs_notify.console.time_zone import TimeZone
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain import errors
 from ibs_notify.settings import Settings
@@ -30,12 +31,18 @@ class Entrance:
     """``page`` turns a page into what aiohttp calls."""
 
     def __init__(
-        self, settings: Settings, channels: Channels, sessions: Sessions, renderer: Renderer
+        self,
+        settings: Settings,
+        channels: Channels,
+        sessions: Sessions,
+        renderer: Renderer,
+        zone: TimeZone,
     ) -> None:
         self._settings = settings
         self._channels = channels
         self._sessions = sessions
         self._renderer = renderer
+        self._zone = zone
         self._cookie = SessionCookie(settings)
 
     def page(self, page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -49,6 +56,7 @@ class Entrance:
                 await receive(request)
             await refuse_forgery(request, session)
             visit = Visit(request, Api(self._channels, session.metadata), session, self._renderer)
+            await self._zone.refresh(visit.api)
             try:
                 response = await page(visit)
             except web.HTTPException as answer:

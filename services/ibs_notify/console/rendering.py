@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aiohttp import web
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -27,7 +28,7 @@ class Renderer:
     def __init__(self, assets: Assets, clock: Clock) -> None:
         self._clock = clock
         self.time_zone = "UTC"
-        """The installation's, for the exact times; who reads the settings keeps it current."""
+        """The installation's, for the exact times."""
         self._environment = Environment(
             loader=PackageLoader("ibs_notify.console"),
             autoescape=True,
@@ -50,6 +51,11 @@ class Renderer:
             now=clock.now,
             theme_of=theme_of,
         )
+
+    def use_zone(self, name: str) -> None:
+        """Tell times in that zone; one that this machine does not know changes nothing."""
+        with suppress(ZoneInfoNotFoundError, ValueError):
+            self.time_zone = ZoneInfo(name or "UTC").key
 
     def response(
         self, template: str, values: Mapping[str, Any], *, block: str = "", status: int = 200
