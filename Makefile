@@ -118,7 +118,7 @@ sbom: install ## what the product is made of, with licences: CycloneDX, in build
 # ---- use
 
 .PHONY: run
-run: install ## Config, Router and Delivery side by side, for trying out, until Ctrl-C
+run: install ## the services and the web console side by side, for trying out, until Ctrl-C
 	@$(BIN)/ibs-notify up
 
 .PHONY: demo

@@ -128,7 +128,7 @@ async def installation(home: Path, console: Console) -> AsyncIterator[Installati
     await certify(home, environment, console)
     with (home / LOG).open("ab") as log:
         launcher = await asyncio.create_subprocess_exec(
-            *_launcher("up"),
+            *_launcher("up", "--no-console"),
             env=environment,
             stdout=log,
             stderr=log,

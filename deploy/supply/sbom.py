@@ -1,13 +1,15 @@
-"""What the product is made of: a CycloneDX document of what ``requirements.lock`` names.
+"""What the product is made of: a CycloneDX document of what the locks name.
 
 ``python deploy/supply/sbom.py FILE`` reads names, versions and licences from the environment that
-runs it, leaves out what only developers need, checks that the rest is exactly what the lock says,
-and validates the document. It holds no time and no serial number, so the same lock gives the same
-bytes. Exit code 1: the environment is not that of the lock.
+runs it, leaves out what only developers need, and checks that the rest is exactly what
+``requirements.lock`` says. It adds what the console serves to browsers, from ``package-lock.json``
+of ``deploy/console``, and validates the document. That holds no time and no serial number, so the
+same locks give the same bytes. Exit code 1: the environment is not that of the lock.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -24,6 +26,10 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements.lock"
+BROWSER_LOCK = ROOT / "deploy" / "console" / "package-lock.json"
+_UNSAID = {"htmx-ext-sse": "0BSD"}
+"""Licences that the lock leaves out; their files are beside the code that is served."""
+_MODULES = "node_modules/"
 _PIN = re.compile(r"^[\w.\-\[\]]+==[^\\\n]+", re.MULTILINE)
 
 
@@ -67,6 +73,47 @@ def only(document: Mapping[str, Any], pins: Mapping[str, str]) -> dict[str, Any]
     return {**document, "components": [licensed(each) for each in kept], "dependencies": needs}
 
 
+def served(lock: Path) -> list[dict[str, Any]]:
+    """A component for each package of npm that browsers are served a file of."""
+    packages = json.loads(lock.read_text(encoding="utf-8"))["packages"]
+    return [
+        {
+            "type": "library",
+            "bom-ref": (
+                purl := f"pkg:npm/{(name := path.removeprefix(_MODULES))}@{each['version']}"
+            ),
+            "purl": purl,
+            "name": name,
+            "version": each["version"],
+            "licenses": [{"license": {"id": each.get("license") or _UNSAID[name]}}],
+            "hashes": [{"alg": "SHA-512", "content": _hex(each["integrity"])}],
+        }
+        for path, each in packages.items()
+        if path and not each.get("dev")
+    ]
+
+
+def _hex(integrity: str) -> str:
+    return base64.b64decode(integrity.removeprefix("sha512-")).hex()
+
+
+def with_served(document: dict[str, Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
+    """``document`` with ``parts``, which the product needs directly."""
+    product = document["metadata"]["component"]["bom-ref"]
+    refs = sorted(each["bom-ref"] for each in parts)
+    needs = [
+        {**each, "dependsOn": [*each.get("dependsOn", ()), *refs]}
+        if each["ref"] == product
+        else each
+        for each in document["dependencies"]
+    ]
+    return {
+        **document,
+        "components": [*document["components"], *parts],
+        "dependencies": [*needs, *({"ref": ref} for ref in refs)],
+    }
+
+
 def licensed(component: dict[str, Any]) -> dict[str, Any]:
     """``component`` with its licence in the author's words, where those are no SPDX name."""
     words = metadata(component["name"])["License"]
@@ -78,10 +125,11 @@ def licensed(component: dict[str, Any]) -> dict[str, Any]:
 def main(file: Path) -> int:
     """Write the document; the exit code."""
     try:
-        text = json.dumps(only(installed(), locked(LOCK)), indent=2, sort_keys=True) + "\n"
+        document = with_served(only(installed(), locked(LOCK)), served(BROWSER_LOCK))
     except ValueError as error:
         print(f"{error}; run: make install", file=sys.stderr)
         return 1
+    text = json.dumps(document, indent=2, sort_keys=True) + "\n"
     fault = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
     if fault is not None:
         raise RuntimeError(f"not CycloneDX: {fault}")

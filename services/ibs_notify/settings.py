@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from ibs_notify.domain.address_ranges import Kind, range_of
 from ibs_notify.domain.egress import EgressPolicy, OwnEndpoint, parse_policy
@@ -43,6 +43,9 @@ _MOST_DAYS = 36_500
 
 ServiceName = Literal["config", "router", "delivery"]
 SERVICES: tuple[ServiceName, ...] = ("config", "router", "delivery")
+ProgramName = ServiceName | Literal["console"]
+PROGRAMS: tuple[ProgramName, ...] = (*SERVICES, "console")
+"""What the launcher runs: the services, and the console, which calls them as anybody does."""
 ADDRESSES = tuple(
     f"{service}_{kind}" for kind in ("address", "peer_address") for service in SERVICES
 )
@@ -98,6 +101,19 @@ class Settings:
     def peer_address(self, service: ServiceName) -> str:
         """Where ``service`` listens for the other services, where this is secured."""
         return str(getattr(self, f"{service}_peer_address"))
+
+    @property
+    def console_origins(self) -> tuple[str, ...]:
+        """Each of ``console_origin``, without a slash at its end."""
+        origins = (each.strip().rstrip("/") for each in self.console_origin.split(","))
+        return tuple(each for each in origins if each)
+
+    @property
+    def console_url(self) -> str:
+        """Where a browser on this machine finds the console, with a slash at its end."""
+        host, _, port = self.console_address.rpartition(":")
+        near = "localhost" if host in ("0.0.0.0", "[::]") else host
+        return f"{'https' if self.console_certificate else 'http'}://{near}:{port}/"
 
     @property
     def secured(self) -> bool:
@@ -249,8 +265,39 @@ def _check(settings: Settings) -> None:
             Reason.FIELD_INVALID, "log_level is none of debug, info, warning, error"
         )
     _ = settings.egress
+    _check_console(settings)
     if not settings.secured:
         _check_unsecured(settings)
+
+
+def _check_console(settings: Settings) -> None:
+    """What browsers send is a token or what stands for it: off loopback it goes by TLS only."""
+    if bool(settings.console_certificate) != bool(settings.console_key):
+        raise InvalidArgument(
+            Reason.FIELD_INVALID, "console_certificate and console_key belong together: set both"
+        )
+    for origin in settings.console_origins:
+        parts = urlsplit(origin)
+        plain = f"{parts.scheme}://{parts.netloc}" == origin and parts.hostname
+        if parts.scheme not in ("http", "https") or not plain or "@" in parts.netloc:
+            raise InvalidArgument(
+                Reason.FIELD_INVALID,
+                f"console_origin {origin!r} is not of the form https://notify.example.com",
+                advice="scheme, host and perhaps a port, and no path",
+            )
+        if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+            raise InvalidArgument(
+                Reason.FIELD_INVALID,
+                f"console_origin {origin!r} has to be https: it is no loopback",
+            )
+    host = settings.console_address.rpartition(":")[0].strip("[]")
+    if settings.secured and not settings.console_certificate and not _is_loopback(host):
+        raise InvalidArgument(
+            Reason.FIELD_INVALID,
+            f"console_address {settings.console_address!r} is not on loopback, and without "
+            "console_certificate tokens would go there in clear text",
+            advice="set console_certificate and console_key, or listen on loopback behind a proxy",
+        )
 
 
 def _check_unsecured(settings: Settings) -> None:

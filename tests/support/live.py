@@ -15,12 +15,14 @@ from aiohttp import web
 from ibs_notify.console import guard
 from ibs_notify.console.api import Channels, presenting
 from ibs_notify.console.assets import Assets
-from ibs_notify.console.entrance import SECURE_COOKIE, Entrance
+from ibs_notify.console.cookies import SECURE_COOKIE
+from ibs_notify.console.entrance import Entrance
 from ibs_notify.console.live.hub import Hub
 from ibs_notify.console.live.stream import PATH, LiveInbox, Pace
 from ibs_notify.console.pages import ROUTES
 from ibs_notify.console.rendering import Renderer
 from ibs_notify.console.sessions import Sessions
+from ibs_notify.console.time_zone import TimeZone
 from ibs_notify.domain.principal import Role
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -118,9 +120,11 @@ async def serving(services: Secured, names: tuple[str, ...]) -> AsyncIterator[Li
     channels, sessions = Channels(services.settings), Sessions(services.clock)
     hub = Hub(channels, services.clock)
     renderer = Renderer(Assets(), services.clock)
-    entrance = Entrance(services.settings, channels, sessions, renderer)
+    zone = TimeZone(renderer, services.clock)
+    entrance = Entrance(services.settings, channels, sessions, renderer, zone)
     inbox = LiveInbox(hub, services.clock, QUICK)
-    app = web.Application(middlewares=[guard.headers])
+    app = web.Application(middlewares=[guard.nonce])
+    app.on_response_prepare.append(guard.headers(guard.Hosts(services.settings)))
     app.add_routes([web.get(PATH, entrance.page(inbox.show))])
     app.add_routes(
         [web.route(each.method, each.path, entrance.page(each.handler)) for each in ROUTES]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ibs_notify.settings import SERVICES, ServiceName, Settings, load
+from ibs_notify.settings import PROGRAMS, SERVICES, ProgramName, Settings, load
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 TOOLS = Path(sys.executable).parent
@@ -48,7 +48,7 @@ def test_the_compose_file_is_good_yaml() -> None:
 def test_compose_accepts_its_file(need_peer: NeedPeer) -> None:
     compose = need_peer("docker-compose", "docker-compose")
     shown = yaml.safe_load(run(compose, "-f", DEPLOY / "compose.yaml", "config"))
-    assert set(shown["services"]) == {"postgresql", "administrator", *SERVICES}
+    assert set(shown["services"]) == {"postgresql", "administrator", *PROGRAMS}
 
 
 def test_compose_runs_in_production_with_settings_that_the_services_know() -> None:
@@ -65,6 +65,7 @@ def test_compose_publishes_what_asks_for_a_token_to_this_machine_alone() -> None
     published = {
         name: each.get("ports", []) for name, each in COMPOSE["services"].items() if "ports" in each
     }
+    assert published.pop("console") == ["127.0.0.1:8443:8443"]
     assert published == {
         name: [f"127.0.0.1:{port}:{port}"]
         for name in SERVICES
@@ -73,7 +74,7 @@ def test_compose_publishes_what_asks_for_a_token_to_this_machine_alone() -> None
 
 
 def test_a_container_is_given_its_own_certificate_and_no_other() -> None:
-    for name in (*SERVICES, "administrator"):
+    for name in (*PROGRAMS, "administrator"):
         service = COMPOSE["services"][name]
         tls = [each for each in service["volumes"] if "/tls" in each]
         at = load(service["environment"]).tls_directory
@@ -81,7 +82,7 @@ def test_a_container_is_given_its_own_certificate_and_no_other() -> None:
 
 
 def test_a_container_can_change_nothing_but_its_data() -> None:
-    for name in (*SERVICES, "administrator"):
+    for name in (*PROGRAMS, "administrator"):
         service = COMPOSE["services"][name]
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -105,6 +106,33 @@ def test_the_router_is_given_no_key() -> None:
     assert not any("key" in volume for volume in router["volumes"])
 
 
+def test_the_console_is_given_its_certificate_and_nothing_of_the_services() -> None:
+    console = COMPOSE["services"]["console"]
+    settings = load(console["environment"])
+    assert settings.secured
+    assert settings.console_certificate.startswith(f"{settings.tls_directory}/console.")
+    assert settings.console_origins == ("https://localhost:8443",)
+    assert console["networks"] == ["services"], "the database is out of its reach"
+    assert console["secrets"] == []
+    assert not {"DATABASE", "KEY_FILE", "PGPASSFILE"} & {
+        each.removeprefix("IBS_NOTIFY_") for each in console["environment"]
+    }
+
+
+@pytest.mark.parametrize("instance", ["router", "console"])
+def test_a_unit_that_needs_no_secret_reaches_none(instance: str) -> None:
+    (file,) = (DEPLOY / "systemd" / f"ibs-notify@{instance}.service.d").glob("*.conf")
+    closed = set(re.findall(r"^InaccessiblePaths=-(.*)$", file.read_text(), re.MULTILINE))
+    assert {f"/var/lib/ibs-notify/{each}" for each in SERVICES if each != instance} <= closed
+
+
+def test_the_image_is_given_what_browsers_need_by_hash() -> None:
+    lines = (DEPLOY / "Dockerfile").read_text().splitlines()
+    vendored = lines.index("RUN python deploy/console/vendor.py")
+    assert vendored < next(i for i, line in enumerate(lines) if "pip wheel" in line)
+    assert "!deploy/console" in (DEPLOY.parent / ".dockerignore").read_text().splitlines()
+
+
 def test_the_image_holds_no_program_that_gives_its_user_more_rights() -> None:
     final = (DEPLOY / "Dockerfile").read_text().split("\nFROM ")[-1]
     assert "find / -xdev -type f -perm /6000 -exec chmod a-s {} +" in final
@@ -113,7 +141,7 @@ def test_the_image_holds_no_program_that_gives_its_user_more_rights() -> None:
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize("instance", SERVICES)
+@pytest.mark.parametrize("instance", PROGRAMS)
 def test_systemd_accepts_the_units(instance: str, need_peer: NeedPeer, tmp_path: Path) -> None:
     analyze = need_peer("systemd-analyze", "systemd")
     units = tmp_path / "units"
@@ -134,8 +162,8 @@ def test_systemd_finds_the_services_well_locked_in(need_peer: NeedPeer) -> None:
     run(analyze, "security", "--offline=true", "--threshold=11", unit)
 
 
-@pytest.mark.parametrize("instance", SERVICES)
-def test_a_unit_names_settings_that_the_services_know(instance: ServiceName) -> None:
+@pytest.mark.parametrize("instance", PROGRAMS)
+def test_a_unit_names_settings_that_the_services_know(instance: ProgramName) -> None:
     unit = UNIT.replace("%i", instance)
     given = dict(re.findall(r"^Environment=(\w+)=(.*)$", unit, re.MULTILINE))
     assert given.pop("IBS_NOTIFY_SETTINGS") == "/etc/ibs-notify/settings.toml"
@@ -144,8 +172,8 @@ def test_a_unit_names_settings_that_the_services_know(instance: ServiceName) -> 
     assert settings.home == Path("/var/lib/ibs-notify", instance)
 
 
-@pytest.mark.parametrize("instance", SERVICES)
-def test_a_unit_shows_a_service_its_own_certificate_and_no_other(instance: ServiceName) -> None:
+@pytest.mark.parametrize("instance", PROGRAMS)
+def test_a_unit_shows_a_service_its_own_certificate_and_no_other(instance: ProgramName) -> None:
     unit = UNIT.replace("%i", instance)
     given = dict(re.findall(r"^Environment=(\w+)=(.*)$", unit, re.MULTILINE))
     own = Path(given["IBS_NOTIFY_TLS_DIRECTORY"])

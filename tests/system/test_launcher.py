@@ -16,7 +16,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from ibs_notify.rpc.channel import open_blocking_plain_channel
-from ibs_notify.settings import SERVICES, ServiceName
+from ibs_notify.settings import PROGRAMS, SERVICES, ProgramName
 from ironcore.notification.v1 import config_service_pb2, settings_pb2
 from ironcore.notification.v1.config_service_pb2_grpc import ConfigServiceStub
 from tests.system.installation import free_port, until
@@ -31,18 +31,18 @@ LAST_LINE = "Ctrl-C stops it.\n"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A home and three addresses, for one launcher or one after another.
+    """A home and four addresses, for one launcher or one after another.
 
     ``extra`` are more variables.
     """
 
     home: Path
-    addresses: Mapping[ServiceName, str]
+    addresses: Mapping[ProgramName, str]
     extra: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls, home: Path) -> Place:
-        return cls(home, {service: f"127.0.0.1:{free_port()}" for service in SERVICES})
+        return cls(home, {program: f"127.0.0.1:{free_port()}" for program in PROGRAMS})
 
     @property
     def log(self) -> Path:
@@ -68,7 +68,7 @@ class Place:
     def serves(self) -> bool:
         return self.run("health").returncode == 0
 
-    def listens(self, service: ServiceName) -> bool:
+    def listens(self, service: ProgramName) -> bool:
         host, _, port = self.addresses[service].partition(":")
         with socket.socket() as probe:
             return probe.connect_ex((host, int(port))) == 0
@@ -81,7 +81,7 @@ class Launched:
     process: subprocess.Popen[str]
     greeting: str
 
-    def child(self, service: ServiceName) -> int:
+    def child(self, service: ProgramName) -> int:
         """The process id of the newest process of ``service``; 0 where there is none."""
         mine = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
         for pid in map(int, mine.split()):
@@ -92,11 +92,15 @@ class Launched:
 
 
 @contextmanager
-def up(place: Place) -> Iterator[Launched]:
+def up(place: Place, *flags: str) -> Iterator[Launched]:
     """A launcher that runs until the block ends, unless it ended before."""
     with place.log.open("ab") as log:
         process = subprocess.Popen(
-            [*LAUNCHER, "up"], env=place.environment, stdout=subprocess.PIPE, stderr=log, text=True
+            [*LAUNCHER, "up", *flags],
+            env=place.environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
         )
     try:
         assert process.stdout is not None
@@ -126,7 +130,7 @@ def test_up_serves_greets_and_stops_on_ctrl_c(place: Place) -> None:
             assert missing in launched.greeting
         launched.process.send_signal(signal.SIGINT)
         assert launched.process.wait(SECONDS) == 0
-    assert not any(place.listens(service) for service in SERVICES)
+    assert not any(place.listens(program) for program in PROGRAMS)
     assert "ERROR" not in place.log.read_text()
 
 
@@ -154,10 +158,49 @@ def test_a_service_that_dies_is_named_with_its_last_lines_and_started_again(plac
     assert "router starts again in 1 s" in log
 
 
+def test_the_console_is_greeted_with_its_address_and_answers_there(place: Place) -> None:
+    with up(place) as launched:
+        assert f"  Console   http://{place.addresses['console']}/\n" in launched.greeting
+        assert place.run("health", "console").returncode == 0
+
+
+def test_a_console_that_dies_starts_again_and_stops_no_service(place: Place) -> None:
+    with up(place) as launched:
+        services = {each: launched.child(each) for each in SERVICES}
+        os.kill(first := launched.child("console"), signal.SIGKILL)
+        until(lambda: launched.child("console") not in (0, first), "a new console")
+        until(lambda: place.run("health", "console").returncode == 0, "the console answers")
+        assert {each: launched.child(each) for each in SERVICES} == services
+    assert "console starts again in 1 s" in place.log.read_text()
+
+
+def test_a_console_that_cannot_start_leaves_the_services_at_work(place: Place) -> None:
+    broken = replace(
+        place,
+        extra={"IBS_NOTIFY_CONSOLE_CERTIFICATE": "/none", "IBS_NOTIFY_CONSOLE_KEY": "/none"},
+    )
+    with up(broken):
+        assert place.serves(), "the console counts where it is named"
+        assert place.run("health", "console").returncode == 1
+    assert "/none and /none cannot be used: No such file or directory" in place.log.read_text()
+
+
+def test_up_does_without_a_console_where_it_is_told_to(place: Place) -> None:
+    host, _, port = place.addresses["console"].partition(":")
+    with socket.create_server((host, int(port))):
+        taken = place.run("up")
+        assert taken.returncode == 1
+        assert f"console cannot listen on {place.addresses['console']}" in taken.stderr
+        assert "IBS_NOTIFY_CONSOLE_ADDRESS" in taken.stderr
+        with up(place, "--no-console") as launched:
+            assert "Console" not in launched.greeting
+            assert place.serves()
+
+
 def test_nothing_survives_a_launcher_that_was_killed(place: Place) -> None:
     with up(place) as launched:
         launched.process.kill()
-        for service in SERVICES:
+        for service in PROGRAMS:
             until(lambda name=service: not place.listens(name), f"{service} is gone")  # type: ignore[misc]  # a lambda's default has no type
     with up(place):
         assert place.serves()
@@ -215,7 +258,8 @@ def test_one_service_runs_alone_and_health_tells_it_apart(place: Place) -> None:
         everything = place.run("health")
         assert everything.returncode == 1
         states = dict(line.split()[::2] for line in everything.stdout.splitlines())
-        assert states == {"config": "SERVING", "router": "UNAVAILABLE", "delivery": "UNAVAILABLE"}
+        absent = dict.fromkeys(PROGRAMS[1:], "UNAVAILABLE")
+        assert states == {"config": "SERVING", **absent}
     finally:
         config.terminate()
     assert config.wait(SECONDS) == 0

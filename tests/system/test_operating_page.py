@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import subprocess
 import sys
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from ibs_notify.settings import SERVICES
+from ibs_notify.settings import PROGRAMS, SERVICES
 from tests.system.checker import read_receipts
 from tests.system.installation import free_port, until
 from tests.system.sinks import Sink, running_sink
@@ -24,7 +27,7 @@ from tests.system.sinks import Sink, running_sink
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "operating.md"
 UNIT = ROOT / "deploy" / "systemd" / "ibs-notify@.service"
-PROGRAMS = Path(sys.executable).parent
+BINARIES = Path(sys.executable).parent
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -49,6 +52,8 @@ class Machine:
             for name in SERVICES
             for kind in ("address", "peer_address")
         )
+        self.console_port = free_port()
+        ports += f'console_address = "127.0.0.1:{self.console_port}"\n'
         more = f'{ports}egress_allow = "loopback"\n'
         smtp = f"127.0.0.1 --port {mail_port} --tls none"
         profile = 'profile = "production"\n'
@@ -57,7 +62,7 @@ class Machine:
             "/var/lib/ibs-notify": f"{root}/var",
             "/var/backups/ibs-notify": f"{root}/backups",
             "/root/": f"{root}/root/",
-            "/opt/ibs-notify/bin": str(PROGRAMS),
+            "/opt/ibs-notify/bin": str(BINARIES),
             "ibs-notify: ": f"{os.getuid()}:{os.getgid()} ",
             "smtp.example.com --port 587 --tls starttls": smtp,
             profile: profile + more,
@@ -92,12 +97,25 @@ class Machine:
         self.exports += "".join(re.findall(r"^export .*\n", commands, re.MULTILINE))
         return result.stdout
 
+    def logged_in(self, token: str) -> str:
+        """The first page of the console that who presents ``token`` is shown."""
+        trusted = ssl.create_default_context(cafile=str(self.root / "etc/tls/ca.pem"))
+        keeps_cookies = urllib.request.build_opener(
+            urllib.request.HTTPSHandler(context=trusted), urllib.request.HTTPCookieProcessor()
+        )
+        base = f"https://127.0.0.1:{self.console_port}"
+        form = urllib.parse.urlencode({"token": token, "next": "/settings"}).encode()
+        request = urllib.request.Request(f"{base}/login", form, {"Origin": base})
+        with keeps_cookies.open(request, timeout=20) as answer:
+            page: str = answer.read().decode()
+        return page
+
     @contextmanager
     def services(self) -> Iterator[None]:
         """What systemd would run, with the environment of the unit."""
         started = []
         try:
-            for name in SERVICES:
+            for name in PROGRAMS:
                 unit = self.here(UNIT.read_text().replace("%i", name))
                 given = dict(re.findall(r"^Environment=(\w+)=(.*)$", unit, re.MULTILINE))
                 (self.root / "var" / name).mkdir(mode=0o700)
@@ -107,7 +125,7 @@ class Machine:
                     started.append(process)
             yield
         except BaseException as error:
-            logs = ((name, (self.root / f"{name}.log").read_text()) for name in SERVICES)
+            logs = ((name, (self.root / f"{name}.log").read_text()) for name in PROGRAMS)
             error.add_note("\n".join(f"--- log of {name}:\n{text[-2000:]}" for name, text in logs))
             raise
         finally:
@@ -139,6 +157,9 @@ def test_who_follows_the_page_ends_in_production(tmp_path: Path, mail: Sink) -> 
         assert "root-here" in listed
         assert "backup-jobs" in listed
         assert "ibsn_" not in listed, "a token is in its file and nowhere else"
+        machine.follow("for _ in {1..30}; do ibs-notify health console && break; sleep 1; done")
+        token = (machine.root / "root/.ibs-notify-token").read_text().strip()
+        assert "root-here" in machine.logged_in(token)
         machine.follow(targets)
         assert "first-event" in machine.follow(emit)
         refused = "IBS_NOTIFY_TOKEN_FILE=/etc/ibs-notify/backup-jobs.token "

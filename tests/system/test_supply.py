@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from zipfile import ZipFile
 
 import pytest
 from cyclonedx.schema import SchemaVersion
@@ -19,6 +22,12 @@ SUPPLY = ROOT / "deploy" / "supply"
 PINS = set(
     re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
 )
+BROWSER = json.loads((ROOT / "deploy" / "console" / "package-lock.json").read_text())["packages"]
+SERVED = {
+    f"pkg:npm/{path.removeprefix('node_modules/')}@{each['version']}"
+    for path, each in BROWSER.items()
+    if path and not each.get("dev")
+}
 ASKED = {"name": "lark", "version": "1.3.1", "vulns": []}
 SKIPPED = {"name": "rich", "skip_reason": "Dependency not found"}
 FAULT = {
@@ -52,13 +61,43 @@ def test_the_bill_of_materials_is_valid_and_says_what_the_lock_says(bills: list[
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(bills[0]) is None
     bill = json.loads(bills[0])
     purls = {each["purl"] for each in bill["components"]}
-    assert purls == {f"pkg:pypi/{name}@{version}" for name, version in PINS}
+    assert purls == {f"pkg:pypi/{name}@{version}" for name, version in PINS} | SERVED
     assert bill["metadata"]["component"]["name"] == "ibs-notify"
 
 
 def test_every_part_has_a_licence(bills: list[str]) -> None:
     bill = json.loads(bills[0])
     assert [each["name"] for each in bill["components"] if not each.get("licenses")] == []
+
+
+def test_what_browsers_are_served_is_named_with_its_hash(bills: list[str]) -> None:
+    served = [each for each in json.loads(bills[0])["components"] if each["purl"] in SERVED]
+    assert {each["name"] for each in served} == {"htmx.org", "htmx-ext-sse", "uplot"}
+    for each in served:
+        integrity = BROWSER[f"node_modules/{each['name']}"]["integrity"]
+        digest = bytes.fromhex(each["hashes"][0]["content"])
+        assert integrity == f"sha512-{base64.b64encode(digest).decode()}"
+
+
+@pytest.mark.slow
+def test_a_built_package_holds_all_that_the_console_serves(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    leave_out = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    shutil.copytree(ROOT / "services", source / "services", ignore=leave_out)
+    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--quiet"]
+    subprocess.run([*build, "--wheel-dir", tmp_path, source], check=True, timeout=100)
+    (wheel,) = tmp_path.glob("*.whl")
+    held = {each for each in ZipFile(wheel).namelist() if not each.endswith("/")}
+    console = ROOT / "services" / "ibs_notify" / "console"
+    served = [each for name in ("static", "templates") for each in (console / name).rglob("*.*")]
+    wanted = {str(each.relative_to(ROOT / "services")) for each in served if each.is_file()}
+    assert wanted <= held
+    for name in ("htmx.min.js", "sse.min.js", "uplot.min.js", "uplot.min.css"):
+        assert f"ibs_notify/console/static/vendor/{name}" in held, "first: make assets"
+        assert f"ibs_notify/console/static/vendor/{name.split('.')[0]}.LICENSE" in held
 
 
 def test_the_product_needs_every_part_directly_or_not(bills: list[str]) -> None:

@@ -77,6 +77,15 @@ def test_the_administrator_is_a_client_and_no_server(directory: Path) -> None:
     assert list(uses) == [ExtendedKeyUsageOID.CLIENT_AUTH]
 
 
+def test_the_console_serves_browsers_and_is_nobody_among_the_services(directory: Path) -> None:
+    certificate = read(directory / "console.pem")
+    names = names_in(certificate)
+    assert {"localhost", "127.0.0.1", "console"} <= set(names)
+    assert not [each for each in names if "://" in each or each.endswith(".ibs-notify")]
+    uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(uses) == [ExtendedKeyUsageOID.SERVER_AUTH]
+
+
 @pytest.mark.parametrize("holder", HOLDERS)
 def test_what_is_made_can_be_used_for_a_year_and_not_longer(directory: Path, holder: str) -> None:
     read_identity(directory, holder, NOW)
@@ -145,7 +154,7 @@ def test_a_machine_with_some_of_the_certificates_renews_those(directory: Path) -
     for each in [*directory.glob("config.*"), *directory.glob("administrator.*")]:
         each.unlink()
     renewed = certificates.renew(directory, directory / "ca.key", (), 365, NOW)
-    assert renewed == ["router", "delivery"]
+    assert renewed == ["router", "delivery", "console"]
     assert not (directory / "config.pem").exists()
 
 

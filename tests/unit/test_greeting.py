@@ -63,6 +63,12 @@ def test_other_places_come_as_lines_for_a_shell() -> None:
     assert not any("CONFIG_ADDRESS" in line for line in lines)
 
 
+def test_the_console_comes_first_and_only_where_it_runs() -> None:
+    first = greeting(Settings(), COMPLETE, "ibs").split("\n\n")[1]
+    assert first == "  Console   http://127.0.0.1:8080/"
+    assert "8080" not in greeting(Settings(), COMPLETE, "ibs", console=False)
+
+
 def test_three_commands_are_there_to_try() -> None:
     tries = greeting(Settings(), COMPLETE, "ibs").partition("Try,")[2]
     assert tries.count("ibs notification ") == 3

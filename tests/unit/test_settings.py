@@ -187,3 +187,40 @@ def test_the_page_of_settings_lists_every_one_with_its_default() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`|empty) \|", DOCUMENT.read_text(), re.MULTILINE)
     usual = Settings()
     assert rows == [(field.name, str(getattr(usual, field.name))) for field in fields(Settings)]
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('console_certificate = "a.pem"', "console_certificate and console_key belong together"),
+        ('console_key = "a.key"', "console_certificate and console_key belong together"),
+        ('console_origin = "notify.example.com"', "is not of the form https://notify.example.com"),
+        ('console_origin = "https://a.example.com/x"', "is not of the form"),
+        ('console_origin = "https://u@a.example.com"', "is not of the form"),
+        ('console_origin = "ftp://a.example.com"', "is not of the form"),
+        ('console_origin = "http://a.example.com"', "has to be https: it is no loopback"),
+        ('console_address = "0.0.0.0:8080"', "console_address '0.0.0.0:8080' is not on loopback"),
+        (
+            'tls_directory = "tls"\nconsole_address = "0.0.0.0:8080"',
+            "without console_certificate tokens would go there in clear text",
+        ),
+    ],
+)
+def test_browsers_send_no_token_in_clear_text_over_a_network(
+    tmp_path: Path, text: str, named: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=re.escape(named)):
+        load(written(tmp_path, text))
+
+
+def test_the_console_is_found_where_it_listens_and_where_a_proxy_says(tmp_path: Path) -> None:
+    settings = load(
+        written(
+            tmp_path,
+            'tls_directory = "tls"\nconsole_address = "0.0.0.0:8443"\n'
+            'console_certificate = "a.pem"\nconsole_key = "a.key"\n'
+            'console_origin = "https://notify.example.com/, http://localhost:1234"',
+        )
+    )
+    assert settings.console_url == "https://localhost:8443/"
+    assert settings.console_origins == ("https://notify.example.com", "http://localhost:1234")

@@ -10,7 +10,7 @@ import pytest
 
 from ibs_notify.launcher import supervise
 from ibs_notify.launcher.supervise import Death, Supervisor, back_off
-from ibs_notify.settings import SERVICES
+from ibs_notify.settings import PROGRAMS
 
 STUBBORN = """
 import signal
@@ -49,11 +49,13 @@ async def test_a_service_that_does_not_stop_in_time_is_killed(
     assert process.returncode == -signal.SIGKILL
 
 
-def test_the_variable_with_the_keys_is_kept_from_the_router(
+def test_keys_are_inherited_where_secrets_are_opened_and_a_token_by_nobody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("IBS_KEYS", "canary")
+    monkeypatch.setenv("IBS_NOTIFY_TOKEN", "canary")
     supervisor = Supervisor(lambda _: None, lambda _: None, key_variable="IBS_KEYS")
-    inherited = {each: supervisor.environment(each) for each in SERVICES}
-    assert {each for each in SERVICES if "IBS_KEYS" in inherited[each]} == {"config", "delivery"}
+    inherited = {each: supervisor.environment(each) for each in PROGRAMS}
+    assert {each for each in PROGRAMS if "IBS_KEYS" in inherited[each]} == {"config", "delivery"}
+    assert not [each for each in PROGRAMS if "IBS_NOTIFY_TOKEN" in inherited[each]]
     assert "PATH" in inherited["router"]

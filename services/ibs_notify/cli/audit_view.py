@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import click
 
 from ibs_notify.cli.output import Table, moment, paragraph, print_table
+from ibs_notify.domain import document_changes
 from ibs_notify.domain.harmless import harmless
 from ironcore.notification.v1 import audit_service_pb2 as pb
 
 Found: TypeAlias = tuple[str, pb.AuditEntry]
 """An entry, and the service of whose log it is."""
 Verified: TypeAlias = pb.VerifyAuditLogResponse
-SET = "(set)"
 _INDENT = "    "
 
 
@@ -36,17 +35,15 @@ def show_entries(found: Sequence[Found]) -> None:
 
 def changes(before: str, after: str) -> Iterator[str]:
     """``smtp.port: 25 → 587``, ``+ rule: …`` for what is new, ``- rule: …`` for what is gone."""
-    former, latter = _flat(before), _flat(after)
-    for path in sorted({*former, *latter}):
-        old, new = former.get(path), latter.get(path)
-        if old is None:
-            yield f"+ {path}: {new}"
-        elif new is None:
-            yield f"- {path}: {old}"
-        elif old == new == SET:
-            yield f"{path}: replaced by another"
+    for each in document_changes.changes(before, after):
+        if each.old is None:
+            yield f"+ {each.path}: {each.new}"
+        elif each.new is None:
+            yield f"- {each.path}: {each.old}"
+        elif each.replaces_secret:
+            yield f"{each.path}: replaced by another"
         else:
-            yield f"{path}: {old} → {new}"
+            yield f"{each.path}: {each.old} → {each.new}"
 
 
 def show_verdicts(verified: Sequence[tuple[str, Verified]]) -> None:
@@ -67,22 +64,3 @@ def _standing(verdict: Verified) -> str:
     if verdict.intact:
         return "intact"
     return f"BROKEN at entry {verdict.broken_sequence:,}: {verdict.fault}"
-
-
-def _flat(text: str) -> dict[str, str]:
-    """Every value of a document as text, by the path to it."""
-    try:
-        whole = json.loads(text) if text else {}
-    except ValueError:
-        whole = text  # no document: of a later release, or not as it was written
-    return dict(_values(whole, ""))
-
-
-def _values(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping) and value:
-        for name, inner in value.items():
-            yield from _values(inner, f"{path}.{name}" if path else name)
-    elif isinstance(value, str):
-        yield path, value
-    elif value != {}:
-        yield path, json.dumps(value, ensure_ascii=False)

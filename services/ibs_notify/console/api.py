@@ -96,6 +96,10 @@ class Api:
     def delivery(self) -> DeliveryServiceAsyncStub:
         return self.channels.delivery
 
+    def audit(self, service: ServiceName) -> AuditServiceAsyncStub:
+        """The audit log of a service."""
+        return self.channels.audits[service]
+
     async def call(
         self,
         method: grpc.aio.UnaryUnaryMultiCallable[Any, Response],

@@ -11,12 +11,17 @@ from ibs_notify.console import guard
 from ibs_notify.console.api import Channels
 from ibs_notify.console.assets import PREFIX, Assets
 from ibs_notify.console.entrance import Entrance
+from ibs_notify.console.listener import listen
 from ibs_notify.console.live.hub import Hub
 from ibs_notify.console.live.stream import PATH as LIVE
 from ibs_notify.console.live.stream import LiveInbox
+from ibs_notify.console.login import Login
+from ibs_notify.console.mishaps import mishaps
 from ibs_notify.console.pages import ROUTES
 from ibs_notify.console.rendering import Renderer
+from ibs_notify.console.reports import Reports
 from ibs_notify.console.sessions import Sessions
+from ibs_notify.console.time_zone import TimeZone
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.rpc.lifecycle import App
 from ibs_notify.settings import Settings
@@ -25,7 +30,7 @@ log = logging.getLogger(__name__)
 
 MOST_BODY = 2 * 1024 * 1024
 """Templates have at most 64 KiB each, and a group has eight."""
-STOP_SECONDS = 2.0
+HEALTH = "/health"
 
 
 class ConsoleApp(App):
@@ -41,19 +46,29 @@ class ConsoleApp(App):
         stack.push_async_callback(channels.close)
         assets = Assets()
         renderer = Renderer(assets, self._clock)
-        entrance = Entrance(self._settings, channels, Sessions(self._clock), renderer)
+        sessions = Sessions(self._clock)
         hub = Hub(channels, self._clock)
         live = LiveInbox(hub, self._clock)
-        host, _, port = self._settings.console_address.rpartition(":")
         hosts = guard.Hosts(self._settings)
+        zone = TimeZone(renderer, self._clock)
+        entrance = Entrance(self._settings, channels, sessions, renderer, zone)
+        login = Login(self._settings, channels, sessions, renderer, hosts)
         app = web.Application(
-            middlewares=[guard.headers, guard.host_check(hosts)], client_max_size=MOST_BODY
+            middlewares=[
+                guard.nonce,
+                mishaps(renderer),
+                guard.host_check(hosts),
+                guard.embedding_check,
+            ],
+            client_max_size=MOST_BODY,
         )
+        app.on_response_prepare.append(guard.headers(hosts))
         app.add_routes(
             [
+                web.get(HEALTH, _serving),
                 web.get(f"{PREFIX}{{mark}}/{{name:.+}}", assets.serve),
-                web.post(guard.REPORTS, _note_report),
-                *entrance.routes(),
+                web.post(guard.REPORTS, Reports(self._clock).note),
+                *login.routes(),
                 web.get(LIVE, entrance.page(live.show)),
                 *(
                     web.route(each.method, each.path, entrance.page(each.handler))
@@ -61,20 +76,13 @@ class ConsoleApp(App):
                 ),
             ]
         )
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        # First of all: what is open would keep the others waiting.
+        self.port = await listen(stack, app, self._settings)
+        # Behind the listener, so that it ends first: what is open would keep the others waiting.
         stack.push_async_callback(hub.close)
-        site = web.TCPSite(runner, host.strip("[]"), int(port))
-        await site.start()
-        self.port = int(runner.addresses[0][1])
         hosts.listening_on(self.port)
-        log.info("the console listens on %s:%d", host, self.port)
+        log.info("the console is at %s", self._settings.console_url)
 
 
-async def _note_report(request: web.Request) -> web.Response:
-    """A browser kept something from running that a page held: a fault of ours, or an attack."""
-    report = await request.content.read(8192)
-    log.warning("a browser reports a breach of the policy: %r", report)
-    return web.Response(status=204)
+async def _serving(_: web.Request) -> web.Response:
+    """That this process answers; how the services are is theirs to say."""
+    return web.Response(text="SERVING\n")

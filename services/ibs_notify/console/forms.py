@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,8 @@ from ibs_notify.domain.errors import (
 REFUSALS = (InvalidArgument, AlreadyExists, FailedPrecondition, Aborted)
 """What a form is shown again for, with what was written in it."""
 REFUSED = 422
+ARRIVAL_SECONDS = 30.0
+"""So long what a form sends may take to arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,17 @@ class Form:
     def choice(self, name: str, choices: Mapping[str, int], default: int = 0) -> int:
         """The number that a word of a select stands for."""
         return choices.get(self.text(name), default)
+
+
+async def receive(request: web.Request) -> None:
+    """Let all of a form arrive, so that what is done for it waits for nobody who sends by drops."""
+    try:
+        async with asyncio.timeout(ARRIVAL_SECONDS):
+            await request.post()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except (ValueError, LookupError, web.RequestPayloadError):
+        raise web.HTTPBadRequest(text="What was sent is no form.") from None
 
 
 async def read_form(request: web.Request) -> Form:

@@ -1,12 +1,15 @@
 """What stands before every page: where requests may come from, and what browsers are told.
 
-Order: the host is one of ours (DNS rebinding), a change comes from our own pages (CSRF), and every
-answer has headers that let nothing run but what we serve (CSP level 3, Fetch Metadata, RFC 9110).
+Order: the host is one of ours (DNS rebinding), no other site embeds or reads what is answered, a
+change comes from our own pages (CSRF), and every answer has headers that let nothing run but what
+we serve (CSP level 3, Fetch Metadata, RFC 9110). What a proxy says of a request (``Forwarded``,
+``X-Forwarded-*``) is not looked at.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -35,15 +38,25 @@ class Hosts:
 
     def __init__(self, settings: Settings) -> None:
         self._host = settings.console_address.rpartition(":")[0]
-        origins = [urlsplit(each.strip()) for each in settings.console_origin.split(",")]
-        self._names = {each.netloc.lower() for each in origins if each.netloc}
+        self._tls = bool(settings.console_certificate)
+        origins = [urlsplit(each.lower()) for each in settings.console_origins]
+        self._names = {each.netloc for each in origins}
+        self._by_tls = {each.netloc for each in origins if each.scheme == "https"}
 
     def listening_on(self, port: int) -> None:
         """The port that was bound."""
-        names = {self._host}
-        if self._host in ("127.0.0.1", "localhost", "[::1]"):
+        names = {self._host.lower()}
+        if self._host in ("0.0.0.0", "[::]"):
+            names = {"127.0.0.1", "localhost", "[::1]"}
+        elif self._host in ("127.0.0.1", "localhost", "[::1]"):
             names |= {"127.0.0.1", "localhost", "[::1]"}
         self._names |= {f"{name}:{port}" for name in names}
+        if port == (443 if self._tls else 80):
+            self._names |= names
+
+    def by_tls(self, host: str) -> bool:
+        """Whether browsers come to ``host`` by TLS: ours, or that of a proxy in front."""
+        return self._tls or host in self._by_tls
 
     def __contains__(self, host: object) -> bool:
         return host in self._names
@@ -64,17 +77,39 @@ def host_check(hosts: Hosts) -> Middleware:
 
 
 @web.middleware
-async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Adds the headers to what is answered, errors included."""
-    nonce = request[NONCE] = secrets.token_urlsafe(16)
-    try:
-        response = await handler(request)
-    except web.HTTPException as error:
-        add_headers(error, nonce)
-        raise
-    if not response.prepared:
-        add_headers(response, nonce)
-    return response
+async def embedding_check(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuses what the pages of another site ask for, but for a link that is followed."""
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    followed = request.headers.get("Sec-Fetch-Mode") == "navigate" and (
+        request.headers.get("Sec-Fetch-Dest") == "document"
+    )
+    if site in ("cross-site", "same-site") and request.method in _SAFE_METHODS and not followed:
+        raise web.HTTPForbidden(text="This is not for the pages of another site.")
+    return await handler(request)
+
+
+@web.middleware
+async def nonce(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Chooses what lets the scripts of this answer run."""
+    request[NONCE] = secrets.token_urlsafe(16)
+    return await handler(request)
+
+
+def headers(hosts: Hosts) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Adds the headers to whatever is answered, streams and errors as well: a signal of aiohttp."""
+
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Server"] = "ibs-notify"
+        for name, value in _COMMON.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Content-Security-Policy", policy(request.get(NONCE, "")))
+        if response.headers["Content-Security-Policy"] not in FRAMED:
+            response.headers.setdefault("X-Frame-Options", "DENY")
+        response.headers.setdefault("Cache-Control", "no-store")
+        if hosts.by_tls(request.host.lower()):
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+
+    return add
 
 
 def policy(nonce: str) -> str:
@@ -111,14 +146,15 @@ and so they do not lead the frame itself to a page that it may not show."""
 FRAMED = (MAIL_POLICY, PREVIEW_POLICY)
 
 
-def add_headers(response: web.StreamResponse, nonce: str) -> None:
-    """The headers of every answer; one that is a stream adds them before it begins."""
-    for name, value in _COMMON.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Content-Security-Policy", policy(nonce))
-    if response.headers["Content-Security-Policy"] not in FRAMED:
-        response.headers.setdefault("X-Frame-Options", "DENY")
-    response.headers.setdefault("Cache-Control", "no-store")
+def refuse_foreign_form(request: web.Request, hosts: Hosts) -> None:
+    """Raises where a form that needs no session does not come from a page of ours.
+
+    Browsers that do not say so by Sec-Fetch-Site name the origin of every form.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = urlsplit(request.headers.get("Origin", "")).netloc.lower()
+    if not (site == "same-origin" or (site is None and origin in hosts)):
+        raise web.HTTPForbidden(text="This was not asked for by a page of the console.")
 
 
 async def refuse_forgery(request: web.Request, session: Session) -> None:

@@ -49,6 +49,7 @@ NAVIGATION: tuple[Section, ...] = (
         (
             Entry("Settings", "/settings", "settings", "ConfigService/GetSettings"),
             Entry("Tokens", "/tokens", "tokens", "ConfigService/ListTokens"),
+            Entry("Keys", "/keys", "keys", "ConfigService/ListKeys"),
             Entry("Audit", "/audit", "audit", "AuditService/ListAuditEntries"),
         ),
     ),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aiohttp import web
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,6 +16,7 @@ from markupsafe import Markup
 
 from ibs_notify.console import words
 from ibs_notify.console.assets import Assets
+from ibs_notify.console.cookies import theme_of
 from ibs_notify.console.navigation import NAVIGATION
 from ibs_notify.domain.clock import Clock, in_zone
 from ibs_notify.domain.time_zone import zone_of
@@ -26,7 +29,7 @@ class Renderer:
     def __init__(self, assets: Assets, clock: Clock) -> None:
         self._clock = clock
         self.time_zone = "UTC"
-        """The installation's, for the exact times; who reads the settings keeps it current."""
+        """The installation's, for the exact times."""
         self._environment = Environment(
             loader=PackageLoader("ibs_notify.console"),
             autoescape=True,
@@ -44,12 +47,21 @@ class Renderer:
             **words.FILTERS,
         )
         self._environment.globals.update(
-            asset=assets.url, navigation=NAVIGATION, query=query, now=clock.now
+            asset=assets.url,
+            navigation=NAVIGATION,
+            query=query,
+            now=clock.now,
+            theme_of=theme_of,
         )
 
     def now(self) -> datetime:
         """What relative times are relative to."""
         return self._clock.now()
+
+    def use_zone(self, name: str) -> None:
+        """Tell times in that zone; one that this machine does not know changes nothing."""
+        with suppress(ZoneInfoNotFoundError, ValueError):
+            self.time_zone = ZoneInfo(name or "UTC").key
 
     def response(
         self, template: str, values: Mapping[str, Any], *, block: str = "", status: int = 200
@@ -61,7 +73,7 @@ class Renderer:
         else:
             text = found.render(values)
         response = web.Response(text=text, status=status, content_type="text/html")
-        response.headers["Vary"] = "HX-Request"
+        response.headers["Vary"] = "Cookie, HX-Request"
         response.enable_compression()
         return response
 

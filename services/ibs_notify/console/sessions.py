@@ -16,6 +16,8 @@ from ibs_notify.domain.principal import Role
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)
 MOST = 10_000
+MOST_OF_ONE = 50
+"""So that one token cannot push out the sessions of others."""
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ class Sessions:
     def begin(self, name: str, role: Role | None, metadata: Metadata) -> tuple[str, Session]:
         """A new session and the secret that finds it."""
         now = self._clock.now()
-        self._forget_dead(now)
+        self._make_room(now, name)
         secret = secrets.token_urlsafe(32)
         session = Session(name, role, metadata, now, now + IDLE)
         self._sessions[_key(secret)] = session
@@ -100,11 +102,21 @@ class Sessions:
         if ended is not None:
             ended.ends = self._clock.now()
 
-    def _forget_dead(self, now: datetime) -> None:
+    def end_all_of(self, name: str) -> None:
+        """Forget every session of a token, in whatever browser."""
+        for key in self._keys_of(name):
+            del self._sessions[key]
+
+    def _make_room(self, now: datetime, name: str) -> None:
         for key in [key for key, each in self._sessions.items() if not each.is_live(now)]:
             del self._sessions[key]
-        while len(self._sessions) >= MOST:
-            del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].ends)]
+        for keys, most in ((self._keys_of(name), MOST_OF_ONE), (list(self._sessions), MOST)):
+            keys.sort(key=lambda key: self._sessions[key].ends)
+            for key in keys[: max(0, len(keys) + 1 - most)]:
+                del self._sessions[key]
+
+    def _keys_of(self, name: str) -> list[bytes]:
+        return [key for key, each in self._sessions.items() if each.name == name]
 
 
 def _key(secret: str) -> bytes:

@@ -13,7 +13,8 @@ from ibs_notify.console.api import Api
 from ibs_notify.console.guard import NONCE
 from ibs_notify.console.rendering import Renderer
 from ibs_notify.console.sessions import Notice, Session, Undo
-from ibs_notify.rpc.access import Access, access, allowed_to
+from ibs_notify.domain import errors
+from ibs_notify.rpc.access import Access, access, allowed_to, least_role
 
 API_PACKAGE = "ironcore.notification.v1"
 
@@ -48,6 +49,15 @@ class Visit:
         if role is None:
             return True
         return access(allowed_to(f"/{API_PACKAGE}.{method}"), role) is not Access.DENIED
+
+    def require(self, method: str) -> None:
+        """Of a page that asks no service, but is for those who may: ``PermissionDenied``."""
+        if not self.may(method):
+            needed = least_role(allowed_to(f"/{API_PACKAGE}.{method}"))
+            raise errors.PermissionDenied(
+                errors.Reason.PERMISSION_DENIED,
+                f"{self.session.name} may not do this: it needs the role {needed}",
+            )
 
     def render(
         self, template: str, /, *, block: str = "", status: int = 200, **values: Any

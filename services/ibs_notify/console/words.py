@@ -16,6 +16,7 @@ from ironcore.notification.v1 import (
     event_pb2,
     group_pb2,
     router_service_pb2,
+    token_pb2,
 )
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -82,6 +83,11 @@ def health(value: int) -> str:
     return _word(delivery_service_pb2.TargetHealth.Name, value, "TARGET_HEALTH_") or "ok"
 
 
+def role(value: int) -> str:
+    """``viewer`` of ``ROLE_VIEWER``."""
+    return _word(token_pb2.Role.Name, value, "ROLE_")
+
+
 def duration(value: Duration | timedelta) -> str:
     """``5 min``, ``1 h 30 min``, ``0 s``."""
     seconds = int((value.ToTimedelta() if isinstance(value, Duration) else value).total_seconds())
@@ -140,6 +146,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "digest_frequency": digest_frequency,
     "weekday": weekday,
     "health": health,
+    "role": role,
     "duration": duration,
     "thousands": count,
     "counted": counted,

@@ -1,4 +1,4 @@
-"""``ibs-notify``: run the services, all or one, and ask whether they serve.
+"""``ibs-notify``: run the services and the console, all or one, and ask whether they serve.
 
 Exit codes: 0 stopped by a signal, or healthy · 1 could not start, or not healthy · 2 wrong usage.
 """
@@ -18,7 +18,7 @@ from ibs_notify.launcher.backup import backup, hold
 from ibs_notify.launcher.certs import certs
 from ibs_notify.launcher.failed import Failed
 from ibs_notify.launcher.up import up
-from ibs_notify.settings import SERVICES, ServiceName, Settings, load
+from ibs_notify.settings import PROGRAMS, SERVICES, ProgramName, Settings, load
 
 RELEASE = "ironcore-backup notification delivery release"
 
@@ -33,33 +33,40 @@ def main() -> None:
 
 
 @main.command("up")
-def run_all() -> None:
-    """Run Config, Router and Delivery side by side until Ctrl-C."""
+@click.option("--console/--no-console", default=True, help="Whether the web console runs as well.")
+def run_all(console: bool) -> None:  # noqa: FBT001  # click passes flags as plain booleans
+    """Run Config, Router, Delivery and the web console side by side until Ctrl-C."""
     try:
-        up(load())
+        up(load(), console=console)
     except NotificationError as error:
         raise Failed(error) from None
 
 
 @main.command()
-@click.argument("service", type=click.Choice(SERVICES), nargs=-1)
-def health(service: tuple[ServiceName, ...]) -> None:
-    """Say of each SERVICE, or of all, whether it serves."""
+@click.argument("service", type=click.Choice(PROGRAMS), nargs=-1)
+def health(service: tuple[ProgramName, ...]) -> None:
+    """Say of each SERVICE, or of all, whether it serves.
+
+    The console is shown, but counts for the exit code only where it is named: alerts are sent
+    without it.
+    """
     from ibs_notify.launcher.readiness import check_all  # noqa: PLC0415  # gRPC takes a while
 
     settings = _settings()
     try:
-        states = asyncio.run(check_all(settings, service or SERVICES))
+        states = asyncio.run(check_all(settings, service or PROGRAMS))
     except NotificationError as error:
         raise Failed(error) from None
     for name, state in states.items():
-        click.echo(f"{name:<10}{settings.address(name):<24}{state}")
+        at = settings.console_address if name == "console" else settings.address(name)
+        click.echo(f"{name:<10}{at:<24}{state}")
     if settings.secured:
         from ibs_notify.launcher.certificates import expiry_warnings  # noqa: PLC0415  # as above
 
         for warning in expiry_warnings(settings, SystemClock().now()):
             click.echo(f"warning: {warning}", err=True)
-    sys.exit(any(state != "SERVING" for state in states.values()))
+    counted = service or SERVICES
+    sys.exit(any(states[name] != "SERVING" for name in counted))
 
 
 @main.command("backup", short_help="Copy the SQLite databases, also while the services run.")
@@ -95,17 +102,18 @@ def _settings() -> Settings:
         raise Failed(error) from None
 
 
-def _one(service: ServiceName) -> click.Command:
+def _one(service: ProgramName) -> click.Command:
     def run() -> None:
         from ibs_notify.rpc.lifecycle import leave  # noqa: PLC0415  # it takes a while, as above
 
         leave(importlib.import_module(f"ibs_notify.{service}.__main__").main())
 
-    return click.Command(service, callback=run, help=f"Run {service.capitalize()} alone.")
+    name = "the web console" if service == "console" else service.capitalize()
+    return click.Command(service, callback=run, help=f"Run {name} alone.")
 
 
 main.add_command(certs)
-for _service in SERVICES:
+for _service in PROGRAMS:
     main.add_command(_one(_service))
 
 if __name__ == "__main__":

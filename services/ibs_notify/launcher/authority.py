@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ibs_notify.domain.errors import InvalidArgument, Reason
-from ibs_notify.rpc.peer import ADMINISTRATOR, dns_name, spiffe_id
-from ibs_notify.settings import SERVICES, ServiceName
+from ibs_notify.rpc.peer import ADMINISTRATOR, CONSOLE, dns_name, spiffe_id
+from ibs_notify.settings import SERVICES
 
 CA_DAYS = 3650
-HOLDERS = (*SERVICES, ADMINISTRATOR)
+HOLDERS = (*SERVICES, CONSOLE, ADMINISTRATOR)
 _EARLIER = timedelta(hours=1)
 """Another machine's clock may be behind."""
 
@@ -71,12 +71,11 @@ class Authority:
     def issue(self, holder: str, hosts: Sequence[str], now: datetime, days: int) -> Issued:
         """A certificate with a new key for one of ``HOLDERS``; it ends with the CA at the latest.
 
-        ``hosts`` are more names and addresses under which clients look for a service.
+        ``hosts`` are more names and addresses under which clients look for a service, and browsers
+        for the console.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         end = min(now + timedelta(days=days), self.certificate.not_valid_after_utc)
-        is_service = holder in SERVICES
-        uses = [ExtendedKeyUsageOID.SERVER_AUTH] if is_service else []
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         certificate = (
             _builder(key.public_key(), now - _EARLIER, end)
@@ -84,9 +83,7 @@ class Authority:
             .issuer_name(self.certificate.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(
-                x509.ExtendedKeyUsage([*uses, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
-            )
+            .add_extension(x509.ExtendedKeyUsage(_uses(holder)), critical=False)
             .add_extension(identifier, critical=False)
             .add_extension(_names(holder, hosts), critical=False)
             .sign(self.key, hashes.SHA256())
@@ -95,16 +92,26 @@ class Authority:
 
 
 def _names(holder: str, hosts: Iterable[str]) -> x509.SubjectAlternativeName:
-    names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(spiffe_id(holder))]
-    for service in SERVICES:
-        if service == holder:
-            names += map(_host, dict.fromkeys([*_usual_hosts(service), *hosts]))
+    names: list[x509.GeneralName] = []
+    if holder != CONSOLE:
+        names.append(x509.UniformResourceIdentifier(spiffe_id(holder)))
+    if holder != ADMINISTRATOR:
+        names += map(_host, dict.fromkeys([*_usual_hosts(holder), *hosts]))
     return x509.SubjectAlternativeName(names)
 
 
-def _usual_hosts(service: ServiceName) -> list[str]:
+def _uses(holder: str) -> list[x509.ObjectIdentifier]:
+    """A service is called, and calls."""
+    serves, calls = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+    if holder == CONSOLE:
+        return [serves]
+    return [serves, calls] if holder in SERVICES else [calls]
+
+
+def _usual_hosts(holder: str) -> list[str]:
     machine = socket.gethostname().lower()
-    return [dns_name(service), service, "localhost", machine, "127.0.0.1", "::1"]
+    known = [dns_name(each) for each in SERVICES if each == holder]
+    return [*known, holder, "localhost", machine, "127.0.0.1", "::1"]
 
 
 def _host(text: str) -> x509.GeneralName:

@@ -25,7 +25,7 @@ _HOSTS = click.option(
     "hosts",
     multiple=True,
     metavar="NAME",
-    help="A name or address by which clients look for the services; may be repeated.",
+    help="A name or address by which clients look for services and console; may be repeated.",
 )
 
 
@@ -51,7 +51,8 @@ def certs() -> None:
 def make(directory: Path | None, hosts: tuple[str, ...], days: int) -> None:
     """Make a private CA, valid for 10 years, and the certificates that it issues.
 
-    They are for Config, Router, Delivery and the administrator. Nothing is overwritten.
+    They are for Config, Router, Delivery, the console and the administrator. Nothing is
+    overwritten.
     """
     from ibs_notify.launcher import certificates  # noqa: PLC0415  # takes a while
 

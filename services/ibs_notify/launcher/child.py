@@ -1,4 +1,4 @@
-"""A service as the launcher's child: it ends with the launcher, however that ends.
+"""A service, or the console, as the launcher's child: it ends with the launcher, however that ends.
 
 The launcher holds the other end of standard input and writes nothing to it, so its end is the
 launcher's death, SIGKILL included. The service then kills itself: nothing that it acknowledged is

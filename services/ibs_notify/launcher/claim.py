@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, Reason
-from ibs_notify.settings import PREFIX, SERVICES, ServiceName, Settings
+from ibs_notify.settings import PREFIX, SERVICES, ProgramName, Settings
 
 LOCK_FILE = "launcher.lock"
 
@@ -42,8 +42,11 @@ def claimed_home(home: Path) -> Iterator[None]:
         yield
 
 
-def check_addresses(settings: Settings) -> None:
-    """Raise where a service could not listen; the error names the address and its setting."""
+def check_addresses(settings: Settings, *, console: bool = False) -> None:
+    """Raise where a service could not listen, or the ``console``.
+
+    The error names the address and its setting.
+    """
     with ExitStack() as held:
         for service in SERVICES:
             setting = f"{PREFIX}{service.upper()}_ADDRESS"
@@ -51,9 +54,12 @@ def check_addresses(settings: Settings) -> None:
             if settings.secured:
                 setting = f"{PREFIX}{service.upper()}_PEER_ADDRESS"
                 held.enter_context(_listening(service, settings.peer_address(service), setting))
+        if console:
+            setting = f"{PREFIX}CONSOLE_ADDRESS"
+            held.enter_context(_listening("console", settings.console_address, setting))
 
 
-def _listening(service: ServiceName, address: str, setting: str) -> socket.socket:
+def _listening(service: ProgramName, address: str, setting: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     if port == "0":
         raise InvalidArgument(

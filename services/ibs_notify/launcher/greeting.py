@@ -37,13 +37,20 @@ async def installation_settings(settings: Settings) -> settings_pb2.Settings | N
     return None
 
 
-def greeting(settings: Settings, installation: settings_pb2.Settings | None, cli: str) -> str:
-    """The text, with ``cli`` as the command that reaches the CLI."""
+def greeting(
+    settings: Settings,
+    installation: settings_pb2.Settings | None,
+    cli: str,
+    *,
+    console: bool = True,
+) -> str:
+    """The text, with ``cli`` as the command that reaches the CLI; ``console``: it runs as well."""
     missing = _to_set(installation) if installation else ()
     update = f"{cli} notification settings update"
     lines = [
         f"IBS Notifications is running; its data is in {settings.home.absolute()}.",
         "",
+        *([f"  Console   {settings.console_url}", ""] if console else ()),
         *(f"  {service.capitalize():<10}{settings.address(service)}" for service in SERVICES),
         "",
         *_how_to_get_in(settings),

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Self
 
-from ibs_notify.settings import SERVICES, ServiceName
+from ibs_notify.settings import SERVICES, TOKEN_VARIABLE, ProgramName
 
 STOP_SECONDS = 10.0
 STEADY_SECONDS = 60.0
@@ -28,9 +28,9 @@ def back_off(deaths: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A service ended that was not told to. ``code`` is as ``subprocess`` gives it."""
+    """A program ended that was not told to. ``code`` is as ``subprocess`` gives it."""
 
-    service: ServiceName
+    service: ProgramName
     code: int
     tail: tuple[str, ...]
     delay: float
@@ -45,12 +45,12 @@ class Death:
 
 
 class Supervisor:
-    """``async with Supervisor(...)``: the services run while it is entered.
+    """``async with Supervisor(...)``: the services run while it is entered; ``keep`` adds another.
 
     ``on_death`` hears of each unexpected end; the service starts again ``Death.delay`` later.
     ``on_output`` gets whole lines as a service prints them. Leaving stops the services one by one,
     the last started first: SIGTERM, and SIGKILL where that takes longer than ``STOP_SECONDS``.
-    ``key_variable`` is kept from the Router.
+    ``key_variable`` is kept from those that open no secret.
     """
 
     def __init__(
@@ -65,7 +65,8 @@ class Supervisor:
         self._keeping: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        self._keeping = [asyncio.create_task(self._keep(service)) for service in SERVICES]
+        for service in SERVICES:
+            self.keep(service)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -73,6 +74,10 @@ class Supervisor:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+    def keep(self, program: ProgramName) -> None:
+        """Start ``program``, and start it again whenever it dies."""
+        self._keeping.append(asyncio.create_task(self._keep(program)))
 
     def hurry(self) -> None:
         """Kill what is still stopping."""
@@ -83,7 +88,7 @@ class Supervisor:
         """Wait until a service cannot even be started; raises what prevents it."""
         await asyncio.gather(*self._keeping)
 
-    async def _keep(self, service: ServiceName) -> None:
+    async def _keep(self, service: ProgramName) -> None:
         deaths = 0
         while True:
             began = time.monotonic()
@@ -97,7 +102,7 @@ class Supervisor:
 
     @asynccontextmanager
     async def _running(
-        self, service: ServiceName, tail: deque[str]
+        self, service: ProgramName, tail: deque[str]
     ) -> AsyncIterator[asyncio.subprocess.Process]:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ibs_notify.launcher.child", service),
@@ -115,10 +120,12 @@ class Supervisor:
             await stop(process)
             await output
 
-    def environment(self, service: ServiceName) -> dict[str, str]:
-        """What a service inherits: the keys only where it opens secrets."""
-        withheld = self._key_variable if service == "router" else ""
-        return {name: value for name, value in os.environ.items() if name != withheld}
+    def environment(self, service: ProgramName) -> dict[str, str]:
+        """What a program inherits: the keys only where it opens secrets, and nobody's token."""
+        withheld = {TOKEN_VARIABLE}
+        if service in ("router", "console"):
+            withheld.add(self._key_variable)
+        return {name: value for name, value in os.environ.items() if name not in withheld}
 
     async def _pass_on(self, output: asyncio.StreamReader | None, tail: deque[str]) -> None:
         """What a service prints, by whole lines so that those of two services do not mix."""

@@ -1,4 +1,8 @@
-"""``ibs-notify up``: claim, start, wait until all serve, greet, keep running, stop in order."""
+"""``ibs-notify up``: claim, start, wait until all serve, greet, keep running, stop in order.
+
+The console starts once the services serve. Without it nothing is lost, so whatever becomes of it,
+the services go on.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ PATIENCE_SECONDS = 10.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def up(settings: Settings) -> None:
+def up(settings: Settings, *, console: bool = True) -> None:
     """Run the installation until SIGINT, SIGTERM or SIGHUP; a second one kills what still stops.
 
     Raises ``NotificationError`` where it cannot start: the home or an address is taken, a
@@ -33,11 +37,11 @@ def up(settings: Settings) -> None:
             from ibs_notify.launcher import certificates  # noqa: PLC0415  # takes a while
 
             certificates.require_usable(settings, SystemClock().now())
-        check_addresses(settings)
-        asyncio.run(_run(settings))
+        check_addresses(settings, console=console)
+        asyncio.run(_run(settings, console=console))
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, *, console: bool) -> None:
     stop, served = asyncio.Event(), asyncio.Event()
     too_early: asyncio.Future[Death] = asyncio.get_running_loop().create_future()
 
@@ -49,7 +53,8 @@ async def _run(settings: Settings) -> None:
 
     async with Supervisor(on_death, _print_lines, settings.key_variable) as supervisor:
         _on_signals(lambda: supervisor.hurry() if stop.is_set() else stop.set())
-        started = asyncio.create_task(_started(settings, served))
+        start_console = (lambda: supervisor.keep("console")) if console else None
+        started = asyncio.create_task(_started(settings, served, start_console))
         ends: set[asyncio.Future[Any]] = {
             asyncio.create_task(stop.wait()),
             asyncio.create_task(supervisor.failed()),
@@ -68,7 +73,9 @@ async def _run(settings: Settings) -> None:
         raise Unavailable(Reason.SERVICE_UNREACHABLE, too_early.result().describe())
 
 
-async def _started(settings: Settings, served: asyncio.Event) -> None:
+async def _started(
+    settings: Settings, served: asyncio.Event, start_console: Callable[[], None] | None
+) -> None:
     # Late, for gRPC takes a while to import: the services, already started, import it meanwhile.
     from ibs_notify.launcher import greeting, readiness  # noqa: PLC0415
 
@@ -83,8 +90,16 @@ async def _started(settings: Settings, served: asyncio.Event) -> None:
         if waits:
             _say(f"still waiting for {', '.join(sorted(wait.get_name() for wait in waits))}")
     served.set()
+    if start_console is not None:
+        start_console()
+        with suppress(TimeoutError):  # what became of it was said, and it is tried again
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await readiness.until_console_serves(settings)
     installation = await greeting.installation_settings(settings)
-    click.echo(greeting.greeting(settings, installation, greeting.cli_command()))
+    text = greeting.greeting(
+        settings, installation, greeting.cli_command(), console=start_console is not None
+    )
+    click.echo(text)
 
 
 def _on_signals(act: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ibs_notify.domain.errors import FailedPrecondition, Reason
-from ibs_notify.rpc.peer import CA_FILE, dns_name, spiffe_id
+from ibs_notify.rpc.peer import CA_FILE, CONSOLE, dns_name, spiffe_id
 from ibs_notify.settings import SERVICES
 
 _REMEDY = "see ibs-notify certs show, and certs renew"
@@ -128,7 +128,9 @@ _USES = {
 
 
 def _uses_of(name: str) -> set[str]:
-    """What the others look for: a service is called, and calls."""
+    """What the others look for: a service is called, and calls; browsers call the console."""
+    if name == CONSOLE:
+        return {"serverAuth"}
     return set(_USES.values()) if name in SERVICES else {"clientAuth"}
 
 
@@ -142,7 +144,9 @@ def _uses_in(certificate: x509.Certificate) -> set[str]:
 
 
 def _names_of(name: str) -> set[str]:
-    """What the others go by."""
+    """What the others go by; browsers go by the name of a host, whatever that is."""
+    if name == CONSOLE:
+        return set()
     return {spiffe_id(name), *(dns_name(each) for each in SERVICES if each == name)}
 
 

@@ -9,6 +9,8 @@ from ibs_notify.settings import ServiceName
 
 TRUST_DOMAIN = "ibs-notify"
 ADMINISTRATOR = "administrator"
+CONSOLE = "console"
+"""Its certificate is for browsers, and stands for nobody among the services."""
 CA_FILE = "ca.pem"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.support.console import Console
 
 from ironcore.notification.v1.config_service_pb2 import GetSettingsRequest
@@ -40,3 +42,9 @@ async def test_the_command_does_what_the_form_will_do(console: Console) -> None:
     page = await console.browser.post("/settings/command", {"sender": "IBS <ibs@example.com>"})
     assert "ironcore-backup notification settings update" in page.text
     assert page.says("--sender 'IBS <ibs@example.com>'")
+
+
+async def test_exact_times_are_told_in_the_zone_of_the_installation(console: Console) -> None:
+    await console.browser.post("/settings", {"time_zone": "Asia/Kathmandu"})
+    page = await console.browser.get("/settings")
+    assert re.search(r'<time [^>]*title="[^"]+ Asia/Kathmandu"', page.text)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ibs_notify.console.guard import add_headers
 from ibs_notify.console.inbox_view import View
 from ibs_notify.console.live.audience import MOST_COUNTED
 from ibs_notify.console.live.feed import Viewer
@@ -59,7 +58,6 @@ class LiveInbox:
             missed = await _listed(visit, chosen, MOST_MISSED)
             seen = _number(visit.request.query.get("seen", ""))
             response = _response()
-            add_headers(response, visit.nonce)
             await response.prepare(visit.request)
             follower = _Follower(visit, chosen, viewer, seen, missed)
             # The browser goes, or takes nothing.

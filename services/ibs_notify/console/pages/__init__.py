@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from ibs_notify.console.pages import (
+    audit,
     datastores,
     digests,
     event,
     group_form,
     groups,
     inbox,
+    keys,
     marks,
     overview,
     queue,
@@ -24,6 +26,7 @@ from ibs_notify.console.pages import (
     tasks,
     template_preview,
     templates,
+    tokens,
 )
 from ibs_notify.console.pages.route import Route
 
@@ -49,4 +52,7 @@ ROUTES: tuple[Route, ...] = (
     *silences.ROUTES,
     *datastores.ROUTES,
     *start.ROUTES,
+    *tokens.ROUTES,
+    *keys.ROUTES,
+    *audit.ROUTES,
 )

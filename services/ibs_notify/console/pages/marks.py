@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from ibs_notify.console.entrance import local_path
 from ibs_notify.console.forms import Form, read_form
 from ibs_notify.console.inbox_view import PATH, View, countable
+from ibs_notify.console.login import local_path
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.sessions import Undo
 from ibs_notify.console.visit import Visit

@@ -30,6 +30,7 @@ NAMES = {f"settings.{name}": name for name in FIELDS}
 async def show(visit: Visit) -> web.StreamResponse:
     """The settings in their form."""
     found = await visit.api.call(visit.api.config.GetSettings, GetSettingsRequest())
+    visit.renderer.use_zone(found.settings.time_zone)
     return _page(visit, found.settings)
 
 

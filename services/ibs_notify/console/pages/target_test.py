@@ -14,7 +14,6 @@ from typing import Any
 from aiohttp import web
 
 from ibs_notify.console.forms import REFUSED, Form, faults_of, read_form
-from ibs_notify.console.guard import add_headers
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.target_form import EDIT, NEW, draft_of, kind_of
 from ibs_notify.console.pages.targets import ONE, target_of_path
@@ -74,7 +73,6 @@ async def _run(visit: Visit, form: Form, ask: Ask) -> web.StreamResponse:
 
 async def _as_lines(visit: Visit, form: Form, ask: Ask) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": LINES})
-    add_headers(response, visit.nonce)
     await response.prepare(visit.request)
     async with aclosing(_lines(visit, form, ask)) as lines:
         coming = asyncio.create_task(_next(lines))

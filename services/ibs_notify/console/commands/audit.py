@@ -1,0 +1,32 @@
+"""The audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ibs_notify.console.commands.line import line
+from ibs_notify.console.rendering import iso
+from ironcore.notification.v1.audit_service_pb2 import ListAuditEntriesRequest
+
+
+def listed(service: str, request: ListAuditEntriesRequest) -> str:
+    """``audit list …``; ``service`` is empty for all."""
+    since = iso(request.since) if request.HasField("since") else ""
+    until = iso(request.until) if request.HasField("until") else ""
+    return line(
+        "audit",
+        "list",
+        flags=[
+            ("service", service or None),
+            ("actor", request.actor or None),
+            ("action", request.action_prefix or None),
+            ("subject", request.subject or None),
+            ("since", since or None),
+            ("until", until or None),
+        ],
+    )
+
+
+def verify(known: Sequence[str] = ()) -> str:
+    """``audit verify …``; ``known`` as ``SERVICE:NUMBER:HASH``."""
+    return line("audit", "verify", flags=[("known", known)])
