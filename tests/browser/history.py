@@ -30,6 +30,32 @@ _REASONS = (
     "The guest did not answer the freeze request within 60 s",
 )
 
+_KINDS = {
+    "backup.completed": 60,
+    "backup.failed": 7,
+    "backup.warning": 8,
+    "verify.completed": 10,
+    "verify.corrupt": 1,
+    "datastore.free-space": 4,
+    "auth.login-failed": 6,
+    "config.permission-granted": 4,
+}
+"""How often each comes."""
+_SAID = {
+    "backup.completed": ("Backup of {machine}", "All chunks are there and verified"),
+    "backup.failed": ("Backup failed for {machine}", ""),
+    "backup.warning": (
+        "Backup of {machine} left out two files",
+        "They changed while they were read; the next run takes them",
+    ),
+    "verify.completed": ("{store} is verified", "Every snapshot can be restored"),
+    "verify.corrupt": (
+        "A chunk of {machine} is corrupt",
+        "Its digest does not match; the snapshot cannot be restored",
+    ),
+}
+"""Subject and summary; without a summary one of the reasons."""
+
 SETTINGS = Settings(
     default_recipients=["backup-admins@example.com"],
     public_url="https://ibs.example.com",
@@ -41,12 +67,12 @@ SETTINGS = Settings(
 def targets(peers: Peers) -> list[target_pb2.Target]:
     """Every kind, and one of each way to fare."""
 
-    def webhook(name: str, path: str, description: str, **more: bool) -> target_pb2.Target:
+    def webhook(name: str, path: str, description: str) -> target_pb2.Target:
         hook = target_pb2.WebhookTarget(
             url=peers.url(path),
             headers=[target_pb2.Header(name="Authorization", value="Bearer of-the-night")],
         )
-        return target_pb2.Target(name=name, description=description, webhook=hook, **more)
+        return target_pb2.Target(name=name, description=description, webhook=hook)
 
     smtp = target_pb2.SmtpTarget(
         server="127.0.0.1",
@@ -59,13 +85,15 @@ def targets(peers: Peers) -> list[target_pb2.Target]:
         url=peers.url("influx"), org="polystack", bucket="ibs-events", token="of-the-night"
     )
     gateway = target_pb2.PushgatewayTarget(url=peers.url("push"), job="ibs")
+    archive = webhook("archive", "ok", "Paused while the archive moves")
+    archive.disabled = True
     return [
         target_pb2.Target(name="ops-smtp", description="Mail to the operators", smtp=smtp),
         webhook("chat-ops", "ok", "The operators' chat room"),
         webhook("sms-gateway", "busy", "Texts whoever is on call"),
         webhook("old-pager", "gone", "The pager service we leave in March"),
         webhook("tickets", "wrong", "Opens a ticket for each failure"),
-        webhook("archive", "ok", "Paused while the archive moves", disabled=True),
+        archive,
         target_pb2.Target(name="metrics-influx", description="Dashboards", influxdb=influx),
         target_pb2.Target(name="metrics-push", description="Prometheus", pushgateway=gateway),
     ]
@@ -144,68 +172,31 @@ def hours() -> Iterator[tuple[timedelta, list[Event]]]:
 
 
 def _event(chance: random.Random, ago: int, each: int) -> Event:
+    kind = chance.choices(list(_KINDS), list(_KINDS.values()))[0]
     store = chance.choices(STORES, (6, 3, 2, 1))[0]
-    machine = chance.randrange(100, 140)
-    resource = f"{store}:production/vm/{machine}"
-    task = f"UPID:backup:00C123:{ago:04x}:{each:02x}:vm-{machine}"
-    labels = {"site": "vienna" if store == "ibs-primary" else "graz", "node": f"node-{machine % 4}"}
-    kind = chance.choices(
-        ("completed", "failed", "warning", "verify", "corrupt", "space", "auth", "config"),
-        (60, 7, 8, 10, 1, 4, 6, 4),
-    )[0]
-    common = {"task_id": task, "actor": _JOBS, "resource": resource, "labels": labels}
-    match kind:
-        case "completed":
-            told = f"{chance.randrange(2, 90)} GiB in {chance.randrange(2, 50)} min, all verified"
-            return Event(
-                type="backup.completed",
-                subject=f"Backup of vm/{machine}",
-                summary=told,
-                **common,
-            )
-        case "failed":
-            return Event(
-                type="backup.failed",
-                subject=f"Backup failed for vm/{machine}",
-                summary=chance.choice(_REASONS),
-                **common,
-            )
-        case "warning":
-            return Event(
-                type="backup.warning",
-                subject=f"Backup of vm/{machine} left out two files",
-                summary="They changed while they were read; the next run takes them",
-                **common,
-            )
-        case "verify":
-            return Event(type="verify.completed", subject=f"{store} verified", **common)
-        case "corrupt":
-            return Event(
-                type="verify.corrupt",
-                subject=f"A chunk of vm/{machine} is corrupt",
-                summary="Its digest does not match; the snapshot cannot be restored",
-                **common,
-            )
-        case "space":
-            return Event(
-                type="datastore.free-space",
-                subject=f"{store} is {chance.randrange(80, 96)} % full",
-                resource=f"/datastore/{store}",
-                labels=labels,
-            )
+    machine = f"vm/{chance.randrange(100, 140)}"
+    event = Event(type=kind, actor=_JOBS)
+    match kind.partition(".")[0]:
         case "auth":
-            return Event(
-                type="auth.login-failed",
-                subject="Login failed three times",
-                actor="mallory@polystack",
-                labels={"address": "203.0.113.7"},
-            )
+            event.subject = "Login failed three times"
+            event.actor = "mallory@polystack"
+            event.labels["address"] = "203.0.113.7"
+            return event
+        case "config":
+            event.subject = "alice may restore from ibs-archive"
+            event.actor = "root@pam"
+            return event
+        case "datastore":
+            event.subject = f"{store} is {chance.randrange(80, 96)} % full"
+            event.resource = f"/datastore/{store}"
         case _:
-            return Event(
-                type="config.permission-granted",
-                subject="alice may restore from ibs-archive",
-                actor="root@pam",
-            )
+            subject, summary = _SAID[kind]
+            event.subject = subject.format(store=store, machine=machine)
+            event.summary = summary or chance.choice(_REASONS)
+            event.resource = f"{store}:production/{machine}"
+            event.task_id = f"UPID:backup:00C123:{ago:04x}:{each:02x}:{machine}"
+    event.labels["site"] = "vienna" if store == "ibs-primary" else "graz"
+    return event
 
 
 def _now() -> Iterator[Event]:

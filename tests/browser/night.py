@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,7 +29,7 @@ from tests.browser import history
 from tests.browser.console_process import Console, running_console
 from tests.browser.peers import Peers, running_peers
 from tests.support.secured import ShiftedClock
-from tests.system.installation import POLL_SECONDS, START_SECONDS, Installation
+from tests.system.installation import CALL_SECONDS, Installation, until
 
 USER = "alice"
 UNDER_WAY = (delivery_pb2.DELIVERY_STATE_QUEUED, delivery_pb2.DELIVERY_STATE_LEASED)
@@ -59,9 +60,12 @@ def running_night(home: Path) -> Iterator[Night]:
     """Filled and served, until the block ends."""
     with running_peers() as peers:
         installation = Installation(home, extra={"IBS_NOTIFY_USER": USER})
-        asyncio.run(_fill(installation, peers))
+        # In a thread: where a browser of Playwright is open, this one has a loop already.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, _fill(installation, peers)).result()
         with installation:
             installation.start_and_wait()
+            until(lambda: _is_quiet(installation), "what can go out has gone out")
             with running_console(installation) as console:
                 yield Night(console, peers)
 
@@ -86,7 +90,6 @@ async def _fill(installation: Installation, peers: Peers) -> None:
             refused = [each.error.message for each in answer.results if each.HasField("error")]
             assert not refused, refused
         await _silence(api, clock.now())
-        await _settled(api)
 
 
 async def _configure(api: Api, peers: Peers) -> None:
@@ -134,11 +137,9 @@ async def _silence(api: Api, now: datetime) -> None:
         await api.call(api.router.CreateSilence, router_pb.CreateSilenceRequest(silence=silence))
 
 
-async def _settled(api: Api) -> None:
-    """Wait until what can go out has gone out."""
+def _is_quiet(installation: Installation) -> bool:
+    """Whether what can go out has gone out."""
     reachable = ["ops-smtp", "chat-ops", "metrics-influx", "metrics-push", "tickets"]
     chosen = delivery_pb2.DeliveryFilter(targets=reachable, states=UNDER_WAY)
     asked = delivery_service.CountDeliveriesRequest(filter=chosen)
-    async with asyncio.timeout(START_SECONDS):
-        while (await api.call(api.delivery.CountDeliveries, asked)).total:
-            await asyncio.sleep(POLL_SECONDS)
+    return not installation.delivery.CountDeliveries(asked, timeout=CALL_SECONDS).total

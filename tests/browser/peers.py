@@ -1,7 +1,7 @@
 """What the targets of a browser test reach: a mail server and an HTTP server on loopback.
 
-The HTTP server answers as its path says: ``/ok``, ``/busy`` (503), ``/gone`` (410), ``/wrong`` (400),
-and what a test gave to ``replies``.
+The HTTP server answers as its path says: ``/ok`` (204), ``/busy`` (503), ``/gone`` (410),
+``/wrong`` (400), and what a test gave to ``replies``.
 """
 
 from __future__ import annotations
