@@ -38,9 +38,12 @@ def running_chromium(path: str) -> Iterator[Browser]:
             browser.close()
 
 
-@dataclass(slots=True)
+@dataclass
 class Witness:
-    """What happened on a page from ``watching`` on, that should not have."""
+    """What happened on a page from ``watching`` on, that should not have.
+
+    Without slots: Playwright keeps notes of its own on whom it calls.
+    """
 
     origin: str
     complaints: list[str] = field(default_factory=list)

@@ -47,9 +47,9 @@ STRANGE = """async () => {
 }"""
 
 
-@dataclass(slots=True)
+@dataclass
 class Alarm:
-    """What rang on the pages of a context."""
+    """What rang on the pages of a context. Without slots: Playwright keeps notes on it."""
 
     rung: list[str] = field(default_factory=list)
 
@@ -177,8 +177,10 @@ def test_an_address_is_no_markup_either(alarm: Alarm, page: Page, hostile: Hosti
     # Pages that are not there, and parameters that nobody knows.
     for vector in tuple(VECTORS.values())[::12]:
         for path in (f"/{quote(vector, safe='')}", f"/settings?x={quote(vector, safe='')}"):
-            page.goto(hostile.console.base + path)
-            _inspect(page)
+            answer = page.goto(hostile.console.base + path)
+            # Chromium shows a bare text in a page of its own.
+            if answer is not None and "html" in answer.headers["content-type"]:
+                _inspect(page)
     assert not alarm.rung
 
 
