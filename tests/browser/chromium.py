@@ -24,6 +24,8 @@ ARGUMENTS = (
     f"--host-resolver-rules={_NAMES}",
 )
 DESKTOP, PHONE = (1280, 860), (375, 812)
+SETTLED = "!document.querySelector('.htmx-request')"
+"""Holds where all parts of a page have arrived."""
 Theme = Literal["light", "dark"]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.browser.chromium import DESKTOP, PHONE, Theme, running_chromium
+from tests.browser.chromium import DESKTOP, PHONE, SETTLED, Theme, running_chromium
 from tests.browser.night import Night, running_night
 from tests.browser.pages import PAGES, Page
 
@@ -21,7 +21,6 @@ KINDS: tuple[tuple[str, tuple[int, int], Theme], ...] = (
     ("dark", DESKTOP, "dark"),
     ("phone", PHONE, "light"),
 )
-QUIET = "!document.querySelector('.htmx-request')"
 SHEET = """<!doctype html><meta charset="utf-8"><title>The console</title>
 <style>
 body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem; background: #ddd; }}
@@ -47,7 +46,7 @@ def take(browser: Browser, night: Night, pages: tuple[Page, ...], directory: Pat
             if answer is None or answer.status != 200:
                 failed.append(f"{page.name}: {answer.status if answer else 'no answer'}")
             tab.wait_for_load_state("load")
-            tab.wait_for_function(QUIET)
+            tab.wait_for_function(SETTLED)
             tab.screenshot(path=directory / f"{page.name}-{kind}.png", full_page=kind != "phone")
             tab.close()
         context.close()
