@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 REBOUND = "rebound.example"
 """A name that leads to this machine, as an attacker's may."""
@@ -24,8 +24,6 @@ ARGUMENTS = (
     f"--host-resolver-rules={_NAMES}",
 )
 DESKTOP, PHONE = (1280, 860), (375, 812)
-SETTLED = "!document.querySelector('.htmx-request')"
-"""Holds where all parts of a page have arrived."""
 Theme = Literal["light", "dark"]
 
 
@@ -70,3 +68,9 @@ def watching(page: Page, origin: str) -> Witness:
     witness = Witness(origin)
     witness.hear(page)
     return witness
+
+
+def settle(page: Page) -> None:
+    """Wait until all parts of a page have arrived, those too that it asks for afterwards."""
+    page.wait_for_load_state("load")
+    expect(page.locator(".htmx-request")).to_have_count(0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.chromium import DESKTOP, running_chromium
+from tests.browser.chromium import DESKTOP, running_chromium, settle
 from tests.browser.console_process import Console, running_console
 from tests.browser.night import Night, running_night
 from tests.conftest import path_of_peer
@@ -76,7 +76,7 @@ def open_page(page: Page) -> Callable[[Console, str], Page]:
         answer = page.goto(console.base + path)
         assert answer is not None
         assert answer.status == 200, f"{path}: {answer.status}"
-        page.wait_for_load_state("load")
+        settle(page)
         return page
 
     return opened

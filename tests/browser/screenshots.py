@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.browser.chromium import DESKTOP, PHONE, SETTLED, Theme, running_chromium
+from tests.browser.chromium import DESKTOP, PHONE, Theme, running_chromium, settle
 from tests.browser.night import Night, running_night
 from tests.browser.pages import PAGES, Page
 
@@ -45,8 +45,7 @@ def take(browser: Browser, night: Night, pages: tuple[Page, ...], directory: Pat
             answer = tab.goto(night.console.base + page.path(night))
             if answer is None or answer.status != 200:
                 failed.append(f"{page.name}: {answer.status if answer else 'no answer'}")
-            tab.wait_for_load_state("load")
-            tab.wait_for_function(SETTLED)
+            settle(tab)
             tab.screenshot(path=directory / f"{page.name}-{kind}.png", full_page=kind != "phone")
             tab.close()
         context.close()

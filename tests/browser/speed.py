@@ -31,7 +31,7 @@ from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.event_pb2 import Event
 from tests.bench.inbox_history import write_history
-from tests.browser.chromium import SETTLED, running_chromium
+from tests.browser.chromium import running_chromium, settle
 from tests.browser.console_process import Console, running_console
 from tests.browser.night import Night, running_night
 from tests.browser.pages import NOT_BUILT, PAGES
@@ -213,8 +213,7 @@ def _weight(browser: Browser, name: str, url: str) -> Figure:
     network.send("Network.enable")
     network.on("Network.loadingFinished", lambda told: sizes.append(told["encodedDataLength"]))
     tab.goto(url)
-    tab.wait_for_load_state("load")
-    tab.wait_for_function(SETTLED)
+    settle(tab)
     context.close()
     beside = f"{len(sizes)} answers"
     return Figure(f"weight: {name}", sum(sizes) / 1000, MOST_BYTES / 1000, "kB", beside)

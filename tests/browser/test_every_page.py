@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 from playwright.sync_api import Page as Tab
 
-from tests.browser.chromium import DESKTOP, PHONE, watching
+from tests.browser.chromium import DESKTOP, PHONE, settle, watching
 from tests.browser.night import Night
 from tests.browser.pages import NOT_BUILT, PAGES, Page
 
@@ -40,7 +40,7 @@ def test_nobody_is_kept_out(each: Page, chromium: Browser, night: Night) -> None
         answer = tab.goto(night.console.base + each.path(night))
         assert answer is not None
         assert answer.status == 200
-        tab.wait_for_load_state("load")
+        settle(tab)
         tab.add_script_tag(path=AXE)
         faults = [
             fault for width, height in (DESKTOP, PHONE) for fault in _faults_at(tab, width, height)

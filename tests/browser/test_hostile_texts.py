@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import BrowserContext, Dialog, Page, Request
 
+from tests.browser.chromium import settle
 from tests.browser.console_process import Console
 from tests.browser.hostile import Hostile, running_hostile
 from tests.browser.vectors import CALL, FAMILIES, VECTORS
@@ -17,9 +18,9 @@ EVENT_PAGES = 3
 """Of each so many events the own page is opened."""
 
 LISTENING = """
-document.addEventListener("securitypolicyviolation", breach =>
-  __breach(`${breach.violatedDirective} ${breach.blockedURI} ${breach.sample}`)
-    .then(() => { window.__heard = true; }));
+window.__heard = new Promise(heard =>
+  document.addEventListener("securitypolicyviolation", breach =>
+    __breach(`${breach.violatedDirective} ${breach.blockedURI} ${breach.sample}`).then(heard)));
 """
 
 # What is no element, no attribute and no address that a page of ours would have.
@@ -106,7 +107,7 @@ def test_the_alarm_rings_where_a_text_is_markup(
     page.route("**/harm", lambda route: route.fulfill(body=harm, content_type="text/html"))
     page.goto(f"{hostile.console.base}/harm")
     if CALL in harm:
-        page.wait_for_function("document.querySelector('img').complete")
+        page.evaluate("() => document.querySelector('img').decode().catch(() => 0)")
     assert page.evaluate(STRANGE) or alarm.rung
 
 
@@ -115,7 +116,7 @@ def test_the_alarm_hears_a_breach_of_the_policy(alarm: Alarm, page: Page, hostil
     harm = f"<img src=x onerror={CALL}>"
     with page.expect_request("**/csp-report"):
         page.evaluate("harm => document.body.insertAdjacentHTML('beforeend', harm)", harm)
-    page.wait_for_function("window.__heard")
+    page.evaluate("() => __heard")
     assert alarm.rung
     assert "a script ran" not in alarm.rung
 
@@ -157,7 +158,7 @@ def test_nothing_runs_on_a_page(path: str, alarm: Alarm, page: Page, hostile: Ho
         if not following.count():
             break
         following.click()
-        page.wait_for_load_state("load")
+        settle(page)
         _inspect(page)
     assert not alarm.rung
 
@@ -188,7 +189,7 @@ def _visit(page: Page, console: Console, path: str) -> None:
     answer = page.goto(console.base + path)
     assert answer is not None
     assert answer.status == 200, f"{path}: {answer.status}"
-    page.wait_for_load_state("load")
+    settle(page)
     _inspect(page)
 
 
