@@ -20,7 +20,7 @@ HOURS = 7 * 24
 UNHEARD = "ibs-lab"
 """The datastore that nobody attached anything to."""
 STORES = ("ibs-primary", "ibs-archive", "ibs-branch-west", UNHEARD)
-STORM = 80
+STORM = 48
 """Events of the last minute, of a group that may tell two a minute."""
 _JOBS = "alice@polystack!backup-job"
 _NIGHT = {22, 23, 0, 1, 2, 3}
@@ -166,7 +166,7 @@ def hours() -> Iterator[tuple[timedelta, list[Event]]]:
     """How long ago, oldest first, and what happened in that hour."""
     chance = random.Random(7)
     for ago in range(HOURS, 0, -1):
-        count = chance.randint(5, 11) if ago % 24 in _NIGHT else chance.randint(0, 2)
+        count = chance.randint(7, 15) if ago % 24 in _NIGHT else chance.randint(0, 3)
         yield timedelta(hours=ago), [_event(chance, ago, each) for each in range(count)]
     yield timedelta(0), list(_now())
 

@@ -30,6 +30,11 @@ class Hostile:
     targets: tuple[str, ...]
     groups: tuple[str, ...]
 
+    def dead_deliveries(self) -> list[str]:
+        """Ids of those that a peer refused, with a reply."""
+        dead = self.console.installation.deliveries([delivery_pb2.DELIVERY_STATE_DEAD])
+        return [each.delivery_id for each in dead]
+
 
 @contextmanager
 def running_hostile(home: Path) -> Iterator[Hostile]:

@@ -21,6 +21,8 @@ KINDS: tuple[tuple[str, tuple[int, int], Theme], ...] = (
     ("dark", DESKTOP, "dark"),
     ("phone", PHONE, "light"),
 )
+TALLEST = 1600
+"""Of a long list the beginning says enough."""
 SHEET = """<!doctype html><meta charset="utf-8"><title>The console</title>
 <style>
 body {{ font: 15px/1.5 system-ui, sans-serif; margin: 2rem; background: #ddd; }}
@@ -46,7 +48,9 @@ def take(browser: Browser, night: Night, pages: tuple[Page, ...], directory: Pat
             if answer is None or answer.status != 200:
                 failed.append(f"{page.name}: {answer.status if answer else 'no answer'}")
             settle(tab)
-            tab.screenshot(path=directory / f"{page.name}-{kind}.png", full_page=kind != "phone")
+            wanted = tab.evaluate("() => document.documentElement.scrollHeight")
+            tab.set_viewport_size({"width": width, "height": max(height, min(wanted, TALLEST))})
+            tab.screenshot(path=directory / f"{page.name}-{kind}.png")
             tab.close()
         context.close()
     return failed

@@ -12,7 +12,7 @@ from playwright.sync_api import Page as Tab
 
 from tests.browser.chromium import DESKTOP, PHONE, settle, watching
 from tests.browser.night import Night
-from tests.browser.pages import NOT_BUILT, PAGES, Page
+from tests.browser.pages import PAGES, Page, needs
 
 AXE = Path(__file__).parents[2] / "deploy/console/node_modules/axe-core/axe.min.js"
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -23,12 +23,9 @@ COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-tex
 WIDEST = "document.documentElement.scrollWidth"
 
 
-def _built(page: Page) -> Any:
-    marks = pytest.mark.xfail(reason="is being built") if page.name in NOT_BUILT else ()
-    return pytest.param(page, id=page.name, marks=marks)
-
-
-every_page = pytest.mark.parametrize("each", [_built(page) for page in PAGES])
+every_page = pytest.mark.parametrize(
+    "each", [pytest.param(page, id=page.name, marks=needs(page.name)) for page in PAGES]
+)
 
 
 @every_page
