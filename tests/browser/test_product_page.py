@@ -235,7 +235,7 @@ def test_a_group_is_built_of_targets_and_rules(page: Page, console: Console, pee
 def test_a_group_is_built_with_the_keyboard_alone(
     page: Page, console: Console, peers: Peers
 ) -> None:
-    _, chat, _ = _three_targets(console, peers, "keyboard")
+    _, chat, _ = _three_targets(console, peers, "keys")
     page.goto(f"{console.base}/")
     page.keyboard.press("g")
     page.keyboard.press("g")
