@@ -145,6 +145,10 @@ fuzz: install ## any bytes at every parser, any message at every rpc: ARGS="--se
 abuse: install ## what a good client feels while others flood the Router with frames
 	@$(BIN)/python -m tests.system.abuse $(ARGS)
 
+.PHONY: screenshots
+screenshots: install ## every page of the console: light, dark, phone; in build/screenshots
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
+
 .PHONY: clean
 clean: ## remove what was made here; var/, the data, stays
 	rm -rf $(VENV) build dist services/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -56,20 +56,21 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-@pytest.fixture
-def need_peer() -> Callable[[str, str], str]:
-    """``need_peer("postfix", "postfix")``: the path of a program, or a skip that names its package.
+def path_of_peer(program: str, package: str) -> str:
+    """The path of a program, or a skip that names its Debian package.
 
     On CI nothing may be missing: there it is a failure.
     """
+    path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    if path is None:
+        message = f"needs {program} of the Debian package {package} (make peers)"
+        if ON_CI:
+            pytest.fail(message)
+        pytest.skip(message)
+    return path
 
-    def need(program: str, package: str) -> str:
-        path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
-        if path is None:
-            message = f"needs {program} of the Debian package {package} (make peers)"
-            if ON_CI:
-                pytest.fail(message)
-            pytest.skip(message)
-        return path
 
-    return need
+@pytest.fixture
+def need_peer() -> Callable[[str, str], str]:
+    """``need_peer("postfix", "postfix")``, as ``path_of_peer``."""
+    return path_of_peer

@@ -29,6 +29,7 @@ TARGETS = [
     "vulnerabilities",
     "sbom",
     "assets",
+    "screenshots",
     "peers",
     "check",
     "lock",

@@ -1,0 +1,76 @@
+"""Chromium as the tests start it, and what a page says while it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+
+REBOUND = "rebound.example"
+"""A name that leads to this machine, as an attacker's may."""
+_NAMES = f"MAP {REBOUND} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+ARGUMENTS = (
+    "--no-sandbox",  # Chromium has none as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    f"--host-resolver-rules={_NAMES}",
+)
+DESKTOP, PHONE = (1280, 860), (375, 812)
+Theme = Literal["light", "dark"]
+
+
+@contextmanager
+def running_chromium(path: str) -> Iterator[Browser]:
+    """The browser, until the block ends."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@dataclass
+class Witness:
+    """What happened on a page from ``watching`` on, that should not have.
+
+    Without slots: Playwright keeps notes of its own on whom it calls.
+    """
+
+    origin: str
+    complaints: list[str] = field(default_factory=list)
+
+    def hear(self, page: Page) -> None:
+        page.on("console", lambda message: self._said(message.type, message.text))
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("request", self._asked)
+
+    def _said(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(f"console: {text}")
+
+    def _asked(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme != "data" and f"{parts.scheme}://{parts.netloc}" != self.origin:
+            self.complaints.append(f"asked elsewhere: {request.url}")
+
+
+def watching(page: Page, origin: str) -> Witness:
+    """Collects errors of ``page`` and what it asks of any origin but ``origin``."""
+    witness = Witness(origin)
+    witness.hear(page)
+    return witness
+
+
+def settle(page: Page) -> None:
+    """Wait until all parts of a page have arrived, those too that it asks for afterwards."""
+    page.wait_for_load_state("load")
+    expect(page.locator(".htmx-request")).to_have_count(0)

@@ -1,0 +1,82 @@
+"""One installation and one Chromium for many tests; each test has a browser context of its own.
+
+Playwright's loop counts as running as long as it lives, and no other test of the process could
+have one: it ends with this package, while the installation stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser.chromium import DESKTOP, running_chromium, settle
+from tests.browser.console_process import Console, running_console
+from tests.browser.night import Night, running_night
+from tests.conftest import path_of_peer
+from tests.system.installation import running_installation
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All of this needs Debian's Chromium."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.peer)
+
+
+@pytest.fixture(scope="session")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    """A busy week, to be looked at: tests that change things have an installation of their own."""
+    path_of_peer("chromium", "chromium")
+    with running_night(tmp_path_factory.mktemp("night") / "home") as running:
+        yield running
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Console]:
+    """An empty installation."""
+    with (
+        running_installation(tmp_path / "home") as installation,
+        running_console(installation) as console,
+    ):
+        yield console
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    with running_chromium(path_of_peer("chromium", "chromium")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """As a visitor has it: nothing remembered, 1280 px wide, light."""
+    width, height = DESKTOP
+    context = chromium.new_context(
+        viewport={"width": width, "height": height}, color_scheme="light"
+    )
+    context.set_default_timeout(10_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@pytest.fixture
+def open_page(page: Page) -> Callable[[Console, str], Page]:
+    """``open_page(console, "/inbox")``: the page, once it answered well and is quiet."""
+
+    def opened(console: Console, path: str) -> Page:
+        answer = page.goto(console.base + path)
+        assert answer is not None
+        assert answer.status == 200, f"{path}: {answer.status}"
+        settle(page)
+        return page
+
+    return opened
