@@ -54,7 +54,7 @@ async def test_a_visitor_is_led_to_no_page_that_is_refused(
         assert await browser.status("GET", path) == 200, path
 
 
-@pytest.mark.parametrize("route", [each for each in ROUTES if each.method == "POST"], ids=str)
+@pytest.mark.parametrize("route", [each for each in ROUTES if each.method == "POST"], ids=lambda each: each.path)
 async def test_what_a_viewer_posts_by_force_changes_nothing(
     secured: SecuredConsole, route: object
 ) -> None:
