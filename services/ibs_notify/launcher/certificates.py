@@ -83,7 +83,7 @@ def require_usable(settings: Settings, now: datetime) -> None:
 def expiry_warnings(settings: Settings, now: datetime) -> list[str]:
     """What to say of certificates that end soon, of those that can be read here."""
     directory = Path(settings.tls_directory)
-    files = {service: directory / f"{service}.pem" for service in SERVICES}
+    files: dict[str, Path] = {each: directory / f"{each}.pem" for each in SERVICES}
     if settings.console_certificate:
         files |= {CONSOLE: Path(settings.console_certificate)}
     warnings = []
