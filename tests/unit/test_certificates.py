@@ -240,3 +240,13 @@ def test_the_health_tells_of_those_that_it_can_read(directory: Path) -> None:
     assert certificates.expiry_warnings(settings, NOW) == []
     soon = certificates.expiry_warnings(settings, NOW + timedelta(days=340))
     assert ["of router" in each or "of delivery" in each for each in soon] == [True, True]
+
+
+def test_the_health_tells_of_the_certificate_that_browsers_see(directory: Path) -> None:
+    settings = Settings(
+        tls_directory=str(directory),
+        console_certificate=str(directory / "console.pem"),
+        console_key=str(directory / "console.key"),
+    )
+    soon = certificates.expiry_warnings(settings, NOW + timedelta(days=340))
+    assert "of console" in soon[-1]

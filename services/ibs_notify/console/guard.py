@@ -62,12 +62,17 @@ class Hosts:
         return host in self._names
 
 
+def host_of(request: web.BaseRequest) -> str:
+    """What the request says. Where it says nothing aiohttp would ask the DNS, and wait for it."""
+    return request.headers.get("Host", "").lower()
+
+
 def host_check(hosts: Hosts) -> Middleware:
     """Refuses requests whose Host is none of ``hosts``."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.host.lower() not in hosts:
+        if host_of(request) not in hosts:
             raise web.HTTPMisdirectedRequest(
                 text="This console does not answer under that name; see the setting console_origin."
             )
@@ -106,7 +111,7 @@ def headers(hosts: Hosts) -> Callable[[web.Request, web.StreamResponse], Awaitab
         if response.headers["Content-Security-Policy"] not in FRAMED:
             response.headers.setdefault("X-Frame-Options", "DENY")
         response.headers.setdefault("Cache-Control", "no-store")
-        if hosts.by_tls(request.host.lower()):
+        if hosts.by_tls(host_of(request)):
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
 
     return add

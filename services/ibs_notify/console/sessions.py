@@ -110,9 +110,14 @@ class Sessions:
     def _make_room(self, now: datetime, name: str) -> None:
         for key in [key for key, each in self._sessions.items() if not each.is_live(now)]:
             del self._sessions[key]
-        for keys, most in ((self._keys_of(name), MOST_OF_ONE), (list(self._sessions), MOST)):
+        self._drop_oldest(self._keys_of(name), MOST_OF_ONE)
+        self._drop_oldest(list(self._sessions), MOST)
+
+    def _drop_oldest(self, keys: list[bytes], most: int) -> None:
+        """So many of them that one more fits."""
+        if len(keys) >= most:
             keys.sort(key=lambda key: self._sessions[key].ends)
-            for key in keys[: max(0, len(keys) + 1 - most)]:
+            for key in keys[: len(keys) + 1 - most]:
                 del self._sessions[key]
 
     def _keys_of(self, name: str) -> list[bytes]:

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from ibs_notify.domain.errors import AlreadyExists, FailedPrecondition, NotificationError, Reason
 from ibs_notify.launcher.authority import HOLDERS, Authority, Issued
 from ibs_notify.rpc.identity import names_in, read_identity
-from ibs_notify.rpc.peer import CA_FILE
+from ibs_notify.rpc.peer import CA_FILE, CONSOLE
 from ibs_notify.rpc.tls import expiry_warning
 from ibs_notify.settings import SERVICES, Settings
 
@@ -83,11 +83,13 @@ def require_usable(settings: Settings, now: datetime) -> None:
 def expiry_warnings(settings: Settings, now: datetime) -> list[str]:
     """What to say of certificates that end soon, of those that can be read here."""
     directory = Path(settings.tls_directory)
+    files: dict[str, Path] = {each: directory / f"{each}.pem" for each in SERVICES}
+    if settings.console_certificate:
+        files |= {CONSOLE: Path(settings.console_certificate)}
     warnings = []
-    for service in SERVICES:
+    for holder, file in files.items():
         with suppress(NotificationError):
-            ends = _read(directory / f"{service}.pem").not_valid_after_utc
-            warnings.append(expiry_warning(service, ends, now))
+            warnings.append(expiry_warning(holder, _read(file).not_valid_after_utc, now))
     return [each for each in warnings if each]
 
 

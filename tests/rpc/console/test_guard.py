@@ -78,6 +78,11 @@ async def test_under_a_name_of_others_nothing_is_answered(alone: Browser, host: 
     assert host == "" or host not in page.text
 
 
+async def test_a_request_without_a_host_is_not_answered(alone: Browser) -> None:
+    answer = await said(alone, b"GET /health HTTP/1.0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.0 421")
+
+
 @pytest.mark.parametrize(
     "host", ["127.0.0.1:{port}", "LOCALHOST:{port}", "[::1]:{port}", "notify.example.com"]
 )
