@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -204,3 +205,11 @@ async def secured_console(home: Path) -> AsyncIterator[SecuredConsole]:
         )
         served = await stack.enter_async_context(ConsoleApp(settings, services.clock))
         yield SecuredConsole(services, settings, f"https://127.0.0.1:{served.port}", stack)
+
+
+def address_of(path: str) -> str:
+    """An address of a route, of something that is not there: ``/targets/none`` of
+    ``/targets/{name}``, and the first of those that it lists.
+    """
+    listed = re.sub(r"\{\w+:(\w[\w-]*)[^}]*\}", r"\1", path)
+    return re.sub(r"\{[^}]*\}", "none", listed)

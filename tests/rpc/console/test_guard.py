@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from tests.support.certificates import Certificates
-from tests.support.console import Browser, SecuredConsole
+from tests.support.console import Browser, SecuredConsole, address_of
 
 from ibs_notify.console import app, listener
 from ibs_notify.console.app import ConsoleApp
@@ -196,7 +196,7 @@ async def test_a_change_needs_a_page_of_ours_or_what_only_such_a_page_has(
 
 @pytest.mark.parametrize("route", CHANGES, ids=lambda each: each.path)
 async def test_no_other_site_changes_anything(alone: Browser, route: Route) -> None:
-    path = route.path.replace("{", "").replace("}", "")
+    path = address_of(route.path)
     for headers in ({"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}, {}):
         assert await alone.status("POST", path, headers=headers) == 403
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from tests.support.console import SecuredConsole
+from tests.support.console import SecuredConsole, address_of
 
 from ibs_notify.console.navigation import NAVIGATION
 from ibs_notify.console.pages import ROUTES
@@ -21,13 +19,8 @@ HERE = {each.path for each in ROUTES if each.method == "GET"}
 LINKED = [entry.path for section in NAVIGATION for entry in section.entries if entry.path in HERE]
 
 
-def filled(path: str) -> str:
-    """An address of a route, of something that is not there."""
-    return re.sub(r"\{[^}]*\}", "none", path)
-
-
 @pytest.mark.parametrize("role", READERS)
-@pytest.mark.parametrize("path", sorted(filled(each) for each in HERE))
+@pytest.mark.parametrize("path", sorted(address_of(each) for each in HERE))
 async def test_a_page_answers_each_role_or_says_that_it_may_not(
     secured: SecuredConsole, role: str, path: str
 ) -> None:
@@ -54,12 +47,14 @@ async def test_a_visitor_is_led_to_no_page_that_is_refused(
         assert await browser.status("GET", path) == 200, path
 
 
-@pytest.mark.parametrize("route", [each for each in ROUTES if each.method == "POST"], ids=lambda each: each.path)
+@pytest.mark.parametrize(
+    "route", [each for each in ROUTES if each.method == "POST"], ids=lambda each: each.path
+)
 async def test_what_a_viewer_posts_by_force_changes_nothing(
     secured: SecuredConsole, route: object
 ) -> None:
     browser = await secured.as_("viewer")
-    path = filled(getattr(route, "path"))  # noqa: B009  # an id of pytest wants an object
+    path = address_of(getattr(route, "path"))  # noqa: B009  # an id of pytest wants an object
     status = await browser.status("POST", path, headers={"Sec-Fetch-Site": "same-origin"})
     assert status < 500
     api = await secured.api("administrator")

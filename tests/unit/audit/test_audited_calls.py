@@ -49,7 +49,9 @@ NOT_AUDITED = {
     "DeliveryService/TestTarget": "Config asks for it, and has written it down",
     "DeliveryService/StreamTargetTest": "likewise",
 }
-LOOKS = re.compile(r"(Get|List|Count|Watch|Check|Preview|Verify|Await|Explain|Summarize)")
+LOOKS = re.compile(
+    r"(Get|List|Count|Chart|Watch|Check|Analyze|Preview|Verify|Await|Explain|Summarize)"
+)
 
 
 def decided() -> set[str]:
