@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pytest
-
 from tests.browser.night import Night
 
 
@@ -56,12 +54,3 @@ PAGES: tuple[Page, ...] = (
     _at("token-new", "/new-token"),
     _at("audit", "/audit"),
 )
-
-NOT_BUILT = frozenset(page.name for page in PAGES) - {"settings"}
-"""Pages that are being built: what is expected of them is expected to fail, strictly."""
-
-
-def needs(*names: str) -> pytest.MarkDecorator:
-    """The mark of a test that needs pages, by their names."""
-    missing = NOT_BUILT.intersection(names)
-    return pytest.mark.xfail(bool(missing), reason=f"is being built: {', '.join(sorted(missing))}")

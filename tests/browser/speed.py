@@ -34,7 +34,7 @@ from tests.bench.inbox_history import write_history
 from tests.browser.chromium import running_chromium, settle
 from tests.browser.console_process import Console, running_console
 from tests.browser.night import Night, running_night
-from tests.browser.pages import NOT_BUILT, PAGES
+from tests.browser.pages import PAGES
 from tests.browser.tap import Tap, running_tap
 from tests.system.installation import CALL_SECONDS, Installation
 
@@ -200,11 +200,7 @@ async def _hears(reader: asyncio.StreamReader) -> bool:
 
 def weights(browser: Browser, night: Night) -> list[Figure]:
     """What each page takes over the wire, all of it, for who was never there."""
-    return [
-        _weight(browser, page.name, night.console.base + page.path(night))
-        for page in PAGES
-        if page.name not in NOT_BUILT
-    ]
+    return [_weight(browser, page.name, night.console.base + page.path(night)) for page in PAGES]
 
 
 def _weight(browser: Browser, name: str, url: str) -> Figure:

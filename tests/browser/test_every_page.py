@@ -12,7 +12,7 @@ from playwright.sync_api import Page as Tab
 
 from tests.browser.chromium import DESKTOP, PHONE, settle, watching
 from tests.browser.night import Night
-from tests.browser.pages import PAGES, Page, needs
+from tests.browser.pages import PAGES, Page
 
 AXE = Path(__file__).parents[2] / "deploy/console/node_modules/axe-core/axe.min.js"
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -23,9 +23,7 @@ COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-tex
 WIDEST = "document.documentElement.scrollWidth"
 
 
-every_page = pytest.mark.parametrize(
-    "each", [pytest.param(page, id=page.name, marks=needs(page.name)) for page in PAGES]
-)
+every_page = pytest.mark.parametrize("each", [pytest.param(page, id=page.name) for page in PAGES])
 
 
 @every_page

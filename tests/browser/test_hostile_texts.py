@@ -12,7 +12,6 @@ from playwright.sync_api import BrowserContext, Dialog, Page, Request
 from tests.browser.chromium import settle
 from tests.browser.console_process import Console
 from tests.browser.hostile import Hostile, running_hostile
-from tests.browser.pages import needs
 from tests.browser.vectors import CALL, FAMILIES, VECTORS
 
 EVENT_PAGES = 3
@@ -155,7 +154,7 @@ PATHS = {
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, marks=needs(name)) for name, paths in PATHS.items() for path in paths],
+    [path for paths in PATHS.values() for path in paths],
 )
 def test_nothing_runs_on_a_page(path: str, alarm: Alarm, page: Page, hostile: Hostile) -> None:
     _visit(page, hostile.console, path)
@@ -170,7 +169,6 @@ def test_nothing_runs_on_a_page(path: str, alarm: Alarm, page: Page, hostile: Ho
     assert not alarm.rung
 
 
-@needs("task")
 def test_nothing_runs_on_the_page_of_a_delivery(alarm: Alarm, page: Page, hostile: Hostile) -> None:
     # With what a peer replied.
     for delivery_id in hostile.dead_deliveries()[:5]:
@@ -178,7 +176,6 @@ def test_nothing_runs_on_the_page_of_a_delivery(alarm: Alarm, page: Page, hostil
     assert not alarm.rung
 
 
-@needs("event")
 @pytest.mark.parametrize("first", range(EVENT_PAGES))
 def test_nothing_runs_on_the_page_of_an_event(
     first: int, alarm: Alarm, page: Page, hostile: Hostile

@@ -16,7 +16,6 @@ from ironcore.notification.v1 import router_service_pb2 as router_pb
 from ironcore.notification.v1.event_pb2 import Event
 from tests.browser.chromium import settle
 from tests.browser.console_process import Console, running_console
-from tests.browser.pages import needs
 from tests.browser.peers import Peers, running_peers
 from tests.system.installation import CALL_SECONDS, Installation, running_installation
 
@@ -79,7 +78,6 @@ def type_into(page: Page, label: str, text: str) -> None:
 # ---- Configure SMTP Delivery
 
 
-@needs("overview", "targets", "target-new-smtp")
 def test_a_mail_target_is_added_tested_and_saved(
     page: Page, console: Console, peers: Peers
 ) -> None:
@@ -105,7 +103,6 @@ def test_a_mail_target_is_added_tested_and_saved(
     expect(page.get_by_role("link", name="ops-smtp", exact=True)).to_be_visible()
 
 
-@needs("overview", "targets", "target-new-smtp")
 def test_a_mail_target_is_added_with_the_keyboard_alone(
     page: Page, console: Console, peers: Peers
 ) -> None:
@@ -133,7 +130,6 @@ def test_a_mail_target_is_added_with_the_keyboard_alone(
     assert target_of(console.installation, "keyboard-smtp").smtp.server == "127.0.0.1"
 
 
-@needs("target-new-smtp")
 def test_what_is_wrong_is_said_at_its_field(page: Page, console: Console) -> None:
     page.goto(f"{console.base}/targets/new/smtp")
     page.get_by_label("Name").first.fill("Ops SMTP!")
@@ -151,7 +147,6 @@ def test_what_is_wrong_is_said_at_its_field(page: Page, console: Console) -> Non
 BODY = '{"type": "{{event.type}}", "severity": "{{event.severity}}", "actor": "{{event.actor}}"}'
 
 
-@needs("overview", "targets", "target-new-webhook")
 def test_a_webhook_is_added_with_a_header_and_a_body(
     page: Page, console: Console, peers: Peers
 ) -> None:
@@ -177,7 +172,6 @@ def test_a_webhook_is_added_with_a_header_and_a_body(
 # ---- Configure Metric Server Export
 
 
-@needs("overview", "targets", "target-new-metric-server")
 def test_a_metric_server_is_added(page: Page, console: Console, peers: Peers) -> None:
     go_to(page, console, "Targets")
     page.get_by_role("link", name="Add Metric Server").first.click()
@@ -206,7 +200,6 @@ def _three_targets(console: Console, peers: Peers, prefix: str) -> list[str]:
     return names
 
 
-@needs("overview", "groups", "group-new", "group")
 def test_a_group_is_built_of_targets_and_rules(page: Page, console: Console, peers: Peers) -> None:
     names = _three_targets(console, peers, "mouse")
     rules = ["*", "severity in (error, critical)", "*"]
@@ -231,7 +224,6 @@ def test_a_group_is_built_of_targets_and_rules(page: Page, console: Console, pee
     expect(page.get_by_role("heading", level=1)).to_contain_text("ops-team")
 
 
-@needs("overview", "groups", "group-new", "group")
 def test_a_group_is_built_with_the_keyboard_alone(
     page: Page, console: Console, peers: Peers
 ) -> None:
@@ -259,7 +251,6 @@ def test_a_group_is_built_with_the_keyboard_alone(
     ]
 
 
-@needs("group-new")
 def test_a_mistyped_rule_is_said_while_it_is_written(page: Page, console: Console) -> None:
     page.goto(f"{console.base}/new-group")
     rule = page.get_by_label("Receives events that match").first
@@ -271,7 +262,6 @@ def test_a_mistyped_rule_is_said_while_it_is_written(page: Page, console: Consol
 # ---- Rate Limiting and Digesting
 
 
-@needs("group-edit")
 def test_routine_events_are_gathered_into_a_daily_digest(
     page: Page, console: Console, peers: Peers
 ) -> None:
@@ -292,7 +282,6 @@ def test_routine_events_are_gathered_into_a_daily_digest(
 # ---- Troubleshooting
 
 
-@needs("target")
 def test_mail_that_does_not_arrive_is_tested_to_an_address(
     page: Page, console: Console, peers: Peers
 ) -> None:
@@ -304,7 +293,6 @@ def test_mail_that_does_not_arrive_is_tested_to_an_address(
     assert peers.mails[-1].rcpt_tos == ["night@example.com"]
 
 
-@needs("target-edit")
 def test_a_stale_header_is_replaced(page: Page, console: Console, peers: Peers) -> None:
     hook = target_pb2.WebhookTarget(
         url=peers.url("ok"), headers=[target_pb2.Header(name="Authorization", value="Bearer old")]
@@ -317,7 +305,6 @@ def test_a_stale_header_is_replaced(page: Page, console: Console, peers: Peers) 
     assert [each.name for each in saved.headers] == ["Authorization"]
 
 
-@needs("tasks", "task")
 def test_a_dispatch_failure_is_found_under_tasks(
     page: Page, console: Console, peers: Peers
 ) -> None:
@@ -337,7 +324,6 @@ def test_a_dispatch_failure_is_found_under_tasks(
     expect(page.locator("main")).to_contain_text("400")
 
 
-@needs("datastores", "datastore")
 def test_a_datastore_says_who_hears_of_it_and_its_alerts(page: Page, console: Console) -> None:
     event = Event(
         type="datastore.free-space",
