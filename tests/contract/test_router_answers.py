@@ -19,7 +19,7 @@ from ibs_notify.router import coverage_reads
 from ibs_notify.router.since import first_since
 from ibs_notify.router.tables import EVENTS
 from ibs_notify.store.database import Database
-from ironcore.notification.v1 import disposition_pb2
+from ironcore.notification.v1 import disposition_pb2, group_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 pytestmark = pytest.mark.tables("router")
@@ -127,6 +127,29 @@ async def test_coverage_finds_an_idle_rule_and_an_unheard_place(
     assert "team/chat" in found
     assert "/datastore/b" in found
     assert "/datastore/a" not in found
+
+
+async def test_coverage_finds_alarms_and_errors_that_reach_only_the_inbox(
+    tmp_path: Path, database_url: str
+) -> None:
+    picky = group("picky", {"chat": "severity = critical"})
+    only_a = group(
+        "only-a",
+        {"pager": "*"},
+        scope=group_pb2.GROUP_SCOPE_ATTACHED,
+        attachments=["/datastore/a"],
+    )
+    async with surrounded(
+        tmp_path, webhook("chat"), webhook("pager"), picky, only_a, database=database_url
+    ) as around:
+        await around.emit("one", resource="a:x")
+        await around.emit("two", resource="b:x", type="backup.failed")
+        answer = await around.stub.GetCoverage(pb.GetCoverageRequest())
+    found = {each.kind: each for each in answer.findings}
+    assert answer.findings[0].kind == pb.COVERAGE_KIND_UNHEARD_ALARM  # the gravest first
+    assert answer.findings[0].subject == "notification.target-failing"
+    assert found[pb.COVERAGE_KIND_UNHEARD_PROBLEM].subject == "/datastore/b"
+    assert "backup.failed" in found[pb.COVERAGE_KIND_UNHEARD_PROBLEM].sentence
 
 
 async def test_places_are_found_by_hops_and_each_once(database: Database) -> None:

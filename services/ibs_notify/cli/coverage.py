@@ -25,9 +25,11 @@ from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 _HEADINGS = {
+    pb.COVERAGE_KIND_UNHEARD_ALARM: "Alarms of our own that nobody hears of",
     pb.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE: "Critical, and only in the inbox",
     pb.COVERAGE_KIND_UNREACHABLE_GROUP: "Groups that reach nobody",
     pb.COVERAGE_KIND_UNHEARD_RESOURCE: "Datastores and jobs that nobody hears of",
+    pb.COVERAGE_KIND_UNHEARD_PROBLEM: "Datastores with errors that nobody hears of",
     pb.COVERAGE_KIND_IDLE_RULE: "Rules that matched nothing",
 }
 

@@ -18,6 +18,8 @@ from ibs_notify.domain.catalogue import CATALOGUE, Outcome
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
+from ibs_notify.router.notices import TARGET_FAILING, resource_of_target
+from ibs_notify.router.scope import who_hears
 from ibs_notify.rules.format import format_rule
 
 MOST_OF_A_KIND: Final = 1000
@@ -33,14 +35,20 @@ _PROBLEMS: Final = tuple(
         key=lambda each: -each.severity,
     )
 )
+_ERRORS = tuple(
+    each for each in _PROBLEMS if each.severity is Severity.ERROR and each.source != "auth"
+)
+"""What happens to a datastore and needs somebody."""
 
 
 class Gap(StrEnum):
     """What kind of gap it is, the gravest first."""
 
+    UNHEARD_ALARM = "UNHEARD_ALARM"
     UNHEARD_CRITICAL_TYPE = "UNHEARD_CRITICAL_TYPE"
     UNREACHABLE_GROUP = "UNREACHABLE_GROUP"
     UNHEARD_RESOURCE = "UNHEARD_RESOURCE"
+    UNHEARD_PROBLEM = "UNHEARD_PROBLEM"
     IDLE_RULE = "IDLE_RULE"
 
 
@@ -104,6 +112,62 @@ def unheard_places(unheard: Iterable[Place]) -> list[Finding]:
     ]
 
 
+def unheard_problems(
+    table: RoutingTable, datastores: Iterable[str], now: datetime
+) -> list[Finding]:
+    """Datastores that have errors of which nobody is told, though of other problems somebody is."""
+    findings: list[Finding] = []
+    for place in sorted(datastores):
+        unheard = sorted(
+            each.name
+            for each in _ERRORS
+            if not is_told(table, each.name, each.severity, place, now)
+        )
+        if unheard:
+            findings.append(
+                Finding(
+                    Gap.UNHEARD_PROBLEM,
+                    place,
+                    f"nobody is told of {', '.join(unheard)} about it",
+                    f"{_COMMAND} group target add GROUP TARGET --rule 'severity >= error'",
+                )
+            )
+    return findings
+
+
+def unheard_alarms(table: RoutingTable, now: datetime) -> list[Finding]:
+    """Whether anybody is told when a target fails, which is never told to that target itself."""
+    targets = {route.target_uid: route.target for route in table.routes}
+    silent = sorted(
+        name for uid, name in targets.items() if not _is_failing_told(table, name, uid, now)
+    )
+    if not silent:
+        return []
+    which = "a target" if len(silent) == len(targets) else _named(silent)
+    return [
+        Finding(
+            Gap.UNHEARD_ALARM,
+            TARGET_FAILING,
+            f"when {which} fails, no other target hears of it: it would reach only the inbox",
+            f"{_COMMAND} group target add GROUP TARGET --rule 'type = {TARGET_FAILING}'",
+        )
+    ]
+
+
+def _is_failing_told(table: RoutingTable, target: str, uid: str, now: datetime) -> bool:
+    resource = resource_of_target(target)
+    event = Event(
+        "",
+        TARGET_FAILING,
+        CATALOGUE[TARGET_FAILING].severity,
+        now,
+        resource=resource,
+        canonical_resource=resource,
+        labels={"target_uid": uid},
+    )
+    return any(not route.is_metric_server for route in who_hears(table, event).routes)
+
+
 def _how_many(count: int) -> str:
     if not count:
         return "no event came"
@@ -144,9 +208,12 @@ def unheard_critical_types(
 def _where(unheard: Sequence[str], *, everywhere: bool) -> str:
     if everywhere:
         return "whatever it is about,"
-    more = len(unheard) - _MOST_NAMED
-    named = ", ".join(unheard[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-    return f"about {named}"
+    return f"about {_named(unheard)}"
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def is_told(

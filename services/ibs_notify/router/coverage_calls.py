@@ -26,9 +26,11 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 SINCE = timedelta(days=7)
 MOST_TARGETS = 500
 _KINDS = {
+    Gap.UNHEARD_ALARM: pb.COVERAGE_KIND_UNHEARD_ALARM,
     Gap.UNHEARD_CRITICAL_TYPE: pb.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE,
     Gap.UNREACHABLE_GROUP: pb.COVERAGE_KIND_UNREACHABLE_GROUP,
     Gap.UNHEARD_RESOURCE: pb.COVERAGE_KIND_UNHEARD_RESOURCE,
+    Gap.UNHEARD_PROBLEM: pb.COVERAGE_KIND_UNHEARD_PROBLEM,
     Gap.IDLE_RULE: pb.COVERAGE_KIND_IDLE_RULE,
 }
 
@@ -78,7 +80,7 @@ class Coverage:
             lambda c: _look_closer(c, untold, seen.begin, recording)
         )
         troubles, warnings = await self._troubles(table)
-        findings = await asyncio.to_thread(_find, table, seen, held, unheard, troubles, now)
+        findings = await asyncio.to_thread(_find, table, seen, held, untold, unheard, troubles, now)
         response = pb.GetCoverageResponse(
             resource_count=len(seen.places),
             rule_count=sum(1 for _ in table.routes),
@@ -174,6 +176,7 @@ def _find(
     table: RoutingTable,
     seen: _Seen,
     held: _Held,
+    untold: Sequence[str],
     unheard: Sequence[Place],
     troubles: Mapping[str, Trouble],
     now: datetime,
@@ -183,9 +186,11 @@ def _find(
     names = {datastore_of(each) for each in seen.places} - {""}
     datastores = {f"/datastore/{name}" for name in names} - {each.subject for each in places}
     return [
+        coverage.unheard_alarms(table, now),
         coverage.unheard_critical_types(table, seen.critical, datastores, now),
         coverage.unreachable_groups(table.groups, troubles),
         places,
+        coverage.unheard_problems(table, datastores.difference(untold), now),
         coverage.idle_rules(table.routes, held.matched, held.examined),
     ]
 

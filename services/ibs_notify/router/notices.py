@@ -104,7 +104,7 @@ def notice_of_target(turned: TargetTurned) -> Event:
         turned.at,
         subject=_SUBJECTS[turned.turn].format(target=target, reason=turned.reason),
         summary=_text(what, why, then, commands),
-        resource=_resource_of(target),
+        resource=resource_of_target(target),
         labels={"target": target, "target_uid": turned.target_uid, "reason": turned.reason},
     )
 
@@ -182,7 +182,7 @@ def notice_of_no_recipients(route: Route, event: Event, now: datetime) -> Event 
                 "settings update --default-recipient ADDRESS",
             ),
         ),
-        resource=_resource_of(target),
+        resource=resource_of_target(target),
         labels={"target": target, "group": group, "event_id": event.event_id},
     )
 
@@ -240,7 +240,7 @@ def _notice_of_ends(hour: Hour, ended: Sequence[Ended], count: int, step: int) -
             "What to do:",
             _after_end(hour.state, last, count),
         ),
-        resource=_resource_of(target),
+        resource=resource_of_target(target),
         labels={
             "target": target,
             "group": last.group,
@@ -304,7 +304,7 @@ def _notice_id(type_: str, about: Sequence[str], at: datetime) -> str:
     return f"notice-{type_.removeprefix('notification.')}-{digest}-{at:%Y-%m-%d}"
 
 
-def _resource_of(target: str) -> str:
+def resource_of_target(target: str) -> str:
     """Of its own, so that the notices of one target have nothing to do with those of another."""
     return f"/notification/target/{target}"
 

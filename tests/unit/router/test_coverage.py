@@ -49,6 +49,29 @@ def test_what_is_attached_covers_what_is_below_it() -> None:
     assert coverage.untold_places(attached, places, NOW) == ["/datastore/a"]
 
 
+def test_a_target_that_fails_is_told_to_another_one_or_to_nobody() -> None:
+    everybody = table({"chat": "*", "mail": "*", "gauge": "*"})
+    assert coverage.unheard_alarms(everybody, NOW) == []
+    (alone,) = coverage.unheard_alarms(table({"chat": "*", "gauge": "*"}), NOW)
+    assert (alone.gap, alone.subject) == (Gap.UNHEARD_ALARM, "notification.target-failing")
+    assert alone.sentence.startswith("when chat fails, no other target hears of it")
+    attached = table({"chat": "*", "mail": "*"}, Scope.ATTACHED, "/datastore/a")
+    (deaf,) = coverage.unheard_alarms(attached, NOW)
+    assert deaf.sentence.startswith("when a target fails, no other target hears of it")
+    assert coverage.unheard_alarms(table({}), NOW) == []
+
+
+def test_to_hear_something_of_a_datastore_is_not_to_hear_of_its_failed_backups() -> None:
+    picky = table({"chat": "severity = critical or type = verify.failed"})
+    (found,) = coverage.unheard_problems(picky, ["/datastore/tank"], NOW)
+    assert (found.gap, found.subject) == (Gap.UNHEARD_PROBLEM, "/datastore/tank")
+    assert found.sentence == (
+        "nobody is told of backup.failed, restore.failed, sync.failed about it"
+    )
+    errors = table({"chat": "severity >= error"})
+    assert coverage.unheard_problems(errors, ["/datastore/tank"], NOW) == []
+
+
 def test_a_metric_server_tells_nobody() -> None:
     assert not coverage.is_told(table({"gauge": "*"}), "a.b", Severity.CRITICAL, "", NOW)
 

@@ -69,6 +69,10 @@ class _CoverageKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """A group none of whose targets works, or that has no target or no recipient."""
     COVERAGE_KIND_UNHEARD_CRITICAL_TYPE: _CoverageKind.ValueType  # 4
     """A critical type that would reach only the inbox."""
+    COVERAGE_KIND_UNHEARD_ALARM: _CoverageKind.ValueType  # 5
+    """That a target fails would reach only the inbox."""
+    COVERAGE_KIND_UNHEARD_PROBLEM: _CoverageKind.ValueType  # 6
+    """A datastore that somebody hears of, but not of every error, such as a failed backup."""
 
 class CoverageKind(_CoverageKind, metaclass=_CoverageKindEnumTypeWrapper):
     """What kind of gap a finding is."""
@@ -83,6 +87,10 @@ COVERAGE_KIND_UNREACHABLE_GROUP: CoverageKind.ValueType  # 3
 """A group none of whose targets works, or that has no target or no recipient."""
 COVERAGE_KIND_UNHEARD_CRITICAL_TYPE: CoverageKind.ValueType  # 4
 """A critical type that would reach only the inbox."""
+COVERAGE_KIND_UNHEARD_ALARM: CoverageKind.ValueType  # 5
+"""That a target fails would reach only the inbox."""
+COVERAGE_KIND_UNHEARD_PROBLEM: CoverageKind.ValueType  # 6
+"""A datastore that somebody hears of, but not of every error, such as a failed backup."""
 Global___CoverageKind: typing_extensions.TypeAlias = CoverageKind
 
 @typing.final
