@@ -8,6 +8,10 @@ from tests.rpc.console.test_overview_page import HOSTILE, emit, make_group
 from tests.support.console import Console
 
 from ironcore.notification.v1 import config_service_pb2 as config
+from ironcore.notification.v1 import event_pb2
+from ironcore.notification.v1 import router_service_pb2 as router
+from ironcore.notification.v1.group_pb2 import Group, Subscription
+from ironcore.notification.v1.target_pb2 import PushgatewayTarget, Target
 
 PANELS = ("listeners", "alerts", "state", "nested", "chart")
 
@@ -102,3 +106,88 @@ async def test_a_config_that_does_not_answer_leaves_what_the_router_knows(consol
     assert page.says("ibs")
     assert page.says("Config does not answer")
     assert (await console.browser.get("/datastores/ibs/listeners")).says("ops-team → chat-ops")
+
+
+async def attach_to(console: Console, group: str, resource: str) -> None:
+    request = config.AttachResourceRequest(group=group, resource=resource)
+    changed = await console.api.call(console.api.config.AttachResource, request)
+    await console.api.await_revision(changed.group.revision)
+
+
+async def group_of(console: Console, name: str) -> Group:
+    request = config.GetGroupRequest(name=name)
+    return (await console.api.call(console.api.config.GetGroup, request)).group
+
+
+async def test_no_group_is_chosen_for_the_visitor(console: Console) -> None:
+    await make_group(console.api, rule="severity = critical")
+    page = await console.browser.get("/datastores/tank/listeners")
+    assert '<option value="">Choose a group</option>' in page.text
+    assert page.says("No group would hear of them by being attached")
+    assert 'href="/groups/ops-team/edit"' in page.text
+    assert 'href="/new-group?resource=%2Fdatastore%2Ftank&amp;rule=severity+%3E%3D+warning"' in (
+        page.text
+    )
+    refused = await console.browser.post("/datastores/tank/attach", {"group": ""})
+    assert refused.says("Choose the group that is to hear of it.")
+
+
+async def test_a_group_that_would_help_is_named_first(console: Console) -> None:
+    await make_group(console.api)
+    await attach_to(console, "ops-team", "elsewhere:")
+    page = await console.browser.get("/datastores/tank/listeners")
+    assert page.says("It helps to attach the datastore to ops-team, below.")
+    assert '<optgroup label="Would then hear what nobody hears of"><option>ops-team' in page.text
+
+
+async def test_a_group_that_hears_everything_is_not_narrowed_by_one_click(console: Console) -> None:
+    await make_group(console.api, rule="severity = critical")
+    fields = {"group": "ops-team", "resource": "/datastore/tank"}
+    asked = await console.browser.post("/datastores/tank/attach", fields)
+    assert asked.says("ops-team hears everything now.")
+    assert asked.says("Attached, it would hear of /datastore/tank only.")
+    assert asked.says("Nobody hears of datastore.free-space , backup.failed about it")
+    for other in ("/groups/ops-team/edit", "/new-group?resource=", "/datastores/tank"):
+        assert f'href="{other}' in asked.text
+    assert not (await group_of(console, "ops-team")).attachments
+    await console.browser.post("/datastores/tank/attach", fields | {"all-the-same": "on"})
+    assert (await group_of(console, "ops-team")).attachments == ["/datastore/tank"]
+
+
+async def test_the_list_is_no_rosier_than_the_page_of_a_datastore(console: Console) -> None:
+    """A group that hears everything may have no rule for what happens there."""
+    await make_group(console.api, rule="severity = critical")
+    await emit(console.api, "backup.failed", resource="tank:vm/1")
+    listed = await console.browser.get("/datastore-list")
+    assert listed.says("nobody hears of warning, error ops-team")
+    assert (await console.browser.get("/datastores/tank/listeners")).says(
+        "Nobody hears of datastore.free-space , backup.failed ."
+    )
+
+
+async def test_the_worst_is_the_gravest_event_whatever_its_type(console: Console) -> None:
+    event = event_pb2.Event(
+        type="datastore.status-change",
+        subject="tank is offline",
+        resource="tank:",
+        severity=event_pb2.SEVERITY_CRITICAL,
+    )
+    await console.api.call(console.api.router.Emit, router.EmitRequest(event=event))
+    page = await console.browser.get("/datastore-list")
+    assert 'class="badge severity-critical"' in page.text
+
+
+async def test_a_metric_server_is_nobody(console: Console) -> None:
+    gauge = Target(name="gauge", pushgateway=PushgatewayTarget(url="http://127.0.0.1:9/"))
+    await console.api.call(
+        console.api.config.CreateTarget, config.CreateTargetRequest(target=gauge)
+    )
+    counted = Group(name="counted", subscriptions=[Subscription(target="gauge", rule="*")])
+    made = await console.api.call(
+        console.api.config.CreateGroup, config.CreateGroupRequest(group=counted)
+    )
+    await console.api.await_revision(made.group.revision)
+    await emit(console.api, resource="tank:vm/1")
+    assert (await console.browser.get("/datastores/tank/listeners")).says("Nobody hears of")
+    page = await console.browser.get("/datastore-list")
+    assert page.says("nobody hears of warning, error, critical")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ibs_notify.console.pages import (
+    attachments,
     audit,
     datastores,
     digests,
@@ -51,6 +52,7 @@ ROUTES: tuple[Route, ...] = (
     *queue.ROUTES,
     *silences.ROUTES,
     *datastores.ROUTES,
+    *attachments.ROUTES,
     *start.ROUTES,
     *tokens.ROUTES,
     *keys.ROUTES,

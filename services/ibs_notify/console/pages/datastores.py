@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console import hearing
 from ibs_notify.console.charts import Period, event_chart
-from ibs_notify.console.commands import datastores as command
-from ibs_notify.console.forms import REFUSALS, Form, read_form
+from ibs_notify.console.pages.attachments import choices
 from ibs_notify.console.pages.panels import Load, panel, unless_failed
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.rendering import segment
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.catalogue import Outcome, outcome_of
 from ibs_notify.domain.resource import canonical, datastore_of, is_under
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import event_pb2
-from ironcore.notification.v1.config_service_pb2 import (
-    AttachResourceRequest,
-    DetachResourceRequest,
-    ListGroupsRequest,
-)
-from ironcore.notification.v1.group_pb2 import GROUP_SCOPE_EVERYTHING, Group
+from ironcore.notification.v1.config_service_pb2 import ListGroupsRequest
+from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.router_service_pb2 import (
     EventFilter,
     EventRecord,
-    ExplainRequest,
-    ExplainResponse,
     ListEventsRequest,
-    SubscriptionExplanation,
     SummarizeEventsRequest,
 )
 
@@ -44,30 +35,33 @@ MONTH = timedelta(days=30)
 SLOW_SECONDS = 60.0
 MOST_GROUPS = 1000
 ALERTS = 10
+MOST_ASKED = 100
+"""Of so many datastores the list says who hears of them, those with the most problems first."""
+ASKED_AT_ONCE = 8
 LATEST = 200
 """So many of the newest events are asked which namespaces there are."""
-TYPICAL = (
-    "backup.completed",
-    "datastore.pruned",
-    "datastore.free-space",
-    "backup.failed",
-    "verify.corrupt",
-)
-"""An event of each severity that datastores have, for the question who hears of it."""
 SUCCESSES = {"Backup": "backup", "Sync": "sync", "Verification": "verify"}
 STATES = ("datastore.free-space", "datastore.status-change", "datastore.pruned")
 
 
 @dataclass(slots=True)
 class Seen:
-    """A line of the list."""
+    """A line of the list. ``problems`` are the events of severity warning or worse."""
 
     name: str
     events: int = 0
     problems: int = 0
     worst: int = 0
-    groups: list[str] = field(default_factory=list)
-    """Those that it, or something of it, is attached to."""
+    heard: Heard | None = None
+    """None where it was not asked: there are more than ``MOST_ASKED``, or nobody answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Which groups tell somebody of its problems, and of which severities nobody is told."""
+
+    groups: Sequence[str]
+    unheard: Sequence[int]
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -88,15 +82,29 @@ async def _list(visit: Visit) -> Mapping[str, Any]:
             continue
         seen = found.setdefault(each.datastore, Seen(each.datastore))
         seen.events += each.count
-        if outcome_of(each.type) is Outcome.PROBLEM and each.severity >= Severity.WARNING:
+        if each.severity >= Severity.WARNING:
             seen.problems += each.count
             seen.worst = max(seen.worst, each.severity)
     for group in groups or ():
-        for name in sorted({datastore_of(each) for each in group.attachments} - {""}):
-            found.setdefault(name, Seen(name)).groups.append(group.name)
+        for name in {datastore_of(each) for each in group.attachments} - {""}:
+            found.setdefault(name, Seen(name))
     lines = sorted(found.values(), key=lambda each: each.name)
-    everything = [each.name for each in groups or () if _hears_everything(each)]
-    return {"lines": lines, "everything": everything, "config_answers": groups is not None}
+    await _ask_who_hears(visit, sorted(lines, key=lambda each: -each.problems)[:MOST_ASKED])
+    return {"lines": lines, "config_answers": groups is not None}
+
+
+async def _ask_who_hears(visit: Visit, lines: Sequence[Seen]) -> None:
+    """By the dry runs that the datastore's own page has, some at a time."""
+    turn = asyncio.Semaphore(ASKED_AT_ONCE)
+
+    async def ask(seen: Seen) -> None:
+        async with turn:
+            answers = await unless_failed(hearing.ask(visit, _resource(seen.name), hearing.GRAVE))
+        if answers is not None:
+            unheard = [each.severity for each in hearing.unheard(answers)]
+            seen.heard = Heard(hearing.told(answers), unheard)
+
+    await asyncio.gather(*map(ask, lines))
 
 
 async def show_one(visit: Visit) -> web.StreamResponse:
@@ -105,25 +113,13 @@ async def show_one(visit: Visit) -> web.StreamResponse:
     return visit.render("pages/datastore.html", name=name, resource=_resource(name))
 
 
-@dataclass(frozen=True, slots=True)
-class Hearer:
-    """A line of the matrix: what one subscription does with an event of each severity."""
-
-    group: str
-    target: str
-    cells: Sequence[SubscriptionExplanation]
-
-    @property
-    def hears(self) -> bool:
-        return any(each.hears for each in self.cells)
-
-
 async def _listeners(visit: Visit, name: str) -> Mapping[str, Any]:
     """Who hears of what, by dry runs; and which groups it is attached to."""
-    api, resource = visit.api, _resource(name)
-    dry_runs = (api.call(api.router.Explain, _dry_run(each, resource)) for each in TYPICAL)
-    groups, answers = await asyncio.gather(unless_failed(_groups(visit)), asyncio.gather(*dry_runs))
-    hearers = _matrix(answers)
+    resource = _resource(name)
+    groups, answers = await asyncio.gather(
+        unless_failed(_groups(visit)), hearing.ask(visit, resource, hearing.TYPICAL)
+    )
+    hearers = hearing.matrix(answers)
     attached = [
         (group, mine)
         for group in groups or ()
@@ -135,40 +131,12 @@ async def _listeners(visit: Visit, name: str) -> Mapping[str, Any]:
         "events": [each.event for each in answers],
         "hearers": [each for each in hearers if each.hears],
         "deaf": [each for each in hearers if not each.hears],
-        "unheard": _unheard(answers),
+        "unheard": hearing.unheard(answers),
         "attached": attached,
-        "attachable": [each.name for each in groups or () if resource not in each.attachments],
+        "choices": choices(groups or (), resource, hearing.would_help(answers)),
+        "hearing": hearing.told(answers),
+        "config_answers": groups is not None,
     }
-
-
-def _dry_run(event_type: str, resource: str) -> ExplainRequest:
-    subject = f"{event_type} of {resource}"[:1000]
-    return ExplainRequest(
-        event=event_pb2.Event(type=event_type, subject=subject, resource=resource)
-    )
-
-
-def _matrix(answers: Sequence[ExplainResponse]) -> Sequence[Hearer]:
-    """Each answer has the same subscriptions in the same order, unless they changed meanwhile."""
-    cells: dict[tuple[str, str], list[SubscriptionExplanation]] = {}
-    for answer in answers:
-        for each in answer.subscriptions:
-            cells.setdefault((each.group, each.target), []).append(each)
-    return [
-        Hearer(group, target, found)
-        for (group, target), found in sorted(cells.items())
-        if len(found) == len(answers)
-    ]
-
-
-def _unheard(answers: Iterable[ExplainResponse]) -> Sequence[event_pb2.Event]:
-    """What of the grave events nobody hears of."""
-    return [
-        answer.event
-        for answer in answers
-        if answer.event.severity >= Severity.WARNING
-        and not any(each.hears for each in answer.subscriptions)
-    ]
 
 
 async def _alerts(visit: Visit, name: str) -> Mapping[str, Any]:
@@ -223,48 +191,6 @@ async def _newest(visit: Visit, chosen: EventFilter, most: int = ALERTS) -> Sequ
     return (await visit.api.call(visit.api.router.ListEvents, request)).events
 
 
-async def attach(visit: Visit) -> web.StreamResponse:
-    """Let a group hear of it."""
-    request = _attachment(visit, await read_form(visit.request))
-    try:
-        answer = await visit.api.call(visit.api.config.AttachResource, request)
-    except REFUSALS as error:
-        visit.notice(error.message, "failed")
-        raise _back(visit) from None
-    done = f"Attached {request.resource} to group {request.group}."
-    await visit.applied(answer.group.revision, done, answer.warnings)
-    raise _back(visit)
-
-
-async def detach(visit: Visit) -> web.StreamResponse:
-    """Take it from a group."""
-    form = await read_form(visit.request)
-    request = DetachResourceRequest(group=form.text("group"), resource=form.text("resource"))
-    try:
-        answer = await visit.api.call(visit.api.config.DetachResource, request)
-    except REFUSALS as error:
-        visit.notice(error.message, "failed")
-        raise _back(visit) from None
-    done = f"Detached {request.resource} from group {request.group}."
-    await visit.applied(answer.group.revision, done, answer.warnings)
-    raise _back(visit)
-
-
-async def show_command(visit: Visit) -> web.StreamResponse:
-    """The same on the command line."""
-    request = _attachment(visit, await read_form(visit.request))
-    return visit.render("parts/command.html", command=command.attach(request))
-
-
-def _attachment(visit: Visit, form: Form) -> AttachResourceRequest:
-    resource = form.text("resource") or _resource(visit.request.match_info["name"])
-    return AttachResourceRequest(group=form.text("group"), resource=resource)
-
-
-def _back(visit: Visit) -> web.HTTPSeeOther:
-    return web.HTTPSeeOther(f"{PATH}/{segment(visit.request.match_info['name'])}")
-
-
 async def _groups(visit: Visit) -> Sequence[Group]:
     request = ListGroupsRequest(page_size=MOST_GROUPS)
     return (await visit.api.call(visit.api.config.ListGroups, request)).groups
@@ -277,10 +203,6 @@ def _resource(name: str) -> str:
 def _touches(attachment: str, resource: str) -> bool:
     """Whether an attached resource is the datastore, holds it, or is a part of it."""
     return is_under(attachment, resource) or is_under(resource, attachment)
-
-
-def _hears_everything(group: Group) -> bool:
-    return group.scope == GROUP_SCOPE_EVERYTHING and bool(group.subscriptions)
 
 
 PANELS: Mapping[str, tuple[str, Any]] = {
@@ -308,7 +230,4 @@ ROUTES = (
     Route("GET", "/datastore-list", _list_panel),
     Route("GET", f"{PATH}/{{name}}", show_one),
     *(Route("GET", f"{PATH}/{{name}}/{part}", partial(_panel, part=part)) for part in PANELS),
-    Route("POST", f"{PATH}/{{name}}/attach", attach),
-    Route("POST", f"{PATH}/{{name}}/detach", detach),
-    Route("POST", f"{PATH}/{{name}}/command", show_command),
 )
