@@ -81,6 +81,15 @@ class Draft:
         return (*self.rows, *[Row()] * min(spare - empty, MOST_ROWS - len(self.rows)))
 
 
+def draft_about(resource: str, rule: str) -> Draft:
+    """A new group that hears of ``resource`` alone, its first target by ``rule``; either empty."""
+    return Draft(
+        scope=Scope.ATTACHED if resource else Scope.EVERYTHING,
+        attachments=resource,
+        rows=(Row(rule=rule),) if rule else (),
+    )
+
+
 def draft_of_form(form: Form, name: str = "") -> Draft:
     """What was sent; ``name`` where the form cannot change it."""
     rows = []

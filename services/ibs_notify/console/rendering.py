@@ -17,6 +17,7 @@ from markupsafe import Markup
 from ibs_notify.console import words
 from ibs_notify.console.assets import Assets
 from ibs_notify.console.cookies import theme_of
+from ibs_notify.console.form_words import advice, worded
 from ibs_notify.console.navigation import NAVIGATION
 from ibs_notify.domain.clock import Clock, in_zone
 from ibs_notify.domain.time_zone import zone_of
@@ -44,6 +45,8 @@ class Renderer:
             link=safe_link,
             segment=segment,
             zip=zip,
+            worded=worded,
+            advice=advice,
             **words.FILTERS,
         )
         self._environment.globals.update(

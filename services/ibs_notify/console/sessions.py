@@ -63,12 +63,21 @@ class Undo:
 
 
 @dataclass(frozen=True, slots=True)
+class NextStep:
+    """A link to what comes next."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
-    """A line above a page. ``kind`` is done, warning or failed."""
+    """A line above a page. ``kind`` is done, info, warning or failed."""
 
     kind: str
     text: str
     undo: Undo | None = None
+    following: NextStep | None = None
 
 
 class Sessions:

@@ -10,9 +10,10 @@ from typing import Any
 from aiohttp import web
 
 from ibs_notify.console.api import Api
+from ibs_notify.console.form_words import worded
 from ibs_notify.console.guard import NONCE
 from ibs_notify.console.rendering import Renderer
-from ibs_notify.console.sessions import Notice, Session, Undo
+from ibs_notify.console.sessions import NextStep, Notice, Session, Undo
 from ibs_notify.domain import errors
 from ibs_notify.rpc.access import Access, access, allowed_to, least_role
 
@@ -67,9 +68,15 @@ class Visit:
             template, {"visit": self, **values}, block=block, status=status
         )
 
-    def notice(self, text: str, kind: str = "done", undo: Undo | None = None) -> None:
-        """Say something on the next page. ``kind``: done, warning or failed."""
-        self.session.notices.append(Notice(kind, text, undo))
+    def notice(
+        self,
+        text: str,
+        kind: str = "done",
+        undo: Undo | None = None,
+        following: NextStep | None = None,
+    ) -> None:
+        """Say something on the next page. ``kind``: done, info, warning or failed."""
+        self.session.notices.append(Notice(kind, text, undo, following))
 
     def take_notices(self) -> list[Notice]:
         """What is to be said now, once."""
@@ -80,6 +87,6 @@ class Visit:
         """Say that a change was made, with the warnings of its answer, once it is in force."""
         self.notice(text)
         for warning in warnings:
-            self.notice(warning, "warning")
+            self.notice(worded(warning), "warning")
         for late in await self.api.await_revision(revision):
             self.notice(late, "warning")

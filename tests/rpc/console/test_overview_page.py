@@ -102,7 +102,18 @@ async def test_gaps_come_with_their_advice(console: Console) -> None:
     await console.api.await_revision(made.group.revision)
     page = await console.browser.get("/overview/coverage")
     assert page.says("empty-one")
+    assert 'href="/groups/empty-one/edit"' in page.text
     assert page.says("group target add")
+    # Of the only target nobody else hears that it fails.
+    assert page.says("When a target fails, no other target hears of it")
+    assert 'href="/new-group?rule=type+%3D+notification.target-failing"' in page.text
+
+
+async def test_a_new_group_begins_with_what_it_is_for(console: Console) -> None:
+    page = await console.browser.get("/new-group?resource=/datastore/tank&rule=severity+>%3D+error")
+    assert page.says("/datastore/tank")
+    assert page.says("severity >= error")
+    assert '<option value="attached" selected>' in page.text
 
 
 async def test_what_waits_for_the_rate_limit_is_counted_by_group(console: Console) -> None:

@@ -63,3 +63,28 @@ async def test_an_event_that_there_is_not_is_no_reason_to_break(console: Console
     page = await console.browser.get("/start/sent?event=nothing%2F..%2F")
     assert page.status == 200
     assert page.says("Try again")
+
+
+async def test_the_steps_lead_on_until_the_first_delivery(console: Console) -> None:
+    async with HttpServer() as sink:
+        hook = {"name": "chat-ops", "url": sink.url(), "method": "POST"}
+        page = await console.browser.post("/targets/new/webhook", hook)
+        assert page.says("Next: Who hears of what?")
+        assert (await console.browser.get("/")).says("Next: Who hears of what?")
+        group = {"name": "ops-team", "target-0": "chat-ops", "rule-0": "*"}
+        page = await console.browser.post("/new-group", group)
+        assert page.says("Next: Send a real event")
+        assert (await console.browser.get("/")).says("Next: Send a real event")
+        page = await console.browser.post("/start", SEND)
+        address = f"/start/sent?{urlsplit(page.url).query}"
+        part = await console.browser.get(address, **{"HX-Request": "true"})
+        while "hx-get" in part.text:
+            part = await console.browser.get(address, **{"HX-Request": "true"})
+        overview = await console.browser.get("/")
+        assert not overview.says("Next:")
+
+
+async def test_a_delivery_that_does_not_answer_is_no_step(console: Console) -> None:
+    await make_group(console.api)
+    await console.stop("delivery")
+    assert not (await console.browser.get("/")).says("Next:")

@@ -22,11 +22,13 @@ from ibs_notify.console.group_changes import Change, Request, changes
 from ibs_notify.console.group_draft import (
     NAMES,
     Draft,
+    draft_about,
     draft_of_form,
     draft_of_group,
     group_of,
     row_names,
 )
+from ibs_notify.console.pages import start
 from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.recommended_groups import RECOMMENDED, recommended
@@ -59,9 +61,11 @@ _CHANGE_REFUSALS = (*REFUSALS, NotFound)
 
 
 async def show_new(visit: Visit) -> web.StreamResponse:
-    """An empty form, or one of the recommended groups."""
-    targets = await _targets(visit)
-    draft = recommended(visit.request.query.get("start", ""), targets) or Draft()
+    """An empty form, one of the recommended groups, or one about a ``resource`` with a ``rule``."""
+    targets, asked = await _targets(visit), visit.request.query
+    draft = recommended(asked.get("start", ""), targets) or draft_about(
+        asked.get("resource", ""), asked.get("rule", "")
+    )
     return _page(visit, draft, targets)
 
 
@@ -79,6 +83,7 @@ async def create(visit: Visit) -> web.StreamResponse:
         return _page(visit, draft, await _targets(visit), faults)
     text = f"Group {draft.name} is saved, and jobs can select it."
     await visit.applied(answer.group.revision, text, answer.warnings)
+    await start.say_next(visit)
     raise web.HTTPSeeOther(path_of(draft.name))
 
 

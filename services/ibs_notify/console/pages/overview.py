@@ -15,6 +15,7 @@ from ibs_notify.console.charts import Period, coarse, delivery_chart, event_char
 from ibs_notify.console.pages import start
 from ibs_notify.console.pages.panels import Load, panel, unless_failed
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.remedies import remedies
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotFound, NotificationError, Unauthenticated
 from ironcore.notification.v1 import router_service_pb2
@@ -33,11 +34,15 @@ from ironcore.notification.v1.router_service_pb2 import (
 
 PATH = "/"
 COVERAGE_KINDS: Mapping[int, str] = {
+    router_service_pb2.COVERAGE_KIND_UNHEARD_ALARM: "our own alarm, and only in the inbox",
     router_service_pb2.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE: "critical, and only in the inbox",
     router_service_pb2.COVERAGE_KIND_UNREACHABLE_GROUP: "reaches nobody",
     router_service_pb2.COVERAGE_KIND_UNHEARD_RESOURCE: "nobody hears of it",
+    router_service_pb2.COVERAGE_KIND_UNHEARD_PROBLEM: "nobody hears of its errors",
     router_service_pb2.COVERAGE_KIND_IDLE_RULE: "matched nothing",
 }
+HARMLESS_GAP = router_service_pb2.COVERAGE_KIND_IDLE_RULE
+"""The one kind of gap by which nothing that happens goes unheard."""
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 PERIODS = {"24h": DAY, "7d": timedelta(days=7), "30d": timedelta(days=30)}
@@ -51,15 +56,21 @@ MOST_TARGETS = 1000
 async def show(visit: Visit) -> web.StreamResponse:
     """The frame, whose parts are loaded after it; on an empty installation, how to begin."""
     try:
-        steps = await start.steps_of(visit)
+        steps, arrived = await asyncio.gather(start.steps_of(visit), start.was_delivered(visit))
     except Unauthenticated:
         raise
     except NotificationError:
         # Each part says of its own service that it does not answer.
-        steps = None
+        steps, arrived = None, None
     if steps is not None and steps.is_first_visit:
         return start.page(visit, steps)
-    return visit.render("pages/overview.html", period=_period_name(visit), periods=list(PERIODS))
+    return visit.render(
+        "pages/overview.html",
+        period=_period_name(visit),
+        periods=list(PERIODS),
+        steps=steps,
+        following=start.next_step(steps, arrived=arrived) if steps is not None else None,
+    )
 
 
 async def _figures(visit: Visit) -> Mapping[str, Any]:
@@ -167,7 +178,14 @@ async def _status(visit: Visit, group: str) -> GetGroupStatusResponse | None:
 async def _coverage(visit: Visit) -> Mapping[str, Any]:
     request = GetCoverageRequest()
     answer = await visit.api.call(visit.api.router.GetCoverage, request, timeout=SLOW_SECONDS)
-    return {"coverage": answer, "kinds": COVERAGE_KINDS}
+    needed = {link.needs for each in answer.findings for link in remedies(each)}
+    return {
+        "coverage": answer,
+        "kinds": COVERAGE_KINDS,
+        "grave": COVERAGE_KINDS.keys() - {HARMLESS_GAP},
+        "remedies": remedies,
+        "allowed": [each for each in needed if visit.may(each)],
+    }
 
 
 async def _ledger(visit: Visit) -> Mapping[str, Any]:

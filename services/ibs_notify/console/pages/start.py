@@ -22,6 +22,7 @@ from ibs_notify.console.forms import (
 from ibs_notify.console.pages.panels import panel, unless_failed
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
+from ibs_notify.console.sessions import NextStep
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE, Outcome
 from ironcore.notification.v1 import delivery_pb2, event_pb2
@@ -117,17 +118,34 @@ def page(
 
 async def show(visit: Visit) -> web.StreamResponse:
     """The steps; with an event that was sent, what becomes of it."""
-    steps, was_delivered = await asyncio.gather(steps_of(visit), _was_delivered(visit))
+    steps, arrived = await asyncio.gather(steps_of(visit), was_delivered(visit))
     sent = visit.request.query.get("event", "")
-    return page(visit, steps, sent=sent, was_delivered=was_delivered)
+    return page(visit, steps, sent=sent, was_delivered=bool(arrived))
 
 
-async def _was_delivered(visit: Visit) -> bool:
-    """Whether something arrived already."""
+async def was_delivered(visit: Visit) -> bool | None:
+    """Whether something arrived already; None where Delivery does not answer."""
     request = ListDeliveriesRequest(page_size=1)
     request.filter.states.append(delivery_pb2.DELIVERY_STATE_DELIVERED)
     found = await unless_failed(visit.api.call(visit.api.delivery.ListDeliveries, request))
-    return found is not None and bool(found.deliveries)
+    return None if found is None else bool(found.deliveries)
+
+
+def next_step(steps: Steps, *, arrived: bool | None) -> NextStep | None:
+    """The first step that is not done; None where all are, or it is not known."""
+    if not steps.has_target:
+        return NextStep("Where should messages go?", PATH)
+    if not steps.has_listeners:
+        return NextStep("Who hears of what?", "/new-group")
+    return NextStep("Send a real event", PATH) if arrived is False else None
+
+
+async def say_next(visit: Visit) -> None:
+    """On the page that follows, which step comes next, as long as one is left."""
+    steps, arrived = await asyncio.gather(unless_failed(steps_of(visit)), was_delivered(visit))
+    following = next_step(steps, arrived=arrived) if steps is not None else None
+    if following is not None:
+        visit.notice("Next:", "info", following=following)
 
 
 async def send(visit: Visit) -> web.StreamResponse:

@@ -18,6 +18,7 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.pages import start
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.targets import ONE, PATH, path_of, target_of_path
 from ibs_notify.console.targets.changes import (
@@ -83,6 +84,7 @@ async def create(visit: Visit) -> web.StreamResponse:
         return _page(visit, Sheet(kind, form, faults=faults_of(error, NAMES)))
     name = answer.target.name
     await visit.applied(answer.target.revision, f"{name} is saved.", answer.warnings)
+    await start.say_next(visit)
     raise web.HTTPSeeOther(path_of(name))
 
 

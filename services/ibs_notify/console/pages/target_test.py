@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console.form_words import advice, worded
 from ibs_notify.console.forms import REFUSED, Form, faults_of, read_form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.target_form import EDIT, NEW, draft_of, kind_of
@@ -111,7 +112,7 @@ async def _lines(visit: Visit, form: Form, ask: Ask) -> AsyncGenerator[Line, Non
         yield {
             "refused": {
                 "summary": faults.summary,
-                "advice": faults.advice,
+                "advice": advice(faults.advice),
                 "fields": dict(faults.fields),
             }
         }
@@ -124,14 +125,15 @@ def _line(progress: TestProgress) -> Line:
         case "ended":
             return {"ended": _stage(progress.ended)}
         case _:
-            return {"result": {"ok": progress.result.ok, "summary": progress.result.summary}}
+            result = progress.result
+            return {"result": {"ok": result.ok, "summary": worded(result.summary)}}
 
 
 def _stage(stage: TestStage) -> Line:
     return {
         "name": stage.name,
         "ok": stage.ok,
-        "detail": stage.detail,
+        "detail": worded(stage.detail),
         "time": f"{stage.duration_ms:,.1f} ms",
     }
 

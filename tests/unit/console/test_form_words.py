@@ -1,0 +1,51 @@
+"""What the services advise is said in the words of the forms, and never loses its meaning."""
+
+from __future__ import annotations
+
+import pytest
+
+from ibs_notify.console.form_words import advice, worded
+from ibs_notify.delivery.transports.influxdb_verdict import _ADVICE as INFLUXDB_ADVICE
+from ibs_notify.delivery.transports.webhook_verdict import WEBHOOK_ADVICE
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (
+            "the server does not offer STARTTLS; use --tls implicit, or --tls none",
+            "the server does not offer STARTTLS; choose implicit TLS; without TLS a password "
+            "would travel in clear text",
+        ),
+        (
+            "webhook.headers[authorization] will travel in clear text: the URL is not https",
+            "the header authorization will travel in clear text: the URL is not https",
+        ),
+        (
+            "influxdb.token will travel in clear text: the URL is not https",
+            "the token will travel in clear text: the URL is not https",
+        ),
+        (
+            "target 'm' has no from address, and the setting sender is empty",
+            "target 'm' has no from address, and Sender in Settings is empty",
+        ),
+        ("550 --no such user--", "550 --no such user--"),
+    ],
+)
+def test_flags_and_paths_are_called_as_in_the_forms(said: str, meant: str) -> None:
+    assert worded(said) == meant
+
+
+@pytest.mark.parametrize("said", [*WEBHOOK_ADVICE.values(), *INFLUXDB_ADVICE.values()])
+def test_no_advice_of_a_test_names_a_flag(said: str) -> None:
+    assert "--" not in worded(said)
+
+
+def test_an_advice_that_is_a_command_is_said_to_be_one() -> None:
+    command = "ironcore-backup notification ledger verify"
+    assert advice(command) == f"On the command line: {command}"
+    assert advice("rotate with --force") == "On the command line: rotate with --force"
+    assert advice("try again when Delivery runs, or delete it with --force") == (
+        "try again when Delivery runs, or delete it all the same"
+    )
+    assert advice("wait a little") == "wait a little"
