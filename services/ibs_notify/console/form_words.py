@@ -37,6 +37,10 @@ _KNOWN: Final = (
 )
 _HEADERS: Final = re.compile(r"\bwebhook\.headers\[([^\]]{1,200})\]")
 _SECRETS: Final = re.compile(r"\b(?:influxdb|pushgateway|webhook|smtp)\.(\w{1,40})(?=,| will )")
+_TO_ATTACH: Final = re.compile(
+    r"to attach it: ironcore-backup notification group attach \S+ --resource (?:'[^']*'|\S+)"
+)
+_TO_WIDEN: Final = re.compile(r": ironcore-backup notification group update \S+ --scope everything")
 _COMMAND: Final = re.compile(r"(?:^|[\s(])--[a-z]|^ironcore-backup |\b[a-z]+ list --")
 
 
@@ -44,6 +48,8 @@ def worded(text: str) -> str:
     """``text`` with what is known of it as the forms call it; the rest as it is."""
     for said, meant in _KNOWN:
         text = text.replace(said, meant)
+    text = _TO_ATTACH.sub("attach it on the page of the datastore", text)
+    text = _TO_WIDEN.sub(", by its Scope", text)
     text = _HEADERS.sub(r"the header \1", text)
     return _SECRETS.sub(lambda found: f"the {found[1].replace('_', ' ')}", text)
 

@@ -56,7 +56,7 @@ def _about(resource: str, rule: str) -> Sequence[Remedy]:
     if not name:
         return [made]
     url = f"/datastores/{segment(name)}"
-    return [Remedy("Attach it", url, "ConfigService/AttachResource"), made]
+    return [Remedy("See who hears of it", url, "RouterService/Explain"), made]
 
 
 def _edit(group: str) -> Remedy:

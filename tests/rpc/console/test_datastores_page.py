@@ -50,9 +50,10 @@ async def test_the_warning_goes_when_it_is_attached_to_a_group(console: Console)
     assert page.says("Attached /datastore/ibs to group ops-team.")
     heard = await console.browser.get("/datastores/ibs/listeners")
     assert not heard.says("Nobody hears of")
-    page = await console.browser.post(
-        "/datastores/ibs/detach", {"group": "ops-team", "resource": "/datastore/ibs"}
-    )
+    fields = {"group": "ops-team", "resource": "/datastore/ibs"}
+    asked = await console.browser.post("/datastores/ibs/detach", fields)
+    assert asked.says("It goes on hearing of /datastore/elsewhere .")
+    page = await console.browser.post("/datastores/ibs/detach", fields | {"all-the-same": "on"})
     assert page.says("Detached /datastore/ibs from group ops-team.")
     assert (await console.browser.get("/datastores/ibs/listeners")).says("Nobody hears of")
 
@@ -159,7 +160,7 @@ async def test_the_list_is_no_rosier_than_the_page_of_a_datastore(console: Conso
     await make_group(console.api, rule="severity = critical")
     await emit(console.api, "backup.failed", resource="tank:vm/1")
     listed = await console.browser.get("/datastore-list")
-    assert listed.says("nobody hears of warning, error ops-team")
+    assert listed.says("nobody hears of warning, error the rest: ops-team")
     assert (await console.browser.get("/datastores/tank/listeners")).says(
         "Nobody hears of datastore.free-space , backup.failed ."
     )

@@ -260,3 +260,8 @@ async def test_the_commands_are_shown_while_the_form_is_filled(console: Console)
     assert page.says("group target update ops-team ops-smtp --rule 'type = a.b'")
     page = await console.browser.post("/new-group/command", {**FORM, "rate_limit": "many"})
     assert page.says("# group.rate_limit_per_minute")
+
+
+async def test_there_is_no_row_for_a_target_that_there_is_not(console: Console) -> None:
+    page = await console.browser.get("/new-group")
+    assert page.text.count('<fieldset class="group-row') == 1

@@ -10,9 +10,15 @@ from tests.support.console_work import add_group, add_webhook, emit
 from tests.support.http_server import HttpServer
 
 from ibs_notify.rpc.convert import moment_from_proto
-from ironcore.notification.v1.config_service_pb2 import UpdateSettingsRequest
+from ironcore.notification.v1.config_service_pb2 import (
+    CreateGroupRequest,
+    CreateTargetRequest,
+    UpdateSettingsRequest,
+)
+from ironcore.notification.v1.group_pb2 import Group, Subscription
 from ironcore.notification.v1.router_service_pb2 import ListSilencesRequest, Silence
 from ironcore.notification.v1.settings_pb2 import Settings
+from ironcore.notification.v1.target_pb2 import PushgatewayTarget, Target
 
 ATTACK = "<script>alert(1)</script>"
 SWAP = {"rule": "resource under /datastore/ibs-primary", "comment": "disk swap"}
@@ -145,6 +151,20 @@ async def test_beside_the_form_stands_what_it_would_have_kept_from_people(
     assert page.says("As soon as the rule is right")
     page = await console.browser.post("/new-silence/preview", {"rule": ""})
     assert page.says("Write a rule")
+
+
+@pytest.mark.usefixtures("_told")
+async def test_a_metric_server_is_nobody_that_would_have_been_spared(console: Console) -> None:
+    config = console.api.config
+    gauge = Target(name="gauge", pushgateway=PushgatewayTarget(url="http://127.0.0.1:9/"))
+    await console.api.call(config.CreateTarget, CreateTargetRequest(target=gauge))
+    counted = Group(name="counted", subscriptions=[Subscription(target="gauge", rule="*")])
+    made = await console.api.call(config.CreateGroup, CreateGroupRequest(group=counted))
+    await console.api.await_revision(made.group.revision)
+    await emit(console.api, "Backup failed", resource="ibs-primary:vm/1")
+    page = await console.browser.post("/new-silence/preview", SWAP)
+    assert page.says("1 to chat-ops")
+    assert not page.says("gauge")
 
 
 async def test_a_silence_that_there_is_not_cannot_be_ended(console: Console) -> None:

@@ -35,7 +35,7 @@ async def test_the_event_is_followed_until_it_is_delivered(console: Console) -> 
         part = await console.browser.get(address, **{"HX-Request": "true"})
         while "hx-get" in part.text:
             part = await console.browser.get(address, **{"HX-Request": "true"})
-    assert part.says("it went to chat-ops by ops-team : delivered")
+    assert part.says("delivered to chat-ops by ops-team")
     assert f'href="/events/{event_id}"' in part.text
     assert done(await console.browser.get("/start")) == 3
 

@@ -172,6 +172,20 @@ async def test_a_form_sent_as_it_was_shown_changes_nothing(console: Console) -> 
     assert await stored(console, "ops-smtp") == before
 
 
+async def test_clear_text_is_warned_of_when_it_begins_and_not_with_every_change(
+    console: Console,
+) -> None:
+    clear = {**MAIL, "tls_mode": "none"}
+    page = await console.browser.post("/targets/new/smtp", clear)
+    assert page.says("the password will travel in clear text")
+    kept = {**clear, "password": "", "subject_template": "{{ event.subject }}"}
+    page = await console.browser.post("/targets/ops-smtp/edit", kept)
+    assert page.says("ops-smtp is saved.")
+    assert not page.says("in clear text")
+    page = await console.browser.post("/targets/ops-smtp/edit", kept | {"password": "another"})
+    assert page.says("the password will travel in clear text")
+
+
 async def test_who_was_overtaken_sees_by_whom_and_in_what_and_may_go_on(console: Console) -> None:
     await console.browser.post("/targets/new/smtp", MAIL)
     etag = (await stored(console, "ops-smtp")).etag

@@ -29,6 +29,17 @@ from ibs_notify.delivery.transports.webhook_verdict import WEBHOOK_ADVICE
             "target 'm' has no from address, and the setting sender is empty",
             "target 'm' has no from address, and Sender in Settings is empty",
         ),
+        (
+            "/datastore/a is not attached to group ops; to attach it: ironcore-backup "
+            "notification group attach ops --resource '/datastore/a b'; and the severity differs",
+            "/datastore/a is not attached to group ops; attach it on the page of the datastore; "
+            "and the severity differs",
+        ),
+        (
+            "name ops in the event's groups, or let it hear everything: ironcore-backup "
+            "notification group update ops --scope everything",
+            "name ops in the event's groups, or let it hear everything, by its Scope",
+        ),
         ("550 --no such user--", "550 --no such user--"),
     ],
 )

@@ -96,11 +96,23 @@ async def _ask(visit: Visit, group: Group, request: AttachResourceRequest) -> we
 
 
 async def detach(visit: Visit) -> web.StreamResponse:
-    """Take it from a group."""
+    """Take it from a group, after a page that says what the group then hears."""
     form = await read_form(visit.request)
     request = DetachResourceRequest(group=form.text("group"), resource=form.text("resource"))
+    api = visit.api
     try:
-        answer = await visit.api.call(visit.api.config.DetachResource, request)
+        if not form.is_on(CONFIRMED):
+            found = await api.call(api.config.GetGroup, GetGroupRequest(name=request.group))
+            return visit.render(
+                "pages/detach.html",
+                name=visit.request.match_info["name"],
+                group=found.group,
+                resource=request.resource,
+                left=[each for each in found.group.attachments if each != request.resource],
+                confirmed=CONFIRMED,
+                command=command.detach(request),
+            )
+        answer = await api.call(api.config.DetachResource, request)
     except REFUSALS as error:
         visit.notice(error.message, "failed")
         raise _back(visit) from None

@@ -220,13 +220,16 @@ def _page(
     faults: Faults = NO_FAULTS,
     *,
     name: str = "",
-    spare: int = SPARE_ROWS,
+    spare: int = 0,
 ) -> web.Response:
+    """``spare`` rows to write more in; of themselves as many as there is a target left for."""
+    unused = {each.name for each in targets} - {each.target for each in draft.rows}
+    free = min(SPARE_ROWS, len(unused)) if draft.rows else SPARE_ROWS
     return visit.render(
         "pages/group_form.html",
         status=REFUSED if faults.any else 200,
         draft=draft,
-        rows=draft.shown_rows(spare if draft.rows else MORE_ROWS),
+        rows=draft.shown_rows(spare or free),
         targets=targets,
         faults=faults,
         name=name,

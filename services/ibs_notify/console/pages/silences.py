@@ -21,6 +21,7 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.hearing import RECORDED
 from ibs_notify.console.local_time import time_zone
 from ibs_notify.console.pages.queue import SUMMARY_TYPE
 from ibs_notify.console.pages.route import Route
@@ -180,16 +181,25 @@ async def _would_silence(visit: Visit, rule: str) -> WouldSilence:
     )
     answer = await visit.api.call(visit.api.router.ListEvents, request)
     # Of the summary of a backlog no silence is asked.
-    told = [each for each in answer.events if each.event.type != SUMMARY_TYPE]
+    told = [each for each in answer.events if each.event.type != SUMMARY_TYPE and _told_to(each)]
     by_target = Counter[str]()
     for record in told:
-        by_target.update({each.target for each in record.dispositions if each.state in _TOLD})
+        by_target.update(_told_to(record))
     return WouldSilence(
         told,
         dict(by_target.most_common()),
         sum(each.event.severity == SEVERITY_CRITICAL for each in told),
         not answer.next_page_token,
     )
+
+
+def _told_to(record: EventRecord) -> set[str]:
+    """The targets that tell somebody of it; a metric server counts it, silenced or not."""
+    return {
+        each.target
+        for each in record.dispositions
+        if each.state in _TOLD and each.reason != RECORDED
+    }
 
 
 async def _form_page(visit: Visit, form: Form, faults: Faults = NO_FAULTS) -> web.Response:

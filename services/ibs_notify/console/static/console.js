@@ -51,7 +51,11 @@ document.addEventListener("input", (event) => {
 
 // ---- keyboard: rows of a list are [data-row]; a row may have [data-key="e"] buttons
 
-const PLACES = { i: "/inbox", o: "/", t: "/targets", g: "/groups", s: "/silences", d: "/datastores" };
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-keyboard]")) one("#keyboard-help").showModal();
+});
+
+const PLACES = { i: "/inbox", o: "/", k: "/tasks", t: "/targets", g: "/groups", s: "/silences", d: "/datastores" };
 let awaited = false; // a "g" was pressed
 
 function isTyping(target) {
