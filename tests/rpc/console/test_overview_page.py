@@ -114,6 +114,7 @@ async def test_a_new_group_begins_with_what_it_is_for(console: Console) -> None:
     assert page.says("/datastore/tank")
     assert page.says("severity >= error")
     assert '<option value="attached" selected>' in page.text
+    assert page.text.count('<fieldset class="group-row') == 1
 
 
 async def test_what_waits_for_the_rate_limit_is_counted_by_group(console: Console) -> None:

@@ -224,7 +224,8 @@ def _page(
 ) -> web.Response:
     """``spare`` rows to write more in; of themselves as many as there is a target left for."""
     unused = {each.name for each in targets} - {each.target for each in draft.rows}
-    free = min(SPARE_ROWS, len(unused)) if draft.rows else SPARE_ROWS
+    left = len(unused) - sum(not each.target for each in draft.rows)
+    free = max(0, min(SPARE_ROWS, left)) if draft.rows else SPARE_ROWS
     return visit.render(
         "pages/group_form.html",
         status=REFUSED if faults.any else 200,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,13 +27,14 @@ from ibs_notify.console.targets.changes import (
     differences,
     loss_of,
     update_of,
+    warnings_of,
 )
 from ibs_notify.console.targets.draft import PROTOCOLS, form_of, target_of
 from ibs_notify.console.targets.words import NAMES, PRESET_WORDS, SECRETS
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, PermissionDenied, Reason
 from ironcore.notification.v1 import target_pb2
-from ironcore.notification.v1.config_service_pb2 import CreateTargetRequest, UpdateTargetRequest
+from ironcore.notification.v1.config_service_pb2 import CreateTargetRequest
 
 NEW = f"{PATH}/new/{{kind:smtp|webhook|metric-server}}"
 EDIT = f"{ONE}/edit"
@@ -52,8 +53,6 @@ PRESET_CHOICES = [
     ("", "Its own: the standard payload, or a template"),
     *((preset.value, words.title) for preset, words in PRESET_WORDS.items()),
 ]
-_OF_THE_WAY = {*SECRETS, "headers", "url", "server", "tls_mode", "username", "auth_method"}
-"""Fields that decide whether something secret travels in clear text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +115,6 @@ async def update(visit: Visit) -> web.StreamResponse:
     warnings = warnings_of(request, answer.warnings)
     await visit.applied(answer.target.revision, f"{stored.name} is saved.", warnings)
     raise web.HTTPSeeOther(path_of(stored.name))
-
-
-def warnings_of(request: UpdateTargetRequest, warnings: Iterable[str]) -> list[str]:
-    """What is to be read of a change. That secrets travel in clear text is said when what they are,
-    or where and how they go, is changed, and not again with every other field.
-    """
-    changed = {path.rpartition(".")[2] for path in request.update_mask.paths}
-    if changed & _OF_THE_WAY:
-        return list(warnings)
-    return [each for each in warnings if "in clear text" not in each]
 
 
 def _refused(

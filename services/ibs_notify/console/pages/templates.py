@@ -19,6 +19,7 @@ from ibs_notify.console.forms import (
 )
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
+from ibs_notify.console.targets.changes import warnings_of
 from ibs_notify.console.template_owner import DIGEST, MAIL_PARTS, Owner
 from ibs_notify.console.template_reading import (
     PREVIEWED,
@@ -130,7 +131,7 @@ async def _update(
         setattr(spec, f"{field}_template", getattr(wanted, field))
     of_target = UpdateTargetRequest(target=target, update_mask=mask)
     changed_target = await visit.api.call(config.UpdateTarget, of_target)
-    return changed_target.target.revision, [*changed_target.warnings]
+    return changed_target.target.revision, warnings_of(of_target, changed_target.warnings)
 
 
 async def _editor(

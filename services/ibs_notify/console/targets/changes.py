@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,6 +17,8 @@ from ironcore.notification.v1.config_service_pb2 import UpdateTargetRequest
 
 OVERLAP = timedelta(hours=24)
 _COMMON = ("description", "max_rate_per_minute")
+_OF_THE_WAY = {*SECRETS, "headers", "url", "server", "tls_mode", "username", "auth_method"}
+"""Fields that decide whether something secret travels in clear text."""
 
 
 def update_of(stored: pb.Target, wanted: pb.Target, form: Form) -> UpdateTargetRequest | None:
@@ -175,3 +177,13 @@ def _word_of_enum(name: str) -> str:
     for prefix in ("SMTP_AUTH_METHOD_", "SMTP_TLS_MODE_", "WEBHOOK_PRESET_"):
         name = name.removeprefix(prefix)
     return "" if name == "UNSPECIFIED" else name.lower().replace("_", "-")
+
+
+def warnings_of(request: UpdateTargetRequest, warnings: Iterable[str]) -> list[str]:
+    """What is to be read of a change. That secrets travel in clear text is said when what they are,
+    or where and how they go, is changed, and not again with every other field.
+    """
+    changed = {path.rpartition(".")[2] for path in request.update_mask.paths}
+    if changed & _OF_THE_WAY:
+        return list(warnings)
+    return [each for each in warnings if "in clear text" not in each]
