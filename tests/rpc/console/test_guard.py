@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -270,6 +271,30 @@ async def test_who_sends_a_form_by_drops_is_told_and_hung_up_on(
         b"Content-Type: application/x-www-form-urlencoded\r\n\r\ntheme",
     )
     assert answer.startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("path", ["/theme", "/settings"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/x-www-form-urlencoded; charset=punycode",
+        "application/x-www-form-urlencoded; charset=unicode_escape",
+        "application/x-www-form-urlencoded; charset=utf-16",
+        "multipart/form-data; boundary=x",
+        "multipart/mixed; boundary=x",
+    ],
+)
+async def test_what_no_page_of_ours_sends_is_not_even_read(
+    alone: Browser, kind: str, path: str
+) -> None:
+    headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": kind}
+    # As punycode this takes a minute, in which nobody is answered.
+    size = 10_000 if path == "/theme" else 1_000_000
+    costly = b"a" * (size // 2) + b"-" + b"a" * (size // 2)
+    began = time.process_time()
+    page = await alone.ask("POST", path, data=costly, headers=headers)
+    assert page.status == 415
+    assert time.process_time() - began < 1
 
 
 async def test_connections_over_the_bound_are_hung_up_on_and_others_go_on(
