@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -18,6 +19,8 @@ LONGEST = timedelta(days=7)
 MOST = 10_000
 MOST_OF_ONE = 50
 """So that one token cannot push out the sessions of others. Without tokens nobody is told apart."""
+AT_ONCE = 8
+"""A browser opens six connections, so that nobody who looks ever waits."""
 
 
 @dataclass(slots=True)
@@ -32,6 +35,8 @@ class Session:
     csrf_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     notices: list[Notice] = field(default_factory=list)
     """Shown once, on the next page."""
+    turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    """Of what one browser asks for, so much is answered at once; the rest waits for its turn."""
 
     def is_live(self, now: datetime) -> bool:
         """Whether it still counts."""

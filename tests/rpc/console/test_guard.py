@@ -21,6 +21,7 @@ from ibs_notify.console import app, listener
 from ibs_notify.console.app import ConsoleApp
 from ibs_notify.console.pages import ROUTES
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.sessions import AT_ONCE
 from ibs_notify.console.visit import Visit
 from ibs_notify.launcher.authority import Issued
 from ibs_notify.settings import Settings
@@ -328,6 +329,38 @@ async def test_a_fault_of_ours_is_a_page_with_a_number_that_the_log_has(
     number = page.text.partition("<code>")[2].partition("</code>")[0]
     assert f"{number}: GET /broken failed" in caplog.text
     assert "the secret of the house" in caplog.text
+
+
+async def test_one_browser_is_given_so_many_pages_at_once_and_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    full, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def costly(visit: Visit) -> web.StreamResponse:
+        begun.append(visit.request.query["of"])
+        if begun.count("greedy") == AT_ONCE:
+            full.set()
+        if visit.request.query["of"] == "greedy":
+            await goes_on.wait()
+        return web.Response()
+
+    monkeypatch.setattr(app, "ROUTES", (Route("GET", "/costly", costly),))
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with (
+        ConsoleApp(here(tmp_path)) as served,
+        aiohttp.ClientSession(cookie_jar=jar) as http,
+        aiohttp.ClientSession() as other,
+    ):
+        base = f"http://127.0.0.1:{served.port}"
+        greedy = Browser(http, base)
+        await greedy.get("/costly?of=first")
+        asked = [asyncio.create_task(greedy.get("/costly?of=greedy")) for _ in range(20)]
+        await full.wait()
+        assert (await Browser(other, base).get("/costly?of=other")).status == 200
+        assert begun.count("greedy") == AT_ONCE
+        goes_on.set()
+        assert {each.status for each in await asyncio.gather(*asked)} == {200}
 
 
 async def test_a_stream_does_not_hold_up_the_end(
