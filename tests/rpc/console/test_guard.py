@@ -17,7 +17,7 @@ from aiohttp import web
 from tests.support.certificates import Certificates
 from tests.support.console import Browser, SecuredConsole, address_of
 
-from ibs_notify.console import app, listener
+from ibs_notify.console import app, door, listener
 from ibs_notify.console.app import ConsoleApp
 from ibs_notify.console.pages import ROUTES
 from ibs_notify.console.pages.route import Route
@@ -298,20 +298,60 @@ async def test_what_no_page_of_ours_sends_is_not_even_read(
     assert time.process_time() - began < 1
 
 
-async def test_connections_over_the_bound_are_hung_up_on_and_others_go_on(
+async def is_answered(port: int, tls: ssl.SSLContext | None, source: str = "127.0.0.1") -> bool:
+    """Whether somebody at ``source`` is answered, and not hung up on."""
+    try:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=tls, local_addr=(source, 0)
+        )
+        writer.write(f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        line = await asyncio.wait_for(reader.readline(), 10)
+        writer.transport.abort()
+    except ConnectionError:
+        return False
+    return line.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("by_tls", [False, True])
+async def test_silent_connections_are_counted_before_tls_and_one_place_does_not_fill_the_house(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_tls: bool
+) -> None:
+    monkeypatch.setattr(door, "MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(door, "MOST_OF_ONE_PLACE", 3)
+    certificates = Certificates.made_in(tmp_path / "tls")
+    files = {each: str(tmp_path / "tls" / f"console.{each}") for each in ("pem", "key")}
+    given = {"console_certificate": files["pem"], "console_key": files["key"]} if by_tls else {}
+    tls = ssl.create_default_context(cadata=certificates.ca.decode()) if by_tls else None
+    async with ConsoleApp(here(tmp_path, **given)) as served:
+
+        async def hold(source: str) -> asyncio.StreamWriter:
+            return (
+                await asyncio.open_connection("127.0.0.1", served.port, local_addr=(source, 0))
+            )[1]
+
+        held = [await hold("127.0.0.1") for _ in range(3)]
+        assert not await is_answered(served.port, tls)
+        assert await is_answered(served.port, tls, "127.0.0.2")
+        held += [await hold("127.0.0.2") for _ in range(2)]
+        assert not await is_answered(served.port, tls, "127.0.0.2")
+        assert not await is_answered(served.port, tls, "127.0.0.3")
+        for each in held:
+            each.transport.abort()
+        while not await is_answered(served.port, tls):
+            pass  # it hears of each end in its turn
+
+
+async def test_who_begins_no_handshake_is_hung_up_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener, "MOST_CONNECTIONS", 3)
-    async with ConsoleApp(here(tmp_path)) as served:
-        held = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]
+    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 0.2)
+    Certificates.made_in(tmp_path / "tls")
+    files = {each: str(tmp_path / "tls" / f"console.{each}") for each in ("pem", "key")}
+    settings = here(tmp_path, console_certificate=files["pem"], console_key=files["key"])
+    async with ConsoleApp(settings) as served:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         assert await asyncio.wait_for(reader.read(), 10) == b""
         writer.close()
-        ask = f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n\r\n".encode()
-        held[0][1].write(ask)
-        assert (await held[0][0].readline()).startswith(b"HTTP/1.1 200")
-        for _, each in held:
-            each.close()
 
 
 async def test_a_fault_of_ours_is_a_page_with_a_number_that_the_log_has(

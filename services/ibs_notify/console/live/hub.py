@@ -13,8 +13,8 @@ from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import Reason, Unavailable
 from ironcore.notification.v1 import router_service_pb2 as pb
 
-MOST_VIEWERS = 600
-"""Each has a connection, and there must be some left for who opens a page."""
+MOST_VIEWERS = 400
+"""Each has a connection, all may come by one proxy, and some must be left for who opens a page."""
 MOST_VIEWERS_OF_ONE = 100
 MOST_RULES = 32
 MOST_RULES_OF_ONE = 8
