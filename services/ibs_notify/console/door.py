@@ -40,4 +40,4 @@ async def open_door(host: str, port: int) -> Door:
     """``OSError`` where the address is taken, or none of this machine."""
     loop = asyncio.get_running_loop()
     family, *_, address = (await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))[0]
-    return Door(socket.create_server((host, port, *address[2:]), family=family))
+    return Door(socket.create_server(address, family=family))
