@@ -44,6 +44,8 @@ DISPOSITIONS = {
     for name, number in disposition_pb2.DispositionState.items()
     if number
 }
+_YEARS = range(1970, 9000)
+"""So that a chart may go beyond what is asked for."""
 _TITLES = {
     "severity": "at least",
     "task": "task",
@@ -204,4 +206,6 @@ def countable(chosen: pb.EventFilter) -> pb.EventFilter:
 
 def _moment(text: str, zone: str) -> datetime:
     moment = datetime.fromisoformat(text)
+    if moment.year not in _YEARS:
+        raise ValueError
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))

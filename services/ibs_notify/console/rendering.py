@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from ibs_notify.console.navigation import NAVIGATION
 from ibs_notify.domain.clock import Clock, in_zone
 from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.rpc.convert import is_moment, moment_from_proto
+
+_DOTS = re.compile(r"~*\.{1,2}")
 
 
 class Renderer:
@@ -127,8 +130,17 @@ def safe_link(url: str) -> str:
 
 
 def segment(text: str) -> str:
-    """``text`` as one segment of a path, whatever is in it."""
-    return quote(text, safe="")
+    """``text`` as one segment of a path, whatever is in it; ``named`` is the way back.
+
+    Browsers take ``.`` and ``..`` for steps in the path, however they are spelled.
+    """
+    return quote(f"~{text}" if _DOTS.fullmatch(text) else text, safe="")
+
+
+def named(segment: str) -> str:
+    """What a segment of a path that was asked for stands for."""
+    is_marked = segment.startswith("~") and _DOTS.fullmatch(segment)
+    return segment[1:] if is_marked else segment
 
 
 def query(path: str, /, **values: Any) -> str:

@@ -17,6 +17,8 @@ from ibs_notify.domain import errors
 from ibs_notify.rpc.access import Access, access, allowed_to, least_role
 
 API_PACKAGE = "ironcore.notification.v1"
+MOST_NOTICES = 10
+"""Kept for the next page, the latest of them: there may never be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Visit:
     def notice(self, text: str, kind: str = "done", undo: Undo | None = None) -> None:
         """Say something on the next page. ``kind``: done, warning or failed."""
         self.session.notices.append(Notice(kind, text, undo))
+        del self.session.notices[:-MOST_NOTICES]
 
     def take_notices(self) -> list[Notice]:
         """What is to be said now, once."""

@@ -138,10 +138,9 @@ def _request(
             continue
         try:
             moment = datetime.fromisoformat(filters[name])
-        except ValueError:
-            faults[name] = "is no time, such as 2026-05-21T02:14"
-        else:
             stamp.FromDatetime(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
+        except (ValueError, OverflowError):
+            faults[name] = "is no time, such as 2026-05-21T02:14"
     return request
 
 

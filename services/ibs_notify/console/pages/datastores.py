@@ -16,7 +16,7 @@ from ibs_notify.console.commands import datastores as command
 from ibs_notify.console.forms import REFUSALS, Form, read_form
 from ibs_notify.console.pages.panels import Load, panel, unless_failed
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.rendering import segment
+from ibs_notify.console.rendering import named, segment
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import Outcome, outcome_of
 from ibs_notify.domain.resource import canonical, datastore_of, is_under
@@ -101,7 +101,7 @@ async def _list(visit: Visit) -> Mapping[str, Any]:
 
 async def show_one(visit: Visit) -> web.StreamResponse:
     """A datastore: each part of its panel is loaded after the frame."""
-    name = visit.request.match_info["name"]
+    name = _name(visit)
     return visit.render("pages/datastore.html", name=name, resource=_resource(name))
 
 
@@ -257,12 +257,16 @@ async def show_command(visit: Visit) -> web.StreamResponse:
 
 
 def _attachment(visit: Visit, form: Form) -> AttachResourceRequest:
-    resource = form.text("resource") or _resource(visit.request.match_info["name"])
+    resource = form.text("resource") or _resource(_name(visit))
     return AttachResourceRequest(group=form.text("group"), resource=resource)
 
 
 def _back(visit: Visit) -> web.HTTPSeeOther:
-    return web.HTTPSeeOther(f"{PATH}/{segment(visit.request.match_info['name'])}")
+    return web.HTTPSeeOther(f"{PATH}/{segment(_name(visit))}")
+
+
+def _name(visit: Visit) -> str:
+    return named(visit.request.match_info["name"])
 
 
 async def _groups(visit: Visit) -> Sequence[Group]:
@@ -294,7 +298,7 @@ PANELS: Mapping[str, tuple[str, Any]] = {
 
 async def _panel(visit: Visit, part: str) -> web.StreamResponse:
     title, load = PANELS[part]
-    name = visit.request.match_info["name"]
+    name = _name(visit)
     found: Load = partial(load, name=name)
     return await panel(visit, f"parts/datastore/{part}.html", title, found, PATH)
 

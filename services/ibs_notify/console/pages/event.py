@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ibs_notify.console.commands import events as command
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.rendering import query
+from ibs_notify.console.rendering import named, query
 from ibs_notify.console.rule_tree import tree_of
 from ibs_notify.console.story import Story, stories_of, told_stories_of
 from ibs_notify.console.visit import Visit
@@ -24,6 +24,8 @@ PATH = "/events/{event_id}"
 SUMMARY_TYPE = "notification.summary"
 MOST_SHOWN = 10
 MOST_TARGETS = 1000
+MOST_DEAF = 50
+"""Of a thousand groups nearly all do not hear of an event, each for a reason of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         targets=targets or sorted({each.target for each in explained.answer.subscriptions}),
         folded=folded,
         tree_of=tree_of,
+        most_deaf=MOST_DEAF,
         document=json.dumps(event_to_document(record.event), indent=2, ensure_ascii=False),
         silence_url=query("/new-silence", rule=_like(record.event)),
         command=command.explaining(event_id, target),
@@ -82,7 +85,7 @@ async def show_outcome(visit: Visit) -> web.StreamResponse:
 
 
 def _id(visit: Visit) -> str:
-    return visit.request.match_info["event_id"]
+    return named(visit.request.match_info["event_id"])
 
 
 async def _explained(visit: Visit, record: pb.EventRecord) -> Explained:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
-from zoneinfo import available_timezones
 
 from aiohttp import web
 
@@ -30,6 +29,7 @@ from ibs_notify.console.group_draft import (
 from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.recommended_groups import RECOMMENDED, recommended
+from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import (
     Aborted,
@@ -226,7 +226,7 @@ def _page(
         faults=faults,
         name=name,
         recommended=RECOMMENDED,
-        zones=sorted(available_timezones()),
+        zones=ZONES,
     )
 
 

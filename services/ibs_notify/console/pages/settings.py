@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -18,6 +16,7 @@ from ibs_notify.console.forms import (
     read_form,
 )
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1.config_service_pb2 import GetSettingsRequest, UpdateSettingsRequest
 from ironcore.notification.v1.settings_pb2 import Settings
@@ -73,7 +72,7 @@ def _page(visit: Visit, shown: Settings, faults: Faults = NO_FAULTS) -> web.Resp
         status=REFUSED if faults.any else 200,
         settings=shown,
         faults=faults,
-        zones=sorted(available_timezones()),
+        zones=ZONES,
     )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from zoneinfo import available_timezones
 
 from aiohttp import web
 
@@ -26,6 +25,7 @@ from ibs_notify.console.pages.queue import SUMMARY_TYPE
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.silence_form import NAMES, When, quick_spans, request_of, when_of
 from ibs_notify.console.rendering import moment_of
+from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import InvalidArgument, NotificationError
 from ibs_notify.rpc.convert import moment_to_proto
@@ -202,7 +202,7 @@ async def _form_page(visit: Visit, form: Form, faults: Faults = NO_FAULTS) -> we
         choices=When,
         spans=quick_spans(visit.now(), zone),
         zone=zone,
-        zones=sorted(available_timezones()),
+        zones=ZONES,
         faults=faults,
     )
 

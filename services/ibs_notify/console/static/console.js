@@ -34,9 +34,12 @@ function relative(seconds) {
   return seconds > 0 ? `in ${text}` : `${text} ago`;
 }
 
+// The console's clock, as far as it is ahead of the visitor's.
+const ahead = Date.parse(document.body.dataset.now) - Date.now();
+
 setInterval(() => {
   for (const time of all("time[datetime]")) {
-    time.textContent = relative((Date.parse(time.dateTime) - Date.now()) / 1000);
+    time.textContent = relative((Date.parse(time.dateTime) - Date.now() - ahead) / 1000);
   }
 }, 15000);
 
