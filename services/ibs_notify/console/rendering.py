@@ -43,6 +43,7 @@ class Renderer:
         self._environment.filters.update(
             when=self.when,
             exact=self.exact,
+            at=self.at,
             iso=iso,
             link=safe_link,
             segment=segment,
@@ -88,6 +89,18 @@ class Renderer:
         text = words.relative(moment - self._clock.now())
         return Markup('<time datetime="{}" title="{}">{}</time>').format(
             moment.isoformat(), self.exact(moment), text
+        )
+
+    def at(self, stamp: Timestamp | datetime | None) -> Markup:
+        """A moment to the minute, ``27 Nov 21:23``, with the exact one on hover."""
+        moment = moment_of(stamp)
+        if moment is None:
+            return Markup()
+        zone = zone_of(self.time_zone)
+        local, today = in_zone(moment, zone), in_zone(self._clock.now(), zone)
+        year = "" if local.year == today.year else f" {local.year}"
+        return Markup('<span class="nowrap" title="{}">{}</span>').format(
+            self.exact(moment), f"{local.day} {local:%b}{year} {local:%H:%M}"
         )
 
     def exact(self, stamp: Timestamp | datetime | None) -> str:

@@ -42,8 +42,7 @@ class Standing:
     @property
     def last_failed(self) -> bool:
         """Whether the last attempt failed."""
-        status = self.status
-        return _instant(status.last_failure_time) > _instant(status.last_success_time)
+        return _has_failed_last(self.status)
 
     @property
     def was_tried(self) -> bool:
@@ -104,7 +103,7 @@ def standing(target: Target, status: pb.GetTargetStatusResponse) -> Standing:
             return Standing("failing", "bad", status)
         case pb.TARGET_HEALTH_RECOVERING:
             return Standing("recovering", "warn", status)
-    if status.HasField("failing_since"):
+    if status.HasField("failing_since") or _has_failed_last(status):
         return Standing("failed lately", "warn", status)
     if status.HasField("last_success_time"):
         return Standing("ok", "good", status)
@@ -128,6 +127,10 @@ async def _lines(api: Api, targets: Sequence[Target], now: datetime) -> Mapping[
         return {}
     found = {each.target_uid: sparkline(each.spans, now) for each in chart.series}
     return {each.uid: found.get(each.uid) or sparkline((), now) for each in targets}
+
+
+def _has_failed_last(status: pb.GetTargetStatusResponse) -> bool:
+    return _instant(status.last_failure_time) > _instant(status.last_success_time)
 
 
 def _instant(stamp: Timestamp) -> tuple[int, int]:
