@@ -1,33 +1,12 @@
-"""Moments as they are written in forms and addresses: in the installation's time zone."""
+"""Moments as they are written in forms and addresses: in the installation's time zone. Pure."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from ibs_notify.console.visit import Visit
 from ibs_notify.domain.clock import in_zone
-from ibs_notify.domain.errors import FieldViolation, InvalidArgument, NotificationError
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.time_zone import zone_of
-from ironcore.notification.v1.config_service_pb2 import GetSettingsRequest
-
-SETTINGS_SECONDS = 2.0
-
-
-async def time_zone(visit: Visit) -> str:
-    """The name of the installation's zone; the last one known where Config does not answer.
-
-    A part of a page goes by what its page was told.
-    """
-    if visit.is_partial:
-        return visit.renderer.time_zone
-    try:
-        found = await visit.api.call(
-            visit.api.config.GetSettings, GetSettingsRequest(), timeout=SETTINGS_SECONDS
-        )
-    except NotificationError:
-        return visit.renderer.time_zone
-    visit.renderer.time_zone = found.settings.time_zone or "UTC"
-    return visit.renderer.time_zone
 
 
 def read_moment(text: str, zone: str, field: str) -> datetime | None:

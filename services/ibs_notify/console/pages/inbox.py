@@ -12,7 +12,7 @@ from aiohttp import web
 from ibs_notify.console.charts import Period, event_chart
 from ibs_notify.console.commands import events as command
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of
-from ibs_notify.console.inbox_view import DISPOSITIONS, FIELD_OF, PATH, View, countable
+from ibs_notify.console.inbox_view import FIELD_OF, PATH, View
 from ibs_notify.console.live.stream import PATH as LIVE
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import moment_of
@@ -20,6 +20,7 @@ from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.severity import Severity
+from ibs_notify.rpc.event_filter import DISPOSITIONS, countable
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 PAGE_SIZE = 50
@@ -49,7 +50,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         raise web.HTTPSeeOther(view.address(page_token=token))
     listing, faults = Listing(), NO_FAULTS
     try:
-        chosen = view.filter(visit.renderer.time_zone)
+        chosen = view.filter(visit.time_zone)
         request = pb.ListEventsRequest(filter=chosen, page_size=PAGE_SIZE, page_token=token)
         found = await visit.api.call(visit.api.router.ListEvents, request)
         listing = Listing(tuple(found.events), found.next_page_token)
@@ -63,7 +64,7 @@ async def show_counts(visit: Visit) -> web.StreamResponse:
     view = View.of(visit.request.query.items())
     counts, error = pb.CountEventsResponse(), None
     try:
-        chosen = view.filter(visit.renderer.time_zone)
+        chosen = view.filter(visit.time_zone)
         part = countable(chosen)
         request = pb.CountEventsRequest(filter=part)
         counts = await visit.api.call(visit.api.router.CountEvents, request)
@@ -79,7 +80,7 @@ async def show_chart(visit: Visit) -> web.StreamResponse:
     view = View.of(visit.request.query.items())
     drawn, error = None, None
     try:
-        chosen = view.filter(visit.renderer.time_zone)
+        chosen = view.filter(visit.time_zone)
         period = _period(visit, chosen)
         answer = await visit.api.call(visit.api.router.ChartEvents, period.of_events(chosen))
         filters = {

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from ibs_notify.console.changes import is_known, mark_of
+from ibs_notify.console.commands import events as events_command
 from ibs_notify.console.commands import queue as command
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import moment_of
@@ -134,7 +135,7 @@ async def show_group(visit: Visit) -> web.StreamResponse:
         page_token=waiting.page_token,
         summaries=collapsed.events,
         mark=mark,
-        commands=(command.status(request), command.waiting(waiting)),
+        commands=(command.status(request), events_command.listing(waiting.filter)),
     )
 
 
