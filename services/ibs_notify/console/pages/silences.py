@@ -21,7 +21,6 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
-from ibs_notify.console.local_time import time_zone
 from ibs_notify.console.pages.queue import SUMMARY_TYPE
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.silence_form import NAMES, When, quick_spans, request_of, when_of
@@ -97,7 +96,6 @@ def standing_of(silence: Silence, now: datetime) -> Standing:
 
 async def show(visit: Visit) -> web.StreamResponse:
     """Those in force and to come; with ``?all=1`` also those that ended."""
-    await time_zone(visit)
     request = ListSilencesRequest(
         page_size=PAGE_SIZE,
         page_token=visit.request.query.get("page_token", ""),
@@ -127,7 +125,7 @@ async def create(visit: Visit) -> web.StreamResponse:
     """Make it, or show the form again with what is wrong."""
     form = await read_form(visit.request)
     try:
-        request = request_of(form, visit.now(), await time_zone(visit))
+        request = request_of(form, visit.now(), visit.time_zone)
         made = await visit.api.call(visit.api.router.CreateSilence, request)
     except REFUSALS as error:
         return await _form_page(visit, form, faults_of(error, NAMES))
@@ -143,7 +141,7 @@ async def show_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line, while the form is being filled."""
     form = await read_form(visit.request)
     try:
-        shown = command.create(request_of(form, visit.now(), await time_zone(visit)))
+        shown = command.create(request_of(form, visit.now(), visit.time_zone))
     except InvalidArgument as error:
         shown = f"# {error.message}"
     return visit.render("parts/command.html", command=shown)
@@ -193,7 +191,7 @@ async def _would_silence(visit: Visit, rule: str) -> WouldSilence:
 
 
 async def _form_page(visit: Visit, form: Form, faults: Faults = NO_FAULTS) -> web.Response:
-    zone = await time_zone(visit)
+    zone = visit.time_zone
     return visit.render(
         "pages/new_silence.html",
         status=REFUSED if faults.any else 200,

@@ -62,7 +62,7 @@ async def show_all(visit: Visit) -> web.StreamResponse:
     return visit.render(
         "pages/tokens.html",
         tokens=answer.tokens,
-        standing=lambda token: standing(token, visit.renderer.now()),
+        standing=lambda token: standing(token, visit.now()),
         revoked=revoked,
         next_url=query(PATH, revoked=shown, page=following) if following else "",
         first_url=query(PATH, revoked=shown) if page else "",
@@ -75,7 +75,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     return visit.render(
         "pages/token.html",
         token=token,
-        standing=standing(token, visit.renderer.now()),
+        standing=standing(token, visit.now()),
         command=command.revoke(token.name),
     )
 
@@ -99,7 +99,7 @@ async def create(visit: Visit) -> web.StreamResponse:
     """Make a token. Its secret is in this answer, and nowhere after that."""
     form = await read_form(visit.request)
     try:
-        request = CreateTokenRequest(token=wanted(form, visit.renderer.now()))
+        request = CreateTokenRequest(token=wanted(form, visit.now()))
         made = await visit.api.call(visit.api.config.CreateToken, request)
     except REFUSALS as error:
         return _form(visit, form, faults_of(error, NAMES))
@@ -111,7 +111,7 @@ async def show_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line, while the form is being filled."""
     form = await read_form(visit.request)
     try:
-        token = wanted(form, visit.renderer.now())
+        token = wanted(form, visit.now())
     except InvalidArgument:
         raise web.HTTPNoContent from None
     shown = command.create(token, command_expiry(form))
@@ -169,7 +169,7 @@ def _form(visit: Visit, form: Form, faults: Faults = NO_FAULTS) -> web.Response:
         status=REFUSED if faults.any else 200,
         form=form,
         faults=faults,
-        today=visit.renderer.now(),
+        today=visit.now(),
     )
 
 
