@@ -11,10 +11,12 @@ from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.charts import Period, event_chart
 from ibs_notify.console.commands import datastores as command
+from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import REFUSALS, Form, read_form
-from ibs_notify.console.pages.panels import Load, panel, unless_failed
+from ibs_notify.console.pages.panels import Load, panel
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import segment
 from ibs_notify.console.visit import Visit
@@ -26,7 +28,6 @@ from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1.config_service_pb2 import (
     AttachResourceRequest,
     DetachResourceRequest,
-    ListGroupsRequest,
 )
 from ironcore.notification.v1.group_pb2 import GROUP_SCOPE_EVERYTHING, Group
 from ironcore.notification.v1.router_service_pb2 import (
@@ -42,7 +43,6 @@ from ironcore.notification.v1.router_service_pb2 import (
 PATH = "/datastores"
 MONTH = timedelta(days=30)
 SLOW_SECONDS = 60.0
-MOST_GROUPS = 1000
 ALERTS = 10
 LATEST = 200
 """So many of the newest events are asked which namespaces there are."""
@@ -80,7 +80,7 @@ async def _list(visit: Visit) -> Mapping[str, Any]:
     request = SummarizeEventsRequest(filter=EventFilter(after=moment_to_proto(visit.now() - MONTH)))
     summary, groups = await asyncio.gather(
         api.call(api.router.SummarizeEvents, request, timeout=SLOW_SECONDS),
-        unless_failed(_groups(visit)),
+        unless_failed(every_group(visit.api)),
     )
     found: dict[str, Seen] = {}
     for each in summary.counts:
@@ -122,7 +122,9 @@ async def _listeners(visit: Visit, name: str) -> Mapping[str, Any]:
     """Who hears of what, by dry runs; and which groups it is attached to."""
     api, resource = visit.api, _resource(name)
     dry_runs = (api.call(api.router.Explain, _dry_run(each, resource)) for each in TYPICAL)
-    groups, answers = await asyncio.gather(unless_failed(_groups(visit)), asyncio.gather(*dry_runs))
+    groups, answers = await asyncio.gather(
+        unless_failed(every_group(visit.api)), asyncio.gather(*dry_runs)
+    )
     hearers = _matrix(answers)
     attached = [
         (group, mine)
@@ -263,11 +265,6 @@ def _attachment(visit: Visit, form: Form) -> AttachResourceRequest:
 
 def _back(visit: Visit) -> web.HTTPSeeOther:
     return web.HTTPSeeOther(f"{PATH}/{segment(visit.request.match_info['name'])}")
-
-
-async def _groups(visit: Visit) -> Sequence[Group]:
-    request = ListGroupsRequest(page_size=MOST_GROUPS)
-    return (await visit.api.call(visit.api.config.ListGroups, request)).groups
 
 
 def _resource(name: str) -> str:

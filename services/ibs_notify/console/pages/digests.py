@@ -6,8 +6,10 @@ import asyncio
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.bodies import laid_out
 from ibs_notify.console.commands import digests as command
+from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import REFUSALS
 from ibs_notify.console.guard import LEADS_NOWHERE, MAIL_POLICY
 from ibs_notify.console.pages.route import Route
@@ -15,7 +17,7 @@ from ibs_notify.console.rendering import query, segment
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotFound, NotificationError, Reason
 from ironcore.notification.v1 import delivery_service_pb2 as pb
-from ironcore.notification.v1.config_service_pb2 import GetGroupRequest, ListGroupsRequest
+from ironcore.notification.v1.config_service_pb2 import GetGroupRequest
 from ironcore.notification.v1.delivery_pb2 import (
     DELIVERY_STATE_DIGEST_OPEN,
     DELIVERY_STATE_DIGESTED,
@@ -88,13 +90,11 @@ async def show_preview(visit: Visit) -> web.StreamResponse:
     """What it would say now: a part of the page, or a page by itself."""
     window = await _window(visit)
     request = pb.PreviewDigestRequest(digest_id=window.digest_id)
-    error = preview = None
-    try:
-        preview = await visit.api.call(
-            visit.api.delivery.PreviewDigest, request, timeout=RENDER_SECONDS
-        )
-    except NotificationError as refused:
-        error = refused
+    answer = await attempted(
+        visit.api.call(visit.api.delivery.PreviewDigest, request, timeout=RENDER_SECONDS)
+    )
+    error = answer if isinstance(answer, NotificationError) else None
+    preview = None if isinstance(answer, NotificationError) else answer
     return visit.render(
         "pages/digest_preview.html",
         block="preview" if visit.is_partial else "",
@@ -173,21 +173,15 @@ async def _entries(visit: Visit, window: pb.DigestWindow) -> list[Delivery]:
 
 async def _group(visit: Visit, name: str) -> Group | None:
     """None where it is gone, or Config does not say."""
-    try:
-        found = await visit.api.call(visit.api.config.GetGroup, GetGroupRequest(name=name))
-    except NotificationError:
-        return None
-    return found.group
+    request = GetGroupRequest(name=name)
+    found = await unless_failed(visit.api.call(visit.api.config.GetGroup, request))
+    return None if found is None else found.group
 
 
 async def _groups(visit: Visit) -> list[Group]:
     """Those with a digest or a summary; none where Config does not say."""
-    request = ListGroupsRequest(page_size=1000)
-    try:
-        found = await visit.api.call(visit.api.config.ListGroups, request)
-    except NotificationError:
-        return []
-    return [each for each in found.groups if each.HasField("digest") or each.weekly_summary]
+    found = await unless_failed(every_group(visit.api)) or ()
+    return [each for each in found if each.HasField("digest") or each.weekly_summary]
 
 
 def _address(window: pb.DigestWindow, part: str) -> str:

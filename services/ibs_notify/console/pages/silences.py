@@ -21,12 +21,12 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
-from ibs_notify.console.pages.queue import SUMMARY_TYPE
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.silence_form import NAMES, When, quick_spans, request_of, when_of
 from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import InvalidArgument, NotificationError
+from ibs_notify.domain.catalogue import SUMMARY_TYPE
+from ibs_notify.domain.errors import InvalidArgument, NotificationError, Unauthenticated
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1.disposition_pb2 import (
     DISPOSITION_STATE_HANDED_OFF,
@@ -156,6 +156,8 @@ async def preview(visit: Visit) -> web.StreamResponse:
             found = await _would_silence(visit, rule)
         except InvalidArgument:
             failure = "As soon as the rule is right, this shows what it would have silenced."
+        except Unauthenticated:
+            raise
         except NotificationError as error:
             failure = error.message
     return visit.render(

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.forms import NO_FAULTS, REFUSED, Faults, faults_of
@@ -22,7 +23,7 @@ from ibs_notify.console.pages.task_filter import (
     of_address,
 )
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import InvalidArgument, NotificationError
+from ibs_notify.domain.errors import InvalidArgument
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
@@ -176,9 +177,8 @@ async def _troubles(visit: Visit, chosen: TaskFilter, zone: str) -> Troubles | N
     which = chosen.to_proto(zone)
     which.ClearField("states")
     which.states.extend(_STANDING)
-    try:
-        answer = await _count(visit, which, QUICK_SECONDS)
-    except NotificationError:
+    answer = await unless_failed(_count(visit, which, QUICK_SECONDS))
+    if answer is None:
         return None
     queued = delivery_pb2.DELIVERY_STATE_QUEUED
     lines = [each for each in answer.counts if each.state != queued or each.reason]

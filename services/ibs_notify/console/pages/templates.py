@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from ibs_notify.console.attempts import attempted
 from ibs_notify.console.commands import templates as command
 from ibs_notify.console.forms import (
     NO_FAULTS,
@@ -23,7 +24,6 @@ from ibs_notify.console.template_owner import DIGEST, MAIL_PARTS, Owner
 from ibs_notify.console.template_reading import (
     PREVIEWED,
     Owners,
-    attempted,
     find_owner,
     read_builtins,
     read_events,
