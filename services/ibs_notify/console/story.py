@@ -16,13 +16,6 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 MOST_ATTEMPTS = 12
 FIRST_ATTEMPTS = 3
 """Of more attempts than the most, those in the middle are left out."""
-_TONES = {
-    delivery_pb2.DELIVERY_STATE_DELIVERED: "good",
-    delivery_pb2.DELIVERY_STATE_DIGESTED: "good",
-    delivery_pb2.DELIVERY_STATE_DEAD: "bad",
-    delivery_pb2.DELIVERY_STATE_RETRY_WAIT: "warn",
-    delivery_pb2.DELIVERY_STATE_WAITING: "warn",
-}
 _MOVING = (
     delivery_pb2.DELIVERY_STATE_QUEUED,
     delivery_pb2.DELIVERY_STATE_LEASED,
@@ -90,7 +83,7 @@ def _story(told: pb.SubscriptionExplanation) -> Story:
         group=told.group,
         target=told.target,
         state=state,
-        tone=_TONES.get(delivery.state, "calm") if known else "",
+        tone=words.delivery_tone(delivery.state) if known else "",
         is_moving=delivery.state in _MOVING if known else route.state in _ON_ITS_WAY,
         steps=(*_decisions(told), *_attempts(delivery), *_end(delivery)),
         links=tuple(_links(told)),

@@ -13,9 +13,10 @@ from aiohttp import web
 
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.charts import Period, event_chart
-from ibs_notify.console.commands import datastores as command
+from ibs_notify.console.commands import groups as command
 from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import REFUSALS, Form, read_form
+from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.panels import Load, panel
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import segment
@@ -255,7 +256,7 @@ async def detach(visit: Visit) -> web.StreamResponse:
 async def show_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line."""
     request = _attachment(visit, await read_form(visit.request))
-    return visit.render("parts/command.html", command=command.attach(request))
+    return command_line.show(visit, lambda: command.command(request))
 
 
 def _attachment(visit: Visit, form: Form) -> AttachResourceRequest:

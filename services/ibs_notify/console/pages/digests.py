@@ -24,20 +24,12 @@ from ironcore.notification.v1.delivery_pb2 import (
     Delivery,
     DeliveryFilter,
 )
-from ironcore.notification.v1.group_pb2 import (
-    DIGEST_FREQUENCY_DAILY,
-    WEEKDAY_MONDAY,
-    Digest,
-    DigestFrequency,
-    Group,
-    Weekday,
-)
+from ironcore.notification.v1.group_pb2 import Group
 
 PATH = "/digests"
 PAGE = 50
 MOST_OPEN = 1000
 MOST_ENTRIES = 200
-DEFAULT_TIME = "09:00"
 RENDER_SECONDS = 30.0
 """A digest of a hundred thousand events takes a while to be made."""
 
@@ -78,7 +70,6 @@ async def show_one(visit: Visit) -> web.StreamResponse:
         window=window,
         entries=entries,
         group=group,
-        schedule="" if group is None else schedule(group.digest),
         is_open=window.state == pb.DIGEST_WINDOW_STATE_OPEN,
         preview_url=_address(window, "preview"),
         command=command.preview(window.digest_id),
@@ -133,18 +124,6 @@ async def flush(visit: Visit) -> web.StreamResponse:
     else:
         visit.notice(f"{digest_id} is closed and on its way. What comes later is in the next one.")
     raise web.HTTPSeeOther(f"{PATH}/{segment(digest_id)}")
-
-
-def schedule(digest: Digest) -> str:
-    """``daily at 09:00``, ``weekly, on Monday, at 09:00 (Europe/Vienna)``."""
-    frequency = DigestFrequency.Name(digest.frequency or DIGEST_FREQUENCY_DAILY)
-    word = frequency.removeprefix("DIGEST_FREQUENCY_").lower()
-    time = digest.time or DEFAULT_TIME
-    if word == "hourly":
-        return f"hourly, at minute {time.rpartition(':')[2]}"
-    day = Weekday.Name(digest.weekday or WEEKDAY_MONDAY).removeprefix("WEEKDAY_").capitalize()
-    zone = f" ({digest.time_zone})" if digest.time_zone else ""
-    return f"{word}, {f'on {day}, ' if word == 'weekly' else ''}at {time}{zone}"
 
 
 async def _window(visit: Visit) -> pb.DigestWindow:

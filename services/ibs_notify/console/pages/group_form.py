@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
 from zoneinfo import available_timezones
@@ -28,13 +28,13 @@ from ibs_notify.console.group_draft import (
     group_of,
     row_names,
 )
+from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.recommended_groups import RECOMMENDED, recommended
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import (
     Aborted,
-    InvalidArgument,
     NotFound,
     NotificationError,
     Reason,
@@ -85,7 +85,7 @@ async def create(visit: Visit) -> web.StreamResponse:
 async def show_create_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line."""
     draft = draft_of_form(await read_form(visit.request))
-    return _command(visit, lambda: command.create(group_of(draft)))
+    return command_line.show(visit, lambda: command.create(group_of(draft)))
 
 
 async def show_edit(visit: Visit) -> web.StreamResponse:
@@ -129,7 +129,7 @@ async def show_edit_command(visit: Visit) -> web.StreamResponse:
     def say() -> str:
         return command.update([each.request for each in changes(current, group_of(draft))])
 
-    return _command(visit, say)
+    return command_line.show(visit, say)
 
 
 @dataclass(slots=True)
@@ -193,14 +193,6 @@ def _names_of(change: Change | None, draft: Draft) -> Mapping[str, str]:
         return {}
     row = next((n for n, each in enumerate(draft.rows) if each.target == change.target), 0)
     return {f"subscription.{part}": f"{part}-{row}" for part in ("target", "rule", "recipients")}
-
-
-def _command(visit: Visit, say: Callable[[], str]) -> web.Response:
-    try:
-        text = say()
-    except InvalidArgument as error:
-        text = f"# {error.message}"
-    return visit.render("parts/command.html", command=text)
 
 
 def _page(

@@ -28,10 +28,12 @@ async def show_list(visit: Visit) -> web.StreamResponse:
     """All groups by name. What waits in each is loaded after the page."""
     asked = visit.request.query
     request = config_pb.ListGroupsRequest(
-        page_size=PAGE_SIZE, page_token=asked.get("page", ""), resource=asked.get("resource", "")
+        page_size=PAGE_SIZE,
+        page_token=asked.get("page_token", ""),
+        resource=asked.get("resource", ""),
     )
     answer = await visit.api.call(visit.api.config.ListGroups, request)
-    more = query(PATH, resource=request.resource, page=answer.next_page_token)
+    more = query(PATH, resource=request.resource, page_token=answer.next_page_token)
     return visit.render(
         "pages/groups.html",
         groups=answer.groups,

@@ -21,6 +21,7 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.silence_form import NAMES, When, quick_spans, request_of, when_of
 from ibs_notify.console.rendering import moment_of
@@ -140,11 +141,9 @@ async def create(visit: Visit) -> web.StreamResponse:
 async def show_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line, while the form is being filled."""
     form = await read_form(visit.request)
-    try:
-        shown = command.create(request_of(form, visit.now(), visit.time_zone))
-    except InvalidArgument as error:
-        shown = f"# {error.message}"
-    return visit.render("parts/command.html", command=shown)
+    return command_line.show(
+        visit, lambda: command.create(request_of(form, visit.now(), visit.time_zone))
+    )
 
 
 async def preview(visit: Visit) -> web.StreamResponse:

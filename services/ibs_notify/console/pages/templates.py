@@ -18,6 +18,7 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.template_owner import DIGEST, MAIL_PARTS, Owner
@@ -95,7 +96,7 @@ async def show_command(visit: Visit) -> web.StreamResponse:
     owner = await find_owner(visit.api, visit.request.query)
     wanted = read_draft(form, owner)
     changed = owner.changed(wanted)
-    return visit.render("parts/command.html", command=command.update(owner, wanted, changed))
+    return command_line.show(visit, lambda: command.update(owner, wanted, changed))
 
 
 def read_draft(form: Form, owner: Owner) -> GroupTemplates:

@@ -17,6 +17,7 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import moment_of, query, segment
 from ibs_notify.console.visit import Visit
@@ -52,7 +53,7 @@ NAMES = {
 async def show_all(visit: Visit) -> web.StreamResponse:
     """The tokens by name, and when each was last used."""
     asked = visit.request.query
-    revoked, page = "revoked" in asked, asked.get("page", "")
+    revoked, page = "revoked" in asked, asked.get("page_token", "")
     answer = await visit.api.call(
         visit.api.config.ListTokens,
         ListTokensRequest(page_token=page, include_revoked=revoked),
@@ -64,7 +65,7 @@ async def show_all(visit: Visit) -> web.StreamResponse:
         tokens=answer.tokens,
         standing=lambda token: standing(token, visit.now()),
         revoked=revoked,
-        next_url=query(PATH, revoked=shown, page=following) if following else "",
+        next_url=query(PATH, revoked=shown, page_token=following) if following else "",
         first_url=query(PATH, revoked=shown) if page else "",
     )
 
@@ -110,12 +111,9 @@ async def create(visit: Visit) -> web.StreamResponse:
 async def show_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line, while the form is being filled."""
     form = await read_form(visit.request)
-    try:
-        token = wanted(form, visit.now())
-    except InvalidArgument:
-        raise web.HTTPNoContent from None
-    shown = command.create(token, command_expiry(form))
-    return visit.render("parts/command.html", command=shown)
+    return command_line.show(
+        visit, lambda: command.create(wanted(form, visit.now()), command_expiry(form))
+    )
 
 
 def standing(token: Token, now: datetime) -> str:
