@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -110,7 +110,7 @@ def _attempts(delivery: delivery_pb2.Delivery) -> Iterable[Step]:
     for place, each in enumerate(attempts):
         if folded and place == FIRST_ATTEMPTS:
             yield Step(f"{words.counted(folded, 'more attempt')}: the task has them all")
-        took = f" in {_took(each.duration.ToTimedelta())}" if each.HasField("duration") else ""
+        took = f" in {words.seconds(each.duration)}" if each.HasField("duration") else ""
         again = "; an earlier one may have arrived too" if each.maybe_duplicate else ""
         reason = f" ({each.reason})" if each.reason and each.outcome != "delivered" else ""
         reply = " ".join(filter(None, (str(each.code or ""), each.reply)))
@@ -163,11 +163,6 @@ def _links(told: pb.SubscriptionExplanation) -> Iterable[Link]:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _took(span: timedelta) -> str:
-    seconds = span.total_seconds()
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def _event_of(pointer: str) -> str:

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.charts import Period, coarse, delivery_chart, event_chart, spread
+from ibs_notify.console.commands import overview as command
 from ibs_notify.console.configured import every_group, every_target
 from ibs_notify.console.pages import start
 from ibs_notify.console.pages.panels import Load, panel
@@ -145,13 +146,13 @@ async def _queue(visit: Visit) -> Mapping[str, Any]:
 async def _coverage(visit: Visit) -> Mapping[str, Any]:
     request = GetCoverageRequest()
     answer = await visit.api.call(visit.api.router.GetCoverage, request, timeout=SLOW_SECONDS)
-    return {"coverage": answer, "kinds": COVERAGE_KINDS}
+    return {"coverage": answer, "kinds": COVERAGE_KINDS, "command": command.COVERAGE}
 
 
 async def _ledger(visit: Visit) -> Mapping[str, Any]:
     request = VerifyLedgerRequest()
     answer = await visit.api.call(visit.api.router.VerifyLedger, request, timeout=SLOW_SECONDS)
-    return {"ledger": answer}
+    return {"ledger": answer, "command": command.VERIFY_LEDGER}
 
 
 def _period_name(visit: Visit) -> str:

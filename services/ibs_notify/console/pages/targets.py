@@ -55,6 +55,7 @@ async def show_list(visit: Visit) -> web.StreamResponse:
         health=health,
         next_url=query(PATH, page_token=found.next_page_token) if found.next_page_token else "",
         first_url=PATH if token else "",
+        command=commands.LIST,
         **WORDS,
     )
 

@@ -49,6 +49,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     )
     return visit.render(
         "pages/templates.html",
+        command=command.LIST,
         owners=owners if isinstance(owners, Owners) else None,
         owners_missing=owners if isinstance(owners, NotificationError) else None,
         builtins=list(builtins.values()) if isinstance(builtins, dict) else [],
@@ -61,7 +62,9 @@ async def show_builtin(visit: Visit) -> web.StreamResponse:
     found = (await read_builtins(visit.api)).get(visit.request.match_info["name"])
     if found is None:
         raise web.HTTPNotFound(text="There is no built-in template of that name.")
-    return visit.render("pages/builtin_template.html", template=found)
+    return visit.render(
+        "pages/builtin_template.html", template=found, command=command.show(found.name)
+    )
 
 
 async def edit(visit: Visit) -> web.StreamResponse:
