@@ -8,6 +8,9 @@ from ibs_notify.domain.clock import in_zone
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.time_zone import zone_of
 
+_YEARS = range(1970, 9000)
+"""So that a chart may go beyond what is asked for."""
+
 
 def read_moment(text: str, zone: str, field: str) -> datetime | None:
     """ISO 8601, in ``zone`` where it names none; None where nothing is written.
@@ -18,6 +21,8 @@ def read_moment(text: str, zone: str, field: str) -> datetime | None:
         return None
     try:
         written = datetime.fromisoformat(text)
+        if written.year not in _YEARS:
+            raise ValueError
         moment = written if written.tzinfo else written.replace(tzinfo=zone_of(zone))
         moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):

@@ -6,6 +6,7 @@ import pytest
 from tests.support.command_line import Cli
 
 from ibs_notify.console.commands import overview, targets, templates
+from ironcore.notification.v1.router_service_pb2 import VerifyLedgerResponse
 
 
 @pytest.mark.parametrize(
@@ -18,6 +19,7 @@ from ibs_notify.console.commands import overview, targets, templates
     ],
 )
 def test_what_is_shown_is_asked_for(cli: Cli, command: str, service: str, method: str) -> None:
+    cli.router.answers["VerifyLedger"] = VerifyLedgerResponse(balanced=True)
     cli.type_in(command)
     assert getattr(cli, service).received(method)
 
