@@ -19,15 +19,12 @@ def read_moment(text: str, zone: str, field: str) -> datetime | None:
     """
     if not text:
         return None
-    try:
-        written = datetime.fromisoformat(text)
-        if written.year not in _YEARS:
-            raise ValueError
-        moment = written if written.tzinfo else written.replace(tzinfo=zone_of(zone))
-        moment = moment.astimezone(UTC)
-    except (ValueError, OverflowError):
+    written = _written(text)
+    if written is None:
         problem = f"{text!r} is no time: such as 2026-05-21T22:00"
-        raise InvalidArgument.of([FieldViolation(field, problem)]) from None
+        raise InvalidArgument.of([FieldViolation(field, problem)])
+    moment = written if written.tzinfo else written.replace(tzinfo=zone_of(zone))
+    moment = moment.astimezone(UTC)
     if not written.tzinfo and in_zone(moment, zone_of(zone)).replace(tzinfo=None) != written:
         problem = f"is left out in {zone}: the clocks are put forward then"
         raise InvalidArgument.of([FieldViolation(field, problem)])
@@ -37,3 +34,11 @@ def read_moment(text: str, zone: str, field: str) -> datetime | None:
 def written_moment(moment: datetime | None, zone: str) -> str:
     """As a field of the type datetime-local has it: ``2026-05-21T22:00``."""
     return "" if moment is None else f"{in_zone(moment, zone_of(zone)):%Y-%m-%dT%H:%M}"
+
+
+def _written(text: str) -> datetime | None:
+    try:
+        written = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return written if written.year in _YEARS else None
