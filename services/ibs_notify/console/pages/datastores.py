@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -28,7 +28,9 @@ from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1.config_service_pb2 import (
     AttachResourceRequest,
+    AttachResourceResponse,
     DetachResourceRequest,
+    DetachResourceResponse,
 )
 from ironcore.notification.v1.group_pb2 import GROUP_SCOPE_EVERYTHING, Group
 from ironcore.notification.v1.router_service_pb2 import (
@@ -229,28 +231,31 @@ async def _newest(visit: Visit, chosen: EventFilter, most: int = ALERTS) -> Sequ
 async def attach(visit: Visit) -> web.StreamResponse:
     """Let a group hear of it."""
     request = _attachment(visit, await read_form(visit.request))
-    try:
-        answer = await visit.api.call(visit.api.config.AttachResource, request)
-    except REFUSALS as error:
-        visit.notice(error.message, "failed")
-        raise _back(visit) from None
     done = f"Attached {request.resource} to group {request.group}."
-    await visit.applied(answer.group.revision, done, answer.warnings)
-    raise _back(visit)
+    call = visit.api.call(visit.api.config.AttachResource, request)
+    raise await _changed(visit, call, done)
 
 
 async def detach(visit: Visit) -> web.StreamResponse:
     """Take it from a group."""
     form = await read_form(visit.request)
     request = DetachResourceRequest(group=form.text("group"), resource=form.text("resource"))
+    done = f"Detached {request.resource} from group {request.group}."
+    call = visit.api.call(visit.api.config.DetachResource, request)
+    raise await _changed(visit, call, done)
+
+
+async def _changed(
+    visit: Visit, call: Awaitable[AttachResourceResponse | DetachResourceResponse], done: str
+) -> web.HTTPSeeOther:
+    """Back to the datastore, where it is said how the change went."""
     try:
-        answer = await visit.api.call(visit.api.config.DetachResource, request)
+        answer = await call
     except REFUSALS as error:
         visit.notice(error.message, "failed")
-        raise _back(visit) from None
-    done = f"Detached {request.resource} from group {request.group}."
-    await visit.applied(answer.group.revision, done, answer.warnings)
-    raise _back(visit)
+    else:
+        await visit.applied(answer.group.revision, done, answer.warnings)
+    return web.HTTPSeeOther(f"{PATH}/{segment(visit.request.match_info['name'])}")
 
 
 async def show_command(visit: Visit) -> web.StreamResponse:
@@ -262,10 +267,6 @@ async def show_command(visit: Visit) -> web.StreamResponse:
 def _attachment(visit: Visit, form: Form) -> AttachResourceRequest:
     resource = form.text("resource") or _resource(visit.request.match_info["name"])
     return AttachResourceRequest(group=form.text("group"), resource=resource)
-
-
-def _back(visit: Visit) -> web.HTTPSeeOther:
-    return web.HTTPSeeOther(f"{PATH}/{segment(visit.request.match_info['name'])}")
 
 
 def _resource(name: str) -> str:
