@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.duration_pb2 import Duration
 
-from ibs_notify.console.durations import read_duration, written
+from ibs_notify.console.durations import read_duration
 from ibs_notify.console.forms import Form
+from ibs_notify.domain.duration import show_duration
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.group import (
     DEFAULT_DEDUP_WINDOW,
@@ -63,7 +64,7 @@ class Draft:
     scope: str = Scope.EVERYTHING
     attachments: str = ""
     rate_limit: str = str(DEFAULT_RATE_LIMIT)
-    dedup_window: str = written(DEFAULT_DEDUP_WINDOW)
+    dedup_window: str = show_duration(DEFAULT_DEDUP_WINDOW)
     has_digest: bool = False
     digest_rule: str = "severity in (info, notice)"
     digest_frequency: str = Frequency.DAILY
@@ -124,7 +125,7 @@ def draft_of_group(group: pb.Group) -> Draft:
         scope=_word(pb.GroupScope.Name(group.scope)),
         attachments="\n".join(group.attachments),
         rate_limit=str(limit) if limit else OFF,
-        dedup_window=written(window) if window else OFF,
+        dedup_window=show_duration(window) if window else OFF,
         weekly_summary=group.weekly_summary,
         rows=tuple(
             Row(each.target, each.rule, "\n".join(each.recipients)) for each in group.subscriptions

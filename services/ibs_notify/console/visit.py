@@ -45,6 +45,11 @@ class Visit:
         """The moment that the page is of."""
         return self.renderer.now()
 
+    @property
+    def time_zone(self) -> str:
+        """The name of the installation's, as far as it is known: of times that name none."""
+        return self.renderer.time_zone
+
     def may(self, method: str) -> bool:
         """Whether the visitor may make a call, such as ``ConfigService/CreateTarget``."""
         role = self.session.role

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -11,10 +11,13 @@ from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.charts import Period, event_chart
-from ibs_notify.console.commands import datastores as command
+from ibs_notify.console.commands import groups as command
+from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import REFUSALS, Form, read_form
-from ibs_notify.console.pages.panels import Load, panel, unless_failed
+from ibs_notify.console.pages import command_line
+from ibs_notify.console.pages.panels import Load, panel
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import named, segment
 from ibs_notify.console.visit import Visit
@@ -25,8 +28,9 @@ from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1.config_service_pb2 import (
     AttachResourceRequest,
+    AttachResourceResponse,
     DetachResourceRequest,
-    ListGroupsRequest,
+    DetachResourceResponse,
 )
 from ironcore.notification.v1.group_pb2 import GROUP_SCOPE_EVERYTHING, Group
 from ironcore.notification.v1.router_service_pb2 import (
@@ -42,7 +46,6 @@ from ironcore.notification.v1.router_service_pb2 import (
 PATH = "/datastores"
 MONTH = timedelta(days=30)
 SLOW_SECONDS = 60.0
-MOST_GROUPS = 1000
 ALERTS = 10
 LATEST = 200
 """So many of the newest events are asked which namespaces there are."""
@@ -80,7 +83,7 @@ async def _list(visit: Visit) -> Mapping[str, Any]:
     request = SummarizeEventsRequest(filter=EventFilter(after=moment_to_proto(visit.now() - MONTH)))
     summary, groups = await asyncio.gather(
         api.call(api.router.SummarizeEvents, request, timeout=SLOW_SECONDS),
-        unless_failed(_groups(visit)),
+        unless_failed(every_group(visit.api)),
     )
     found: dict[str, Seen] = {}
     for each in summary.counts:
@@ -122,7 +125,9 @@ async def _listeners(visit: Visit, name: str) -> Mapping[str, Any]:
     """Who hears of what, by dry runs; and which groups it is attached to."""
     api, resource = visit.api, _resource(name)
     dry_runs = (api.call(api.router.Explain, _dry_run(each, resource)) for each in TYPICAL)
-    groups, answers = await asyncio.gather(unless_failed(_groups(visit)), asyncio.gather(*dry_runs))
+    groups, answers = await asyncio.gather(
+        unless_failed(every_group(visit.api)), asyncio.gather(*dry_runs)
+    )
     hearers = _matrix(answers)
     attached = [
         (group, mine)
@@ -226,34 +231,37 @@ async def _newest(visit: Visit, chosen: EventFilter, most: int = ALERTS) -> Sequ
 async def attach(visit: Visit) -> web.StreamResponse:
     """Let a group hear of it."""
     request = _attachment(visit, await read_form(visit.request))
-    try:
-        answer = await visit.api.call(visit.api.config.AttachResource, request)
-    except REFUSALS as error:
-        visit.notice(error.message, "failed")
-        raise _back(visit) from None
     done = f"Attached {request.resource} to group {request.group}."
-    await visit.applied(answer.group.revision, done, answer.warnings)
-    raise _back(visit)
+    call = visit.api.call(visit.api.config.AttachResource, request)
+    raise await _changed(visit, call, done)
 
 
 async def detach(visit: Visit) -> web.StreamResponse:
     """Take it from a group."""
     form = await read_form(visit.request)
     request = DetachResourceRequest(group=form.text("group"), resource=form.text("resource"))
+    done = f"Detached {request.resource} from group {request.group}."
+    call = visit.api.call(visit.api.config.DetachResource, request)
+    raise await _changed(visit, call, done)
+
+
+async def _changed(
+    visit: Visit, call: Awaitable[AttachResourceResponse | DetachResourceResponse], done: str
+) -> web.HTTPSeeOther:
+    """Back to the datastore, where it is said how the change went."""
     try:
-        answer = await visit.api.call(visit.api.config.DetachResource, request)
+        answer = await call
     except REFUSALS as error:
         visit.notice(error.message, "failed")
-        raise _back(visit) from None
-    done = f"Detached {request.resource} from group {request.group}."
-    await visit.applied(answer.group.revision, done, answer.warnings)
-    raise _back(visit)
+    else:
+        await visit.applied(answer.group.revision, done, answer.warnings)
+    return web.HTTPSeeOther(f"{PATH}/{segment(visit.request.match_info['name'])}")
 
 
 async def show_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line."""
     request = _attachment(visit, await read_form(visit.request))
-    return visit.render("parts/command.html", command=command.attach(request))
+    return command_line.show(visit, lambda: command.command(request))
 
 
 def _attachment(visit: Visit, form: Form) -> AttachResourceRequest:
@@ -261,17 +269,8 @@ def _attachment(visit: Visit, form: Form) -> AttachResourceRequest:
     return AttachResourceRequest(group=form.text("group"), resource=resource)
 
 
-def _back(visit: Visit) -> web.HTTPSeeOther:
-    return web.HTTPSeeOther(f"{PATH}/{segment(_name(visit))}")
-
-
 def _name(visit: Visit) -> str:
     return named(visit.request.match_info["name"])
-
-
-async def _groups(visit: Visit) -> Sequence[Group]:
-    request = ListGroupsRequest(page_size=MOST_GROUPS)
-    return (await visit.api.call(visit.api.config.ListGroups, request)).groups
 
 
 def _resource(name: str) -> str:

@@ -15,6 +15,7 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
@@ -47,7 +48,7 @@ async def save(visit: Visit) -> web.StreamResponse:
 async def show_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line, while the form is being filled."""
     request = await _request(visit, await read_form(visit.request))
-    return visit.render("parts/command.html", command=command.update(request))
+    return command_line.show(visit, lambda: command.update(request))
 
 
 async def _request(visit: Visit, form: Form) -> UpdateSettingsRequest:

@@ -61,6 +61,16 @@ function isTyping(target) {
   return target.isContentEditable || target.closest("input:not([type=checkbox]), textarea, select, dialog");
 }
 
+/** Whether a key is meant for the page, and not for a field or for the browser. */
+function isForPage(event) {
+  return !(event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target));
+}
+
+/** Says something to who listens to the page. */
+function tell(text) {
+  one("#live-region").textContent = text;
+}
+
 function move(step) {
   const rows = all("[data-row]:not([hidden])");
   if (!rows.length) return;
@@ -71,7 +81,7 @@ function move(step) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (!isForPage(event)) return;
   if (awaited) {
     awaited = false;
     if (PLACES[event.key]) location.assign(PLACES[event.key]);

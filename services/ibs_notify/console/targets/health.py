@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.console.api import Api
+from ibs_notify.console.attempts import few_at_once
 from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.targets.sparkline import Sparkline, sparkline
 from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1.target_pb2 import Target
 
-AT_ONCE = 8
 SECONDS = 3.0
 """A page of targets is not kept waiting for Delivery any longer."""
 EXPIRES_SOON = timedelta(days=30)
@@ -63,17 +63,15 @@ async def ask_health(api: Api, targets: Sequence[Target], now: datetime) -> Heal
     """One answer for all ``targets``: where Delivery is away, that is said and not raised."""
     if not targets:
         return Health()
-    few = asyncio.Semaphore(AT_ONCE)
 
     async def ask(target: Target) -> pb.GetTargetStatusResponse:
         request = pb.GetTargetStatusRequest(target_uid=target.uid)
-        async with few:
-            return await api.call(api.delivery.GetTargetStatus, request, timeout=SECONDS)
+        return await api.call(api.delivery.GetTargetStatus, request, timeout=SECONDS)
 
     lines = asyncio.create_task(_lines(api, targets, now))
     try:
         async with asyncio.timeout(SECONDS):
-            statuses = await asyncio.gather(*(ask(each) for each in targets))
+            statuses = await few_at_once(ask, targets)
         found = await lines
     except NotificationError as error:
         return Health(unknown=error.message)
