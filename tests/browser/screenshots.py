@@ -44,8 +44,8 @@ def take(browser: Browser, night: Night, pages: tuple[Page, ...], directory: Pat
         )
         for page in pages:
             tab = context.new_page()
-            answer = tab.goto(night.console.base + page.path(night))
-            if answer is None or answer.status != 200:
+            answer = tab.goto(page.url(night))
+            if answer is None or answer.status != page.status:
                 failed.append(f"{page.name}: {answer.status if answer else 'no answer'}")
             settle(tab)
             wanted = tab.evaluate("() => document.documentElement.scrollHeight")
