@@ -13,8 +13,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.chromium import DESKTOP, running_chromium
+from tests.browser.console_process import Console, running_console
 from tests.browser.night import Night, running_night
+from tests.browser.peers import Peers, running_peers
 from tests.conftest import path_of_peer
+from tests.system.installation import running_installation
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +33,22 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     """A busy week, to be looked at: tests that change things have an installation of their own."""
     path_of_peer("chromium", "chromium")
     with running_night(tmp_path_factory.mktemp("night") / "home") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def peers() -> Iterator[Peers]:
+    """What the targets of ``console`` reach."""
+    with running_peers() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """Empty at first; each test names its things differently."""
+    path_of_peer("chromium", "chromium")
+    home = tmp_path_factory.mktemp("product") / "home"
+    with running_installation(home) as installation, running_console(installation) as running:
         yield running
 
 
