@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from ibs_notify.console.api import Metadata
 from ibs_notify.domain.clock import Clock
@@ -32,6 +33,8 @@ class Session:
     csrf_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     notices: list[Notice] = field(default_factory=list)
     """Shown once, on the next page."""
+    kept: dict[str, Kept] = field(default_factory=dict)
+    """By name; forgotten with every change, so that a page shows what it led to."""
 
     def is_live(self, now: datetime) -> bool:
         """Whether it still counts."""
@@ -69,6 +72,14 @@ class Notice:
     kind: str
     text: str
     undo: Undo | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer that cost much, which serves this session for a while."""
+
+    found: Mapping[str, Any]
+    until: datetime
 
 
 class Sessions:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from ibs_notify.console.charts import Period, coarse, delivery_chart, event_chart, spread
 from ibs_notify.console.pages import start
-from ibs_notify.console.pages.panels import Load, panel, unless_failed
+from ibs_notify.console.pages.panels import Load, kept, panel, unless_failed
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotFound, NotificationError, Unauthenticated
@@ -187,8 +187,8 @@ PANELS: Mapping[str, tuple[str, Load]] = {
     "deliveries": ("Deliveries", _deliveries),
     "trouble": ("Targets", _trouble),
     "queue": ("Queue", _queue),
-    "coverage": ("Coverage", _coverage),
-    "ledger": ("The ledger", _ledger),
+    "coverage": ("Coverage", kept("coverage", _coverage)),
+    "ledger": ("The ledger", kept("ledger", _ledger)),
 }
 
 
