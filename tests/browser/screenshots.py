@@ -61,8 +61,8 @@ def take(
         )
         for page in wanted[kind]:
             tab = context.new_page()
-            answer = tab.goto(night.console.base + page.path(night))
-            if answer is None or answer.status != 200:
+            answer = tab.goto(page.url(night))
+            if answer is None or answer.status != page.status:
                 failed.append(f"{page.name}: {answer.status if answer else 'no answer'}")
             settle(tab)
             full = tab.evaluate("() => document.documentElement.scrollHeight")

@@ -61,6 +61,8 @@ class Entrance:
             if request.method == "POST":
                 await receive(request)
             await refuse_forgery(request, session)
+            if request.method == "POST":
+                session.kept.clear()
             visit = Visit(request, Api(self._channels, session.metadata), session, self._renderer)
             await self._zone.refresh(visit.api)
             try:

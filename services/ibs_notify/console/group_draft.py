@@ -48,7 +48,7 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A target and its rule; a row without a target counts for nothing."""
+    """A target and its rule; a row without either counts for nothing."""
 
     target: str = ""
     rule: str = ""
@@ -170,7 +170,7 @@ def group_of(draft: Draft) -> pb.Group:
     group.dedup_window.SetInParent()
     if draft.has_digest:
         group.digest.CopyFrom(_digest(draft))
-    faults += _twice(group)
+    faults += _twice(group) + _for_nobody(draft)
     if faults:
         raise InvalidArgument.of(faults)
     return group
@@ -189,10 +189,21 @@ def _twice(group: pb.Group) -> list[FieldViolation]:
     ]
 
 
+def _for_nobody(draft: Draft) -> list[FieldViolation]:
+    """A rule that was written is not thrown away unsaid; an edit takes a target out like that."""
+    if draft.etag:
+        return []
+    return [
+        FieldViolation(f"rows[{index}]", "choose who receives these events, or clear the rule")
+        for index, each in enumerate(draft.rows)
+        if each.rule and not each.target
+    ]
+
+
 def row_names(draft: Draft) -> dict[str, str]:
-    """From the API's paths of a new group's subscriptions to the rows' fields."""
+    """From the API's paths of a new group's subscriptions, and ``rows``, to the rows' fields."""
     places = [index for index, each in enumerate(draft.rows) if each.target]
-    return {
+    return {f"rows[{index}]": f"target-{index}" for index in range(len(draft.rows))} | {
         f"group.subscriptions[{number}].{part}": f"{part}-{index}"
         for number, index in enumerate(places)
         for part in ("target", "rule", "recipients")

@@ -16,7 +16,7 @@ from ibs_notify.console.charts import Period, coarse, delivery_chart, event_char
 from ibs_notify.console.commands import overview as command
 from ibs_notify.console.configured import every_group, every_target
 from ibs_notify.console.pages import start
-from ibs_notify.console.pages.panels import Load, panel
+from ibs_notify.console.pages.panels import Load, kept, panel
 from ibs_notify.console.pages.queue import ask_queues
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.visit import Visit
@@ -166,8 +166,8 @@ PANELS: Mapping[str, tuple[str, Load]] = {
     "deliveries": ("Deliveries", _deliveries),
     "trouble": ("Targets", _trouble),
     "queue": ("Queue", _queue),
-    "coverage": ("Coverage", _coverage),
-    "ledger": ("The ledger", _ledger),
+    "coverage": ("Coverage", kept("coverage", _coverage)),
+    "ledger": ("The ledger", kept("ledger", _ledger)),
 }
 
 

@@ -7,15 +7,32 @@ a link, and a page with that part on it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 
 from ibs_notify.console.attempts import attempted
+from ibs_notify.console.sessions import Kept
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotificationError
 
 Load = Callable[[Visit], Awaitable[Mapping[str, Any]]]
+KEPT_FOR = timedelta(seconds=30)
+
+
+def kept(name: str, load: Load) -> Load:
+    """``load``, whose answer serves the same session again for a while: it looks at everything."""
+
+    async def kept_or_loaded(visit: Visit) -> Mapping[str, Any]:
+        now, known = visit.now(), visit.session.kept.get(name)
+        if known is not None and now < known.until:
+            return known.found
+        found = await load(visit)
+        visit.session.kept[name] = Kept(found, now + KEPT_FOR)
+        return found
+
+    return kept_or_loaded
 
 
 async def panel(visit: Visit, template: str, title: str, load: Load, section: str) -> web.Response:
