@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 REBOUND = "rebound.example"
 """A name that leads to this machine, as an attacker's may."""
@@ -42,30 +42,35 @@ def running_chromium(path: str) -> Iterator[Browser]:
 class Witness:
     """What happened on a page from ``watching`` on, that should not have.
 
-    Without slots: Playwright keeps notes of its own on whom it calls.
+    That the page itself answers with ``status`` is as it should be. Without slots: Playwright
+    keeps notes of its own on whom it calls.
     """
 
-    origin: str
+    url: str
+    status: int
     complaints: list[str] = field(default_factory=list)
 
     def hear(self, page: Page) -> None:
-        page.on("console", lambda message: self._said(message.type, message.text))
+        page.on("console", self._said)
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         page.on("request", self._asked)
 
-    def _said(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
-            self.complaints.append(f"console: {text}")
+    def _said(self, message: ConsoleMessage) -> None:
+        is_foreseen = message.location["url"] == self.url and (
+            f"status of {self.status} " in message.text
+        )
+        if message.type in ("error", "warning") and not is_foreseen:
+            self.complaints.append(f"console: {message.text}")
 
     def _asked(self, request: Request) -> None:
-        parts = urlsplit(request.url)
-        if parts.scheme != "data" and f"{parts.scheme}://{parts.netloc}" != self.origin:
+        there, here = urlsplit(request.url), urlsplit(self.url)
+        if there.scheme != "data" and there[:2] != here[:2]:
             self.complaints.append(f"asked elsewhere: {request.url}")
 
 
-def watching(page: Page, origin: str) -> Witness:
-    """Collects errors of ``page`` and what it asks of any origin but ``origin``."""
-    witness = Witness(origin)
+def watching(page: Page, url: str, status: int = 200) -> Witness:
+    """Collects errors of the page at ``url``, and what it asks of any origin but its own."""
+    witness = Witness(url, status)
     witness.hear(page)
     return witness
 

@@ -6,15 +6,16 @@ have one: it ends with this package, while the installation stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.chromium import DESKTOP, running_chromium, settle
+from tests.browser.chromium import DESKTOP, running_chromium
 from tests.browser.console_process import Console, running_console
 from tests.browser.night import Night, running_night
+from tests.browser.peers import Peers, running_peers
 from tests.conftest import path_of_peer
 from tests.system.installation import running_installation
 
@@ -35,14 +36,20 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         yield running
 
 
-@pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Console]:
-    """An empty installation."""
-    with (
-        running_installation(tmp_path / "home") as installation,
-        running_console(installation) as console,
-    ):
-        yield console
+@pytest.fixture(scope="session")
+def peers() -> Iterator[Peers]:
+    """What the targets of ``console`` reach."""
+    with running_peers() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """Empty at first; each test names its things differently."""
+    path_of_peer("chromium", "chromium")
+    home = tmp_path_factory.mktemp("product") / "home"
+    with running_installation(home) as installation, running_console(installation) as running:
+        yield running
 
 
 @pytest.fixture(scope="package")
@@ -66,17 +73,3 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
-
-
-@pytest.fixture
-def open_page(page: Page) -> Callable[[Console, str], Page]:
-    """``open_page(console, "/inbox")``: the page, once it answered well and is quiet."""
-
-    def opened(console: Console, path: str) -> Page:
-        answer = page.goto(console.base + path)
-        assert answer is not None
-        assert answer.status == 200, f"{path}: {answer.status}"
-        settle(page)
-        return page
-
-    return opened

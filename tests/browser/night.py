@@ -28,6 +28,7 @@ from ironcore.notification.v1 import router_service_pb2 as router_pb
 from tests.browser import history
 from tests.browser.console_process import Console, running_console
 from tests.browser.peers import Peers, running_peers
+from tests.support.certificates import Certificates
 from tests.support.secured import ShiftedClock
 from tests.system.installation import CALL_SECONDS, Installation, until
 
@@ -37,9 +38,13 @@ UNDER_WAY = (delivery_pb2.DELIVERY_STATE_QUEUED, delivery_pb2.DELIVERY_STATE_LEA
 
 @dataclass(frozen=True, slots=True)
 class Night:
-    """``console`` and its services run as processes; their targets reach ``peers``."""
+    """``console`` and its services run as processes; their targets reach ``peers``.
+
+    ``locked`` is a console that asks who comes. It has no services: to ask it needs none.
+    """
 
     console: Console
+    locked: Console
     peers: Peers
 
     def dead_delivery(self) -> str:
@@ -66,8 +71,13 @@ def running_night(home: Path) -> Iterator[Night]:
         with installation:
             installation.start_and_wait()
             until(lambda: _is_quiet(installation), "what can go out has gone out")
-            with running_console(installation) as console:
-                yield Night(console, peers)
+            Certificates.made_in(home / "tls")
+            locks = {"IBS_NOTIFY_TLS_DIRECTORY": str(home / "tls")}
+            with (
+                running_console(installation) as console,
+                running_console(installation, locks) as locked,
+            ):
+                yield Night(console, locked, peers)
 
 
 async def _fill(installation: Installation, peers: Peers) -> None:

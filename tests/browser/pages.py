@@ -10,14 +10,15 @@ from tests.browser.night import Night
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """``name`` is that of its screenshots; ``path`` finds its address in an installation."""
+    """``name`` is that of its screenshots; ``url`` finds it in an installation."""
 
     name: str
-    path: Callable[[Night], str]
+    url: Callable[[Night], str]
+    status: int = 200
 
 
-def _at(name: str, path: str) -> Page:
-    return Page(name, lambda _: path)
+def _at(name: str, path: str, status: int = 200) -> Page:
+    return Page(name, lambda night: night.console.base + path, status)
 
 
 PAGES: tuple[Page, ...] = (
@@ -28,11 +29,11 @@ PAGES: tuple[Page, ...] = (
     _at("inbox-empty", "/inbox?text=nothing+says+this"),
     _at("event", "/events/evt-2026-05-21-001"),
     _at("tasks", "/tasks"),
-    Page("task", lambda night: f"/tasks/{night.dead_delivery()}"),
+    Page("task", lambda night: f"{night.console.base}/tasks/{night.dead_delivery()}"),
     _at("queue", "/queue"),
     _at("queue-group", "/queue/branch-west"),
     _at("digests", "/digests"),
-    Page("digest", lambda night: f"/digests/{night.digest()}"),
+    Page("digest", lambda night: f"{night.console.base}/digests/{night.digest()}"),
     _at("datastores", "/datastores"),
     _at("datastore", "/datastores/ibs-primary"),
     _at("datastore-unheard", "/datastores/ibs-lab"),
@@ -53,4 +54,7 @@ PAGES: tuple[Page, ...] = (
     _at("tokens", "/tokens"),
     _at("token-new", "/new-token"),
     _at("audit", "/audit"),
+    Page("login", lambda night: f"{night.locked.base}/login"),
+    _at("no-such-page", "/nothing", status=404),
+    _at("no-such-target", "/targets/nobody", status=404),
 )

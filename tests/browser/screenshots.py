@@ -1,4 +1,7 @@
-"""Pictures of every page: light, dark and on a phone. ``make screenshots``."""
+"""Pictures of every page: light, dark and on a phone. ``make screenshots``.
+
+With ``ARGS=--readme`` those few that the README shows, into ``docs/images``.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import logging
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -16,11 +20,12 @@ from tests.browser.chromium import DESKTOP, PHONE, Theme, running_chromium, sett
 from tests.browser.night import Night, running_night
 from tests.browser.pages import PAGES, Page
 
-KINDS: tuple[tuple[str, tuple[int, int], Theme], ...] = (
-    ("light", DESKTOP, "light"),
-    ("dark", DESKTOP, "dark"),
-    ("phone", PHONE, "light"),
-)
+KINDS: tuple[tuple[str, Theme], ...] = (("light", "light"), ("dark", "dark"), ("phone", "light"))
+README = Path("docs/images")
+README_PICTURES = {"light": "overview", "dark": "event", "phone": "targets"}
+"""The page of each kind; of it, only what a screen of this size shows."""
+README_SCREENS = {"light": (1160, 720), "dark": (1160, 640), "phone": (375, 660)}
+SCREENS = {"light": DESKTOP, "dark": DESKTOP, "phone": PHONE}
 TALLEST = 1600
 """Of a long list the beginning says enough."""
 SHEET = """<!doctype html><meta charset="utf-8"><title>The console</title>
@@ -33,23 +38,36 @@ img {{ width: 100%; box-shadow: 0 1px 6px rgb(0 0 0 / 30%); }}
 """
 
 
-def take(browser: Browser, night: Night, pages: tuple[Page, ...], directory: Path) -> list[str]:
-    """Takes the pictures into ``directory``; returns what could not be taken."""
+def take(
+    browser: Browser,
+    night: Night,
+    wanted: Mapping[str, tuple[Page, ...]],
+    directory: Path,
+    screens: Mapping[str, tuple[int, int]],
+    tallest: int,
+) -> list[str]:
+    """Takes the pictures into ``directory``; returns what could not be taken.
+
+    ``wanted`` has the pages of each kind, ``screens`` its width and height in pixels; a longer
+    page is shown whole up to ``tallest``.
+    """
     failed = []
-    for kind, (width, height), theme in KINDS:
+    for kind, theme in KINDS:
+        width, height = screens[kind]
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=theme,
             reduced_motion="reduce",
         )
-        for page in pages:
+        for page in wanted[kind]:
             tab = context.new_page()
-            answer = tab.goto(night.console.base + page.path(night))
-            if answer is None or answer.status != 200:
+            answer = tab.goto(page.url(night))
+            if answer is None or answer.status != page.status:
                 failed.append(f"{page.name}: {answer.status if answer else 'no answer'}")
             settle(tab)
-            wanted = tab.evaluate("() => document.documentElement.scrollHeight")
-            tab.set_viewport_size({"width": width, "height": max(height, min(wanted, TALLEST))})
+            full = tab.evaluate("() => document.documentElement.scrollHeight")
+            shown = max(height, min(full, tallest))
+            tab.set_viewport_size({"width": width, "height": shown})
             tab.screenshot(path=directory / f"{page.name}-{kind}.png")
             tab.close()
         context.close()
@@ -62,7 +80,7 @@ def write_sheet(pages: tuple[Page, ...], directory: Path) -> Path:
         f"<h2>{escape(page.name)}</h2><section>"
         + "".join(
             f'<a href="{page.name}-{kind}.png"><img src="{page.name}-{kind}.png" alt="{kind}"></a>'
-            for kind, _, _ in KINDS
+            for kind, _ in KINDS
         )
         + "</section>"
         for page in pages
@@ -77,24 +95,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path, nargs="?", default=Path("build/screenshots"))
     parser.add_argument("--only", nargs="*", default=[], help="names of pages")
+    parser.add_argument("--readme", action="store_true", help="those of the README")
     given = parser.parse_args()
     # The services say that targets fail: they are meant to.
     logging.disable(logging.WARNING)
     pages = tuple(page for page in PAGES if not given.only or page.name in given.only)
+    wanted = {kind: pages for kind, _ in KINDS}
+    if given.readme:
+        by_name = {page.name: page for page in PAGES}
+        wanted = {kind: (by_name[name],) for kind, name in README_PICTURES.items()}
     chromium = shutil.which("chromium")
     if chromium is None:
         print("needs chromium of the Debian package chromium (make peers)", file=sys.stderr)
         return 1
-    given.directory.mkdir(parents=True, exist_ok=True)
+    directory = README if given.readme else given.directory
+    directory.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as home,
         running_night(Path(home) / "home") as night,
         running_chromium(chromium) as browser,
     ):
-        failed = take(browser, night, pages, given.directory)
+        if given.readme:
+            failed = take(browser, night, wanted, directory, README_SCREENS, 0)
+        else:
+            failed = take(browser, night, wanted, directory, SCREENS, TALLEST)
     for each in failed:
         print(f"failed: {each}", file=sys.stderr)
-    print(write_sheet(pages, given.directory))
+    print(directory if given.readme else write_sheet(pages, directory))
     return 1 if failed else 0
 
 

@@ -200,7 +200,7 @@ async def _hears(reader: asyncio.StreamReader) -> bool:
 
 def weights(browser: Browser, night: Night) -> list[Figure]:
     """What each page takes over the wire, all of it, for who was never there."""
-    return [_weight(browser, page.name, night.console.base + page.path(night)) for page in PAGES]
+    return [_weight(browser, page.name, page.url(night)) for page in PAGES]
 
 
 def _weight(browser: Browser, name: str, url: str) -> Figure:

@@ -5,35 +5,19 @@ The names of pages, fields and buttons are those that the product page writes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import group_pb2, target_pb2
 from ironcore.notification.v1 import router_service_pb2 as router_pb
 from ironcore.notification.v1.event_pb2 import Event
+from tests.browser.axe import violations
 from tests.browser.chromium import settle
-from tests.browser.console_process import Console, running_console
-from tests.browser.peers import Peers, running_peers
-from tests.system.installation import CALL_SECONDS, Installation, running_installation
+from tests.browser.console_process import Console
+from tests.browser.peers import Peers
+from tests.system.installation import CALL_SECONDS, Installation
 
 MOST_TABS = 120
-
-
-@pytest.fixture(scope="module")
-def peers() -> Iterator[Peers]:
-    with running_peers() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
-    """Empty at first; each test names its things differently."""
-    home = tmp_path_factory.mktemp("product") / "home"
-    with running_installation(home) as installation, running_console(installation) as running:
-        yield running
 
 
 def go_to(page: Page, console: Console, entry: str) -> None:
@@ -140,6 +124,7 @@ def test_what_is_wrong_is_said_at_its_field(page: Page, console: Console) -> Non
     expect(name).to_have_value("Ops SMTP!")
     fault = page.locator(f"#{(name.get_attribute('aria-describedby') or '').split()[-1]}")
     expect(fault).not_to_be_empty()
+    assert not violations(page)
 
 
 # ---- Configure Webhook Delivery

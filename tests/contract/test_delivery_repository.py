@@ -573,6 +573,29 @@ async def test_max_rate_holds_for_all_workers_and_over_restarts(desk: Desk, riva
     assert len(await desk.claim(9, max_rate=5)) == 3
 
 
+async def test_a_list_of_some_states_has_those_alone_newest_first(desk: Desk) -> None:
+    await desk.accept(*(handoff(n, group="on-call" if n % 2 else "ops-team") for n in range(8)))
+    for mine, outcome in zip(await desk.claim(5), (NEVER, NEVER, LATER, LATER, OK), strict=True):
+        await desk.end(mine, outcome)
+    everything = await desk.listing.page(Filter(), size=10, before_seq=None)
+    assert len(everything) == 8
+    failed = (State.DEAD, State.RETRY_WAIT)
+    for states in (failed, (State.DEAD,), (*failed, State.DELIVERED), (*failed, State.QUEUED)):
+        for groups in ((), ("on-call",)):
+            which = Filter(states=states, groups=groups)
+            expected = [
+                each
+                for each in everything
+                if each.state in states and (not groups or each.group in groups)
+            ]
+            assert await desk.listing.page(which, size=10, before_seq=None) == expected
+            assert await desk.listing.page(which, size=1, before_seq=None) == expected[:1]
+            older = await desk.listing.page(which, size=10, before_seq=expected[0].seq)
+            assert older == expected[1:]
+            counted = await desk.listing.counts(which)
+            assert sum(counted.values()) == len(expected)
+
+
 async def test_dead_ones_are_retried_by_filter_with_a_new_life(desk: Desk) -> None:
     await desk.accept(handoff(1), handoff(2), handoff(3, group="on-call"))
     for mine in await desk.claim(3):

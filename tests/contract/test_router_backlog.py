@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from tests.support.core import NOW, Core, DeliveryDouble, TimedOutbox, failed, group
 
+from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.errors import Reason as ErrorReason
 from ibs_notify.domain.errors import Unavailable
 from ibs_notify.domain.event import Event
@@ -16,7 +17,7 @@ from ibs_notify.router import backlog
 from ibs_notify.router import outbox as outbox_module
 from ibs_notify.router.books import events_by_id, read_books
 from ibs_notify.router.dispositions import Reason
-from ibs_notify.router.identity import SUMMARY_TYPE, Kind
+from ibs_notify.router.identity import Kind
 from ibs_notify.router.ports import Handoff
 from ibs_notify.router.tables import LEASES
 from ibs_notify.store.database import Database

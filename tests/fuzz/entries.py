@@ -38,6 +38,7 @@ from ibs_notify.delivery.transports.redact import Redactor
 from ibs_notify.delivery.transports.smtp_connection import judge
 from ibs_notify.delivery.transports.webhook_verdict import MOST_RETRY_AFTER, parse_retry_after
 from ibs_notify.domain import bounds
+from ibs_notify.domain.duration import parse_duration, show_duration
 from ibs_notify.domain.errors import FailedPrecondition, InvalidArgument, OutOfRange
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.harmless import UNSAFE, harmless
@@ -216,8 +217,8 @@ def _times(data: bytes) -> None:
     """What people type for spans and moments."""
     text = _text(data)
     with contextlib.suppress(ValueError, OverflowError):
-        span = params.parse_duration(text)
-        assert params.parse_duration(params.show_duration(span)) == span
+        span = parse_duration(text)
+        assert parse_duration(show_duration(span)) == span
     for read in (params.duration, params.time, params.time_ahead, params.number_or_off):
         with contextlib.suppress(click.BadParameter):
             read(text)

@@ -125,7 +125,7 @@ async def serving(services: Secured, names: tuple[str, ...]) -> AsyncIterator[Li
     inbox = LiveInbox(hub, services.clock, QUICK)
     app = web.Application(middlewares=[guard.nonce])
     app.on_response_prepare.append(guard.headers(guard.Hosts(services.settings)))
-    app.add_routes([web.get(PATH, entrance.page(inbox.show))])
+    app.add_routes([web.get(PATH, entrance.page(inbox.show, in_turn=False))])
     app.add_routes(
         [web.route(each.method, each.path, entrance.page(each.handler)) for each in ROUTES]
     )

@@ -41,7 +41,8 @@ from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceSt
 from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
 from tests.support.certificates import Certificates
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
+"""Ends what hangs; beside much else a start takes long."""
 STOP_SECONDS = 15.0
 CALL_SECONDS = 20.0
 POLL_SECONDS = 0.05

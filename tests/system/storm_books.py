@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.dispositions import State
-from ibs_notify.router.identity import SUMMARY_TYPE, obligation_id
+from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS, ROUTES
 from ibs_notify.store.engine import open_database
 from ironcore.notification.v1 import event_pb2, router_service_pb2

@@ -12,14 +12,10 @@ from ibs_notify.cli.options import Command, with_options
 from ibs_notify.cli.params import time
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import moment_to_proto
-from ironcore.notification.v1 import disposition_pb2, event_pb2
+from ibs_notify.rpc.event_filter import DISPOSITIONS
+from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
-DISPOSITIONS = tuple(
-    name.removeprefix("DISPOSITION_STATE_").lower().replace("_", "-")
-    for name, number in disposition_pb2.DispositionState.items()
-    if number
-)
 _CONTENT = (
     click.option("--source", multiple=True, help="From this source, such as backup. Repeatable."),
     click.option("--type", "types", multiple=True, help="Of this type. Repeatable."),
@@ -50,7 +46,7 @@ _COSTLY = (
     click.option(
         "--disposition",
         multiple=True,
-        type=click.Choice(DISPOSITIONS),
+        type=click.Choice(tuple(DISPOSITIONS)),
         help="With this outcome for somebody. Repeatable.",
     ),
 )
@@ -83,23 +79,9 @@ def read_filter(flags: Mapping[str, Any]) -> pb.EventFilter:
         text=flags.get("text") or "",
         rule=flags.get("rule") or "",
         groups=flags.get("group", ()),
-        dispositions=[
-            disposition_pb2.DispositionState.Value(
-                f"DISPOSITION_STATE_{each.upper().replace('-', '_')}"
-            )
-            for each in flags.get("disposition", ())
-        ],
+        dispositions=[DISPOSITIONS[each] for each in flags.get("disposition", ())],
     )
     if flags["min_severity"] is not None:
         number = Severity.parse(flags["min_severity"]).value
         chosen.min_severity = event_pb2.Severity.ValueType(number)
     return chosen
-
-
-def countable(chosen: pb.EventFilter) -> pb.EventFilter:
-    """The part of a filter that CountEvents takes: as many events, or more."""
-    part = pb.EventFilter()
-    part.CopyFrom(chosen)
-    for name in ("text", "rule", "groups", "dispositions"):
-        part.ClearField(name)
-    return part

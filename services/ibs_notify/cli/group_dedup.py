@@ -18,8 +18,9 @@ from ibs_notify.cli.output import (
     severity,
     warn_all,
 )
-from ibs_notify.cli.params import Slot, duration, names, show_duration, time
+from ibs_notify.cli.params import Slot, duration, names, time
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
+from ibs_notify.domain.duration import show_duration
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import router_service_pb2 as pb
 

@@ -20,8 +20,9 @@ from ibs_notify.cli.output import (
     severity,
     warn,
 )
-from ibs_notify.cli.params import Slot, names, show_duration
+from ibs_notify.cli.params import Slot, names
 from ibs_notify.cli.session import Session
+from ibs_notify.domain.duration import show_duration
 from ibs_notify.domain.errors import NotFound
 from ironcore.notification.v1 import config_service_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import click
 
 from ibs_notify.cli.output import Table, moment, print_fields, print_table, word
-from ibs_notify.cli.params import show_duration
 from ibs_notify.cli.target_view import own_templates
+from ibs_notify.domain.duration import show_duration
 from ibs_notify.domain.group import DEFAULT_DEDUP_WINDOW, DEFAULT_RATE_LIMIT
 from ironcore.notification.v1 import group_pb2 as pb
 from ironcore.notification.v1.config_service_pb2 import GroupName

@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from ibs_notify.cli.confirm import confirm
-from ibs_notify.cli.event_filter import countable, event_filters, read_filter
+from ibs_notify.cli.event_filter import event_filters, read_filter
 from ibs_notify.cli.options import Command, with_options
 from ibs_notify.cli.output import counted, output_option, print_document, warn
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
 from ibs_notify.domain.errors import NotFound, Reason
+from ibs_notify.rpc.event_filter import countable
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 MOST_IDS = 1000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,34 +14,7 @@ from click.shell_completion import CompletionItem
 from ibs_notify.cli.complete import Completer
 from ibs_notify.cli.options import Command
 from ibs_notify.domain.clock import SystemClock
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_PART = re.compile(r"([0-9]{1,9})([smhdw])")
-_DURATION = re.compile(r"([0-9]{1,9}[smhdw])+")
-
-
-def parse_duration(text: str) -> timedelta:
-    """``5m``, ``1h30m`` or ``0``; ``ValueError`` for anything else."""
-    text = text.strip().lower()
-    if text == "0":
-        return timedelta(0)
-    if _DURATION.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is no duration: such as 5m, 90s, 1h30m, 2d, or 0")
-    seconds = sum(int(count) * _UNITS[unit] for count, unit in _PART.findall(text))
-    return timedelta(seconds=seconds)
-
-
-def show_duration(span: timedelta) -> str:
-    """``1h30m``: as it may be given."""
-    left = int(span.total_seconds())
-    parts = ""
-    for unit, size in sorted(_UNITS.items(), key=lambda item: -item[1]):
-        count, left = divmod(left, size)
-        if count and unit != "w":
-            parts += f"{count}{unit}"
-        else:
-            left += count * size
-    return parts or "0"
+from ibs_notify.domain.duration import parse_duration
 
 
 def duration(text: str) -> timedelta:

@@ -69,7 +69,7 @@ class ConsoleApp(App):
                 web.get(f"{PREFIX}{{mark}}/{{name:.+}}", assets.serve),
                 web.post(guard.REPORTS, Reports(self._clock).note),
                 *login.routes(),
-                web.get(LIVE, entrance.page(live.show)),
+                web.get(LIVE, entrance.page(live.show, in_turn=False)),
                 *(
                     web.route(each.method, each.path, entrance.page(each.handler))
                     for each in ROUTES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import TypeAlias
 
 from aiohttp import web
@@ -45,8 +46,13 @@ class Entrance:
         self._zone = zone
         self._cookie = SessionCookie(settings)
 
-    def page(self, page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        """``page`` for who is logged in, and for nobody else."""
+    def page(
+        self, page: Page, *, in_turn: bool = True
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """``page`` for who is logged in, and for nobody else.
+
+        ``in_turn``: it waits while the same browser is given others. A stream must not.
+        """
 
         async def handle(request: web.Request) -> web.StreamResponse:
             session, secret = self._session_of(request)
@@ -55,10 +61,13 @@ class Entrance:
             if request.method == "POST":
                 await receive(request)
             await refuse_forgery(request, session)
+            if request.method == "POST":
+                session.kept.clear()
             visit = Visit(request, Api(self._channels, session.metadata), session, self._renderer)
             await self._zone.refresh(visit.api)
             try:
-                response = await page(visit)
+                async with session.turn if in_turn else nullcontext():
+                    response = await page(visit)
             except web.HTTPException as answer:
                 self._remember(answer, secret)
                 raise

@@ -68,7 +68,13 @@ class Form:
 
 
 async def receive(request: web.Request) -> None:
-    """Let all of a form arrive, so that what is done for it waits for nobody who sends by drops."""
+    """Let all of a form arrive, so that what is done for it waits for nobody who sends by drops.
+
+    Pages send text in UTF-8. Of other encodings some take minutes to read (punycode), and others
+    make of it what is no text (unicode_escape).
+    """
+    if request.content_type.startswith("multipart/") or not _is_utf8(request.charset):
+        raise web.HTTPUnsupportedMediaType(text="What was sent is no form of this console.")
     try:
         async with asyncio.timeout(ARRIVAL_SECONDS):
             await request.post()
@@ -79,16 +85,16 @@ async def receive(request: web.Request) -> None:
 
 
 async def read_form(request: web.Request) -> Form:
-    """The form of a POST. A file gives its text."""
-    posted = await request.post()
+    """The form of a POST, which was received."""
     values: dict[str, list[str]] = {}
-    for name, value in posted.items():
-        if isinstance(value, web.FileField):
-            text = value.file.read().decode("utf-8", "replace")
-        else:
-            text = value if isinstance(value, str) else bytes(value).decode("utf-8", "replace")
-        values.setdefault(name, []).append(text)
+    for name, value in (await request.post()).items():
+        if isinstance(value, str):
+            values.setdefault(name, []).append(value)
     return Form(values)
+
+
+def _is_utf8(charset: str | None) -> bool:
+    return (charset or "utf-8").lower() in ("utf-8", "utf8")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.duration_pb2 import Duration
 
-from ibs_notify.console.durations import read_duration, written
+from ibs_notify.console.durations import read_duration
 from ibs_notify.console.forms import Form
+from ibs_notify.domain.duration import show_duration
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.group import (
     DEFAULT_DEDUP_WINDOW,
@@ -47,7 +48,7 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A target and its rule; a row without a target counts for nothing."""
+    """A target and its rule; a row without either counts for nothing."""
 
     target: str = ""
     rule: str = ""
@@ -63,7 +64,7 @@ class Draft:
     scope: str = Scope.EVERYTHING
     attachments: str = ""
     rate_limit: str = str(DEFAULT_RATE_LIMIT)
-    dedup_window: str = written(DEFAULT_DEDUP_WINDOW)
+    dedup_window: str = show_duration(DEFAULT_DEDUP_WINDOW)
     has_digest: bool = False
     digest_rule: str = "severity in (info, notice)"
     digest_frequency: str = Frequency.DAILY
@@ -133,7 +134,7 @@ def draft_of_group(group: pb.Group) -> Draft:
         scope=_word(pb.GroupScope.Name(group.scope)),
         attachments="\n".join(group.attachments),
         rate_limit=str(limit) if limit else OFF,
-        dedup_window=written(window) if window else OFF,
+        dedup_window=show_duration(window) if window else OFF,
         weekly_summary=group.weekly_summary,
         rows=tuple(
             Row(each.target, each.rule, "\n".join(each.recipients)) for each in group.subscriptions
@@ -178,7 +179,7 @@ def group_of(draft: Draft) -> pb.Group:
     group.dedup_window.SetInParent()
     if draft.has_digest:
         group.digest.CopyFrom(_digest(draft))
-    faults += _twice(group)
+    faults += _twice(group) + _for_nobody(draft)
     if faults:
         raise InvalidArgument.of(faults)
     return group
@@ -197,10 +198,21 @@ def _twice(group: pb.Group) -> list[FieldViolation]:
     ]
 
 
+def _for_nobody(draft: Draft) -> list[FieldViolation]:
+    """A rule that was written is not thrown away unsaid; an edit takes a target out like that."""
+    if draft.etag:
+        return []
+    return [
+        FieldViolation(f"rows[{index}]", "choose who receives these events, or clear the rule")
+        for index, each in enumerate(draft.rows)
+        if each.rule and not each.target
+    ]
+
+
 def row_names(draft: Draft) -> dict[str, str]:
-    """From the API's paths of a new group's subscriptions to the rows' fields."""
+    """From the API's paths of a new group's subscriptions, and ``rows``, to the rows' fields."""
     places = [index for index, each in enumerate(draft.rows) if each.target]
-    return {
+    return {f"rows[{index}]": f"target-{index}" for index in range(len(draft.rows))} | {
         f"group.subscriptions[{number}].{part}": f"{part}-{index}"
         for number, index in enumerate(places)
         for part in ("target", "rule", "recipients")

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
+from ibs_notify.console.local_time import read_moment
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import moment_to_proto
+from ibs_notify.rpc.event_filter import DISPOSITIONS
 from ironcore.notification.v1 import disposition_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
@@ -31,18 +32,11 @@ NAMES = (
     "collapsed_into",
     "state",
 )
-COSTLY = ("text", "rule", "groups", "dispositions")
-"""What only a look at each event tells: such events are listed, and not counted."""
 STATES: Mapping[str, tuple[pb.InboxState.ValueType, ...]] = {
     "": (pb.INBOX_STATE_UNREAD, pb.INBOX_STATE_READ),
     "unread": (pb.INBOX_STATE_UNREAD,),
     "archived": (pb.INBOX_STATE_ARCHIVED,),
     "every": (),
-}
-DISPOSITIONS = {
-    name.removeprefix("DISPOSITION_STATE_").lower().replace("_", "-"): number
-    for name, number in disposition_pb2.DispositionState.items()
-    if number
 }
 _TITLES = {
     "severity": "at least",
@@ -163,45 +157,38 @@ class View:
             text=self.one("text"),
             unmatched=bool(self.one("unmatched")),
             collapsed_into=self.one("collapsed_into"),
+            after=moment_to_proto(self._moment("after", zone, faults)),
+            before=moment_to_proto(self._moment("before", zone, faults)),
+            min_severity=self._min_severity(faults),
+            dispositions=self._dispositions(faults),
+            inbox_states=STATES.get(self.state, ()),
         )
-        for name in ("after", "before"):
-            if text := self.one(name):
-                try:
-                    getattr(chosen, name).CopyFrom(moment_to_proto(_moment(text, zone)))
-                except (ValueError, OverflowError):
-                    fault = "is no time: such as 2026-05-21 02:14, or 2026-05-21T02:14:35Z"
-                    faults.append(FieldViolation(f"filter.{name}", fault))
-        if word := self.one("severity"):
-            try:
-                number = Severity.parse(word).value
-                chosen.min_severity = event_pb2.Severity.ValueType(number)
-            except ValueError as error:
-                faults.append(FieldViolation("filter.min_severity", str(error)))
-        for word in self.values.get("disposition", ()):
-            if word in DISPOSITIONS:
-                chosen.dispositions.append(
-                    disposition_pb2.DispositionState.ValueType(DISPOSITIONS[word])
-                )
-            else:
-                fault = f"is none of {', '.join(DISPOSITIONS)}"
-                faults.append(FieldViolation("filter.dispositions", fault))
         if self.state not in STATES:
             faults.append(FieldViolation("filter.inbox_states", "is unread, archived or every"))
         if faults:
             raise InvalidArgument.of(faults)
-        chosen.inbox_states.extend(STATES[self.state])
         return chosen
 
+    def _moment(self, name: str, zone: str, faults: list[FieldViolation]) -> datetime | None:
+        try:
+            return read_moment(self.one(name), zone, f"filter.{name}")
+        except InvalidArgument as error:
+            faults.extend(error.violations)
+            return None
 
-def countable(chosen: pb.EventFilter) -> pb.EventFilter:
-    """The part of a filter that CountEvents takes: as many events, or more."""
-    part = pb.EventFilter()
-    part.CopyFrom(chosen)
-    for name in COSTLY:
-        part.ClearField(name)  # type: ignore[arg-type]  # one of the four literals
-    return part
+    def _min_severity(self, faults: list[FieldViolation]) -> event_pb2.Severity.ValueType:
+        word = self.one("severity")
+        try:
+            return event_pb2.Severity.ValueType(Severity.parse(word).value if word else 0)
+        except ValueError as error:
+            faults.append(FieldViolation("filter.min_severity", str(error)))
+            return event_pb2.SEVERITY_UNSPECIFIED
 
-
-def _moment(text: str, zone: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+    def _dispositions(
+        self, faults: list[FieldViolation]
+    ) -> list[disposition_pb2.DispositionState.ValueType]:
+        given = self.values.get("disposition", ())
+        if any(each not in DISPOSITIONS for each in given):
+            fault = f"is none of {', '.join(DISPOSITIONS)}"
+            faults.append(FieldViolation("filter.dispositions", fault))
+        return [DISPOSITIONS[each] for each in given if each in DISPOSITIONS]

@@ -1,4 +1,4 @@
-"""Where the console listens: by TLS with files that may be renewed, and for so many at once."""
+"""Where the console listens: by TLS with files that may be renewed."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import asyncio
 import logging
 import ssl
 import stat
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from aiohttp import web
 
+from ibs_notify.console.door import open_door
 from ibs_notify.domain.errors import FailedPrecondition, Reason
 from ibs_notify.rpc.lifecycle import run_beside
 from ibs_notify.settings import Settings
 
 log = logging.getLogger(__name__)
 
-MOST_CONNECTIONS = 1_000
-"""A browser opens six at most, and one of them may be live for long."""
+HANDSHAKE_SECONDS = 10.0
 HEAD_SECONDS = 20.0
 """So long a connection may be silent, or take for the head of a request."""
 STOP_SECONDS = 2.0
@@ -42,27 +41,21 @@ async def listen(stack: AsyncExitStack, app: web.Application, settings: Settings
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
+    if runner.server is None:
+        raise RuntimeError("the runner is not set up")
     tls = Tls(settings) if settings.console_certificate else None
     host, _, port = settings.console_address.rpartition(":")
+    door = await open_door(host.strip("[]"), int(port))
     server = await asyncio.get_running_loop().create_server(
-        _bounded(runner.server), host.strip("[]"), int(port), ssl=tls.context if tls else None
+        runner.server,
+        sock=door,
+        ssl=tls.context if tls else None,
+        ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None,
     )
     stack.callback(server.close)
     if tls is not None:
         run_beside(stack, tls.watch())
-    return int(server.sockets[0].getsockname()[1])
-
-
-def _bounded(server: web.Server | None) -> Callable[[], asyncio.Protocol]:
-    """Makes the protocol of a new connection: one that hangs up where there are too many."""
-    if server is None:
-        raise RuntimeError("the runner is not set up")
-    return lambda: _Refusal() if len(server.connections) >= MOST_CONNECTIONS else server()
-
-
-class _Refusal(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
+    return int(door.getsockname()[1])
 
 
 class Tls:

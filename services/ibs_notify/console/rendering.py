@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from ibs_notify.domain.clock import Clock, in_zone
 from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.rpc.convert import is_moment, moment_from_proto
 
+_DOTS = re.compile(r"~*\.{1,2}")
+
 
 class Renderer:
     """``response`` renders a template of ``console/templates``."""
@@ -41,6 +44,7 @@ class Renderer:
         self._environment.filters.update(
             when=self.when,
             exact=self.exact,
+            at=self.at,
             iso=iso,
             link=safe_link,
             segment=segment,
@@ -90,6 +94,18 @@ class Renderer:
             moment.isoformat(), self.exact(moment), text
         )
 
+    def at(self, stamp: Timestamp | datetime | None) -> Markup:
+        """A moment to the minute, ``27 Nov 21:23``, with the exact one on hover."""
+        moment = moment_of(stamp)
+        if moment is None:
+            return Markup()
+        zone = zone_of(self.time_zone)
+        local, today = in_zone(moment, zone), in_zone(self._clock.now(), zone)
+        year = "" if local.year == today.year else f" {local.year}"
+        return Markup('<span class="nowrap" title="{}">{}</span>').format(
+            self.exact(moment), f"{local.day} {local:%b}{year} {local:%H:%M}"
+        )
+
     def exact(self, stamp: Timestamp | datetime | None) -> str:
         """A moment with its zone: ``2026-11-27 19:12:03 Europe/Vienna``."""
         moment = moment_of(stamp)
@@ -130,8 +146,17 @@ def safe_link(url: str) -> str:
 
 
 def segment(text: str) -> str:
-    """``text`` as one segment of a path, whatever is in it."""
-    return quote(text, safe="")
+    """``text`` as one segment of a path, whatever is in it; ``named`` is the way back.
+
+    Browsers take ``.`` and ``..`` for steps in the path, however they are spelled.
+    """
+    return quote(f"~{text}" if _DOTS.fullmatch(text) else text, safe="")
+
+
+def named(segment: str) -> str:
+    """What a segment of a path that was asked for stands for."""
+    is_marked = segment.startswith("~") and _DOTS.fullmatch(segment)
+    return segment[1:] if is_marked else segment
 
 
 def query(path: str, /, **values: Any) -> str:

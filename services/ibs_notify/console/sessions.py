@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from ibs_notify.console.api import Metadata
 from ibs_notify.domain.clock import Clock
@@ -17,7 +19,9 @@ IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=7)
 MOST = 10_000
 MOST_OF_ONE = 50
-"""So that one token cannot push out the sessions of others."""
+"""So that one token cannot push out the sessions of others. Without tokens nobody is told apart."""
+AT_ONCE = 8
+"""A browser opens six connections, so that nobody who looks ever waits."""
 
 
 @dataclass(slots=True)
@@ -32,6 +36,10 @@ class Session:
     csrf_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     notices: list[Notice] = field(default_factory=list)
     """Shown once, on the next page."""
+    turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    """Of what one browser asks for, so much is answered at once; the rest waits for its turn."""
+    kept: dict[str, Kept] = field(default_factory=dict)
+    """By name; forgotten with every change, so that a page shows what it led to."""
 
     def is_live(self, now: datetime) -> bool:
         """Whether it still counts."""
@@ -80,6 +88,14 @@ class Notice:
     following: NextStep | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer that cost much, which serves this session for a while."""
+
+    found: Mapping[str, Any]
+    until: datetime
+
+
 class Sessions:
     """By the secret of the cookie, of which only the hash is kept."""
 
@@ -90,7 +106,7 @@ class Sessions:
     def begin(self, name: str, role: Role | None, metadata: Metadata) -> tuple[str, Session]:
         """A new session and the secret that finds it."""
         now = self._clock.now()
-        self._make_room(now, name)
+        self._make_room(now, name if role else "")
         secret = secrets.token_urlsafe(32)
         session = Session(name, role, metadata, now, now + IDLE)
         self._sessions[_key(secret)] = session
@@ -107,27 +123,30 @@ class Sessions:
 
     def end(self, secret: str) -> None:
         """Forget a session; what it has open sees that it is live no longer."""
-        ended = self._sessions.pop(_key(secret), None)
-        if ended is not None:
-            ended.ends = self._clock.now()
+        self._forget([_key(secret)])
 
     def end_all_of(self, name: str) -> None:
         """Forget every session of a token, in whatever browser."""
-        for key in self._keys_of(name):
-            del self._sessions[key]
+        self._forget(self._keys_of(name))
 
-    def _make_room(self, now: datetime, name: str) -> None:
+    def _make_room(self, now: datetime, token: str) -> None:
         for key in [key for key, each in self._sessions.items() if not each.is_live(now)]:
             del self._sessions[key]
-        self._drop_oldest(self._keys_of(name), MOST_OF_ONE)
+        if token:
+            self._drop_oldest(self._keys_of(token), MOST_OF_ONE)
         self._drop_oldest(list(self._sessions), MOST)
 
     def _drop_oldest(self, keys: list[bytes], most: int) -> None:
         """So many of them that one more fits."""
         if len(keys) >= most:
             keys.sort(key=lambda key: self._sessions[key].ends)
-            for key in keys[: len(keys) + 1 - most]:
-                del self._sessions[key]
+            self._forget(keys[: len(keys) + 1 - most])
+
+    def _forget(self, keys: Iterable[bytes]) -> None:
+        for key in keys:
+            ended = self._sessions.pop(key, None)
+            if ended is not None:
+                ended.ends = self._clock.now()
 
     def _keys_of(self, name: str) -> list[bytes]:
         return [key for key, each in self._sessions.items() if each.name == name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -16,13 +16,6 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 MOST_ATTEMPTS = 12
 FIRST_ATTEMPTS = 3
 """Of more attempts than the most, those in the middle are left out."""
-_TONES = {
-    delivery_pb2.DELIVERY_STATE_DELIVERED: "good",
-    delivery_pb2.DELIVERY_STATE_DIGESTED: "good",
-    delivery_pb2.DELIVERY_STATE_DEAD: "bad",
-    delivery_pb2.DELIVERY_STATE_RETRY_WAIT: "warn",
-    delivery_pb2.DELIVERY_STATE_WAITING: "warn",
-}
 _MOVING = (
     delivery_pb2.DELIVERY_STATE_QUEUED,
     delivery_pb2.DELIVERY_STATE_LEASED,
@@ -90,7 +83,7 @@ def _story(told: pb.SubscriptionExplanation) -> Story:
         group=told.group,
         target=told.target,
         state=state,
-        tone=_TONES.get(delivery.state, "calm") if known else "",
+        tone=words.delivery_tone(delivery.state) if known else "",
         is_moving=delivery.state in _MOVING if known else route.state in _ON_ITS_WAY,
         steps=(*_decisions(told), *_attempts(delivery), *_end(delivery)),
         links=tuple(_links(told)),
@@ -117,7 +110,7 @@ def _attempts(delivery: delivery_pb2.Delivery) -> Iterable[Step]:
     for place, each in enumerate(attempts):
         if folded and place == FIRST_ATTEMPTS:
             yield Step(f"{words.counted(folded, 'more attempt')}: the task has them all")
-        took = f" in {_took(each.duration.ToTimedelta())}" if each.HasField("duration") else ""
+        took = f" in {words.seconds(each.duration)}" if each.HasField("duration") else ""
         again = "; an earlier one may have arrived too" if each.maybe_duplicate else ""
         reason = f" ({each.reason})" if each.reason and each.outcome != "delivered" else ""
         reply = " ".join(filter(None, (str(each.code or ""), each.reply)))
@@ -170,11 +163,6 @@ def _links(told: pb.SubscriptionExplanation) -> Iterable[Link]:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _took(span: timedelta) -> str:
-    seconds = span.total_seconds()
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def _event_of(pointer: str) -> str:

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 from ibs_notify.console.api import Api
+from ibs_notify.console.configured import every_group, every_target
 from ibs_notify.console.template_owner import Owner, owner_of_group, owner_of_target
-from ibs_notify.domain.errors import NotFound, NotificationError, Reason, Unauthenticated
+from ibs_notify.domain.errors import NotFound, Reason
 from ironcore.notification.v1.config_service_pb2 import (
     GetGroupRequest,
     GetTargetRequest,
-    ListGroupsRequest,
-    ListTargetsRequest,
 )
 from ironcore.notification.v1.delivery_service_pb2 import BuiltinTemplate, ListTemplatesRequest
 from ironcore.notification.v1.event_pb2 import Event
-from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.router_service_pb2 import ListEventsRequest
-from ironcore.notification.v1.target_pb2 import Target
 
 PREVIEWED = 50
 """Events to choose from."""
 GATHERED = 200
 """Events that a digest is tried on."""
-_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +64,9 @@ class Owners:
         )
 
 
-Answer = TypeVar("Answer")
-
-
-async def attempted(call: Awaitable[Answer]) -> Answer | NotificationError:
-    """The answer, or why there is none: for what a page can do without. Who is not known any more
-    still has to log in."""
-    try:
-        return await call
-    except Unauthenticated:
-        raise
-    except NotificationError as error:
-        return error
-
-
 async def read_owners(api: Api) -> Owners:
     """All targets but metric servers, and all groups."""
-    messages, groups = await asyncio.gather(_targets(api), _groups(api))
+    messages, groups = await asyncio.gather(every_target(api), every_group(api))
     targets = tuple(owner for each in messages if (owner := owner_of_target(each)) is not None)
     return Owners(targets, tuple(map(owner_of_group, groups)))
 
@@ -118,25 +99,3 @@ async def read_events(api: Api, most: int) -> list[Event]:
 def _missing(kind: str, name: str) -> NotFound:
     reason = Reason.GROUP_NOT_FOUND if kind == "group" else Reason.TARGET_NOT_FOUND
     return NotFound(reason, f"there is no {kind} {name!r} that could have templates")
-
-
-async def _targets(api: Api) -> list[Target]:
-    found: list[Target] = []
-    request = ListTargetsRequest(page_size=_PAGE)
-    while True:
-        answer = await api.call(api.config.ListTargets, request)
-        found += answer.targets
-        if not answer.next_page_token:
-            return found
-        request.page_token = answer.next_page_token
-
-
-async def _groups(api: Api) -> list[Group]:
-    found: list[Group] = []
-    request = ListGroupsRequest(page_size=_PAGE)
-    while True:
-        answer = await api.call(api.config.ListGroups, request)
-        found += answer.groups
-        if not answer.next_page_token:
-            return found
-        request.page_token = answer.next_page_token

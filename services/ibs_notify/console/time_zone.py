@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from zoneinfo import available_timezones
 
 from ibs_notify.console.api import Api
 from ibs_notify.console.rendering import Renderer
@@ -12,6 +13,8 @@ from ironcore.notification.v1.config_service_pb2 import GetSettingsRequest
 
 log = logging.getLogger(__name__)
 
+ZONES = tuple(sorted(available_timezones()))
+"""Those that forms offer. Looking for them takes 20 ms of the disk, so it is done once."""
 EACH_SECONDS = 60.0
 ASK_SECONDS = 1.0
 """A page does not wait for longer: then it has the zone of before."""

@@ -18,6 +18,8 @@ from ibs_notify.domain import errors
 from ibs_notify.rpc.access import Access, access, allowed_to, least_role
 
 API_PACKAGE = "ironcore.notification.v1"
+MOST_NOTICES = 10
+"""Kept for the next page, the latest of them: there may never be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Visit:
     def now(self) -> datetime:
         """The moment that the page is of."""
         return self.renderer.now()
+
+    @property
+    def time_zone(self) -> str:
+        """The name of the installation's, as far as it is known: of times that name none."""
+        return self.renderer.time_zone
 
     def may(self, method: str) -> bool:
         """Whether the visitor may make a call, such as ``ConfigService/CreateTarget``."""
@@ -77,6 +84,7 @@ class Visit:
     ) -> None:
         """Say something on the next page. ``kind``: done, info, warning or failed."""
         self.session.notices.append(Notice(kind, text, undo, following))
+        del self.session.notices[:-MOST_NOTICES]
 
     def take_notices(self) -> list[Notice]:
         """What is to be said now, once."""

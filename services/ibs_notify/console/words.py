@@ -19,6 +19,15 @@ from ironcore.notification.v1 import (
     token_pb2,
 )
 
+_TONES: Mapping[int, str] = {
+    delivery_pb2.DELIVERY_STATE_DELIVERED: "good",
+    delivery_pb2.DELIVERY_STATE_DIGESTED: "good",
+    delivery_pb2.DELIVERY_STATE_DEAD: "bad",
+    delivery_pb2.DELIVERY_STATE_RETRY_WAIT: "warn",
+    delivery_pb2.DELIVERY_STATE_WAITING: "warn",
+}
+DEFAULT_TIME = "09:00"
+"""Of a digest that names none."""
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -30,6 +39,11 @@ def severity(value: int) -> str:
 def delivery_state(value: int) -> str:
     """``retry wait`` of ``DELIVERY_STATE_RETRY_WAIT``."""
     return _word(delivery_pb2.DeliveryState.Name, value, "DELIVERY_STATE_")
+
+
+def delivery_tone(value: int) -> str:
+    """The colour of a delivery's state: good, bad, warn or calm."""
+    return _TONES.get(value, "calm")
 
 
 def delivery_kind(value: int) -> str:
@@ -61,6 +75,17 @@ def digest_frequency(value: int) -> str:
 def weekday(value: int) -> str:
     """``Friday`` of ``WEEKDAY_FRIDAY``."""
     return _word(group_pb2.Weekday.Name, value, "WEEKDAY_").capitalize()
+
+
+def schedule(digest: group_pb2.Digest) -> str:
+    """``daily, at 09:00``, ``weekly, on Monday, at 09:00 (Europe/Vienna)``."""
+    often = digest_frequency(digest.frequency) or "daily"
+    time = digest.time or DEFAULT_TIME
+    if often == "hourly":
+        return f"hourly, at minute {time.rpartition(':')[2]}"
+    day = f"on {weekday(digest.weekday) or 'Monday'}, " if often == "weekly" else ""
+    zone = f" ({digest.time_zone})" if digest.time_zone else ""
+    return f"{often}, {day}at {time}{zone}"
 
 
 def mark(value: int) -> str:
@@ -139,12 +164,12 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "seconds": seconds,
     "severity": severity,
     "delivery_state": delivery_state,
+    "delivery_tone": delivery_tone,
     "delivery_kind": delivery_kind,
     "digest_state": digest_state,
     "disposition_state": disposition_state,
     "group_scope": group_scope,
-    "digest_frequency": digest_frequency,
-    "weekday": weekday,
+    "schedule": schedule,
     "health": health,
     "role": role,
     "duration": duration,

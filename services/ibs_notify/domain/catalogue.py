@@ -39,6 +39,7 @@ def _row(name: str, severity: Severity, outcome: Outcome, meaning: str) -> tuple
 
 
 _S, _O = Severity, Outcome
+SUMMARY_TYPE = "notification.summary"
 CATALOGUE: dict[str, EventType] = dict(
     (
         _row("backup.started", _S.INFO, _O.NEUTRAL, "A backup job began"),
@@ -72,7 +73,7 @@ CATALOGUE: dict[str, EventType] = dict(
         _row("system.certificate-renewed", _S.NOTICE, _O.OK, "A certificate was renewed"),
         _row("notification.test", _S.INFO, _O.NEUTRAL, "A test message of a target"),
         _row("notification.digest", _S.INFO, _O.NEUTRAL, "A digest of routine events"),
-        _row("notification.summary", _S.NOTICE, _O.NEUTRAL, "A summary of a collapsed backlog"),
+        _row(SUMMARY_TYPE, _S.NOTICE, _O.NEUTRAL, "A summary of a collapsed backlog"),
         _row("notification.weekly-summary", _S.INFO, _O.NEUTRAL, "The weekly report"),
         _row("notification.target-failing", _S.ERROR, _O.PROBLEM, "A target does not accept"),
         _row("notification.target-recovered", _S.NOTICE, _O.OK, "A target accepts again"),

@@ -14,14 +14,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.domain.catalogue import default_severity
+from ibs_notify.domain.catalogue import SUMMARY_TYPE, default_severity
 from ibs_notify.domain.clock import Clock, from_micros
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.collapse import SummaryRow, bound_of, collapse, summary_of
 from ibs_notify.router.dispositions import Reason, State
 from ibs_notify.router.handoffs import IS_WAITING, close
-from ibs_notify.router.identity import SUMMARY_TYPE, EventIds, Kind
+from ibs_notify.router.identity import EventIds, Kind
 from ibs_notify.router.lanes import limit_of
 from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.ports import Handoff

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
+from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, NotificationError
 from ibs_notify.domain.event import Event
 from ibs_notify.router import books
 from ibs_notify.router.account import Obliged, look_ahead, look_back
 from ibs_notify.router.dispositions import Reason
-from ibs_notify.router.identity import SUMMARY_TYPE
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.intake import prepare
 from ibs_notify.router.match import Route, RoutedGroup, RoutingTable

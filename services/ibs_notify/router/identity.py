@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
-SUMMARY_TYPE = "notification.summary"
+from ibs_notify.domain.catalogue import SUMMARY_TYPE
 
 _RANDOM_BITS = 60
 _DAY_MILLISECONDS = 86_400_000

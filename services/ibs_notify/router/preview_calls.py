@@ -9,11 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.clock import Clock, from_micros
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.group import MAX_DEDUP_WINDOW
 from ibs_notify.router.dispositions import Reason, State
-from ibs_notify.router.identity import SUMMARY_TYPE
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.preview import Fingerprint, Past, Replay

@@ -99,6 +99,14 @@ async def test_a_name_of_any_text_has_a_page_and_is_never_markup(console: Consol
     assert (await console.browser.get(f"{address}/nested")).says("vm")
 
 
+async def test_a_datastore_named_by_dots_has_a_page(console: Console) -> None:
+    await emit(console.api, resource="..:vm/1")
+    listed = await console.browser.get("/datastore-list")
+    address = listed.text.partition('href="/datastores/')[2].partition('"')[0]
+    page = await console.browser.get(f"/datastores/{address}/nested")
+    assert page.says("/datastore/../vm")
+
+
 async def test_a_config_that_does_not_answer_leaves_what_the_router_knows(console: Console) -> None:
     await make_group(console.api)
     await emit(console.api, resource="ibs:vm/1")

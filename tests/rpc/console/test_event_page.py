@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+import pytest
 from tests.rpc.console.test_inbox_page import emit, rows, state_of
 from tests.support.console import Console, Page
 from tests.support.http_server import HttpServer
 
+from ibs_notify.console.pages import event
 from ironcore.notification.v1 import group_pb2, target_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.config_service_pb2 import CreateGroupRequest, CreateTargetRequest
@@ -107,6 +109,29 @@ async def test_every_id_has_an_address(console: Console) -> None:
     assert page.says("Of an odd name")
     page = await console.browser.get(f"/events/{quote(event_id, safe='')}/outcome")
     assert page.says("Nobody was told")
+
+
+@pytest.mark.parametrize("event_id", [".", ".."])
+async def test_an_id_that_browsers_take_for_a_step_has_an_address_too(
+    console: Console, event_id: str
+) -> None:
+    await emit(console, event_id=event_id, subject="Of an id that hides")
+    (found,) = rows(await console.browser.get("/inbox"))
+    page = await console.browser.get(f"/events/{found}")
+    assert page.url.endswith(f"/events/{found}")
+    assert page.says("Of an id that hides")
+    assert (await console.browser.get(f"/events/{found}/outcome")).says("Nobody was told")
+
+
+async def test_of_many_that_do_not_hear_some_are_shown_and_the_others_counted(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event, "MOST_DEAF", 1)
+    for name in ("a", "b", "c"):
+        await route(console, NOWHERE, "severity >= critical", name)
+    page = await console.browser.get(f"/events/{await emit(console)}")
+    assert page.text.count('<details class="why"') == 1
+    assert page.says("Nor do 2 more hear of it")
 
 
 async def test_an_event_that_is_not_there_is_said_to_be_so(console: Console) -> None:

@@ -114,6 +114,13 @@ async def test_a_wrong_rule_is_refused_at_its_row_and_nothing_is_made(console: C
     assert not listed.groups
 
 
+async def test_a_rule_for_nobody_is_refused_and_kept(console: Console) -> None:
+    page = await console.browser.post("/new-group", {**FORM, "target-1": ""})
+    assert page.status == 422
+    assert 'id="e-target-1"' in page.text
+    assert FORM["rule-1"] in page.text
+
+
 async def test_what_is_no_number_is_said_at_its_field(console: Console) -> None:
     page = await console.browser.post("/new-group", {**FORM, "rate_limit": "many"})
     assert page.status == 422

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,10 +17,11 @@ from aiohttp import web
 from tests.support.certificates import Certificates
 from tests.support.console import Browser, SecuredConsole, address_of
 
-from ibs_notify.console import app, listener
+from ibs_notify.console import app, door, listener
 from ibs_notify.console.app import ConsoleApp
 from ibs_notify.console.pages import ROUTES
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.sessions import AT_ONCE
 from ibs_notify.console.visit import Visit
 from ibs_notify.launcher.authority import Issued
 from ibs_notify.settings import Settings
@@ -272,20 +274,84 @@ async def test_who_sends_a_form_by_drops_is_told_and_hung_up_on(
     assert answer.startswith(b"HTTP/1.1 408")
 
 
-async def test_connections_over_the_bound_are_hung_up_on_and_others_go_on(
+@pytest.mark.parametrize("path", ["/theme", "/settings"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/x-www-form-urlencoded; charset=punycode",
+        "application/x-www-form-urlencoded; charset=unicode_escape",
+        "application/x-www-form-urlencoded; charset=utf-16",
+        "multipart/form-data; boundary=x",
+        "multipart/mixed; boundary=x",
+    ],
+)
+async def test_what_no_page_of_ours_sends_is_not_even_read(
+    alone: Browser, kind: str, path: str
+) -> None:
+    headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": kind}
+    # As punycode this takes a minute, in which nobody is answered.
+    size = 10_000 if path == "/theme" else 1_000_000
+    costly = b"a" * (size // 2) + b"-" + b"a" * (size // 2)
+    began = time.process_time()
+    page = await alone.ask("POST", path, data=costly, headers=headers)
+    assert page.status == 415
+    assert time.process_time() - began < 1
+
+
+async def is_answered(port: int, tls: ssl.SSLContext | None, source: str = "127.0.0.1") -> bool:
+    """Whether somebody at ``source`` is answered, and not hung up on."""
+    try:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=tls, local_addr=(source, 0)
+        )
+        writer.write(f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        line = await asyncio.wait_for(reader.readline(), 10)
+        writer.transport.abort()
+    except ConnectionError:
+        return False
+    return line.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("by_tls", [False, True])
+async def test_silent_connections_are_counted_before_tls_and_one_place_does_not_fill_the_house(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_tls: bool
+) -> None:
+    monkeypatch.setattr(door, "MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(door, "MOST_OF_ONE_PLACE", 3)
+    certificates = Certificates.made_in(tmp_path / "tls")
+    files = {each: str(tmp_path / "tls" / f"console.{each}") for each in ("pem", "key")}
+    given = {"console_certificate": files["pem"], "console_key": files["key"]} if by_tls else {}
+    tls = ssl.create_default_context(cadata=certificates.ca.decode()) if by_tls else None
+    async with ConsoleApp(here(tmp_path, **given)) as served:
+
+        async def hold(source: str) -> asyncio.StreamWriter:
+            return (
+                await asyncio.open_connection("127.0.0.1", served.port, local_addr=(source, 0))
+            )[1]
+
+        held = [await hold("127.0.0.1") for _ in range(3)]
+        assert not await is_answered(served.port, tls)
+        assert await is_answered(served.port, tls, "127.0.0.2")
+        held += [await hold("127.0.0.2") for _ in range(2)]
+        assert not await is_answered(served.port, tls, "127.0.0.2")
+        assert not await is_answered(served.port, tls, "127.0.0.3")
+        for each in held:
+            each.transport.abort()
+        while not await is_answered(served.port, tls):
+            pass  # it hears of each end in its turn
+
+
+async def test_who_begins_no_handshake_is_hung_up_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener, "MOST_CONNECTIONS", 3)
-    async with ConsoleApp(here(tmp_path)) as served:
-        held = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(3)]
+    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 0.2)
+    Certificates.made_in(tmp_path / "tls")
+    files = {each: str(tmp_path / "tls" / f"console.{each}") for each in ("pem", "key")}
+    settings = here(tmp_path, console_certificate=files["pem"], console_key=files["key"])
+    async with ConsoleApp(settings) as served:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         assert await asyncio.wait_for(reader.read(), 10) == b""
         writer.close()
-        ask = f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n\r\n".encode()
-        held[0][1].write(ask)
-        assert (await held[0][0].readline()).startswith(b"HTTP/1.1 200")
-        for _, each in held:
-            each.close()
 
 
 async def test_a_fault_of_ours_is_a_page_with_a_number_that_the_log_has(
@@ -303,6 +369,38 @@ async def test_a_fault_of_ours_is_a_page_with_a_number_that_the_log_has(
     number = page.text.partition("<code>")[2].partition("</code>")[0]
     assert f"{number}: GET /broken failed" in caplog.text
     assert "the secret of the house" in caplog.text
+
+
+async def test_one_browser_is_given_so_many_pages_at_once_and_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    full, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def costly(visit: Visit) -> web.StreamResponse:
+        begun.append(visit.request.query["of"])
+        if begun.count("greedy") == AT_ONCE:
+            full.set()
+        if visit.request.query["of"] == "greedy":
+            await goes_on.wait()
+        return web.Response()
+
+    monkeypatch.setattr(app, "ROUTES", (Route("GET", "/costly", costly),))
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with (
+        ConsoleApp(here(tmp_path)) as served,
+        aiohttp.ClientSession(cookie_jar=jar) as http,
+        aiohttp.ClientSession() as other,
+    ):
+        base = f"http://127.0.0.1:{served.port}"
+        greedy = Browser(http, base)
+        await greedy.get("/costly?of=first")
+        asked = [asyncio.create_task(greedy.get("/costly?of=greedy")) for _ in range(20)]
+        await full.wait()
+        assert (await Browser(other, base).get("/costly?of=other")).status == 200
+        assert begun.count("greedy") == AT_ONCE
+        goes_on.set()
+        assert {each.status for each in await asyncio.gather(*asked)} == {200}
 
 
 async def test_a_stream_does_not_hold_up_the_end(

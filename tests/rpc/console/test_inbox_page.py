@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from tests.support.console import Console, Page
 
 from ironcore.notification.v1 import event_pb2
@@ -55,6 +56,24 @@ async def test_a_fault_of_a_filter_is_shown_at_its_field(console: Console) -> No
     page = await console.browser.get("/inbox?after=soon")
     assert page.status == 422
     assert 'id="e-after"' in page.text
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        "before=0001-01-01T00:00:00",
+        "after=9999-12-31T23:59:59",
+        "after=0001-01-01&before=8999-12-31",
+    ],
+)
+async def test_a_time_beyond_all_calendars_is_a_fault_or_an_answer(
+    console: Console, bounds: str
+) -> None:
+    assert (await console.browser.get(f"/inbox?{bounds}")).status == 422
+    for part in ("chart", "counts"):
+        assert (await console.browser.get(f"/inbox/{part}?{bounds}")).says("is no time")
+    widest = "after=1970-01-01&before=8999-12-31"
+    assert (await console.browser.get(f"/inbox/chart?{widest}")).status == 200
 
 
 async def test_pages_stay_as_they_were_while_events_arrive(console: Console) -> None:
@@ -128,7 +147,7 @@ async def test_counts_lead_to_each_severity(console: Console) -> None:
         await emit(console, event_id=f"evt-{number}")
     await emit(console, event_id="evt-done", type="backup.completed")
     page = await console.browser.get("/inbox/counts?source=backup")
-    assert page.says("error 3 3 unread info 1")
+    assert page.says("error 3 info 1")
     assert 'href="/inbox?source=backup&amp;severity=error"' in page.text
     page = await console.browser.get("/inbox/counts?text=A+backup")
     assert page.says("counted without the text")

@@ -15,7 +15,9 @@ from tests.support.console import Console
 from tests.support.live import PATIENCE_SECONDS, Live, listening, serving
 from tests.support.secured import secured
 
+from ibs_notify.console.live import hub
 from ibs_notify.console.live.stream import PATH
+from ibs_notify.console.sessions import MOST_OF_ONE
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.event_watch import EventWatch
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -159,6 +161,63 @@ async def test_a_session_that_was_logged_out_is_cut(
     async with listening(http, live.url, cookie) as stream:
         live.sessions.end(secret)
         assert await stream.end() == "ended"
+
+
+async def test_who_logs_out_everywhere_is_cut_everywhere(
+    live: Live, http: aiohttp.ClientSession
+) -> None:
+    _, one = live.log_in("first")
+    _, another = live.log_in("first")
+    _, other = live.log_in("second")
+    async with (
+        listening(http, live.url, one) as here,
+        listening(http, live.url, another) as there,
+        listening(http, live.url, other) as stays,
+    ):
+        live.sessions.end_all_of("first")
+        assert [await here.end(), await there.end()] == ["ended", "ended"]
+        await live.emit("evt-1")
+        assert (await stays.named("new")).data["count"] == 1
+
+
+async def test_a_session_that_newer_ones_pushed_out_is_cut(
+    live: Live, http: aiohttp.ClientSession
+) -> None:
+    _, cookie = live.log_in("first")
+    async with listening(http, live.url, cookie) as stream:
+        for _ in range(MOST_OF_ONE):
+            live.log_in("first")
+        assert await stream.end() == "ended"
+
+
+@pytest.mark.parametrize(
+    ("bound", "queries"),
+    [
+        ("MOST_VIEWERS_OF_ONE", ["", "?severity=error", "?text=x"]),
+        ("MOST_RULES_OF_ONE", [f"?rule=subject+%3D+{each}" for each in "abc"]),
+    ],
+)
+async def test_one_token_keeps_nobody_else_from_looking(
+    live: Live,
+    http: aiohttp.ClientSession,
+    monkeypatch: pytest.MonkeyPatch,
+    bound: str,
+    queries: list[str],
+) -> None:
+    monkeypatch.setattr(hub, bound, 2)
+    _, greedy = live.log_in("first")
+    _, again = live.log_in("first")
+    _, other = live.log_in("second")
+    async with AsyncExitStack() as stack:
+        for query in queries[:2]:
+            await stack.enter_async_context(listening(http, live.url + query, greedy))
+        for cookie in (greedy, again):
+            headers = {"Cookie": cookie}
+            async with http.get(live.url + queries[2], headers=headers) as answer:
+                assert answer.status == 503
+        stays = await stack.enter_async_context(listening(http, live.url, other))
+        await live.emit("evt-1")
+        assert (await stays.named("new")).data["count"] == 1
 
 
 async def test_nobody_listens_without_a_login(live: Live, http: aiohttp.ClientSession) -> None:

@@ -57,6 +57,18 @@ async def test_every_part_is_a_page_of_its_own_without_scripts_and_a_part_with_t
         assert not part.says("Try again")
 
 
+async def test_what_costs_much_is_asked_once_until_something_is_changed(console: Console) -> None:
+    await emit(console.api)
+    for part in ("ledger", "coverage"):
+        first = await console.browser.get(f"/overview/{part}")
+        await emit(console.api)
+        again = await console.browser.get(f"/overview/{part}")
+        assert again.words == first.words
+    assert (await console.browser.get("/overview/ledger")).says("1 accepted = 0 routed")
+    await console.browser.post("/new-silence/preview", {"rule": "*"})
+    assert (await console.browser.get("/overview/ledger")).says("3 accepted = 0 routed")
+
+
 async def test_the_chart_counts_what_was_accepted_and_its_bars_lead_there(console: Console) -> None:
     for event_type in ("backup.failed", "backup.failed", "verify.corrupt", "backup.completed"):
         await emit(console.api, event_type)

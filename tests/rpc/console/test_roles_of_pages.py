@@ -7,6 +7,7 @@ from tests.support.console import SecuredConsole, address_of
 
 from ibs_notify.console.navigation import NAVIGATION
 from ibs_notify.console.pages import ROUTES
+from ibs_notify.console.visit import MOST_NOTICES
 from ibs_notify.settings import SERVICES
 from ironcore.notification.v1.audit_service_pb2 import ListAuditEntriesRequest
 
@@ -63,6 +64,15 @@ async def test_what_a_viewer_posts_by_force_changes_nothing(
             api.audit(service).ListAuditEntries, ListAuditEntriesRequest(actor="a-viewer")
         )
         assert not answer.entries
+
+
+async def test_what_is_never_shown_is_not_kept_without_end(secured: SecuredConsole) -> None:
+    browser = await secured.as_("viewer")
+    forged = {"headers": {"Sec-Fetch-Site": "same-origin"}}
+    for _ in range(MOST_NOTICES + 5):
+        assert await browser.status("POST", "/inbox/mark", **forged) == 303
+    page = await browser.get("/settings")
+    assert page.text.count("No event was selected.") == MOST_NOTICES
 
 
 async def test_a_viewer_sees_no_button_that_changes_the_settings(secured: SecuredConsole) -> None:

@@ -70,7 +70,7 @@ async def test_times_are_of_the_installations_zone(console: Console) -> None:
     page = await console.browser.post("/new-silence", {**SWAP, **span})
 
     assert page.says("The silence sil-1 is made and begins later.")
-    assert page.says("2126-05-21 22:00:00 Europe/Vienna to 2126-05-22 06:00:00 Europe/Vienna")
+    assert page.says("21 May 2126 22:00 to 22 May 2126 06:00")
     (made,) = await silences(console)
     assert made.start_time.ToJsonString() == "2126-05-21T20:00:00Z"
 

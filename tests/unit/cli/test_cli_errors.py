@@ -13,7 +13,8 @@ import pytest
 from tests.support.command_line import Cli
 
 from ibs_notify.cli import session
-from ibs_notify.cli.params import moment_before, parse_duration, show_duration
+from ibs_notify.cli.params import moment_before
+from ibs_notify.domain.duration import parse_duration, show_duration
 from ibs_notify.domain.errors import Internal, Reason
 from ironcore.notification.v1 import config_service_pb2, target_pb2
 

@@ -7,7 +7,7 @@ import shlex
 import pytest
 from tests.support.command_line import Cli
 
-from ibs_notify.console.commands import datastores, start
+from ibs_notify.console.commands import groups, start
 from ironcore.notification.v1 import config_service_pb2 as config
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as router
@@ -18,9 +18,9 @@ AWKWARD = ("ibs-primary:", "it's \"$(rm -rf /)\" & 'more'\\ -", "--force", "/dat
 @pytest.mark.parametrize("resource", AWKWARD)
 def test_attaching_and_detaching_ask_for_the_same(cli: Cli, resource: str) -> None:
     attach = config.AttachResourceRequest(group="ops-team", resource=resource)
-    run(cli, datastores.attach(attach))
+    run(cli, groups.command(attach))
     detach = config.DetachResourceRequest(group="ops-team", resource=resource)
-    run(cli, datastores.detach(detach))
+    run(cli, groups.command(detach))
     requests = [each.request for each in cli.config.calls]
     assert attach in requests
     assert detach in requests

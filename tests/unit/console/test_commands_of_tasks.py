@@ -6,7 +6,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from tests.support.command_line import Cli
 
-from ibs_notify.console.commands import deliveries, queue, silences
+from ibs_notify.console.commands import deliveries, events, queue, silences
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1.disposition_pb2 import DISPOSITION_STATE_READY
@@ -15,7 +15,6 @@ from ironcore.notification.v1.router_service_pb2 import (
     EventFilter,
     ExpireSilenceRequest,
     GetGroupStatusRequest,
-    ListEventsRequest,
     ListSilencesRequest,
     Silence,
 )
@@ -100,7 +99,7 @@ def test_a_groups_queue_is_asked_for(cli: Cli) -> None:
 
 def test_what_waits_is_listed(cli: Cli) -> None:
     which = EventFilter(groups=["ops-team"], dispositions=[DISPOSITION_STATE_READY])
-    cli.type_in(queue.waiting(ListEventsRequest(filter=which)))
+    cli.type_in(events.listing(which))
     assert cli.router.received("ListEvents")[0].filter == which
 
 

@@ -34,6 +34,7 @@ def test_nothing_is_no_moment() -> None:
         ("tomorrow", "is no time"),
         ("2026-05-21T25:00", "is no time"),
         ("0001-01-01T00:00+14:00", "is no time"),
+        ("9999-12-31T23:59", "is no time"),
         ("2026-03-29T02:30", "the clocks are put forward"),
     ],
 )

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ibs_notify.console.commands.line import line
-from ibs_notify.console.rendering import iso
+from ibs_notify.console.rendering import iso_exact
 from ironcore.notification.v1.audit_service_pb2 import ListAuditEntriesRequest
 
 
 def listed(service: str, request: ListAuditEntriesRequest) -> str:
     """``audit list …``; ``service`` is empty for all."""
-    since = iso(request.since) if request.HasField("since") else ""
-    until = iso(request.until) if request.HasField("until") else ""
     return line(
         "audit",
         "list",
@@ -21,8 +19,8 @@ def listed(service: str, request: ListAuditEntriesRequest) -> str:
             ("actor", request.actor or None),
             ("action", request.action_prefix or None),
             ("subject", request.subject or None),
-            ("since", since or None),
-            ("until", until or None),
+            ("since", iso_exact(request.since) or None),
+            ("until", iso_exact(request.until) or None),
         ],
     )
 

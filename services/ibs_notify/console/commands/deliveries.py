@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ibs_notify.console.commands.line import Flag, line
-from ibs_notify.console.rendering import iso
+from ibs_notify.console.rendering import iso_exact
 from ibs_notify.console.words import delivery_state
 from ironcore.notification.v1.delivery_pb2 import DeliveryFilter
 from ironcore.notification.v1.delivery_service_pb2 import (
@@ -46,6 +46,6 @@ def _flags(chosen: DeliveryFilter) -> list[Flag]:
         ("state", [delivery_state(each).replace(" ", "-") for each in chosen.states]),
         ("reason", chosen.reasons),
         ("event", chosen.event_ids),
-        ("after", iso(chosen.after) or None),
-        ("before", iso(chosen.before) or None),
+        ("after", iso_exact(chosen.after) or None),
+        ("before", iso_exact(chosen.before) or None),
     ]

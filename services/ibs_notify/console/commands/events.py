@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ibs_notify.console.commands.line import line
-from ibs_notify.console.inbox_view import DISPOSITIONS
 from ibs_notify.console.rendering import iso_exact
 from ibs_notify.domain.severity import Severity
+from ibs_notify.rpc.event_filter import DISPOSITIONS
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 _MARKS = {

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from ibs_notify.console.commands.line import Flag, line
-from ibs_notify.console.durations import written
 from ibs_notify.console.group_changes import Request, changes
+from ibs_notify.domain.duration import show_duration
 from ironcore.notification.v1 import config_service_pb2 as config
 from ironcore.notification.v1 import group_pb2 as pb
 
@@ -114,7 +114,7 @@ def _flag(group: pb.Group, path: str) -> Flag:
         case "rate_limit_per_minute":
             return "rate-limit", str(group.rate_limit_per_minute or "off")
         case "dedup_window":
-            return "dedup-window", written(group.dedup_window.ToTimedelta())
+            return "dedup-window", show_duration(group.dedup_window.ToTimedelta())
         case "weekly_summary":
             return ("" if group.weekly_summary else "no-") + "weekly-summary", True
         case "digest":

@@ -54,6 +54,7 @@ _FLAGS = {
 }
 _WORDS = {"auth_method": AUTH, "tls_mode": TLS, "preset": PRESETS}
 _OPENERS = ("{{", "{%")
+LIST = line("target", "list")
 
 
 def create(target: Target) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from ibs_notify.console.commands.line import line
@@ -11,6 +12,13 @@ from ironcore.notification.v1.group_pb2 import GroupTemplates
 _ENDINGS = {"subject": "j2", "text": "j2", "html": "html", "body": "j2"}
 MOST_INLINE = 120
 """Characters of a template that is written into the command; a longer one is read from a file."""
+LIST = line("template", "list")
+
+
+def show(name: str) -> str:
+    """``template show NAME``, into the file to begin from."""
+    file = f"{name.rpartition('.')[2]}.j2"
+    return f"{line('template', 'show', name)} > {shlex.quote(file)}"
 
 
 def update(owner: Owner, wanted: GroupTemplates, changed: Sequence[str]) -> str:

@@ -64,6 +64,10 @@ class Feed:
     def viewers(self) -> int:
         return len(self._viewers)
 
+    def viewers_of(self, name: str) -> int:
+        """How many look by the token of that name."""
+        return sum(each.session.name == name for each in self._viewers)
+
     def join(self, session: Session, chosen: pb.EventFilter) -> Viewer:
         """From now on, somebody looks at what ``chosen`` says."""
         key = chosen.SerializeToString(deterministic=True)

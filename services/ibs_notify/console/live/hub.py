@@ -13,8 +13,12 @@ from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import Reason, Unavailable
 from ironcore.notification.v1 import router_service_pb2 as pb
 
-MOST_VIEWERS = 2000
+MOST_VIEWERS = 400
+"""Each has a connection, all may come by one proxy, and some must be left for who opens a page."""
+MOST_VIEWERS_OF_ONE = 100
 MOST_RULES = 32
+MOST_RULES_OF_ONE = 8
+"""Of one token, so that it keeps nobody else from looking."""
 
 
 class Hub:
@@ -36,8 +40,7 @@ class Hub:
     def watching(self, session: Session, chosen: pb.EventFilter) -> Iterator[tuple[Feed, Viewer]]:
         """Somebody looks, until the end of the block. ``Unavailable`` where too many do."""
         feed = self._feeds.get(chosen.rule)
-        full = self.viewers >= MOST_VIEWERS or (feed is None and len(self._feeds) > MOST_RULES)
-        if full or self.is_closed:
+        if self.is_closed or self._is_full(chosen.rule) or self._has_enough(session, chosen.rule):
             raise Unavailable(Reason.TOO_MANY_REQUESTS, "too many pages are open")
         if feed is None:
             feed = self._feeds[chosen.rule] = Feed(chosen.rule, self._channels, self._clock)
@@ -49,6 +52,19 @@ class Hub:
             if not feed.viewers and self._feeds.get(chosen.rule) is feed:
                 del self._feeds[chosen.rule]
                 self._end(feed)
+
+    def _is_full(self, rule: str) -> bool:
+        has_room = rule in self._feeds or len(self._feeds) <= MOST_RULES
+        return self.viewers >= MOST_VIEWERS or not has_room
+
+    def _has_enough(self, session: Session, rule: str) -> bool:
+        """Without tokens nobody is told apart."""
+        if session.role is None:
+            return False
+        counts = {rule: each.viewers_of(session.name) for rule, each in self._feeds.items()}
+        rules = {each for each, count in counts.items() if each and count}
+        too_many_rules = bool(rule) and rule not in rules and len(rules) >= MOST_RULES_OF_ONE
+        return too_many_rules or sum(counts.values()) >= MOST_VIEWERS_OF_ONE
 
     async def close(self) -> None:
         """Cut everybody, end every watch."""

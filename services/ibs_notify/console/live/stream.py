@@ -51,7 +51,7 @@ class LiveInbox:
 
     async def show(self, visit: Visit) -> web.StreamResponse:
         """Open until the browser goes, the session ends, its token is refused, or we stop."""
-        chosen = View.of(visit.request.query.items()).filter(visit.renderer.time_zone)
+        chosen = View.of(visit.request.query.items()).filter(visit.time_zone)
         chosen.ClearField("inbox_states")
         with self._hub.watching(visit.session, chosen) as (feed, viewer):
             await _wait(feed.started, START_SECONDS)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ibs_notify.console import hearing
-from ibs_notify.console.commands import datastores as command
+from ibs_notify.console.attempts import unless_failed
+from ibs_notify.console.commands import groups as command
 from ibs_notify.console.forms import REFUSALS, Form, read_form
-from ibs_notify.console.pages.panels import unless_failed
+from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.rendering import segment
+from ibs_notify.console.rendering import named, segment
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.resource import canonical
 from ironcore.notification.v1.config_service_pb2 import (
@@ -86,12 +87,12 @@ async def _ask(visit: Visit, group: Group, request: AttachResourceRequest) -> we
     answers = await unless_failed(hearing.ask(visit, resource, hearing.GRAVE))
     return visit.render(
         "pages/attach_narrows.html",
-        name=visit.request.match_info["name"],
+        name=_name(visit),
         group=group,
         resource=resource,
         unheard=hearing.unheard(answers or ()),
         confirmed=CONFIRMED,
-        command=command.attach(request),
+        command=command.command(request),
     )
 
 
@@ -105,12 +106,12 @@ async def detach(visit: Visit) -> web.StreamResponse:
             found = await api.call(api.config.GetGroup, GetGroupRequest(name=request.group))
             return visit.render(
                 "pages/detach.html",
-                name=visit.request.match_info["name"],
+                name=_name(visit),
                 group=found.group,
                 resource=request.resource,
                 left=[each for each in found.group.attachments if each != request.resource],
                 confirmed=CONFIRMED,
-                command=command.detach(request),
+                command=command.command(request),
             )
         answer = await api.call(api.config.DetachResource, request)
     except REFUSALS as error:
@@ -124,16 +125,20 @@ async def detach(visit: Visit) -> web.StreamResponse:
 async def show_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line."""
     request = _attachment(visit, await read_form(visit.request))
-    return visit.render("parts/command.html", command=command.attach(request))
+    return command_line.show(visit, lambda: command.command(request))
 
 
 def _attachment(visit: Visit, form: Form) -> AttachResourceRequest:
-    resource = form.text("resource") or f"/datastore/{visit.request.match_info['name']}"
+    resource = form.text("resource") or f"/datastore/{_name(visit)}"
     return AttachResourceRequest(group=form.text("group"), resource=resource)
 
 
+def _name(visit: Visit) -> str:
+    return named(visit.request.match_info["name"])
+
+
 def _back(visit: Visit) -> web.HTTPSeeOther:
-    return web.HTTPSeeOther(PATH.format(name=segment(visit.request.match_info["name"])))
+    return web.HTTPSeeOther(PATH.format(name=segment(_name(visit))))
 
 
 ROUTES = (

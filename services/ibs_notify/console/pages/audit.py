@@ -7,18 +7,19 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from ibs_notify.console.audit_pages import merged, read, spell
 from ibs_notify.console.commands import audit as command
-from ibs_notify.console.forms import read_form
+from ibs_notify.console.forms import NO_FAULTS, REFUSED, faults_of, read_form
+from ibs_notify.console.local_time import read_moment
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.document_changes import changes
-from ibs_notify.domain.errors import NotificationError
+from ibs_notify.domain.errors import InvalidArgument, NotificationError
+from ibs_notify.rpc.convert import moment_to_proto
 from ibs_notify.settings import SERVICES, ServiceName
 from ironcore.notification.v1.audit_service_pb2 import (
     ListAuditEntriesRequest,
@@ -41,11 +42,14 @@ async def show(visit: Visit) -> web.StreamResponse:
     asked = visit.request.query
     filters = {name: asked.get(name, "").strip() for name in _FIELDS}
     services = [each for each in SERVICES if filters["service"] in ("", each)]
-    faults: dict[str, str] = {}
-    request = _request(filters, faults, visit.renderer.time_zone)
+    request, faults = ListAuditEntriesRequest(), NO_FAULTS
+    try:
+        request = _request(filters, visit.time_zone)
+    except InvalidArgument as error:
+        faults = faults_of(error, {name: name for name in _FIELDS})
     places = read(asked.getall("at", []), services)
     # What comes in while somebody reads moves no page.
-    pinned = asked.get("as_of", "") or f"{visit.renderer.now():%Y-%m-%dT%H:%M:%S.%f}Z"
+    pinned = asked.get("as_of", "") or f"{visit.now():%Y-%m-%dT%H:%M:%S.%f}Z"
     bounded = _bounded(request, pinned)
 
     def ask(service: ServiceName) -> Awaitable[ListAuditEntriesResponse]:
@@ -54,18 +58,18 @@ async def show(visit: Visit) -> web.StreamResponse:
         page.page_token = places[service].page_token
         return visit.api.call(visit.api.audit(service).ListAuditEntries, page)
 
-    answers, absent = await _each([] if faults else [*places], ask)
+    answers, absent = await _each([] if faults.any else [*places], ask)
     found, following = merged(places, answers, ON_A_PAGE)
     return visit.render(
         "pages/audit.html",
-        status=422 if faults else 200,
+        status=REFUSED if faults.any else 200,
         filters=filters,
         faults=faults,
         found=found,
         changes=changes,
         absent=absent,
         services=SERVICES,
-        zone=visit.renderer.time_zone,
+        zone=visit.time_zone,
         next_url=query(PATH, **filters, as_of=pinned, at=spell(following)) if following else "",
         first_url=query(PATH, **filters) if asked.getall("at", []) else "",
         command=command.listed(filters["service"], request),
@@ -89,7 +93,7 @@ async def verify(visit: Visit) -> web.StreamResponse:
     verdicts, absent = await _each([] if bad else [*SERVICES], ask)
     return visit.render(
         "pages/audit_verified.html",
-        status=422 if bad else 200,
+        status=REFUSED if bad else 200,
         bad=bad,
         noted="\n".join(noted),
         verdicts=verdicts,
@@ -124,25 +128,16 @@ async def _each(
     return answers, absent
 
 
-def _request(
-    filters: Mapping[str, str], faults: dict[str, str], zone: str
-) -> ListAuditEntriesRequest:
-    request = ListAuditEntriesRequest(
+def _request(filters: Mapping[str, str], zone: str) -> ListAuditEntriesRequest:
+    """``InvalidArgument`` names the field whose time cannot be read."""
+    return ListAuditEntriesRequest(
         page_size=ON_A_PAGE,
         actor=filters["actor"],
         action_prefix=filters["action"],
         subject=filters["subject"],
+        since=moment_to_proto(read_moment(filters["after"], zone, "after")),
+        until=moment_to_proto(read_moment(filters["before"], zone, "before")),
     )
-    for name, stamp in (("after", request.since), ("before", request.until)):
-        if not filters[name]:
-            continue
-        try:
-            moment = datetime.fromisoformat(filters[name])
-        except ValueError:
-            faults[name] = "is no time, such as 2026-05-21T02:14"
-        else:
-            stamp.FromDatetime(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
-    return request
 
 
 def _bounded(request: ListAuditEntriesRequest, pinned: str) -> ListAuditEntriesRequest:

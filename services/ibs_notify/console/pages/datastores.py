@@ -12,17 +12,18 @@ from typing import Any
 from aiohttp import web
 
 from ibs_notify.console import hearing
+from ibs_notify.console.attempts import few_at_once, unless_failed
 from ibs_notify.console.charts import Period, event_chart
+from ibs_notify.console.configured import every_group
 from ibs_notify.console.pages.attachments import choices
-from ibs_notify.console.pages.panels import Load, panel, unless_failed
+from ibs_notify.console.pages.panels import Load, panel
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.rendering import named
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.resource import canonical, datastore_of, is_under
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import event_pb2
-from ironcore.notification.v1.config_service_pb2 import ListGroupsRequest
-from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.router_service_pb2 import (
     EventFilter,
     EventRecord,
@@ -33,11 +34,9 @@ from ironcore.notification.v1.router_service_pb2 import (
 PATH = "/datastores"
 MONTH = timedelta(days=30)
 SLOW_SECONDS = 60.0
-MOST_GROUPS = 1000
 ALERTS = 10
 MOST_ASKED = 100
 """Of so many datastores the list says who hears of them, those with the most problems first."""
-ASKED_AT_ONCE = 8
 LATEST = 200
 """So many of the newest events are asked which namespaces there are."""
 SUCCESSES = {"Backup": "backup", "Sync": "sync", "Verification": "verify"}
@@ -74,7 +73,7 @@ async def _list(visit: Visit) -> Mapping[str, Any]:
     request = SummarizeEventsRequest(filter=EventFilter(after=moment_to_proto(visit.now() - MONTH)))
     summary, groups = await asyncio.gather(
         api.call(api.router.SummarizeEvents, request, timeout=SLOW_SECONDS),
-        unless_failed(_groups(visit)),
+        unless_failed(every_group(visit.api)),
     )
     found: dict[str, Seen] = {}
     for each in summary.counts:
@@ -95,21 +94,19 @@ async def _list(visit: Visit) -> Mapping[str, Any]:
 
 async def _ask_who_hears(visit: Visit, lines: Sequence[Seen]) -> None:
     """By the dry runs that the datastore's own page has, some at a time."""
-    turn = asyncio.Semaphore(ASKED_AT_ONCE)
 
     async def ask(seen: Seen) -> None:
-        async with turn:
-            answers = await unless_failed(hearing.ask(visit, _resource(seen.name), hearing.GRAVE))
+        answers = await unless_failed(hearing.ask(visit, _resource(seen.name), hearing.GRAVE))
         if answers is not None:
             unheard = [each.severity for each in hearing.unheard(answers)]
             seen.heard = Heard(hearing.told(answers), unheard)
 
-    await asyncio.gather(*map(ask, lines))
+    await few_at_once(ask, lines)
 
 
 async def show_one(visit: Visit) -> web.StreamResponse:
     """A datastore: each part of its panel is loaded after the frame."""
-    name = visit.request.match_info["name"]
+    name = _name(visit)
     return visit.render("pages/datastore.html", name=name, resource=_resource(name))
 
 
@@ -117,7 +114,7 @@ async def _listeners(visit: Visit, name: str) -> Mapping[str, Any]:
     """Who hears of what, by dry runs; and which groups it is attached to."""
     resource = _resource(name)
     groups, answers = await asyncio.gather(
-        unless_failed(_groups(visit)), hearing.ask(visit, resource, hearing.TYPICAL)
+        unless_failed(every_group(visit.api)), hearing.ask(visit, resource, hearing.TYPICAL)
     )
     hearers = hearing.matrix(answers)
     attached = [
@@ -191,9 +188,8 @@ async def _newest(visit: Visit, chosen: EventFilter, most: int = ALERTS) -> Sequ
     return (await visit.api.call(visit.api.router.ListEvents, request)).events
 
 
-async def _groups(visit: Visit) -> Sequence[Group]:
-    request = ListGroupsRequest(page_size=MOST_GROUPS)
-    return (await visit.api.call(visit.api.config.ListGroups, request)).groups
+def _name(visit: Visit) -> str:
+    return named(visit.request.match_info["name"])
 
 
 def _resource(name: str) -> str:
@@ -216,7 +212,7 @@ PANELS: Mapping[str, tuple[str, Any]] = {
 
 async def _panel(visit: Visit, part: str) -> web.StreamResponse:
     title, load = PANELS[part]
-    name = visit.request.match_info["name"]
+    name = _name(visit)
     found: Load = partial(load, name=name)
     return await panel(visit, f"parts/datastore/{part}.html", title, found, PATH)
 

@@ -6,8 +6,10 @@ import asyncio
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.bodies import laid_out
 from ibs_notify.console.commands import digests as command
+from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import REFUSALS
 from ibs_notify.console.guard import LEADS_NOWHERE, MAIL_POLICY
 from ibs_notify.console.pages.route import Route
@@ -15,27 +17,19 @@ from ibs_notify.console.rendering import query, segment
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotFound, NotificationError, Reason
 from ironcore.notification.v1 import delivery_service_pb2 as pb
-from ironcore.notification.v1.config_service_pb2 import GetGroupRequest, ListGroupsRequest
+from ironcore.notification.v1.config_service_pb2 import GetGroupRequest
 from ironcore.notification.v1.delivery_pb2 import (
     DELIVERY_STATE_DIGEST_OPEN,
     DELIVERY_STATE_DIGESTED,
     Delivery,
     DeliveryFilter,
 )
-from ironcore.notification.v1.group_pb2 import (
-    DIGEST_FREQUENCY_DAILY,
-    WEEKDAY_MONDAY,
-    Digest,
-    DigestFrequency,
-    Group,
-    Weekday,
-)
+from ironcore.notification.v1.group_pb2 import Group
 
 PATH = "/digests"
 PAGE = 50
 MOST_OPEN = 1000
 MOST_ENTRIES = 200
-DEFAULT_TIME = "09:00"
 RENDER_SECONDS = 30.0
 """A digest of a hundred thousand events takes a while to be made."""
 
@@ -76,7 +70,6 @@ async def show_one(visit: Visit) -> web.StreamResponse:
         window=window,
         entries=entries,
         group=group,
-        schedule="" if group is None else schedule(group.digest),
         is_open=window.state == pb.DIGEST_WINDOW_STATE_OPEN,
         preview_url=_address(window, "preview"),
         command=command.preview(window.digest_id),
@@ -88,13 +81,11 @@ async def show_preview(visit: Visit) -> web.StreamResponse:
     """What it would say now: a part of the page, or a page by itself."""
     window = await _window(visit)
     request = pb.PreviewDigestRequest(digest_id=window.digest_id)
-    error = preview = None
-    try:
-        preview = await visit.api.call(
-            visit.api.delivery.PreviewDigest, request, timeout=RENDER_SECONDS
-        )
-    except NotificationError as refused:
-        error = refused
+    answer = await attempted(
+        visit.api.call(visit.api.delivery.PreviewDigest, request, timeout=RENDER_SECONDS)
+    )
+    error = answer if isinstance(answer, NotificationError) else None
+    preview = None if isinstance(answer, NotificationError) else answer
     return visit.render(
         "pages/digest_preview.html",
         block="preview" if visit.is_partial else "",
@@ -135,18 +126,6 @@ async def flush(visit: Visit) -> web.StreamResponse:
     raise web.HTTPSeeOther(f"{PATH}/{segment(digest_id)}")
 
 
-def schedule(digest: Digest) -> str:
-    """``daily at 09:00``, ``weekly, on Monday, at 09:00 (Europe/Vienna)``."""
-    frequency = DigestFrequency.Name(digest.frequency or DIGEST_FREQUENCY_DAILY)
-    word = frequency.removeprefix("DIGEST_FREQUENCY_").lower()
-    time = digest.time or DEFAULT_TIME
-    if word == "hourly":
-        return f"hourly, at minute {time.rpartition(':')[2]}"
-    day = Weekday.Name(digest.weekday or WEEKDAY_MONDAY).removeprefix("WEEKDAY_").capitalize()
-    zone = f" ({digest.time_zone})" if digest.time_zone else ""
-    return f"{word}, {f'on {day}, ' if word == 'weekly' else ''}at {time}{zone}"
-
-
 async def _window(visit: Visit) -> pb.DigestWindow:
     digest_id = visit.request.match_info["digest_id"]
     request = pb.ListDigestsRequest(digest_id=digest_id)
@@ -173,21 +152,15 @@ async def _entries(visit: Visit, window: pb.DigestWindow) -> list[Delivery]:
 
 async def _group(visit: Visit, name: str) -> Group | None:
     """None where it is gone, or Config does not say."""
-    try:
-        found = await visit.api.call(visit.api.config.GetGroup, GetGroupRequest(name=name))
-    except NotificationError:
-        return None
-    return found.group
+    request = GetGroupRequest(name=name)
+    found = await unless_failed(visit.api.call(visit.api.config.GetGroup, request))
+    return None if found is None else found.group
 
 
 async def _groups(visit: Visit) -> list[Group]:
     """Those with a digest or a summary; none where Config does not say."""
-    request = ListGroupsRequest(page_size=1000)
-    try:
-        found = await visit.api.call(visit.api.config.ListGroups, request)
-    except NotificationError:
-        return []
-    return [each for each in found.groups if each.HasField("digest") or each.weekly_summary]
+    found = await unless_failed(every_group(visit.api)) or ()
+    return [each for each in found if each.HasField("digest") or each.weekly_summary]
 
 
 def _address(window: pb.DigestWindow, part: str) -> str:

@@ -8,22 +8,25 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.commands import events as command
+from ibs_notify.console.configured import every_target
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.rendering import query
+from ibs_notify.console.rendering import named, query
+from ibs_notify.console.rule_text import quoted
 from ibs_notify.console.rule_tree import tree_of
 from ibs_notify.console.story import Story, stories_of, told_stories_of
 from ibs_notify.console.visit import Visit
+from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.rpc.event_json import event_to_document
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
-from ironcore.notification.v1.config_service_pb2 import ListTargetsRequest
 
 PATH = "/events/{event_id}"
-SUMMARY_TYPE = "notification.summary"
 MOST_SHOWN = 10
-MOST_TARGETS = 1000
+MOST_DEAF = 50
+"""Of a thousand groups nearly all do not hear of an event, each for a reason of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         targets=targets or sorted({each.target for each in explained.answer.subscriptions}),
         folded=folded,
         tree_of=tree_of,
+        most_deaf=MOST_DEAF,
         document=json.dumps(event_to_document(record.event), indent=2, ensure_ascii=False),
         silence_url=query("/new-silence", rule=_like(record.event)),
         command=command.explaining(event_id, target),
@@ -82,15 +86,14 @@ async def show_outcome(visit: Visit) -> web.StreamResponse:
 
 
 def _id(visit: Visit) -> str:
-    return visit.request.match_info["event_id"]
+    return named(visit.request.match_info["event_id"])
 
 
 async def _explained(visit: Visit, record: pb.EventRecord) -> Explained:
     request = pb.ExplainRequest(event_id=record.event.event_id)
-    try:
-        answer = await visit.api.call(visit.api.router.Explain, request)
-    except NotificationError as error:
-        return Explained(pb.ExplainResponse(), told_stories_of(record.dispositions), error)
+    answer = await attempted(visit.api.call(visit.api.router.Explain, request))
+    if isinstance(answer, NotificationError):
+        return Explained(pb.ExplainResponse(), told_stories_of(record.dispositions), answer)
     return Explained(answer, stories_of(answer.subscriptions))
 
 
@@ -98,20 +101,15 @@ async def _asked(visit: Visit, event_id: str, target: str) -> pb.ExplainResponse
     if not target:
         return None
     request = pb.ExplainRequest(event_id=event_id, target=target)
-    try:
-        return await visit.api.call(visit.api.router.Explain, request)
-    except NotificationError as error:
-        return pb.ExplainResponse(warnings=[error.message])
+    answer = await attempted(visit.api.call(visit.api.router.Explain, request))
+    if isinstance(answer, NotificationError):
+        return pb.ExplainResponse(warnings=[answer.message])
+    return answer
 
 
 async def _targets(visit: Visit) -> list[str]:
     """Every target's name; none where Config does not answer."""
-    request = ListTargetsRequest(page_size=MOST_TARGETS)
-    try:
-        found = await visit.api.call(visit.api.config.ListTargets, request)
-    except NotificationError:
-        return []
-    return [each.name for each in found.targets]
+    return [each.name for each in await unless_failed(every_target(visit.api)) or ()]
 
 
 async def _folded(visit: Visit, record: pb.EventRecord) -> pb.ListEventsResponse | None:
@@ -120,10 +118,8 @@ async def _folded(visit: Visit, record: pb.EventRecord) -> pb.ListEventsResponse
         return None
     chosen = pb.EventFilter(collapsed_into=record.event.event_id)
     request = pb.ListEventsRequest(filter=chosen, page_size=MOST_SHOWN)
-    try:
-        return await visit.api.call(visit.api.router.ListEvents, request)
-    except NotificationError:
-        return pb.ListEventsResponse()
+    found = await unless_failed(visit.api.call(visit.api.router.ListEvents, request))
+    return found or pb.ListEventsResponse()
 
 
 async def _mark_read(visit: Visit, record: pb.EventRecord) -> None:
@@ -132,23 +128,15 @@ async def _mark_read(visit: Visit, record: pb.EventRecord) -> None:
     if not unread or not visit.may("RouterService/MarkEvents"):
         return
     request = pb.MarkEventsRequest(event_ids=[record.event.event_id], state=pb.INBOX_STATE_READ)
-    try:
-        await visit.api.call(visit.api.router.MarkEvents, request)
-    except NotificationError as error:
-        visit.notice(f"The event could not be marked read: {error.message}", "warning")
+    marked = await attempted(visit.api.call(visit.api.router.MarkEvents, request))
+    if isinstance(marked, NotificationError):
+        visit.notice(f"The event could not be marked read: {marked.message}", "warning")
 
 
 def _like(event: event_pb2.Event) -> str:
     """A rule for events like this one: of its type, about its resource."""
-    parts = [f"type = {event.type}"] if event.type else []
-    if event.resource:
-        parts.append(f"resource = {_quoted(event.resource)}")
-    return " and ".join(parts)
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    fields = {"type": event.type, "resource": event.resource}
+    return " and ".join(f"{name} = {quoted(value)}" for name, value in fields.items() if value)
 
 
 ROUTES = (

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
-from zoneinfo import available_timezones
 
 from aiohttp import web
 
 from ibs_notify.console.commands import groups as command
+from ibs_notify.console.configured import every_target
 from ibs_notify.console.forms import (
     NO_FAULTS,
     REFUSALS,
@@ -28,14 +28,14 @@ from ibs_notify.console.group_draft import (
     group_of,
     row_names,
 )
-from ibs_notify.console.pages import start
+from ibs_notify.console.pages import command_line, start
 from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.recommended_groups import RECOMMENDED, recommended
+from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import (
     Aborted,
-    InvalidArgument,
     NotFound,
     NotificationError,
     Reason,
@@ -48,7 +48,6 @@ NEW = "/new-group"
 EDIT = "/groups/{name}/edit"
 SPARE_ROWS = 1
 MORE_ROWS = 3
-MOST_TARGETS = 1000
 _Answer: TypeAlias = (
     pb.UpdateGroupResponse
     | pb.AddSubscriptionResponse
@@ -62,7 +61,7 @@ _CHANGE_REFUSALS = (*REFUSALS, NotFound)
 
 async def show_new(visit: Visit) -> web.StreamResponse:
     """An empty form, one of the recommended groups, or one about a ``resource`` with a ``rule``."""
-    targets, asked = await _targets(visit), visit.request.query
+    targets, asked = await every_target(visit.api), visit.request.query
     draft = recommended(asked.get("start", ""), targets) or draft_about(
         asked.get("resource", ""), asked.get("rule", "")
     )
@@ -74,13 +73,13 @@ async def create(visit: Visit) -> web.StreamResponse:
     form = await read_form(visit.request)
     draft = draft_of_form(form)
     if form.is_on("more"):
-        return _page(visit, draft, await _targets(visit), spare=MORE_ROWS)
+        return _page(visit, draft, await every_target(visit.api), spare=MORE_ROWS)
     try:
         request = pb.CreateGroupRequest(group=group_of(draft))
         answer = await visit.api.call(visit.api.config.CreateGroup, request)
     except REFUSALS as error:
         faults = faults_of(error, {**NAMES, **row_names(draft)})
-        return _page(visit, draft, await _targets(visit), faults)
+        return _page(visit, draft, await every_target(visit.api), faults)
     text = f"Group {draft.name} is saved, and jobs can select it."
     await visit.applied(answer.group.revision, text, answer.warnings)
     await start.say_next(visit)
@@ -90,13 +89,13 @@ async def create(visit: Visit) -> web.StreamResponse:
 async def show_create_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line."""
     draft = draft_of_form(await read_form(visit.request))
-    return _command(visit, lambda: command.create(group_of(draft)))
+    return command_line.show(visit, lambda: command.create(group_of(draft)))
 
 
 async def show_edit(visit: Visit) -> web.StreamResponse:
     """The form of a group that there is."""
     group = await find_group(visit)
-    return _page(visit, draft_of_group(group), await _targets(visit), name=group.name)
+    return _page(visit, draft_of_group(group), await every_target(visit.api), name=group.name)
 
 
 async def save(visit: Visit) -> web.StreamResponse:
@@ -105,7 +104,7 @@ async def save(visit: Visit) -> web.StreamResponse:
     current = await find_group(visit)
     draft = draft_of_form(form, current.name)
     if form.is_on("more"):
-        targets = await _targets(visit)
+        targets = await every_target(visit.api)
         return _page(visit, draft, targets, spare=MORE_ROWS, name=current.name)
     made = _Made(current)
     try:
@@ -119,7 +118,7 @@ async def save(visit: Visit) -> web.StreamResponse:
             raise
         draft = made.say_so_far(visit, draft)
         faults = faults_of(error, {**NAMES, **row_names(draft), **_names_of(made.trying, draft)})
-        return _page(visit, draft, await _targets(visit), faults, name=current.name)
+        return _page(visit, draft, await every_target(visit.api), faults, name=current.name)
     said = "; ".join(made.done)
     text = f"Group {current.name} is saved: {said}." if said else "Nothing was changed."
     await visit.applied(made.group.revision, text, made.warnings)
@@ -134,7 +133,7 @@ async def show_edit_command(visit: Visit) -> web.StreamResponse:
     def say() -> str:
         return command.update([each.request for each in changes(current, group_of(draft))])
 
-    return _command(visit, say)
+    return command_line.show(visit, say)
 
 
 @dataclass(slots=True)
@@ -200,19 +199,6 @@ def _names_of(change: Change | None, draft: Draft) -> Mapping[str, str]:
     return {f"subscription.{part}": f"{part}-{row}" for part in ("target", "rule", "recipients")}
 
 
-async def _targets(visit: Visit) -> list[Target]:
-    request = pb.ListTargetsRequest(page_size=MOST_TARGETS)
-    return list((await visit.api.call(visit.api.config.ListTargets, request)).targets)
-
-
-def _command(visit: Visit, say: Callable[[], str]) -> web.Response:
-    try:
-        text = say()
-    except InvalidArgument as error:
-        text = f"# {error.message}"
-    return visit.render("parts/command.html", command=text)
-
-
 def _page(
     visit: Visit,
     draft: Draft,
@@ -235,7 +221,7 @@ def _page(
         faults=faults,
         name=name,
         recommended=RECOMMENDED,
-        zones=sorted(available_timezones()),
+        zones=ZONES,
     )
 
 

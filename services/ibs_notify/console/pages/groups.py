@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import attempted
 from ibs_notify.console.commands import groups as command
 from ibs_notify.console.durations import read_duration
 from ibs_notify.console.forms import REFUSALS, REFUSED, faults_of, read_form
@@ -11,7 +12,7 @@ from ibs_notify.console.pages.route import Route
 from ibs_notify.console.recommended_groups import RECOMMENDED
 from ibs_notify.console.rendering import query, segment
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import NotificationError
+from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb
 from ironcore.notification.v1.group_pb2 import Group
@@ -27,10 +28,12 @@ async def show_list(visit: Visit) -> web.StreamResponse:
     """All groups by name. What waits in each is loaded after the page."""
     asked = visit.request.query
     request = config_pb.ListGroupsRequest(
-        page_size=PAGE_SIZE, page_token=asked.get("page", ""), resource=asked.get("resource", "")
+        page_size=PAGE_SIZE,
+        page_token=asked.get("page_token", ""),
+        resource=asked.get("resource", ""),
     )
     answer = await visit.api.call(visit.api.config.ListGroups, request)
-    more = query(PATH, resource=request.resource, page=answer.next_page_token)
+    more = query(PATH, resource=request.resource, page_token=answer.next_page_token)
     return visit.render(
         "pages/groups.html",
         groups=answer.groups,
@@ -61,30 +64,30 @@ async def show_dedup(visit: Visit) -> web.StreamResponse:
     """What deduplication saves, with the group's own window or with one to try."""
     name = visit.request.match_info["name"]
     window = visit.request.query.get("window", "")
-    request = router_pb.PreviewDedupRequest(group=name)
-    failure = ""
-    preview = None
-    try:
-        if window:
-            request.window.FromTimedelta(read_duration(window))
-            request.window.SetInParent()
-        preview = await visit.api.call(
-            visit.api.router.PreviewDedup, request, timeout=PREVIEW_SECONDS
-        )
-    except ValueError as error:
-        failure = f"The window {error}."
-    except NotificationError as error:
-        failure = error.message
+    found = await attempted(_dedup(visit, name, window))
+    failure = found.message if isinstance(found, NotificationError) else ""
     return visit.render(
         "pages/group_dedup.html",
         block="preview" if visit.is_partial else "",
         name=name,
         window=window,
-        preview=preview,
+        preview=None if failure else found,
         failure=failure,
         most=SHOWN_FINGERPRINTS,
         command=command.preview_dedup(name, window),
     )
+
+
+async def _dedup(visit: Visit, name: str, window: str) -> router_pb.PreviewDedupResponse:
+    request = router_pb.PreviewDedupRequest(group=name)
+    if window:
+        try:
+            request.window.FromTimedelta(read_duration(window))
+        except ValueError as error:
+            raise InvalidArgument(Reason.FIELD_INVALID, f"The window {error}.") from None
+        request.window.SetInParent()
+    method = visit.api.router.PreviewDedup
+    return await visit.api.call(method, request, timeout=PREVIEW_SECONDS)
 
 
 async def delete(visit: Visit) -> web.StreamResponse:
@@ -133,13 +136,10 @@ async def _detail(
 async def _status(visit: Visit, name: str) -> tuple[router_pb.GetGroupStatusResponse | None, str]:
     """What waits; or why that is not known."""
     request = router_pb.GetGroupStatusRequest(group=name)
-    try:
-        found = await visit.api.call(
-            visit.api.router.GetGroupStatus, request, timeout=STATUS_SECONDS
-        )
-    except NotificationError as error:
-        return None, error.message
-    return found, ""
+    found = await attempted(
+        visit.api.call(visit.api.router.GetGroupStatus, request, timeout=STATUS_SECONDS)
+    )
+    return (None, found.message) if isinstance(found, NotificationError) else (found, "")
 
 
 ROUTES = (

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 
-from ibs_notify.console.charts import Period, event_chart
+from ibs_notify.console.attempts import attempted
+from ibs_notify.console.charts import Chart, Period, event_chart
 from ibs_notify.console.commands import events as command
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of
-from ibs_notify.console.inbox_view import DISPOSITIONS, FIELD_OF, PATH, View, countable
+from ibs_notify.console.inbox_view import FIELD_OF, PATH, View
 from ibs_notify.console.live.stream import PATH as LIVE
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import moment_of
@@ -20,6 +21,7 @@ from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.severity import Severity
+from ibs_notify.rpc.event_filter import DISPOSITIONS, countable
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 PAGE_SIZE = 50
@@ -49,7 +51,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         raise web.HTTPSeeOther(view.address(page_token=token))
     listing, faults = Listing(), NO_FAULTS
     try:
-        chosen = view.filter(visit.renderer.time_zone)
+        chosen = view.filter(visit.time_zone)
         request = pb.ListEventsRequest(filter=chosen, page_size=PAGE_SIZE, page_token=token)
         found = await visit.api.call(visit.api.router.ListEvents, request)
         listing = Listing(tuple(found.events), found.next_page_token)
@@ -61,35 +63,39 @@ async def show(visit: Visit) -> web.StreamResponse:
 async def show_counts(visit: Visit) -> web.StreamResponse:
     """How many there are of each severity, which may take longer than the list."""
     view = View.of(visit.request.query.items())
-    counts, error = pb.CountEventsResponse(), None
-    try:
-        chosen = view.filter(visit.renderer.time_zone)
-        part = countable(chosen)
-        request = pb.CountEventsRequest(filter=part)
-        counts = await visit.api.call(visit.api.router.CountEvents, request)
-        exact = part == chosen
-    except NotificationError as failed:
-        error, exact = failed, False
-    values = {"view": view, "counts": counts.counts, "exact": exact, "error": error}
+    found = await attempted(_counts(visit, view))
+    values: dict[str, Any] = {"view": view, "counts": (), "exact": False, "error": None}
+    if isinstance(found, NotificationError):
+        values["error"] = found
+    else:
+        values["counts"], values["exact"] = found
     return _part(visit, "parts/inbox_counts.html", "How many of each severity", values)
+
+
+async def _counts(visit: Visit, view: View) -> tuple[Sequence[pb.SeverityCount], bool]:
+    """The counts, and whether they are of the whole filter."""
+    chosen = view.filter(visit.time_zone)
+    part = countable(chosen)
+    request = pb.CountEventsRequest(filter=part)
+    found = await visit.api.call(visit.api.router.CountEvents, request)
+    return found.counts, part == chosen
 
 
 async def show_chart(visit: Visit) -> web.StreamResponse:
     """When they happened: of the view's own time, else of the last seven days."""
     view = View.of(visit.request.query.items())
-    drawn, error = None, None
-    try:
-        chosen = view.filter(visit.renderer.time_zone)
-        period = _period(visit, chosen)
-        answer = await visit.api.call(visit.api.router.ChartEvents, period.of_events(chosen))
-        filters = {
-            name: list(view.values[name]) for name in view.values.keys() - {"after", "before"}
-        }
-        drawn = event_chart(answer, period, "Events", PATH, **filters)
-    except NotificationError as failed:
-        error = failed
-    values = {"view": view, "drawn": drawn, "error": error}
+    found = await attempted(_chart(visit, view))
+    values: dict[str, Any] = {"view": view, "drawn": None, "error": None}
+    values["error" if isinstance(found, NotificationError) else "drawn"] = found
     return _part(visit, "parts/inbox_chart.html", "Hour by hour", values)
+
+
+async def _chart(visit: Visit, view: View) -> Chart:
+    chosen = view.filter(visit.time_zone)
+    period = _period(visit, chosen)
+    answer = await visit.api.call(visit.api.router.ChartEvents, period.of_events(chosen))
+    filters = {name: list(view.values[name]) for name in view.values.keys() - {"after", "before"}}
+    return event_chart(answer, period, "Events", PATH, **filters)
 
 
 def _part(visit: Visit, part: str, title: str, values: Mapping[str, Any]) -> web.Response:

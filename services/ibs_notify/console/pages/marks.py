@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from ibs_notify.console.forms import Form, read_form
-from ibs_notify.console.inbox_view import PATH, View, countable
+from ibs_notify.console.inbox_view import PATH, View
 from ibs_notify.console.login import local_path
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.sessions import Undo
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.words import counted
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
+from ibs_notify.rpc.event_filter import countable
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 MARK, MARK_ALL = f"{PATH}/mark", f"{PATH}/mark-all"
@@ -59,7 +60,7 @@ async def mark(visit: Visit) -> web.StreamResponse:
 async def ask_all(visit: Visit) -> web.StreamResponse:
     """How many would be marked, before any is."""
     view = View.of(visit.request.query.items())
-    chosen = view.filter(visit.renderer.time_zone)
+    chosen = view.filter(visit.time_zone)
     part = countable(chosen)
     found = await visit.api.call(visit.api.router.CountEvents, pb.CountEventsRequest(filter=part))
     return visit.render(
@@ -78,7 +79,7 @@ async def mark_all(visit: Visit) -> web.StreamResponse:
     form = await read_form(visit.request)
     view, state = View.of(visit.request.query.items()), _name(form.text("mark"))
     request = pb.MarkEventsRequest(
-        filter=view.filter(visit.renderer.time_zone),
+        filter=view.filter(visit.time_zone),
         up_to_sequence=_sequence(form),
         state=MARKS[state],
     )

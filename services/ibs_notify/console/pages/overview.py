@@ -11,15 +11,17 @@ from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.charts import Period, coarse, delivery_chart, event_chart, spread
+from ibs_notify.console.commands import overview as command
+from ibs_notify.console.configured import every_group, every_target
 from ibs_notify.console.pages import start
-from ibs_notify.console.pages.panels import Load, panel, unless_failed
+from ibs_notify.console.pages.panels import Load, kept, panel
+from ibs_notify.console.pages.queue import ask_queues
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.remedies import remedies
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import NotFound, NotificationError, Unauthenticated
 from ironcore.notification.v1 import router_service_pb2
-from ironcore.notification.v1.config_service_pb2 import ListGroupsRequest, ListTargetsRequest
 from ironcore.notification.v1.delivery_service_pb2 import (
     DeliverySeries,
     ListTroubledTargetsRequest,
@@ -27,8 +29,6 @@ from ironcore.notification.v1.delivery_service_pb2 import (
 from ironcore.notification.v1.router_service_pb2 import (
     EventFilter,
     GetCoverageRequest,
-    GetGroupStatusRequest,
-    GetGroupStatusResponse,
     VerifyLedgerRequest,
 )
 
@@ -49,19 +49,14 @@ PERIODS = {"24h": DAY, "7d": timedelta(days=7), "30d": timedelta(days=30)}
 DEFAULT_PERIOD = "7d"
 SLOW_SECONDS = 60.0
 """For what looks at everything: the books, the coverage."""
-MOST_GROUPS = 200
-MOST_TARGETS = 1000
 
 
 async def show(visit: Visit) -> web.StreamResponse:
     """The frame, whose parts are loaded after it; on an empty installation, how to begin."""
-    try:
-        steps, arrived = await asyncio.gather(start.steps_of(visit), start.was_delivered(visit))
-    except Unauthenticated:
-        raise
-    except NotificationError:
-        # Each part says of its own service that it does not answer.
-        steps, arrived = None, None
+    # Each part says of its own service that it does not answer.
+    steps, arrived = await asyncio.gather(
+        unless_failed(start.steps_of(visit)), start.was_delivered(visit)
+    )
     if steps is not None and steps.is_first_visit:
         return start.page(visit, steps)
     return visit.render(
@@ -145,34 +140,20 @@ async def _trouble(visit: Visit) -> Mapping[str, Any]:
     troubled = await api.call(api.delivery.ListTroubledTargets, ListTroubledTargetsRequest())
     names: dict[str, str] = {}
     if troubled.targets:
-        found = await api.call(api.config.ListTargets, ListTargetsRequest(page_size=MOST_TARGETS))
-        names = {each.uid: each.name for each in found.targets}
+        names = {each.uid: each.name for each in await every_target(api)}
     return {"troubled": troubled, "names": names}
 
 
 async def _queue(visit: Visit) -> Mapping[str, Any]:
     """What the rate limits hold, of the groups that hold anything."""
-    api = visit.api
-    found = await api.call(api.config.ListGroups, ListGroupsRequest(page_size=MOST_GROUPS))
-    names = [each.name for each in found.groups]
-    answers = await asyncio.gather(*(_status(visit, name) for name in names))
-    waiting = [
-        (name, answer)
-        for name, answer in zip(names, answers, strict=True)
-        if answer is not None and answer.ready_count
-    ]
+    names = [each.name for each in await every_group(visit.api)]
+    queues = await ask_queues(visit, names)
+    # A group may have been removed a moment ago; where none is known, the Router does not answer.
+    if queues and queues[0].error and all(each.error for each in queues):
+        raise queues[0].error
+    waiting = [(each.name, each.status) for each in queues if each.status.ready_count]
     waiting.sort(key=lambda each: -each[1].ready_count)
     return {"waiting": waiting, "groups": len(names)}
-
-
-async def _status(visit: Visit, group: str) -> GetGroupStatusResponse | None:
-    """None of a group that was made or removed a moment ago."""
-    try:
-        return await visit.api.call(
-            visit.api.router.GetGroupStatus, GetGroupStatusRequest(group=group)
-        )
-    except NotFound:
-        return None
 
 
 async def _coverage(visit: Visit) -> Mapping[str, Any]:
@@ -185,13 +166,14 @@ async def _coverage(visit: Visit) -> Mapping[str, Any]:
         "grave": COVERAGE_KINDS.keys() - {HARMLESS_GAP},
         "remedies": remedies,
         "allowed": [each for each in needed if visit.may(each)],
+        "command": command.COVERAGE,
     }
 
 
 async def _ledger(visit: Visit) -> Mapping[str, Any]:
     request = VerifyLedgerRequest()
     answer = await visit.api.call(visit.api.router.VerifyLedger, request, timeout=SLOW_SECONDS)
-    return {"ledger": answer}
+    return {"ledger": answer, "command": command.VERIFY_LEDGER}
 
 
 def _period_name(visit: Visit) -> str:
@@ -205,8 +187,8 @@ PANELS: Mapping[str, tuple[str, Load]] = {
     "deliveries": ("Deliveries", _deliveries),
     "trouble": ("Targets", _trouble),
     "queue": ("Queue", _queue),
-    "coverage": ("Coverage", _coverage),
-    "ledger": ("The ledger", _ledger),
+    "coverage": ("Coverage", kept("coverage", _coverage)),
+    "ledger": ("The ledger", kept("ledger", _ledger)),
 }
 
 

@@ -7,15 +7,32 @@ a link, and a page with that part on it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import attempted
+from ibs_notify.console.sessions import Kept
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import NotificationError, Unauthenticated
+from ibs_notify.domain.errors import NotificationError
 
-T = TypeVar("T")
 Load = Callable[[Visit], Awaitable[Mapping[str, Any]]]
+KEPT_FOR = timedelta(seconds=30)
+
+
+def kept(name: str, load: Load) -> Load:
+    """``load``, whose answer serves the same session again for a while: it looks at everything."""
+
+    async def kept_or_loaded(visit: Visit) -> Mapping[str, Any]:
+        now, known = visit.now(), visit.session.kept.get(name)
+        if known is not None and now < known.until:
+            return known.found
+        found = await load(visit)
+        visit.session.kept[name] = Kept(found, now + KEPT_FOR)
+        return found
+
+    return kept_or_loaded
 
 
 async def panel(visit: Visit, template: str, title: str, load: Load, section: str) -> web.Response:
@@ -23,14 +40,8 @@ async def panel(visit: Visit, template: str, title: str, load: Load, section: st
 
     ``section`` is the entry of the sidebar that the page belongs to.
     """
-    error: NotificationError | None = None
-    found: Mapping[str, Any] = {}
-    try:
-        found = await load(visit)
-    except Unauthenticated:
-        raise
-    except NotificationError as caught:
-        error = caught
+    found = await attempted(load(visit))
+    error = found if isinstance(found, NotificationError) else None
     whole = "" if visit.is_partial else "pages/panel.html"
     return visit.render(
         whole or "parts/panel.html",
@@ -38,15 +49,5 @@ async def panel(visit: Visit, template: str, title: str, load: Load, section: st
         panel_title=title,
         section_path=section,
         error=error,
-        **found,
+        **({} if isinstance(found, NotificationError) else found),
     )
-
-
-async def unless_failed(call: Awaitable[T]) -> T | None:
-    """What a call answers; None where its service does not, which the page then says."""
-    try:
-        return await call
-    except Unauthenticated:
-        raise
-    except NotificationError:
-        return None

@@ -9,11 +9,14 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import attempted, few_at_once
 from ibs_notify.console.changes import is_known, mark_of
+from ibs_notify.console.commands import events as events_command
 from ibs_notify.console.commands import queue as command
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.visit import Visit
+from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1.config_service_pb2 import ListGroupsRequest
 from ironcore.notification.v1.disposition_pb2 import DISPOSITION_STATE_READY, Disposition
@@ -28,21 +31,25 @@ from ironcore.notification.v1.router_service_pb2 import (
 
 PATH = "/queue"
 MOST_GROUPS = 1000
-AT_ONCE = 8
-"""So many groups are asked for at the same time."""
 GROUP_SECONDS = 3.0
+"""So long is waited for one group."""
+ALL_SECONDS = 8.0
+"""So long for all of them: what is not known by then is said."""
 PAGE_SIZE = 50
 MOST_SUMMARIES = 20
-SUMMARY_TYPE = "notification.summary"
 
 
 @dataclass(frozen=True, slots=True)
 class GroupQueue:
-    """A group and what waits in it; ``failure`` says why that is not known."""
+    """A group and what waits in it; ``error`` says why that is not known."""
 
     name: str
     status: GetGroupStatusResponse
-    failure: str = ""
+    error: NotificationError | None = None
+
+    @property
+    def failure(self) -> str:
+        return "" if self.error is None else self.error.message
 
     @property
     def waiting(self) -> int:
@@ -87,8 +94,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     found = await visit.api.call(
         visit.api.config.ListGroups, ListGroupsRequest(page_size=MOST_GROUPS)
     )
-    room = asyncio.Semaphore(AT_ONCE)
-    queues = await asyncio.gather(*(_queue_of(visit, each.name, room) for each in found.groups))
+    queues = await ask_queues(visit, [each.name for each in found.groups])
     mark = mark_of(*(part for each in queues for part in (each.name, each.status, each.failure)))
     if is_known(visit, mark):
         return web.Response(status=204)
@@ -134,7 +140,7 @@ async def show_group(visit: Visit) -> web.StreamResponse:
         page_token=waiting.page_token,
         summaries=collapsed.events,
         mark=mark,
-        commands=(command.status(request), command.waiting(waiting)),
+        commands=(command.status(request), events_command.listing(waiting.filter)),
     )
 
 
@@ -152,17 +158,20 @@ def waiting_in(group: str, records: Sequence[EventRecord]) -> list[Waiting]:
     return found
 
 
-async def _queue_of(visit: Visit, name: str, room: asyncio.Semaphore) -> GroupQueue:
-    async with room:
-        try:
-            status = await visit.api.call(
-                visit.api.router.GetGroupStatus,
-                GetGroupStatusRequest(group=name),
-                timeout=GROUP_SECONDS,
-            )
-        except NotificationError as error:
-            return GroupQueue(name, GetGroupStatusResponse(), error.message)
-    return GroupQueue(name, status)
+async def ask_queues(visit: Visit, groups: Sequence[str]) -> list[GroupQueue]:
+    """What waits in each, by a few calls at a time."""
+    end = asyncio.get_running_loop().time() + ALL_SECONDS
+
+    async def ask(group: str) -> GroupQueue:
+        left = max(end - asyncio.get_running_loop().time(), 0.0)
+        request = GetGroupStatusRequest(group=group)
+        method = visit.api.router.GetGroupStatus
+        found = await attempted(visit.api.call(method, request, timeout=min(GROUP_SECONDS, left)))
+        if isinstance(found, NotificationError):
+            return GroupQueue(group, GetGroupStatusResponse(), found)
+        return GroupQueue(group, found)
+
+    return await few_at_once(ask, groups)
 
 
 async def _events(
@@ -171,10 +180,10 @@ async def _events(
     """The events, or why they cannot be shown."""
     if is_empty:
         return ListEventsResponse(), ""
-    try:
-        return await visit.api.call(visit.api.router.ListEvents, request), ""
-    except NotificationError as error:
-        return ListEventsResponse(), error.message
+    found = await attempted(visit.api.call(visit.api.router.ListEvents, request))
+    if isinstance(found, NotificationError):
+        return ListEventsResponse(), found.message
+    return found, ""
 
 
 ROUTES = (

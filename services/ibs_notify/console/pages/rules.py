@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 from google.protobuf.duration_pb2 import Duration
 
+from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.forms import read_form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rule_text import LABELS, Units, seen_labels, seen_values
@@ -128,9 +129,10 @@ async def _seen(visit: Visit, field: str, written: str) -> list[tuple[str, str, 
     if not field and not is_label:
         return []
     request = router_pb.ListEventsRequest(page_size=LOOKED_AT)
-    try:
-        answer = await visit.api.call(visit.api.router.ListEvents, request, timeout=CHART_SECONDS)
-    except NotificationError:
+    answer = await unless_failed(
+        visit.api.call(visit.api.router.ListEvents, request, timeout=CHART_SECONDS)
+    )
+    if answer is None:
         return []
     events: list[Event] = [each.event for each in answer.events]
     if is_label:
@@ -144,30 +146,19 @@ async def _matches(visit: Visit, rule: str) -> Matches:
     after = visit.now().replace(hour=0, minute=0, second=0, microsecond=0)
     after -= timedelta(days=DAYS - 1)
     sought = router_pb.EventFilter(rule=rule, after=moment_to_proto(after))
+    api = visit.api
+    events = router_pb.ListEventsRequest(filter=sought, page_size=SHOWN)
+    chart = router_pb.ChartEventsRequest(filter=sought, step=Duration(seconds=86_400))
     listed, charted = await asyncio.gather(
-        visit.api.call(
-            visit.api.router.ListEvents,
-            router_pb.ListEventsRequest(filter=sought, page_size=SHOWN),
-        ),
-        visit.api.call(
-            visit.api.router.ChartEvents,
-            router_pb.ChartEventsRequest(filter=sought, step=Duration(seconds=86_400)),
-            timeout=CHART_SECONDS,
-        ),
-        return_exceptions=True,
+        attempted(api.call(api.router.ListEvents, events)),
+        unless_failed(api.call(api.router.ChartEvents, chart, timeout=CHART_SECONDS)),
     )
     if isinstance(listed, InvalidArgument):
         return Matches()  # the verdict says it, at its place
     if isinstance(listed, NotificationError):
         return Matches(failure=listed.message)
-    if isinstance(listed, BaseException):
-        raise listed
     matches = Matches(tuple(listed.events), is_more=bool(listed.next_page_token))
-    if isinstance(charted, router_pb.ChartEventsResponse):
-        return _with_days(matches, charted, after)
-    if isinstance(charted, NotificationError):
-        return matches
-    raise charted
+    return matches if charted is None else _with_days(matches, charted, after)
 
 
 def _with_days(

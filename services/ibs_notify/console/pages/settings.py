@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -17,7 +15,9 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1.config_service_pb2 import GetSettingsRequest, UpdateSettingsRequest
 from ironcore.notification.v1.settings_pb2 import Settings
@@ -48,7 +48,7 @@ async def save(visit: Visit) -> web.StreamResponse:
 async def show_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line, while the form is being filled."""
     request = await _request(visit, await read_form(visit.request))
-    return visit.render("parts/command.html", command=command.update(request))
+    return command_line.show(visit, lambda: command.update(request))
 
 
 async def _request(visit: Visit, form: Form) -> UpdateSettingsRequest:
@@ -73,7 +73,7 @@ def _page(visit: Visit, shown: Settings, faults: Faults = NO_FAULTS) -> web.Resp
         status=REFUSED if faults.any else 200,
         settings=shown,
         faults=faults,
-        zones=sorted(available_timezones()),
+        zones=ZONES,
     )
 
 

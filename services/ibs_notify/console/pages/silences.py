@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from zoneinfo import available_timezones
 
 from aiohttp import web
 
@@ -22,13 +21,14 @@ from ibs_notify.console.forms import (
     read_form,
 )
 from ibs_notify.console.hearing import RECORDED
-from ibs_notify.console.local_time import time_zone
-from ibs_notify.console.pages.queue import SUMMARY_TYPE
+from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.silence_form import NAMES, When, quick_spans, request_of, when_of
 from ibs_notify.console.rendering import moment_of
+from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import InvalidArgument, NotificationError
+from ibs_notify.domain.catalogue import SUMMARY_TYPE
+from ibs_notify.domain.errors import InvalidArgument, NotificationError, Unauthenticated
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1.disposition_pb2 import (
     DISPOSITION_STATE_HANDED_OFF,
@@ -98,7 +98,6 @@ def standing_of(silence: Silence, now: datetime) -> Standing:
 
 async def show(visit: Visit) -> web.StreamResponse:
     """Those in force and to come; with ``?all=1`` also those that ended."""
-    await time_zone(visit)
     request = ListSilencesRequest(
         page_size=PAGE_SIZE,
         page_token=visit.request.query.get("page_token", ""),
@@ -128,7 +127,7 @@ async def create(visit: Visit) -> web.StreamResponse:
     """Make it, or show the form again with what is wrong."""
     form = await read_form(visit.request)
     try:
-        request = request_of(form, visit.now(), await time_zone(visit))
+        request = request_of(form, visit.now(), visit.time_zone)
         made = await visit.api.call(visit.api.router.CreateSilence, request)
     except REFUSALS as error:
         return await _form_page(visit, form, faults_of(error, NAMES))
@@ -143,11 +142,9 @@ async def create(visit: Visit) -> web.StreamResponse:
 async def show_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line, while the form is being filled."""
     form = await read_form(visit.request)
-    try:
-        shown = command.create(request_of(form, visit.now(), await time_zone(visit)))
-    except InvalidArgument as error:
-        shown = f"# {error.message}"
-    return visit.render("parts/command.html", command=shown)
+    return command_line.show(
+        visit, lambda: command.create(request_of(form, visit.now(), visit.time_zone))
+    )
 
 
 async def preview(visit: Visit) -> web.StreamResponse:
@@ -159,6 +156,8 @@ async def preview(visit: Visit) -> web.StreamResponse:
             found = await _would_silence(visit, rule)
         except InvalidArgument:
             failure = "As soon as the rule is right, this shows what it would have silenced."
+        except Unauthenticated:
+            raise
         except NotificationError as error:
             failure = error.message
     return visit.render(
@@ -203,7 +202,7 @@ def _told_to(record: EventRecord) -> set[str]:
 
 
 async def _form_page(visit: Visit, form: Form, faults: Faults = NO_FAULTS) -> web.Response:
-    zone = await time_zone(visit)
+    zone = visit.time_zone
     return visit.render(
         "pages/new_silence.html",
         status=REFUSED if faults.any else 200,
@@ -212,7 +211,7 @@ async def _form_page(visit: Visit, form: Form, faults: Faults = NO_FAULTS) -> we
         choices=When,
         spans=quick_spans(visit.now(), zone),
         zone=zone,
-        zones=sorted(available_timezones()),
+        zones=ZONES,
         faults=faults,
     )
 

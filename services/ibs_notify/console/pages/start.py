@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.commands import start as command
 from ibs_notify.console.forms import (
     NO_FAULTS,
@@ -19,7 +20,8 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
-from ibs_notify.console.pages.panels import panel, unless_failed
+from ibs_notify.console.pages import command_line
+from ibs_notify.console.pages.panels import panel
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.sessions import NextStep
@@ -161,7 +163,7 @@ async def send(visit: Visit) -> web.StreamResponse:
 async def show_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line."""
     request = _request(await read_form(visit.request))
-    return visit.render("parts/command.html", command=command.emit(request))
+    return command_line.show(visit, lambda: command.emit(request))
 
 
 def _request(form: Form) -> EmitRequest:

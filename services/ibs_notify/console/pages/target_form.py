@@ -18,7 +18,7 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
-from ibs_notify.console.pages import start
+from ibs_notify.console.pages import command_line, start
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.targets import ONE, PATH, path_of, target_of_path
 from ibs_notify.console.targets.changes import (
@@ -32,7 +32,7 @@ from ibs_notify.console.targets.changes import (
 from ibs_notify.console.targets.draft import PROTOCOLS, form_of, target_of
 from ibs_notify.console.targets.words import NAMES, PRESET_WORDS, SECRETS
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import InvalidArgument, NotificationError, PermissionDenied, Reason
+from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
 from ironcore.notification.v1 import target_pb2
 from ironcore.notification.v1.config_service_pb2 import CreateTargetRequest
 
@@ -69,7 +69,7 @@ class Sheet:
 
 async def show_new(visit: Visit) -> web.StreamResponse:
     """An empty form."""
-    _require(visit, "ConfigService/CreateTarget")
+    visit.require("ConfigService/CreateTarget")
     kind = visit.request.match_info["kind"]
     start = START[kind] | {name: visit.request.query.get(name, "") for name in ("preset",)}
     return _page(visit, Sheet(kind, Form({name: [text] for name, text in start.items()})))
@@ -91,7 +91,7 @@ async def create(visit: Visit) -> web.StreamResponse:
 
 async def show_edit(visit: Visit) -> web.StreamResponse:
     """The form with what is stored, secrets left out."""
-    _require(visit, "ConfigService/UpdateTarget")
+    visit.require("ConfigService/UpdateTarget")
     stored = await target_of_path(visit)
     return _page(visit, Sheet(kind_of(stored), form_of(stored), stored))
 
@@ -134,27 +134,27 @@ def _refused(
 async def show_new_notes(visit: Visit) -> web.StreamResponse:
     """The form as a command, while it is being filled."""
     kind, form = visit.request.match_info["kind"], await read_form(visit.request)
-    try:
-        command = commands.create(draft_of(kind, form))
-    except InvalidArgument as error:
-        return _no_command(visit, error)
-    return visit.render("parts/target_notes.html", command=command, loss=None)
+    return _notes(visit, command_line.text_of(lambda: commands.create(draft_of(kind, form))))
 
 
 async def show_edit_notes(visit: Visit) -> web.StreamResponse:
     """The same of a change, and which stored secrets it would cost."""
     stored, form = await target_of_path(visit), await read_form(visit.request)
-    try:
+    loss: Loss | None = None
+
+    def say() -> str:
+        nonlocal loss
         wanted = draft_of(kind_of(stored), form, stored)
-    except InvalidArgument as error:
-        return _no_command(visit, error)
-    request = update_of(stored, wanted, form)
-    rotates = stored.webhook.signing_secret_set
-    return visit.render(
-        "parts/target_notes.html",
-        command="" if request is None else commands.update(request, rotates=rotates),
-        loss=loss_of(stored, wanted, form),
-    )
+        loss = loss_of(stored, wanted, form)
+        request = update_of(stored, wanted, form)
+        rotates = stored.webhook.signing_secret_set
+        return "" if request is None else commands.update(request, rotates=rotates)
+
+    return _notes(visit, command_line.text_of(say), loss)
+
+
+def _notes(visit: Visit, command: str, loss: Loss | None = None) -> web.Response:
+    return visit.render("parts/target_notes.html", command=command, loss=loss)
 
 
 def _write_again(loss: Loss) -> Faults:
@@ -168,21 +168,6 @@ def _write_again(loss: Loss) -> Faults:
         "A header that is not needed there can be removed." if "headers" in fields else "",
         Reason.SECRET_REQUIRED,
     )
-
-
-def _require(visit: Visit, method: str) -> None:
-    """A form is not shown to who could not save it."""
-    if not visit.may(method):
-        raise PermissionDenied(
-            Reason.PERMISSION_DENIED,
-            "only an administrator may add and change targets",
-            advice="log in with a token of the role administrator",
-        )
-
-
-def _no_command(visit: Visit, error: InvalidArgument) -> web.Response:
-    faults = [f"{each.path} {each.description}" for each in error.violations]
-    return visit.render("parts/target_notes.html", command=f"# {'; '.join(faults)}", loss=None)
 
 
 def kind_of(target: target_pb2.Target) -> str:

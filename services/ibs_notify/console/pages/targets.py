@@ -9,19 +9,19 @@ from typing import Any
 from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.commands import targets as commands
+from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.targets.health import ask_health, certificate_tone
 from ibs_notify.console.targets.words import NAMES, kind_word, picture, where
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1 import delivery_pb2, target_pb2
 from ironcore.notification.v1.config_service_pb2 import (
     DeleteTargetRequest,
     GetTargetRequest,
-    ListGroupsRequest,
     ListTargetsRequest,
     UpdateTargetRequest,
 )
@@ -35,7 +35,6 @@ PATH = "/targets"
 ONE = f"{PATH}/{{name}}"
 SIZE = 50
 LAST = 8
-MANY_GROUPS = 1000
 WORDS: dict[str, Any] = {
     "kind_word": kind_word,
     "picture": picture,
@@ -56,6 +55,7 @@ async def show_list(visit: Visit) -> web.StreamResponse:
         health=health,
         next_url=query(PATH, page_token=found.next_page_token) if found.next_page_token else "",
         first_url=PATH if token else "",
+        command=commands.LIST,
         **WORDS,
     )
 
@@ -98,26 +98,18 @@ async def target_of_path(visit: Visit) -> target_pb2.Target:
 
 async def groups_with(visit: Visit, name: str) -> list[Group]:
     """The groups that a target is in."""
-    request, found = ListGroupsRequest(page_size=MANY_GROUPS), list[Group]()
-    while True:
-        answer = await visit.api.call(visit.api.config.ListGroups, request)
-        found += [
-            group
-            for group in answer.groups
-            if any(each.target == name for each in group.subscriptions)
-        ]
-        if not answer.next_page_token:
-            return found
-        request.page_token = answer.next_page_token
+    return [
+        group
+        for group in await every_group(visit.api)
+        if any(each.target == name for each in group.subscriptions)
+    ]
 
 
 async def _last_deliveries(visit: Visit, name: str) -> Sequence[delivery_pb2.Delivery]:
     request = ListDeliveriesRequest(page_size=LAST)
     request.filter.targets.append(name)
-    try:
-        return (await visit.api.call(visit.api.delivery.ListDeliveries, request)).deliveries
-    except NotificationError:
-        return ()  # its health says why
+    found = await unless_failed(visit.api.call(visit.api.delivery.ListDeliveries, request))
+    return () if found is None else found.deliveries  # its health says why
 
 
 async def disable(visit: Visit) -> web.StreamResponse:

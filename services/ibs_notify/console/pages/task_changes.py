@@ -15,7 +15,6 @@ from aiohttp import web
 from ibs_notify.console.api import Api
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
-from ibs_notify.console.local_time import time_zone
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.task_filter import PATH, TaskFilter, View, of_address
 from ibs_notify.console.rendering import segment
@@ -103,7 +102,7 @@ async def _confirm(
         faults = NOTHING_CHOSEN
     if not faults.any:
         try:
-            which = chosen.to_proto(await time_zone(visit))
+            which = chosen.to_proto(visit.time_zone)
             request = change.request(filter=which, dry_run=True)
             answer = await visit.api.call(change.method(visit.api), request, timeout=LONG_SECONDS)
             total, counts, shown = answer.count, answer.counts, change.command(request)
@@ -126,7 +125,7 @@ async def _apply(visit: Visit, change: Change) -> web.StreamResponse:
     if chosen.is_everything:
         return await _confirm(visit, change, chosen)
     try:
-        request = change.request(filter=chosen.to_proto(await time_zone(visit)))
+        request = change.request(filter=chosen.to_proto(visit.time_zone))
         answer = await visit.api.call(change.method(visit.api), request, timeout=LONG_SECONDS)
     except REFUSALS as error:
         return await _confirm(visit, change, chosen, faults_of(error, {}))

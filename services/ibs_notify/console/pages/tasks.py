@@ -9,10 +9,11 @@ from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.forms import NO_FAULTS, REFUSED, Faults, faults_of
-from ibs_notify.console.local_time import read_moment, time_zone, written_moment
+from ibs_notify.console.local_time import read_moment, written_moment
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.task_filter import (
     PATH,
@@ -22,7 +23,7 @@ from ibs_notify.console.pages.task_filter import (
     of_address,
 )
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import InvalidArgument, NotificationError
+from ibs_notify.domain.errors import InvalidArgument
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
@@ -71,7 +72,7 @@ class Troubles:
 async def show(visit: Visit) -> web.StreamResponse:
     """A page of deliveries, or only its rows where these changed."""
     chosen = _chosen(visit)
-    zone = await time_zone(visit)
+    zone = visit.time_zone
     try:
         request = pb.ListDeliveriesRequest(
             filter=chosen.to_proto(zone),
@@ -95,7 +96,7 @@ async def show(visit: Visit) -> web.StreamResponse:
 async def show_counts(visit: Visit) -> web.StreamResponse:
     """How many each tab has. Of many deliveries that takes a while: the page does not wait."""
     chosen = _chosen(visit)
-    zone = await time_zone(visit)
+    zone = visit.time_zone
     answer = await _count(visit, chosen.in_all_states.to_proto(zone), LONG_SECONDS)
     mark = mark_of(answer)
     if is_known(visit, mark):
@@ -114,7 +115,7 @@ async def show_counts(visit: Visit) -> web.StreamResponse:
 async def show_troubles(visit: Visit) -> web.StreamResponse:
     """What is wrong, where that changed."""
     chosen = _chosen(visit)
-    troubles = await _troubles(visit, chosen, await time_zone(visit))
+    troubles = await _troubles(visit, chosen, visit.time_zone)
     if troubles is None or is_known(visit, troubles.mark):
         return web.Response(status=204)
     return visit.render("pages/tasks.html", block="troubles", chosen=chosen, troubles=troubles)
@@ -176,9 +177,8 @@ async def _troubles(visit: Visit, chosen: TaskFilter, zone: str) -> Troubles | N
     which = chosen.to_proto(zone)
     which.ClearField("states")
     which.states.extend(_STANDING)
-    try:
-        answer = await _count(visit, which, QUICK_SECONDS)
-    except NotificationError:
+    answer = await unless_failed(_count(visit, which, QUICK_SECONDS))
+    if answer is None:
         return None
     queued = delivery_pb2.DELIVERY_STATE_QUEUED
     lines = [each for each in answer.counts if each.state != queued or each.reason]

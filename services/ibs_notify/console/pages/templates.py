@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from ibs_notify.console.attempts import attempted
 from ibs_notify.console.commands import templates as command
 from ibs_notify.console.forms import (
     NO_FAULTS,
@@ -17,6 +18,7 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.targets.changes import warnings_of
@@ -24,7 +26,6 @@ from ibs_notify.console.template_owner import DIGEST, MAIL_PARTS, Owner
 from ibs_notify.console.template_reading import (
     PREVIEWED,
     Owners,
-    attempted,
     find_owner,
     read_builtins,
     read_events,
@@ -49,6 +50,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     )
     return visit.render(
         "pages/templates.html",
+        command=command.LIST,
         owners=owners if isinstance(owners, Owners) else None,
         owners_missing=owners if isinstance(owners, NotificationError) else None,
         builtins=list(builtins.values()) if isinstance(builtins, dict) else [],
@@ -61,7 +63,9 @@ async def show_builtin(visit: Visit) -> web.StreamResponse:
     found = (await read_builtins(visit.api)).get(visit.request.match_info["name"])
     if found is None:
         raise web.HTTPNotFound(text="There is no built-in template of that name.")
-    return visit.render("pages/builtin_template.html", template=found)
+    return visit.render(
+        "pages/builtin_template.html", template=found, command=command.show(found.name)
+    )
 
 
 async def edit(visit: Visit) -> web.StreamResponse:
@@ -96,7 +100,7 @@ async def show_command(visit: Visit) -> web.StreamResponse:
     owner = await find_owner(visit.api, visit.request.query)
     wanted = read_draft(form, owner)
     changed = owner.changed(wanted)
-    return visit.render("parts/command.html", command=command.update(owner, wanted, changed))
+    return command_line.show(visit, lambda: command.update(owner, wanted, changed))
 
 
 def read_draft(form: Form, owner: Owner) -> GroupTemplates:

@@ -17,6 +17,7 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import moment_of, query, segment
 from ibs_notify.console.visit import Visit
@@ -52,7 +53,7 @@ NAMES = {
 async def show_all(visit: Visit) -> web.StreamResponse:
     """The tokens by name, and when each was last used."""
     asked = visit.request.query
-    revoked, page = "revoked" in asked, asked.get("page", "")
+    revoked, page = "revoked" in asked, asked.get("page_token", "")
     answer = await visit.api.call(
         visit.api.config.ListTokens,
         ListTokensRequest(page_token=page, include_revoked=revoked),
@@ -62,9 +63,9 @@ async def show_all(visit: Visit) -> web.StreamResponse:
     return visit.render(
         "pages/tokens.html",
         tokens=answer.tokens,
-        standing=lambda token: standing(token, visit.renderer.now()),
+        standing=lambda token: standing(token, visit.now()),
         revoked=revoked,
-        next_url=query(PATH, revoked=shown, page=following) if following else "",
+        next_url=query(PATH, revoked=shown, page_token=following) if following else "",
         first_url=query(PATH, revoked=shown) if page else "",
     )
 
@@ -75,7 +76,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     return visit.render(
         "pages/token.html",
         token=token,
-        standing=standing(token, visit.renderer.now()),
+        standing=standing(token, visit.now()),
         command=command.revoke(token.name),
     )
 
@@ -99,7 +100,7 @@ async def create(visit: Visit) -> web.StreamResponse:
     """Make a token. Its secret is in this answer, and nowhere after that."""
     form = await read_form(visit.request)
     try:
-        request = CreateTokenRequest(token=wanted(form, visit.renderer.now()))
+        request = CreateTokenRequest(token=wanted(form, visit.now()))
         made = await visit.api.call(visit.api.config.CreateToken, request)
     except REFUSALS as error:
         return _form(visit, form, faults_of(error, NAMES))
@@ -110,12 +111,9 @@ async def create(visit: Visit) -> web.StreamResponse:
 async def show_command(visit: Visit) -> web.StreamResponse:
     """The same on the command line, while the form is being filled."""
     form = await read_form(visit.request)
-    try:
-        token = wanted(form, visit.renderer.now())
-    except InvalidArgument:
-        raise web.HTTPNoContent from None
-    shown = command.create(token, command_expiry(form))
-    return visit.render("parts/command.html", command=shown)
+    return command_line.show(
+        visit, lambda: command.create(wanted(form, visit.now()), command_expiry(form))
+    )
 
 
 def standing(token: Token, now: datetime) -> str:
@@ -169,7 +167,7 @@ def _form(visit: Visit, form: Form, faults: Faults = NO_FAULTS) -> web.Response:
         status=REFUSED if faults.any else 200,
         form=form,
         faults=faults,
-        today=visit.renderer.now(),
+        today=visit.now(),
     )
 
 

@@ -34,9 +34,12 @@ function relative(seconds) {
   return seconds > 0 ? `in ${text}` : `${text} ago`;
 }
 
+// The console's clock, as far as it is ahead of the visitor's.
+const ahead = Date.parse(document.body.dataset.now) - Date.now();
+
 setInterval(() => {
   for (const time of all("time[datetime]")) {
-    time.textContent = relative((Date.parse(time.dateTime) - Date.now()) / 1000);
+    time.textContent = relative((Date.parse(time.dateTime) - Date.now() - ahead) / 1000);
   }
 }, 15000);
 
@@ -62,6 +65,16 @@ function isTyping(target) {
   return target.isContentEditable || target.closest("input:not([type=checkbox]), textarea, select, dialog");
 }
 
+/** Whether a key is meant for the page, and not for a field or for the browser. */
+function isForPage(event) {
+  return !(event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target));
+}
+
+/** Says something to who listens to the page. */
+function tell(text) {
+  one("#live-region").textContent = text;
+}
+
 function move(step) {
   const rows = all("[data-row]:not([hidden])");
   if (!rows.length) return;
@@ -72,7 +85,7 @@ function move(step) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (!isForPage(event)) return;
   if (awaited) {
     awaited = false;
     if (PLACES[event.key]) location.assign(PLACES[event.key]);

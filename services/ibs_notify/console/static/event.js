@@ -14,7 +14,7 @@
     link.hidden = false;
   }
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (!isForPage(event)) return;
     const name = { j: "older", k: "newer" }[event.key];
     const link = name && one(`[data-${name}]`);
     if (link && !link.hidden) link.click();

@@ -9,7 +9,7 @@
   function say(text) {
     const news = one("#news");
     one("span", news).textContent = text;
-    if (news.hidden) one("#live-region").textContent = text;
+    if (news.hidden) tell(text);
     news.hidden = !text;
   }
 
@@ -92,7 +92,7 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "." || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (event.key !== "." || !isForPage(event)) return;
     const news = one("#news");
     if (news && !news.hidden) one("a", news).click();
   });

@@ -2,273 +2,270 @@
 // the control; the colours lie behind it. Places are UTF-16 units, as browsers count.
 "use strict";
 
-const ANALYZE_MS = 120;
-const SETTLE_MS = 450;
+(() => {
+  const ANALYZE_MS = 120;
+  const SETTLE_MS = 450;
 
-class RuleField {
-  constructor(root) {
-    this.root = root;
-    this.area = root.querySelector("textarea");
-    this.paintLayer = root.querySelector(".rule-paint");
-    this.list = root.querySelector(".rule-choices");
-    this.verdict = root.querySelector(".rule-verdict");
-    this.matches = root.querySelector(".rule-matches");
-    this.tokens = [];
-    this.painted = "";
-    this.fault = null;
-    this.answer = null;
-    this.active = -1;
-    this.matched = null;
-    root.querySelector(".rule-check")?.remove(); // it would be the form's default button
-    root.classList.add("is-live");
-    this.area.setAttribute("aria-autocomplete", "list");
-    this.area.setAttribute("aria-controls", this.list.id);
-    this.area.addEventListener("input", () => this.changed(true));
-    this.area.addEventListener("keydown", (event) => this.key(event));
-    this.area.addEventListener("click", () => { this.close(); this.later(ANALYZE_MS, true); });
-    this.area.addEventListener("focus", () => this.settle());
-    this.area.addEventListener("blur", () => { this.close(); this.later(ANALYZE_MS, false); });
-    this.list.addEventListener("mousedown", (event) => {
-      event.preventDefault(); // the field keeps the focus
-      const option = event.target.closest("[role=option]");
-      if (option) this.accept(Number(option.dataset.index));
-    });
-    this.verdict.addEventListener("click", (event) => {
-      const fix = event.target.closest("[data-rule-fix]");
-      if (!fix) return;
-      event.preventDefault();
-      this.area.focus();
-      this.area.select();
-      this.insert(fix.dataset.ruleFix);
-    });
-    this.area.form?.addEventListener("reset", () => setTimeout(() => this.changed(false)));
-    if (!this.area.value) this.paint();
-    else this.changed(false);
-  }
-
-  // ---- asking
-
-  changed(offers) {
-    this.shiftTokens();
-    this.paint();
-    this.close();
-    this.later(offers ? ANALYZE_MS : 0, offers);
-  }
-
-  later(milliseconds, offers) {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.ask(offers), milliseconds);
-  }
-
-  async ask(offers) {
-    this.request?.abort();
-    this.request = new AbortController();
-    const rule = this.area.value;
-    // Nothing is being written where the field has not the focus.
-    const position = document.activeElement === this.area ? this.area.selectionEnd : 0;
-    const body = new URLSearchParams({ rule, position });
-    try {
-      const response = await fetch("/rules/analyze", {
-        method: "POST", body, signal: this.request.signal, headers: csrf(),
+  class RuleField {
+    constructor(root) {
+      this.root = root;
+      this.area = root.querySelector("textarea");
+      this.paintLayer = root.querySelector(".rule-paint");
+      this.list = root.querySelector(".rule-choices");
+      this.verdict = root.querySelector(".rule-verdict");
+      this.matches = root.querySelector(".rule-matches");
+      this.tokens = [];
+      this.painted = "";
+      this.fault = null;
+      this.answer = null;
+      this.active = -1;
+      this.matched = null;
+      root.querySelector(".rule-check")?.remove(); // it would be the form's default button
+      root.classList.add("is-live");
+      this.area.setAttribute("aria-autocomplete", "list");
+      this.area.setAttribute("aria-controls", this.list.id);
+      this.area.addEventListener("input", () => this.changed(true));
+      this.area.addEventListener("keydown", (event) => this.key(event));
+      this.area.addEventListener("click", () => { this.close(); this.later(ANALYZE_MS, true); });
+      this.area.addEventListener("focus", () => this.settle());
+      this.area.addEventListener("blur", () => { this.close(); this.later(ANALYZE_MS, false); });
+      this.list.addEventListener("mousedown", (event) => {
+        event.preventDefault(); // the field keeps the focus
+        const option = event.target.closest("[role=option]");
+        if (option) this.accept(Number(option.dataset.index));
       });
-      if (!response.ok) return;
-      const answer = await response.json();
-      if (rule !== this.area.value) return;
-      this.take(answer, rule, offers);
-    } catch (error) {
-      if (error.name !== "AbortError") this.verdict.textContent = "";
+      this.verdict.addEventListener("click", (event) => {
+        const fix = event.target.closest("[data-rule-fix]");
+        if (!fix) return;
+        event.preventDefault();
+        this.area.focus();
+        this.area.select();
+        this.insert(fix.dataset.ruleFix);
+      });
+      this.area.form?.addEventListener("reset", () => setTimeout(() => this.changed(false)));
+      if (!this.area.value) this.paint();
+      else this.changed(false);
     }
-  }
 
-  take(answer, rule, offers) {
-    this.answer = answer;
-    this.tokens = answer.tokens;
-    this.painted = rule;
-    this.fault = answer.fault;
-    if (this.shownVerdict !== answer.verdict) this.verdict.innerHTML = answer.verdict; // escaped by the server
-    this.shownVerdict = answer.verdict;
-    const empty = !rule.trim();
-    if (answer.fault !== null && !empty) this.area.setAttribute("aria-invalid", "true");
-    else this.area.removeAttribute("aria-invalid");
-    this.paint();
-    if (offers && document.activeElement === this.area) this.open();
-    this.settle();
-  }
+    // ---- asking
 
-  // The matching events, once nobody has typed for a moment.
-  settle() {
-    clearTimeout(this.settling);
-    const rule = this.area.value.trim();
-    if (rule === this.matched) return;
-    this.matches.classList.add("is-stale");
-    if (document.activeElement !== this.area || !this.answer?.right || !rule) return;
-    this.settling = setTimeout(() => {
-      this.matched = rule;
-      this.matches.classList.remove("is-stale");
-      this.matches.dispatchEvent(new Event("rule-settled"));
-    }, SETTLE_MS);
-  }
-
-  // ---- colours
-
-  // Until the answer comes, what did not change keeps its colour.
-  shiftTokens() {
-    const before = this.painted, after = this.area.value;
-    const most = Math.min(before.length, after.length);
-    let same = 0, end = 0;
-    while (same < most && before[same] === after[same]) same += 1;
-    while (end < most - same && before[before.length - 1 - end] === after[after.length - 1 - end]) end += 1;
-    const shift = after.length - before.length;
-    this.tokens = this.tokens.flatMap(([kind, from, to]) => {
-      if (to <= same) return [[kind, from, to]];
-      if (from >= before.length - end) return [[kind, from + shift, to + shift]];
-      return [];
-    });
-    this.painted = after;
-    this.fault = null;
-  }
-
-  paint() {
-    const text = this.area.value;
-    const parts = document.createDocumentFragment();
-    let place = 0;
-    for (const [kind, from, to] of this.tokens) {
-      if (from > place) parts.append(text.slice(place, from));
-      const part = document.createElement("span");
-      part.className = `token-${kind}`;
-      part.textContent = text.slice(from, to);
-      parts.append(part);
-      place = to;
+    changed(offers) {
+      this.shiftTokens();
+      this.paint();
+      this.close();
+      this.later(offers ? ANALYZE_MS : 0, offers);
     }
-    parts.append(text.slice(place));
-    // A line end at the end of a pre is not shown, and a fault at the end has no character.
-    const tail = document.createElement("span");
-    if (this.fault !== null && text.trim() && this.fault >= text.trimEnd().length) tail.className = "token-missing";
-    tail.textContent = "\u200b ";
-    parts.append(tail);
-    this.paintLayer.replaceChildren(parts);
-  }
 
-  // ---- completions
+    later(milliseconds, offers) {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.ask(offers), milliseconds);
+    }
 
-  open() {
-    const { completions, start } = this.answer;
-    this.active = -1;
-    if (!completions.length || this.area.selectionStart !== this.area.selectionEnd) return this.close();
-    const written = this.area.value.slice(start, this.area.selectionEnd);
-    this.list.replaceChildren(...completions.map(([text, kind, meaning], index) => {
-      const option = document.createElement("li");
-      option.id = `${this.list.id}-${index}`;
-      option.setAttribute("role", "option");
-      option.dataset.index = index;
-      const word = document.createElement("span");
-      word.className = `code token-${kind}`;
-      word.textContent = text;
-      const say = document.createElement("span");
-      say.className = "muted";
-      say.textContent = meaning;
-      option.append(word, " ", say);
-      return option;
-    }));
-    this.list.hidden = false;
-    this.list.scrollTop = 0;
-    this.place(start);
-    if (written) this.activate(0);
-    announce(`${completions.length} ${completions.length === 1 ? "suggestion" : "suggestions"}`);
-    return undefined;
-  }
-
-  // Below the word that is being written.
-  place(start) {
-    const frame = this.list.parentElement.getBoundingClientRect();
-    const at = this.rectOf(start);
-    const most = Math.max(frame.width - this.list.offsetWidth, 0);
-    this.list.style.left = `${Math.min(Math.max(at.left - frame.left, 0), most)}px`;
-    this.list.style.top = `${at.bottom - frame.top + 4}px`;
-  }
-
-  rectOf(place) {
-    const walker = document.createTreeWalker(this.paintLayer, NodeFilter.SHOW_TEXT);
-    let left = place;
-    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-      if (left <= node.length) {
-        const range = document.createRange();
-        range.setStart(node, left);
-        range.setEnd(node, Math.min(left + 1, node.length));
-        return range.getBoundingClientRect();
+    async ask(offers) {
+      this.request?.abort();
+      this.request = new AbortController();
+      const rule = this.area.value;
+      // Nothing is being written where the field has not the focus.
+      const position = document.activeElement === this.area ? this.area.selectionEnd : 0;
+      const body = new URLSearchParams({ rule, position });
+      try {
+        const response = await fetch("/rules/analyze", {
+          method: "POST", body, signal: this.request.signal, headers: csrf(),
+        });
+        if (!response.ok) return;
+        const answer = await response.json();
+        if (rule !== this.area.value) return;
+        this.take(answer, rule, offers);
+      } catch (error) {
+        if (error.name !== "AbortError") this.verdict.textContent = "";
       }
-      left -= node.length;
     }
-    return this.area.getBoundingClientRect();
-  }
 
-  close() {
-    this.list.hidden = true;
-    this.active = -1;
-    this.area.removeAttribute("aria-activedescendant");
-  }
-
-  activate(index) {
-    const options = [...this.list.children];
-    this.active = (index + options.length) % options.length;
-    for (const [number, option] of options.entries()) option.setAttribute("aria-selected", number === this.active);
-    const option = options[this.active];
-    option.scrollIntoView({ block: "nearest" });
-    this.area.setAttribute("aria-activedescendant", option.id);
-  }
-
-  accept(index) {
-    const { completions, end, start } = this.answer;
-    const [text, kind] = completions[index];
-    const goesOn = kind === "value" || /[(.]$/.test(text) || /^\s/.test(this.area.value.slice(end));
-    this.area.setSelectionRange(start, end);
-    this.insert(goesOn ? text : `${text} `);
-  }
-
-  insert(text) {
-    // As if it was typed, so that it can be undone.
-    if (!document.execCommand("insertText", false, text)) {
-      this.area.setRangeText(text, this.area.selectionStart, this.area.selectionEnd, "end");
-      this.changed(true);
+    take(answer, rule, offers) {
+      this.answer = answer;
+      this.tokens = answer.tokens;
+      this.painted = rule;
+      this.fault = answer.fault;
+      if (this.shownVerdict !== answer.verdict) this.verdict.innerHTML = answer.verdict; // escaped by the server
+      this.shownVerdict = answer.verdict;
+      const empty = !rule.trim();
+      if (answer.fault !== null && !empty) this.area.setAttribute("aria-invalid", "true");
+      else this.area.removeAttribute("aria-invalid");
+      this.paint();
+      if (offers && document.activeElement === this.area) this.open();
+      this.settle();
     }
-  }
 
-  key(event) {
-    if (event.isComposing) return;
-    if (event.key === " " && event.ctrlKey) {
+    // The matching events, once nobody has typed for a moment.
+    settle() {
+      clearTimeout(this.settling);
+      const rule = this.area.value.trim();
+      if (rule === this.matched) return;
+      this.matches.classList.add("is-stale");
+      if (document.activeElement !== this.area || !this.answer?.right || !rule) return;
+      this.settling = setTimeout(() => {
+        this.matched = rule;
+        this.matches.classList.remove("is-stale");
+        this.matches.dispatchEvent(new Event("rule-settled"));
+      }, SETTLE_MS);
+    }
+
+    // ---- colours
+
+    // Until the answer comes, what did not change keeps its colour.
+    shiftTokens() {
+      const before = this.painted, after = this.area.value;
+      const most = Math.min(before.length, after.length);
+      let same = 0, end = 0;
+      while (same < most && before[same] === after[same]) same += 1;
+      while (end < most - same && before[before.length - 1 - end] === after[after.length - 1 - end]) end += 1;
+      const shift = after.length - before.length;
+      this.tokens = this.tokens.flatMap(([kind, from, to]) => {
+        if (to <= same) return [[kind, from, to]];
+        if (from >= before.length - end) return [[kind, from + shift, to + shift]];
+        return [];
+      });
+      this.painted = after;
+      this.fault = null;
+    }
+
+    paint() {
+      const text = this.area.value;
+      const parts = document.createDocumentFragment();
+      let place = 0;
+      for (const [kind, from, to] of this.tokens) {
+        if (from > place) parts.append(text.slice(place, from));
+        const part = document.createElement("span");
+        part.className = `token-${kind}`;
+        part.textContent = text.slice(from, to);
+        parts.append(part);
+        place = to;
+      }
+      parts.append(text.slice(place));
+      // A line end at the end of a pre is not shown, and a fault at the end has no character.
+      const tail = document.createElement("span");
+      if (this.fault !== null && text.trim() && this.fault >= text.trimEnd().length) tail.className = "token-missing";
+      tail.textContent = "\u200b ";
+      parts.append(tail);
+      this.paintLayer.replaceChildren(parts);
+    }
+
+    // ---- completions
+
+    open() {
+      const { completions, start } = this.answer;
+      this.active = -1;
+      if (!completions.length || this.area.selectionStart !== this.area.selectionEnd) return this.close();
+      const written = this.area.value.slice(start, this.area.selectionEnd);
+      this.list.replaceChildren(...completions.map(([text, kind, meaning], index) => {
+        const option = document.createElement("li");
+        option.id = `${this.list.id}-${index}`;
+        option.setAttribute("role", "option");
+        option.dataset.index = index;
+        const word = document.createElement("span");
+        word.className = `code token-${kind}`;
+        word.textContent = text;
+        const say = document.createElement("span");
+        say.className = "muted";
+        say.textContent = meaning;
+        option.append(word, " ", say);
+        return option;
+      }));
+      this.list.hidden = false;
+      this.list.scrollTop = 0;
+      this.place(start);
+      if (written) this.activate(0);
+      tell(`${completions.length} ${completions.length === 1 ? "suggestion" : "suggestions"}`);
+      return undefined;
+    }
+
+    // Below the word that is being written.
+    place(start) {
+      const frame = this.list.parentElement.getBoundingClientRect();
+      const at = this.rectOf(start);
+      const most = Math.max(frame.width - this.list.offsetWidth, 0);
+      this.list.style.left = `${Math.min(Math.max(at.left - frame.left, 0), most)}px`;
+      this.list.style.top = `${at.bottom - frame.top + 4}px`;
+    }
+
+    rectOf(place) {
+      const walker = document.createTreeWalker(this.paintLayer, NodeFilter.SHOW_TEXT);
+      let left = place;
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        if (left <= node.length) {
+          const range = document.createRange();
+          range.setStart(node, left);
+          range.setEnd(node, Math.min(left + 1, node.length));
+          return range.getBoundingClientRect();
+        }
+        left -= node.length;
+      }
+      return this.area.getBoundingClientRect();
+    }
+
+    close() {
+      this.list.hidden = true;
+      this.active = -1;
+      this.area.removeAttribute("aria-activedescendant");
+    }
+
+    activate(index) {
+      const options = [...this.list.children];
+      this.active = (index + options.length) % options.length;
+      for (const [number, option] of options.entries()) option.setAttribute("aria-selected", number === this.active);
+      const option = options[this.active];
+      option.scrollIntoView({ block: "nearest" });
+      this.area.setAttribute("aria-activedescendant", option.id);
+    }
+
+    accept(index) {
+      const { completions, end, start } = this.answer;
+      const [text, kind] = completions[index];
+      const goesOn = kind === "value" || /[(.]$/.test(text) || /^\s/.test(this.area.value.slice(end));
+      this.area.setSelectionRange(start, end);
+      this.insert(goesOn ? text : `${text} `);
+    }
+
+    insert(text) {
+      // As if it was typed, so that it can be undone.
+      if (!document.execCommand("insertText", false, text)) {
+        this.area.setRangeText(text, this.area.selectionStart, this.area.selectionEnd, "end");
+        this.changed(true);
+      }
+    }
+
+    key(event) {
+      if (event.isComposing) return;
+      if (event.key === " " && event.ctrlKey) {
+        event.preventDefault();
+        this.later(0, true);
+        return;
+      }
+      if (this.list.hidden) return;
+      switch (event.key) {
+        case "ArrowDown": this.activate(this.active + 1); break;
+        case "ArrowUp": this.activate(this.active < 0 ? -1 : this.active - 1); break;
+        case "Escape": this.close(); break;
+        case "Enter":
+        case "Tab":
+          if (this.active < 0 || event.shiftKey) { this.close(); return; }
+          this.accept(this.active);
+          break;
+        default: return;
+      }
       event.preventDefault();
-      this.later(0, true);
-      return;
+      event.stopPropagation();
     }
-    if (this.list.hidden) return;
-    switch (event.key) {
-      case "ArrowDown": this.activate(this.active + 1); break;
-      case "ArrowUp": this.activate(this.active < 0 ? -1 : this.active - 1); break;
-      case "Escape": this.close(); break;
-      case "Enter":
-      case "Tab":
-        if (this.active < 0 || event.shiftKey) { this.close(); return; }
-        this.accept(this.active);
-        break;
-      default: return;
-    }
-    event.preventDefault();
-    event.stopPropagation();
   }
-}
 
-function csrf() {
-  return JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
-}
+  function csrf() {
+    return JSON.parse(document.body.getAttribute("hx-headers") ?? "{}");
+  }
 
-function announce(text) {
-  const region = document.querySelector("#live-region");
-  if (region) region.textContent = text;
-}
+  function setUp(inside) {
+    for (const root of all("[data-rule-field]:not(.is-live)", inside)) new RuleField(root);
+  }
 
-function setUp(inside) {
-  for (const root of inside.querySelectorAll("[data-rule-field]:not(.is-live)")) new RuleField(root);
-}
-
-setUp(document);
-document.addEventListener("htmx:load", (event) => setUp(event.target));
+  setUp(document);
+  document.addEventListener("htmx:load", (event) => setUp(event.target));
+})();

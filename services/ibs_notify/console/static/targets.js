@@ -2,120 +2,122 @@
 // Without this script the same button opens a page with all of them.
 "use strict";
 
-function element(name, className, text = "") {
-  const made = document.createElement(name);
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
-
-function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `#i-${name}`);
-  svg.append(use);
-  return svg;
-}
-
-function banner(kind, text, advice = "") {
-  const made = element("div", `banner ${kind}`);
-  const words = element("div", "");
-  words.append(element("b", "", text));
-  if (advice) words.append(document.createElement("br"), advice);
-  made.append(icon(kind), words);
-  return made;
-}
-
-function began(list, name) {
-  const item = element("li", "running");
-  item.append(element("span", "dot"), element("b", "", name), element("span", "stage-time", "…"));
-  list.append(item);
-}
-
-function ended(list, stage) {
-  const item = element("li", stage.ok ? "good" : "bad");
-  item.append(
-    icon(stage.ok ? "done" : "failed"),
-    element("b", "", stage.name),
-    element("span", "stage-time", stage.time),
-    element("span", "stage-detail", stage.detail),
-  );
-  const running = list.querySelector(".running");
-  if (running) running.replaceWith(item);
-  else list.append(item);
-}
-
-// A draft that is not even tried: each fault at its field, as after Save.
-function refused(panel, news) {
-  panel.append(banner("failed", news.summary, news.advice));
-  const faults = element("ul", "plain");
-  for (const [name, text] of Object.entries(news.fields)) {
-    const field = document.getElementById(`f-${name}`);
-    const label = field && document.querySelector(`label[for="${field.id}"]`);
-    const item = element("li", "");
-    item.append(element("b", "", label ? label.firstChild.textContent.trim() : name), ` ${text}`);
-    faults.append(item);
-    field?.setAttribute("aria-invalid", "true");
+(() => {
+  function element(name, className, text = "") {
+    const made = document.createElement(name);
+    made.className = className;
+    made.textContent = text;
+    return made;
   }
-  panel.append(faults);
-}
 
-function show(panel, list, news) {
-  if (news.began) began(list, news.began);
-  else if (news.ended) ended(list, news.ended);
-  else if (news.refused) refused(panel, news.refused);
-  else if (news.result) panel.append(banner(news.result.ok ? "done" : "failed", news.result.summary));
-}
-
-async function* linesOf(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    const lines = (rest + value).split("\n");
-    rest = lines.pop();
-    yield* lines.filter(Boolean);
+  function icon(name) {
+    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    svg.setAttribute("class", "icon");
+    svg.setAttribute("aria-hidden", "true");
+    const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+    use.setAttribute("href", `#i-${name}`);
+    svg.append(use);
+    return svg;
   }
-}
 
-async function test(button) {
-  const panel = document.getElementById(button.dataset.test);
-  const list = element("ol", "stages");
-  panel.replaceChildren(list);
-  for (const field of button.form.elements) field.removeAttribute("aria-invalid");
-  button.disabled = true;
-  try {
-    const answer = await fetch(button.formAction, {
-      method: "POST",
-      headers: { Accept: "application/x-ndjson" },
-      body: new URLSearchParams(new FormData(button.form)),
-    });
-    if (!answer.headers.get("Content-Type")?.startsWith("application/x-ndjson")) {
-      panel.append(banner("failed", "The console does not take this test.", "Load the page again."));
-      return;
+  function banner(kind, text, advice = "") {
+    const made = element("div", `banner ${kind}`);
+    const words = element("div", "");
+    words.append(element("b", "", text));
+    if (advice) words.append(document.createElement("br"), advice);
+    made.append(icon(kind), words);
+    return made;
+  }
+
+  function began(list, name) {
+    const item = element("li", "running");
+    item.append(element("span", "dot"), element("b", "", name), element("span", "stage-time", "…"));
+    list.append(item);
+  }
+
+  function ended(list, stage) {
+    const item = element("li", stage.ok ? "good" : "bad");
+    item.append(
+      icon(stage.ok ? "done" : "failed"),
+      element("b", "", stage.name),
+      element("span", "stage-time", stage.time),
+      element("span", "stage-detail", stage.detail),
+    );
+    const running = list.querySelector(".running");
+    if (running) running.replaceWith(item);
+    else list.append(item);
+  }
+
+  // A draft that is not even tried: each fault at its field, as after Save.
+  function refused(panel, news) {
+    panel.append(banner("failed", news.summary, news.advice));
+    const faults = element("ul", "plain");
+    for (const [name, text] of Object.entries(news.fields)) {
+      const field = document.getElementById(`f-${name}`);
+      const label = field && document.querySelector(`label[for="${field.id}"]`);
+      const item = element("li", "");
+      item.append(element("b", "", label ? label.firstChild.textContent.trim() : name), ` ${text}`);
+      faults.append(item);
+      field?.setAttribute("aria-invalid", "true");
     }
-    for await (const line of linesOf(answer.body)) show(panel, list, JSON.parse(line));
-  } catch {
-    panel.append(banner("failed", "The console does not answer."));
-  } finally {
-    button.disabled = false;
+    panel.append(faults);
   }
-}
 
-// Enter in a field of the test runs the test; without this it would save.
-document.addEventListener("keydown", (event) => {
-  const button = event.key === "Enter" && event.target.closest(".test-panel input") && document.querySelector("[data-test]");
-  if (!button) return;
-  event.preventDefault();
-  button.click();
-});
+  function show(panel, list, news) {
+    if (news.began) began(list, news.began);
+    else if (news.ended) ended(list, news.ended);
+    else if (news.refused) refused(panel, news.refused);
+    else if (news.result) panel.append(banner(news.result.ok ? "done" : "failed", news.result.summary));
+  }
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-test]");
-  if (!button) return;
-  event.preventDefault();
-  test(button);
-});
+  async function* linesOf(body) {
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      const lines = (rest + value).split("\n");
+      rest = lines.pop();
+      yield* lines.filter(Boolean);
+    }
+  }
+
+  async function test(button) {
+    const panel = document.getElementById(button.dataset.test);
+    const list = element("ol", "stages");
+    panel.replaceChildren(list);
+    for (const field of button.form.elements) field.removeAttribute("aria-invalid");
+    button.disabled = true;
+    try {
+      const answer = await fetch(button.formAction, {
+        method: "POST",
+        headers: { Accept: "application/x-ndjson" },
+        body: new URLSearchParams(new FormData(button.form)),
+      });
+      if (!answer.headers.get("Content-Type")?.startsWith("application/x-ndjson")) {
+        panel.append(banner("failed", "The console does not take this test.", "Load the page again."));
+        return;
+      }
+      for await (const line of linesOf(answer.body)) show(panel, list, JSON.parse(line));
+    } catch {
+      panel.append(banner("failed", "The console does not answer."));
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  // Enter in a field of the test runs the test; without this it would save.
+  document.addEventListener("keydown", (event) => {
+    const button = event.key === "Enter" && event.target.closest(".test-panel input") && document.querySelector("[data-test]");
+    if (!button) return;
+    event.preventDefault();
+    button.click();
+  });
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-test]");
+    if (!button) return;
+    event.preventDefault();
+    test(button);
+  });
+})();

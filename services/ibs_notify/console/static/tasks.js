@@ -3,25 +3,25 @@
 "use strict";
 
 (() => {
-  const boxes = (form) => [...document.querySelectorAll(`input[type=checkbox][form="${form}"]`)];
+  const boxes = (form) => all(`input[type=checkbox][form="${form}"]`);
 
   function show(form) {
     const selected = boxes(form).filter((box) => box.checked).length;
-    for (const place of document.querySelectorAll(`[data-selected="${form}"]`)) {
+    for (const place of all(`[data-selected="${form}"]`)) {
       place.textContent = selected ? `${selected} selected` : "";
     }
-    for (const button of document.querySelectorAll(`#${form} button`)) button.disabled = !selected;
-    const all = document.querySelector(`[data-select-all="${form}"]`);
-    if (all) {
-      all.checked = selected > 0 && selected === boxes(form).length;
-      all.indeterminate = selected > 0 && !all.checked;
+    for (const button of all(`#${form} button`)) button.disabled = !selected;
+    const every = one(`[data-select-all="${form}"]`);
+    if (every) {
+      every.checked = selected > 0 && selected === boxes(form).length;
+      every.indeterminate = selected > 0 && !every.checked;
     }
   }
 
   const renew = () => {
-    for (const all of document.querySelectorAll("[data-select-all]")) {
-      all.parentElement.hidden = boxes(all.dataset.selectAll).length === 0;
-      show(all.dataset.selectAll);
+    for (const every of all("[data-select-all]")) {
+      every.parentElement.hidden = boxes(every.dataset.selectAll).length === 0;
+      show(every.dataset.selectAll);
     }
   };
 

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.console.api import Api
+from ibs_notify.console.attempts import few_at_once
 from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.targets.sparkline import Sparkline, sparkline
 from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1.target_pb2 import Target
 
-AT_ONCE = 8
 SECONDS = 3.0
 """A page of targets is not kept waiting for Delivery any longer."""
 EXPIRES_SOON = timedelta(days=30)
@@ -42,8 +42,7 @@ class Standing:
     @property
     def last_failed(self) -> bool:
         """Whether the last attempt failed."""
-        status = self.status
-        return _instant(status.last_failure_time) > _instant(status.last_success_time)
+        return _has_failed_last(self.status)
 
     @property
     def was_tried(self) -> bool:
@@ -64,17 +63,15 @@ async def ask_health(api: Api, targets: Sequence[Target], now: datetime) -> Heal
     """One answer for all ``targets``: where Delivery is away, that is said and not raised."""
     if not targets:
         return Health()
-    few = asyncio.Semaphore(AT_ONCE)
 
     async def ask(target: Target) -> pb.GetTargetStatusResponse:
         request = pb.GetTargetStatusRequest(target_uid=target.uid)
-        async with few:
-            return await api.call(api.delivery.GetTargetStatus, request, timeout=SECONDS)
+        return await api.call(api.delivery.GetTargetStatus, request, timeout=SECONDS)
 
     lines = asyncio.create_task(_lines(api, targets, now))
     try:
         async with asyncio.timeout(SECONDS):
-            statuses = await asyncio.gather(*(ask(each) for each in targets))
+            statuses = await few_at_once(ask, targets)
         found = await lines
     except NotificationError as error:
         return Health(unknown=error.message)
@@ -104,7 +101,7 @@ def standing(target: Target, status: pb.GetTargetStatusResponse) -> Standing:
             return Standing("failing", "bad", status)
         case pb.TARGET_HEALTH_RECOVERING:
             return Standing("recovering", "warn", status)
-    if status.HasField("failing_since"):
+    if status.HasField("failing_since") or _has_failed_last(status):
         return Standing("failed lately", "warn", status)
     if status.HasField("last_success_time"):
         return Standing("ok", "good", status)
@@ -128,6 +125,10 @@ async def _lines(api: Api, targets: Sequence[Target], now: datetime) -> Mapping[
         return {}
     found = {each.target_uid: sparkline(each.spans, now) for each in chart.series}
     return {each.uid: found.get(each.uid) or sparkline((), now) for each in targets}
+
+
+def _has_failed_last(status: pb.GetTargetStatusResponse) -> bool:
+    return _instant(status.last_failure_time) > _instant(status.last_success_time)
 
 
 def _instant(stamp: Timestamp) -> tuple[int, int]:

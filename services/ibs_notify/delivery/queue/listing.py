@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
 import sqlalchemy as sa
 
@@ -32,6 +33,9 @@ from ibs_notify.store.database import Database
 
 MIN_PREFIX = 8
 _C = DELIVERIES.c
+_Condition: TypeAlias = sa.ColumnElement[bool] | sa.TextClause
+_INDEXED_STATES = frozenset(State) - {State.DELIVERED, State.DIGESTED, State.CANCELLED}
+"""Each has a partial index, in ``tables.py``."""
 _OPEN_STATES = tuple(state for state in State if state.is_open)
 _IS_QUEUED = _C.state == State.QUEUED.value
 # What a hold or a breaker keeps back stays in the queue as it is; why is looked up when asked.
@@ -71,7 +75,11 @@ class Listing:
         self, which: Filter, *, size: int, before_seq: int | None
     ) -> Sequence[DeliveryRecord]:
         """Up to ``size`` deliveries, newest first, of those accepted before ``before_seq``."""
-        conditions = list(conditions_of(which))
+        conditions, parts = list(conditions_of(which)), _by_state(which)
+        if parts:
+            # Their numbers first: for the order alone SQLite would look at everything.
+            numbers = (sa.select(_C.seq).where(*each).correlate(None) for each in parts)
+            conditions = [_C.seq.in_(sa.union_all(*numbers))]
         if before_seq is not None:
             conditions.append(_C.seq < before_seq)
         statement = sa.select(*_SHOWN).where(*conditions).order_by(_C.seq.desc()).limit(size)
@@ -82,11 +90,9 @@ class Listing:
     async def counts(self, which: Filter) -> Mapping[Alike, int]:
         """How many deliveries there are, by what they have in common."""
         columns = (_C.target_name, _C.state, REASON.label("reason"))
-        statement = (
-            sa.select(*columns, sa.func.count().label("number"))
-            .where(*conditions_of(which))
-            .group_by(*columns)
-        )
+        parts: Sequence[Sequence[_Condition]] = _by_state(which) or [conditions_of(which)]
+        c = sa.union_all(*(sa.select(*columns).where(*each) for each in parts)).subquery().c
+        statement = sa.select(*c, sa.func.count().label("number")).group_by(*c)
         rows = await self._database.read(lambda c: c.execute(statement).all())
         return {Alike(row.target_name, State(row.state), row.reason): row.number for row in rows}
 
@@ -170,6 +176,18 @@ def conditions_of(which: Filter) -> Sequence[sa.ColumnElement[bool]]:
     if which.before is not None:
         conditions.append(_C.created_at < to_micros(which.before))
     return conditions
+
+
+def _by_state(which: Filter) -> Sequence[Sequence[_Condition]]:
+    """The filter once for each state, to be put together: so the partial indexes serve.
+
+    Empty where not all states that are asked for have one, or a better index serves.
+    """
+    if which.event_ids or which.delivery_ids or not _INDEXED_STATES.issuperset(which.states):
+        return ()
+    rest = conditions_of(replace(which, states=()))
+    # Written out, not bound: only then do they serve.
+    return [(sa.text(f"state = {each.value}"), *rest) for each in which.states]
 
 
 def _find(connection: sa.Connection, delivery_id: str) -> int:
