@@ -48,4 +48,5 @@ def _flags(chosen: DeliveryFilter) -> list[Flag]:
         ("event", chosen.event_ids),
         ("after", iso(chosen.after) or None),
         ("before", iso(chosen.before) or None),
+        ("troubled", chosen.troubled),
     ]

@@ -16,9 +16,9 @@ from ibs_notify.console.local_time import read_moment, time_zone, written_moment
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.task_filter import (
     PATH,
-    VIEWS,
     TaskFilter,
     View,
+    counts_in,
     of_address,
 )
 from ibs_notify.console.visit import Visit
@@ -27,6 +27,8 @@ from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
 PAGE_SIZE = 50
+CHANGED = "tasks-changed"
+"""What the rows tell the counts, so that both are of the same moment."""
 QUICK_SECONDS = 1.0
 """So long does the page wait to say what is wrong; the list is there all the same."""
 LONG_SECONDS = 60.0
@@ -43,8 +45,6 @@ FIELDS = {
     "filter.before": "before",
     **{name: name for name in ("state", "after", "before")},
 }
-_STANDING = (*VIEWS[View.FAILURES], delivery_pb2.DELIVERY_STATE_QUEUED)
-"""What may stand still by a fault: of what is queued that which has a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,9 @@ async def show(visit: Visit) -> web.StreamResponse:
     if is_known(visit, mark):
         return web.Response(status=204)
     rows = _rows(chosen, found, request.page_token)
-    return visit.render("pages/tasks.html", block="rows", **rows)
+    answer = visit.render("pages/tasks.html", block="rows", **rows)
+    answer.headers["HX-Trigger"] = CHANGED
+    return answer
 
 
 async def show_counts(visit: Visit) -> web.StreamResponse:
@@ -102,7 +104,7 @@ async def show_counts(visit: Visit) -> web.StreamResponse:
         return web.Response(status=204)
     counts = Counts(
         mark,
-        {view: _sum(answer, states) for view, states in VIEWS.items()},
+        {view: _sum(answer, view) for view in View},
         sorted({each.target for each in answer.counts}),
         len(answer.counts) < MOST_LINES,
     )
@@ -171,18 +173,13 @@ def _rows(chosen: TaskFilter, found: pb.ListDeliveriesResponse, page_token: str)
 
 async def _troubles(visit: Visit, chosen: TaskFilter, zone: str) -> Troubles | None:
     """None where the page is not about them, or it takes too long to find out."""
-    if chosen.view is not View.FAILURES or chosen.state:
+    if not chosen.is_about_failures:
         return None
-    which = chosen.to_proto(zone)
-    which.ClearField("states")
-    which.states.extend(_STANDING)
     try:
-        answer = await _count(visit, which, QUICK_SECONDS)
+        answer = await _count(visit, chosen.to_proto(zone), QUICK_SECONDS)
     except NotificationError:
         return None
-    queued = delivery_pb2.DELIVERY_STATE_QUEUED
-    lines = [each for each in answer.counts if each.state != queued or each.reason]
-    return Troubles(mark_of(answer), lines[:SHOWN_LINES])
+    return Troubles(mark_of(answer), answer.counts[:SHOWN_LINES])
 
 
 async def _count(
@@ -192,12 +189,10 @@ async def _count(
     return await visit.api.call(visit.api.delivery.CountDeliveries, request, timeout=seconds)
 
 
-def _sum(
-    answer: pb.CountDeliveriesResponse, states: Sequence[delivery_pb2.DeliveryState.ValueType]
-) -> int:
-    if not states:
+def _sum(answer: pb.CountDeliveriesResponse, view: View) -> int:
+    if view is View.ALL:
         return answer.total
-    return sum(each.count for each in answer.counts if each.state in states)
+    return sum(each.count for each in answer.counts if counts_in(view, each))
 
 
 def _local(text: str, zone: str) -> str:

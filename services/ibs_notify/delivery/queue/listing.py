@@ -33,6 +33,7 @@ from ibs_notify.store.database import Database
 MIN_PREFIX = 8
 _C = DELIVERIES.c
 _OPEN_STATES = tuple(state for state in State if state.is_open)
+_TROUBLED_STATES = (State.DEAD, State.RETRY_WAIT, State.WAITING, State.QUEUED)
 _IS_QUEUED = _C.state == State.QUEUED.value
 # What a hold or a breaker keeps back stays in the queue as it is; why is looked up when asked.
 REASON = sa.case(
@@ -169,6 +170,9 @@ def conditions_of(which: Filter) -> Sequence[sa.ColumnElement[bool]]:
         conditions.append(_C.created_at >= to_micros(which.after))
     if which.before is not None:
         conditions.append(_C.created_at < to_micros(which.before))
+    if which.troubled:
+        conditions.append(_C.state.in_([state.value for state in _TROUBLED_STATES]))
+        conditions.append(sa.not_(_IS_QUEUED) | (REASON != ""))
     return conditions
 
 
