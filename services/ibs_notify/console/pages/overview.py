@@ -15,6 +15,7 @@ from ibs_notify.console.charts import Period, coarse, delivery_chart, event_char
 from ibs_notify.console.pages import start
 from ibs_notify.console.pages.panels import Load, panel, unless_failed
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.targets.health import ask_health
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotFound, NotificationError, Unauthenticated
 from ironcore.notification.v1 import router_service_pb2
@@ -130,27 +131,36 @@ async def _deliveries(visit: Visit) -> Mapping[str, Any]:
 
 
 async def _trouble(visit: Visit) -> Mapping[str, Any]:
+    """Every target whose last attempt failed, also where Delivery still sends to it as usual."""
     api = visit.api
-    troubled = await api.call(api.delivery.ListTroubledTargets, ListTroubledTargetsRequest())
-    names: dict[str, str] = {}
-    if troubled.targets:
-        found = await api.call(api.config.ListTargets, ListTargetsRequest(page_size=MOST_TARGETS))
-        names = {each.uid: each.name for each in found.targets}
-    return {"troubled": troubled, "names": names}
+    troubled, found = await asyncio.gather(
+        api.call(api.delivery.ListTroubledTargets, ListTroubledTargetsRequest()),
+        api.call(api.config.ListTargets, ListTargetsRequest(page_size=MOST_TARGETS)),
+    )
+    health = await ask_health(api, found.targets, visit.now())
+    standings = [(each, health.standings[each.uid]) for each in found.targets if health.standings]
+    return {
+        "troubled": troubled,
+        "names": {each.uid: each.name for each in found.targets},
+        "unknown": health.unknown,
+        "standings": [(each, it) for each, it in standings if it.is_in_trouble],
+        "used": sum(it.was_tried for _, it in standings),
+        "targets": len(found.targets),
+    }
 
 
 async def _queue(visit: Visit) -> Mapping[str, Any]:
-    """What the rate limits hold, of the groups that hold anything."""
+    """What the rate limits hold, of the groups that hold anything: events, as Queue counts them."""
     api = visit.api
     found = await api.call(api.config.ListGroups, ListGroupsRequest(page_size=MOST_GROUPS))
     names = [each.name for each in found.groups]
     answers = await asyncio.gather(*(_status(visit, name) for name in names))
     waiting = [
-        (name, answer)
+        (name, sum(each.count for each in answer.waiting), answer)
         for name, answer in zip(names, answers, strict=True)
         if answer is not None and answer.ready_count
     ]
-    waiting.sort(key=lambda each: -each[1].ready_count)
+    waiting.sort(key=lambda each: -each[1])
     return {"waiting": waiting, "groups": len(names)}
 
 

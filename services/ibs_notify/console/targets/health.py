@@ -39,11 +39,22 @@ class Standing:
         """Whether it makes sense to try it again now."""
         return self.status.health in (pb.TARGET_HEALTH_PAUSED, pb.TARGET_HEALTH_FAILING)
 
+    def is_to_be_tried_later(self, now: datetime) -> bool:
+        """Whether the next try of a target that fails is still to come."""
+        moment = moment_of(self.status.probe_time)
+        return moment is not None and moment > now
+
     @property
     def last_failed(self) -> bool:
         """Whether the last attempt failed."""
-        status = self.status
-        return _instant(status.last_failure_time) > _instant(status.last_success_time)
+        return _last_failed(self.status)
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether something is to be said of it where only what is wrong is listed."""
+        if self.word == "disabled":
+            return self.status.open_count > 0
+        return self.tone in ("warn", "bad")
 
     @property
     def was_tried(self) -> bool:
@@ -104,11 +115,15 @@ def standing(target: Target, status: pb.GetTargetStatusResponse) -> Standing:
             return Standing("failing", "bad", status)
         case pb.TARGET_HEALTH_RECOVERING:
             return Standing("recovering", "warn", status)
-    if status.HasField("failing_since"):
+    if status.HasField("failing_since") or _last_failed(status):
         return Standing("failed lately", "warn", status)
     if status.HasField("last_success_time"):
         return Standing("ok", "good", status)
-    return Standing("not used yet", "calm", status)
+    return Standing("no delivery yet", "calm", status)
+
+
+def _last_failed(status: pb.GetTargetStatusResponse) -> bool:
+    return _instant(status.last_failure_time) > _instant(status.last_success_time)
 
 
 def certificate_tone(until: Timestamp, now: datetime) -> str:
