@@ -267,7 +267,7 @@ async def test_a_retry_of_what_was_sent_meanwhile_says_so(
     console: Console, target: Target, peer: HttpServer
 ) -> None:
     peer.status = 200
-    (delivery_id,) = await deliver(console.api, target, "one")
+    await deliver(console.api, target, "one")
     await peer.until(lambda: len(peer.requests) == 1)
     fields = {"target": "chat-ops", "state": "queued", "reason": "TARGET_FAILING"}
     page = await console.browser.post("/tasks/retry", fields)

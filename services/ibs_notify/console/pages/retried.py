@@ -44,7 +44,9 @@ async def outlook_of(visit: Visit, counts: Sequence[pb.DeliveryCount]) -> Outloo
     except NotificationError:
         return Outlook(f"; they go as soon as {_takes(targets)} them.", is_free=True)
     if troubled.HasField("held_since"):
-        return Outlook(": all deliveries are held, so nothing is sent until that ends.", False)
+        return Outlook(
+            ": all deliveries are held, so nothing is sent until that ends.", is_free=False
+        )
     if failing:
         verb = "fails" if len(failing) == 1 else "fail"
         return Outlook(

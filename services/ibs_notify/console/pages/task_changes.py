@@ -37,7 +37,7 @@ Method: TypeAlias = grpc.aio.UnaryUnaryMultiCallable[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is done, and what it is called. ``none`` says that nothing is, and the reasons follow."""
+    """What is done, and what it is called. ``none`` says that nothing is; the reasons follow."""
 
     name: str
     title: str
