@@ -273,6 +273,7 @@ async def test_health_is_shown_anew_where_it_changed(console: Console) -> None:
         shown = await console.browser.get(again, **part)
         assert shown.says("failed lately")
         assert "<html" not in shown.text
+        assert shown.headers["HX-Trigger"] == "target-changed"
         last = await console.browser.get("/targets/pager/last", **part)
         assert last.says("disk <b>full</b> dead")
 

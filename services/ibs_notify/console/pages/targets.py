@@ -36,6 +36,8 @@ PATH = "/targets"
 ONE = f"{PATH}/{{name}}"
 SIZE = 50
 LAST = 8
+CHANGED = "target-changed"
+"""What the health tells the last deliveries, so that both are of the same moment."""
 MANY_GROUPS = 1000
 WORDS: dict[str, Any] = {
     "kind_word": kind_word,
@@ -126,9 +128,11 @@ async def show_health(visit: Visit) -> web.StreamResponse:
         return await _page(visit, target)
     if is_known(visit, mark):
         return web.Response(status=204)
-    return visit.render(
+    answer = visit.render(
         "pages/target.html", block="health", target=target, health=health, mark=mark, **WORDS
     )
+    answer.headers["HX-Trigger"] = CHANGED
+    return answer
 
 
 async def show_last(visit: Visit) -> web.StreamResponse:
