@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -21,10 +22,12 @@ from ibs_notify.console.pages.task_filter import (
     counts_in,
     of_address,
 )
+from ibs_notify.console.targets.health import ask_health
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import InvalidArgument, NotificationError
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
+from ironcore.notification.v1.config_service_pb2 import ListTargetsRequest
 
 PAGE_SIZE = 50
 CHANGED = "tasks-changed"
@@ -35,6 +38,8 @@ LONG_SECONDS = 60.0
 MOST_LINES = 1000
 """Of counts that one answer has."""
 SHOWN_LINES = 12
+MOST_TARGETS = 1000
+FAILING = "TARGET_FAILING"
 FIELDS = {
     "filter.targets": "target",
     "filter.groups": "group",
@@ -62,10 +67,14 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Troubles:
-    """What is wrong with how many, the most first. ``mark`` is of the answer."""
+    """What is wrong with how many, the most first. ``mark`` is of what is shown.
+
+    ``next_tries``: of targets that fail, by name, when one delivery is tried.
+    """
 
     mark: str
     lines: Sequence[pb.DeliveryCount]
+    next_tries: Mapping[str, datetime]
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -179,7 +188,24 @@ async def _troubles(visit: Visit, chosen: TaskFilter, zone: str) -> Troubles | N
         answer = await _count(visit, chosen.to_proto(zone), QUICK_SECONDS)
     except NotificationError:
         return None
-    return Troubles(mark_of(answer), answer.counts[:SHOWN_LINES])
+    lines = answer.counts[:SHOWN_LINES]
+    tries = await _next_tries(visit, {each.target for each in lines if each.reason == FAILING})
+    return Troubles(mark_of(answer, *(f"{name} {at}" for name, at in tries.items())), lines, tries)
+
+
+async def _next_tries(visit: Visit, names: Collection[str]) -> Mapping[str, datetime]:
+    """Of those that are to be tried later; empty where that is not known now."""
+    if not names:
+        return {}
+    try:
+        request = ListTargetsRequest(page_size=MOST_TARGETS)
+        targets = (await visit.api.call(visit.api.config.ListTargets, request)).targets
+    except NotificationError:
+        return {}
+    failing = [each for each in targets if each.name in names]
+    standings = (await ask_health(visit.api, failing, visit.now())).standings
+    tries = {each.name: standings[each.uid].next_try for each in failing if each.uid in standings}
+    return {name: at for name, at in tries.items() if at is not None and at > visit.now()}
 
 
 async def _count(

@@ -41,8 +41,12 @@ class Standing:
 
     def is_to_be_tried_later(self, now: datetime) -> bool:
         """Whether the next try of a target that fails is still to come."""
-        moment = moment_of(self.status.probe_time)
-        return moment is not None and moment > now
+        return self.next_try is not None and self.next_try > now
+
+    @property
+    def next_try(self) -> datetime | None:
+        """When one delivery is tried, of a target that fails."""
+        return moment_of(self.status.probe_time)
 
     @property
     def last_failed(self) -> bool:
