@@ -14,6 +14,7 @@ from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 MOST_ATTEMPTS = 12
+LIMIT_REACHED = "LIMIT_REACHED"
 FIRST_ATTEMPTS = 3
 """Of more attempts than the most, those in the middle are left out."""
 _MOVING = (
@@ -78,7 +79,7 @@ def _bare(route: disposition_pb2.Disposition) -> pb.SubscriptionExplanation:
 def _story(told: pb.SubscriptionExplanation) -> Story:
     route, delivery = told.disposition, told.delivery
     known = told.HasField("delivery")
-    state = words.delivery_state(delivery.state) if known else words.disposition_state(route.state)
+    state = words.delivery_state(delivery.state) if known else _waiting(told)
     return Story(
         group=told.group,
         target=told.target,
@@ -89,6 +90,12 @@ def _story(told: pb.SubscriptionExplanation) -> Story:
         links=tuple(_links(told)),
         recipients=tuple(delivery.recipients) if len(delivery.recipients) > 1 else (),
     )
+
+
+def _waiting(told: pb.SubscriptionExplanation) -> str:
+    """In a word, what no delivery tells yet."""
+    is_held = any(each.reason == LIMIT_REACHED for each in told.decisions)
+    return "held by the rate limit" if is_held else words.disposition(told.disposition)
 
 
 def _decisions(told: pb.SubscriptionExplanation) -> Iterable[Step]:

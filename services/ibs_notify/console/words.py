@@ -58,8 +58,15 @@ def digest_state(value: int) -> str:
 
 
 def disposition_state(value: int) -> str:
-    """``handed off`` of ``DISPOSITION_STATE_HANDED_OFF``."""
+    """``handed off`` of ``DISPOSITION_STATE_HANDED_OFF``: as filters and commands name it."""
     return _word(disposition_pb2.DispositionState.Name, value, "DISPOSITION_STATE_")
+
+
+def disposition(route: disposition_pb2.Disposition) -> str:
+    """What became of an obligation, to people. What is ``ready`` in the API waits for something."""
+    if route.state != disposition_pb2.DISPOSITION_STATE_READY:
+        return disposition_state(route.state)
+    return "for the digest" if route.reason == "GATHERED" else "to be released"
 
 
 def group_scope(value: int) -> str:
@@ -97,7 +104,7 @@ def outcomes(routes: Iterable[disposition_pb2.Disposition]) -> Mapping[str, list
     """Targets by what became of an event for them: ``{"handed off": ["ops-mail"]}``."""
     found: dict[str, list[str]] = {}
     for each in routes:
-        targets = found.setdefault(disposition_state(each.state), [])
+        targets = found.setdefault(disposition(each), [])
         if each.target not in targets:
             targets.append(each.target)
     return found
@@ -167,7 +174,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "delivery_tone": delivery_tone,
     "delivery_kind": delivery_kind,
     "digest_state": digest_state,
-    "disposition_state": disposition_state,
+    "disposition": disposition,
     "group_scope": group_scope,
     "schedule": schedule,
     "health": health,
