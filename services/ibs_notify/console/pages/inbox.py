@@ -11,18 +11,24 @@ from aiohttp import web
 
 from ibs_notify.console.charts import Period, event_chart
 from ibs_notify.console.commands import events as command
-from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of
+from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
 from ibs_notify.console.inbox_view import DISPOSITIONS, FIELD_OF, PATH, View, countable
 from ibs_notify.console.live.stream import PATH as LIVE
+from ibs_notify.console.pages.panels import unless_failed
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import moment_of
+from ibs_notify.console.told import Sent, outcomes
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.severity import Severity
 from ironcore.notification.v1 import router_service_pb2 as pb
+from ironcore.notification.v1.delivery_service_pb2 import ListDeliveriesRequest
 
 PAGE_SIZE = 50
+MOST_TOLD = 1000
+"""So many deliveries does Delivery tell of at once; what is beyond was sent."""
+TOLD_SECONDS = 3.0
 WEEK, HOUR, MINUTE = timedelta(days=7), timedelta(hours=1), timedelta(minutes=1)
 TABS = (("", "Inbox"), ("unread", "Unread"), ("archived", "Archived"), ("every", "Everything"))
 
@@ -92,6 +98,25 @@ async def show_chart(visit: Visit) -> web.StreamResponse:
     return _part(visit, "parts/inbox_chart.html", "Hour by hour", values)
 
 
+async def show_told(visit: Visit) -> web.StreamResponse:
+    """What became of the events of a page, as Delivery knows it: in their places, or not at all.
+
+    The page says what it showed: each ``told`` is a ``Sent``.
+    """
+    form = await read_form(visit.request)
+    sent = [each for text in form.texts("told") if (each := Sent.read(text))][:MOST_TOLD]
+    if not sent:
+        return web.Response(status=204)
+    request = ListDeliveriesRequest(page_size=MOST_TOLD)
+    request.filter.delivery_ids.extend({each.delivery_id for each in sent})
+    found = await unless_failed(
+        visit.api.call(visit.api.delivery.ListDeliveries, request, timeout=TOLD_SECONDS)
+    )
+    if found is None:
+        return web.Response(status=204)
+    return visit.render("parts/told_rows.html", told=outcomes(sent, found.deliveries))
+
+
 def _part(visit: Visit, part: str, title: str, values: Mapping[str, Any]) -> web.Response:
     """What a script puts into the page; without scripts it is a page of its own."""
     if visit.is_partial:
@@ -136,6 +161,7 @@ def _page(
 
 ROUTES = (
     Route("GET", PATH, show),
+    Route("POST", f"{PATH}/told", show_told),
     Route("GET", f"{PATH}/counts", show_counts),
     Route("GET", f"{PATH}/chart", show_chart),
 )

@@ -67,6 +67,13 @@
 
   let place = -1;
 
+  // Numbers and what became of each go by what is still there; nothing left is said by the page.
+  function afterMark() {
+    for (const id of ["#counts", "#chart", "#told"]) window.htmx.trigger(one(id), "refresh");
+    if (one("#events [data-row]")) return;
+    window.htmx.ajax("GET", location.pathname + location.search, { target: "#events", swap: "outerHTML" });
+  }
+
   document.addEventListener("htmx:beforeRequest", (event) => {
     const row = event.target.closest("[data-row]");
     place = row ? all("#events [data-row]").indexOf(row) : -1;
@@ -77,7 +84,7 @@
       const rows = all("#events [data-row]");
       rows[Math.min(place, rows.length - 1)]?.focus({ preventScroll: true });
     }
-    if (place >= 0) window.htmx.trigger(one("#counts"), "refresh");
+    if (place >= 0) afterMark();
     place = -1;
     keepOrder();
     showSelected();
