@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from ibs_notify.console.spoken_time import spoken
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import moment_to_proto
@@ -15,6 +17,7 @@ from ironcore.notification.v1 import disposition_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 PATH = "/inbox"
+WORST = max(Severity).label
 TOLD_APART = ("source", "type", "group", "disposition")
 """Given several times, or with commas between, they mean either."""
 NAMES = (
@@ -44,8 +47,10 @@ DISPOSITIONS = {
     for name, number in disposition_pb2.DispositionState.items()
     if number
 }
+EXACTLY = "only-"
+"""Before a severity: that one, and not the worse ones as well."""
+_BARE = re.compile(r"[A-Za-z0-9_.-]+")
 _TITLES = {
-    "severity": "at least",
     "task": "task",
     "collapsed_into": "part of",
     "text": "contains",
@@ -75,6 +80,15 @@ class Chip:
     title: str
     value: str
     without: str
+
+    @property
+    def text(self) -> str:
+        """The value in words."""
+        if self.name != "severity":
+            return self.value
+        if self.value.startswith(EXACTLY):
+            return f"{self.value.removeprefix(EXACTLY)} only"
+        return self.value if self.value == WORST else f"{self.value} and worse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +151,22 @@ class View:
             for value in self.values.get(name, ())
         ]
 
+    def with_only(self, severity: str) -> View:
+        """The same of one severity alone."""
+        return self.with_(severity=f"{EXACTLY}{severity}")
+
+    @property
+    def only(self) -> str:
+        """The one severity that it is about, or nothing."""
+        given = self.one("severity")
+        return given.removeprefix(EXACTLY) if given.startswith(EXACTLY) else ""
+
+    @property
+    def bare_resource(self) -> str:
+        """A resource of neither spelling, which may be meant as the name of a datastore."""
+        given = self.one("resource")
+        return given if _BARE.fullmatch(given) else ""
+
     def cleared(self) -> View:
         """All with the same marks."""
         return View({name: each for name, each in self.values.items() if name == "state"})
@@ -146,8 +176,14 @@ class View:
         values = {key: each for key, each in self.values.items() if key != name}
         return View(values | ({name: left} if left else {}))
 
-    def filter(self, zone: str = "UTC") -> pb.EventFilter:
-        """The same for the Router. ``zone`` is of times that name none.
+    def at(self, now: datetime, zone: str) -> View:
+        """The same, with times that stay: "today" and "2 h ago" as of ``now``."""
+        given = {name: self.one(name) for name in ("after", "before")}
+        said = {name: spoken(text, now, zone) for name, text in given.items()}
+        return self.with_(**{name: each.isoformat() for name, each in said.items() if each})
+
+    def filter(self, now: datetime, zone: str = "UTC") -> pb.EventFilter:
+        """The same for the Router. ``zone`` is of times that name none; days are its days.
 
         ``InvalidArgument`` names the fields of the form.
         """
@@ -159,7 +195,6 @@ class View:
             resource=self.one("resource"),
             task_id=self.one("task"),
             actor=self.one("actor"),
-            rule=self.one("rule"),
             text=self.one("text"),
             unmatched=bool(self.one("unmatched")),
             collapsed_into=self.one("collapsed_into"),
@@ -167,11 +202,11 @@ class View:
         for name in ("after", "before"):
             if text := self.one(name):
                 try:
-                    getattr(chosen, name).CopyFrom(moment_to_proto(_moment(text, zone)))
+                    getattr(chosen, name).CopyFrom(moment_to_proto(_moment(text, now, zone)))
                 except (ValueError, OverflowError):
-                    fault = "is no time: such as 2026-05-21 02:14, or 2026-05-21T02:14:35Z"
+                    fault = "is no time: such as today, 2 h ago, 2026-05-21 or 2026-05-21 02:14"
                     faults.append(FieldViolation(f"filter.{name}", fault))
-        if word := self.one("severity"):
+        if word := self.only or self.one("severity"):
             try:
                 number = Severity.parse(word).value
                 chosen.min_severity = event_pb2.Severity.ValueType(number)
@@ -190,7 +225,17 @@ class View:
         if faults:
             raise InvalidArgument.of(faults)
         chosen.inbox_states.extend(STATES[self.state])
+        chosen.rule = self._rule
         return chosen
+
+    @property
+    def _rule(self) -> str:
+        """The API knows severities and worse; one alone is said by a rule."""
+        written, only = self.one("rule"), self.only.lower()
+        if only in ("", WORST):
+            return written
+        # On lines of its own, so that a fault's column is that of what was written.
+        return f"severity = {only}\nand (\n{written}\n)" if written else f"severity = {only}"
 
 
 def countable(chosen: pb.EventFilter) -> pb.EventFilter:
@@ -202,6 +247,9 @@ def countable(chosen: pb.EventFilter) -> pb.EventFilter:
     return part
 
 
-def _moment(text: str, zone: str) -> datetime:
+def _moment(text: str, now: datetime, zone: str) -> datetime:
+    said = spoken(text, now, zone)
+    if said is not None:
+        return said
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))

@@ -51,7 +51,8 @@ class LiveInbox:
 
     async def show(self, visit: Visit) -> web.StreamResponse:
         """Open until the browser goes, the session ends, its token is refused, or we stop."""
-        chosen = View.of(visit.request.query.items()).filter(visit.renderer.time_zone)
+        view = View.of(visit.request.query.items())
+        chosen = view.filter(visit.now(), visit.renderer.time_zone)
         marks = frozenset(chosen.inbox_states)
         chosen.ClearField("inbox_states")
         with self._hub.watching(visit.session, chosen) as (feed, viewer):

@@ -12,11 +12,13 @@ from aiohttp import web
 from ibs_notify.console.charts import Period, event_chart
 from ibs_notify.console.commands import events as command
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
-from ibs_notify.console.inbox_view import DISPOSITIONS, FIELD_OF, PATH, View, countable
+from ibs_notify.console.inbox_view import DISPOSITIONS, EXACTLY, FIELD_OF, PATH, WORST, View
 from ibs_notify.console.live.stream import PATH as LIVE
+from ibs_notify.console.local_time import written_moment
+from ibs_notify.console.pages.event_tally import Tally, tally
 from ibs_notify.console.pages.panels import unless_failed
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.rendering import moment_of
+from ibs_notify.console.rendering import moment_of, segment
 from ibs_notify.console.told import Sent, outcomes
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE
@@ -29,6 +31,13 @@ PAGE_SIZE = 50
 MOST_TOLD = 1000
 """So many deliveries does Delivery tell of at once; what is beyond was sent."""
 TOLD_SECONDS = 3.0
+RANGES = (
+    ("Today", "today", ""),
+    ("Yesterday", "yesterday", "today"),
+    ("24 hours", "24 h ago", ""),
+    ("7 days", "7 d ago", ""),
+)
+"""Titles, and the bounds that they stand for."""
 WEEK, HOUR, MINUTE = timedelta(days=7), timedelta(hours=1), timedelta(minutes=1)
 TABS = (("", "Inbox"), ("unread", "Unread"), ("archived", "Archived"), ("every", "Everything"))
 
@@ -55,28 +64,64 @@ async def show(visit: Visit) -> web.StreamResponse:
         raise web.HTTPSeeOther(view.address(page_token=token))
     listing, faults = Listing(), NO_FAULTS
     try:
-        chosen = view.filter(visit.renderer.time_zone)
+        chosen = view.filter(visit.now(), visit.renderer.time_zone)
         request = pb.ListEventsRequest(filter=chosen, page_size=PAGE_SIZE, page_token=token)
         found = await visit.api.call(visit.api.router.ListEvents, request)
         listing = Listing(tuple(found.events), found.next_page_token)
     except REFUSALS as error:
         chosen, faults = pb.EventFilter(), faults_of(error, FIELD_OF)
-    return _page(visit, view, chosen, listing, faults)
+    elsewhere = None
+    if not token and not visit.is_partial and not faults.any:
+        await _lead_to_event(visit, view.one("text"))
+        if not listing.events and not listing.next_token:
+            await _lead_to_datastore(visit, view)
+            elsewhere = await _elsewhere(visit, view)
+    return _page(visit, view, chosen, listing, faults, elsewhere)
+
+
+async def _lead_to_event(visit: Visit, text: str) -> None:
+    """Who searches for the id of an event wants that event, however it is marked."""
+    if not text or text.split() != [text]:
+        return
+    request = pb.GetEventRequest(event_id=text)
+    found = await unless_failed(visit.api.call(visit.api.router.GetEvent, request))
+    if found is not None:
+        raise web.HTTPSeeOther(f"/events/{segment(text)}")
+
+
+async def _lead_to_datastore(visit: Visit, view: View) -> None:
+    """A name of which no event says exactly that is the datastore's, where that has any."""
+    name = view.bare_resource
+    if not name:
+        return
+    meant = view.with_(resource=f"{name}:")
+    request = pb.ListEventsRequest(
+        filter=meant.filter(visit.now(), visit.renderer.time_zone), page_size=1
+    )
+    found = await unless_failed(visit.api.call(visit.api.router.ListEvents, request))
+    if found is not None and found.events:
+        text = f"No event is about “{name}” itself; these are of the datastore, {name}:"
+        visit.notice(text, "warning")
+        raise web.HTTPSeeOther(meant.address())
+
+
+async def _elsewhere(visit: Visit, view: View) -> Tally | None:
+    """What of a view with nothing in it there is under other marks."""
+    if not view.narrows or view.state == "every":
+        return None
+    return await unless_failed(tally(visit, view.with_(state="every")))
 
 
 async def show_counts(visit: Visit) -> web.StreamResponse:
     """How many there are of each severity, which may take longer than the list."""
     view = View.of(visit.request.query.items())
-    counts, error = pb.CountEventsResponse(), None
+    counted, error = Tally(), None
     try:
-        chosen = view.filter(visit.renderer.time_zone)
-        part = countable(chosen)
-        request = pb.CountEventsRequest(filter=part)
-        counts = await visit.api.call(visit.api.router.CountEvents, request)
-        exact = part == chosen
+        # Of the others too, so that one leads to the next.
+        counted = await tally(visit, view.with_(severity=""))
     except NotificationError as failed:
-        error, exact = failed, False
-    values = {"view": view, "counts": counts.counts, "exact": exact, "error": error}
+        error = failed
+    values = {"view": view, "tally": counted, "error": error}
     return _part(visit, "parts/inbox_counts.html", "How many of each severity", values)
 
 
@@ -85,7 +130,7 @@ async def show_chart(visit: Visit) -> web.StreamResponse:
     view = View.of(visit.request.query.items())
     drawn, error = None, None
     try:
-        chosen = view.filter(visit.renderer.time_zone)
+        chosen = view.filter(visit.now(), visit.renderer.time_zone)
         period = _period(visit, chosen)
         answer = await visit.api.call(visit.api.router.ChartEvents, period.of_events(chosen))
         filters = {
@@ -135,9 +180,15 @@ def _period(visit: Visit, chosen: pb.EventFilter) -> Period:
 
 
 def _page(
-    visit: Visit, view: View, chosen: pb.EventFilter, listing: Listing, faults: Faults
+    visit: Visit,
+    view: View,
+    chosen: pb.EventFilter,
+    listing: Listing,
+    faults: Faults,
+    elsewhere: Tally | None,
 ) -> web.Response:
     token = visit.request.query.get("page_token", "")
+    zone = visit.renderer.time_zone
     live = view.is_live and not token and not faults.any
     return visit.render(
         "pages/inbox.html",
@@ -146,17 +197,32 @@ def _page(
         view=view,
         listing=listing,
         faults=faults,
+        elsewhere=elsewhere,
+        after=written_moment(moment_of(chosen.after), zone),
+        before=written_moment(moment_of(chosen.before), zone),
+        zone=zone,
+        ranges=RANGES,
         tabs=TABS,
         back=view.address(page_token=token),
         next_url=view.address(page_token=listing.next_token) if listing.next_token else "",
         first_url=view.address() if token else "",
         live_url=view.address(LIVE, seen=str(listing.newest)) if live else "",
         command="" if faults.any else command.listing(chosen),
-        severities=[each.label for each in Severity],
-        dispositions=list(DISPOSITIONS),
+        severities=_severities(),
+        dispositions=DISPOSITIONS,
         types=sorted(CATALOGUE),
         sources=sorted({each.source for each in CATALOGUE.values()}),
     )
+
+
+def _severities() -> list[tuple[str, str]]:
+    """Each with the worse ones, and alone."""
+    choices = [("", "any")]
+    for each in sorted(Severity, reverse=True):
+        if each.label != WORST:
+            choices.append((each.label, f"{each.label} and worse"))
+        choices.append((f"{EXACTLY}{each.label}", f"{each.label} only"))
+    return choices
 
 
 ROUTES = (

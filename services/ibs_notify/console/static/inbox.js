@@ -104,11 +104,14 @@
     if (news && !news.hidden) one("a", news).click();
   });
 
-  // ---- back from an event: on at its row
+  // ---- back from an event of this very view: on at its row. Every other way leads to the top.
 
   function goOn() {
     const opened = sessionStorage.getItem("inbox-opened");
-    sessionStorage.removeItem("inbox-opened");
+    const view = sessionStorage.getItem("inbox-back");
+    for (const name of ["inbox-opened", "inbox-back"]) sessionStorage.removeItem(name);
+    const [navigation] = performance.getEntriesByType("navigation");
+    if (navigation?.type !== "back_forward" && view !== location.pathname + location.search) return;
     const link = opened && all("#events .event-text > a").find((each) => each.getAttribute("href") === opened);
     link?.closest("[data-row]").focus();
   }
