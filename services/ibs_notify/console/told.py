@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from ibs_notify.console import meanings, words
+from ibs_notify.console.reasons import reason
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
@@ -23,6 +25,10 @@ _TONES: Mapping[int, str] = {
     delivery_pb2.DELIVERY_STATE_DELIVERED: "good",
     delivery_pb2.DELIVERY_STATE_DIGESTED: "good",
 }
+_Standing: TypeAlias = tuple[int, str]
+"""A state, and what stands in the way."""
+_UNKNOWN: _Standing = (delivery_pb2.DELIVERY_STATE_UNSPECIFIED, "")
+_ACCEPTED = "ACCEPTED"
 _WORST_FIRST = (
     delivery_pb2.DELIVERY_STATE_DEAD,
     delivery_pb2.DELIVERY_STATE_CANCELLED,
@@ -96,29 +102,39 @@ def outcomes(
     sent: Sequence[Sent], deliveries: Iterable[delivery_pb2.Delivery]
 ) -> Mapping[int, list[Outcome]]:
     """By sequence, the worst first; a delivery that Delivery does not tell of was sent."""
-    states = {each.delivery_id: _state(each) for each in deliveries}
-    found: dict[int, dict[int, list[Sent]]] = {}
+    states = {each.delivery_id: (_state(each), _obstacle(each)) for each in deliveries}
+    found: dict[int, dict[_Standing, list[Sent]]] = {}
     for each in sent:
-        state = states.get(each.delivery_id, delivery_pb2.DELIVERY_STATE_UNSPECIFIED)
+        state = states.get(each.delivery_id, _UNKNOWN)
         found.setdefault(each.sequence, {}).setdefault(state, []).append(each)
     return {sequence: _ordered(by_state) for sequence, by_state in found.items()}
 
 
-def _ordered(by_state: Mapping[int, Sequence[Sent]]) -> list[Outcome]:
+def _ordered(by_state: Mapping[_Standing, Sequence[Sent]]) -> list[Outcome]:
     told: list[Outcome] = []
-    for state in sorted(by_state, key=_rank):
-        of_state = by_state[state]
-        if state == delivery_pb2.DELIVERY_STATE_UNSPECIFIED:
+    for standing in sorted(by_state, key=_rank):
+        state, obstacle = standing
+        of_state = by_state[standing]
+        if standing == _UNKNOWN:
             told += unknown(of_state)
             continue
         targets = _once(each.target for each in of_state)
-        meaning, tone = meanings.of_delivery(state), _TONES.get(state, "")
+        meaning = f"Not sent yet: {reason(obstacle)}" if obstacle else meanings.of_delivery(state)
+        tone = "warn" if obstacle else _TONES.get(state, "")
         told.append(Outcome(words.delivery_state(state), targets, meaning, tone))
     return told
 
 
-def _rank(state: int) -> int:
-    return _WORST_FIRST.index(state) if state in _WORST_FIRST else len(_WORST_FIRST) + state
+def _rank(standing: _Standing) -> tuple[int, int, str]:
+    state, obstacle = standing
+    worst = _WORST_FIRST.index(state) if state in _WORST_FIRST else len(_WORST_FIRST)
+    return worst - bool(obstacle), state, obstacle
+
+
+def _obstacle(delivery: delivery_pb2.Delivery) -> str:
+    """The reason of one that is queued and yet not on its way, such as a target that fails."""
+    queued = delivery.state == delivery_pb2.DELIVERY_STATE_QUEUED
+    return delivery.reason if queued and delivery.reason != _ACCEPTED else ""
 
 
 def _state(delivery: delivery_pb2.Delivery) -> int:

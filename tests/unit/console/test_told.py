@@ -59,6 +59,16 @@ def test_an_entry_shares_the_fate_of_its_digest() -> None:
     assert said(found[7]) == [("dead", ["ops-smtp"]), ("digested", ["chat-ops"])]
 
 
+def test_what_waits_behind_a_failing_target_is_not_on_its_way() -> None:
+    queued = delivery_pb2.DELIVERY_STATE_QUEUED
+    behind = delivery("d-chat", queued)
+    behind.reason = "TARGET_FAILING"
+    found = outcomes(SENT, [delivery("d-mail", queued), behind])
+    assert said(found[7]) == [("queued", ["chat-ops"]), ("queued", ["ops-smtp"])]
+    assert [each.tone for each in found[7]] == ["warn", ""]
+    assert found[7][0].meaning.startswith("Not sent yet: ")
+
+
 def test_what_another_group_takes_to_the_same_target_is_told_there() -> None:
     found = record(("HANDED_OFF", "chat"), ("COALESCED", "chat"), ("COALESCED", "metrics"))
     assert said(kept_back(found)) == [("coalesced", ["metrics"])]

@@ -69,7 +69,7 @@
 
   // Numbers and what became of each go by what is still there; nothing left is said by the page.
   function afterMark() {
-    for (const id of ["#counts", "#chart", "#told"]) window.htmx.trigger(one(id), "refresh");
+    for (const part of all("#counts, #chart, #told")) window.htmx.trigger(part, "refresh");
     if (one("#events [data-row]")) return;
     window.htmx.ajax("GET", location.pathname + location.search, { target: "#events", swap: "outerHTML" });
   }
