@@ -208,6 +208,8 @@ async def test_the_id_of_an_archived_event_leads_to_it(console: Console) -> None
     assert page.url.endswith(f"/events/{event_id}")
     page = await console.browser.get("/inbox?text=way")
     assert page.says("1 event in Everything")
+    part = await console.browser.get("/inbox?text=way", **{"HX-Request": "true"})
+    assert part.says("1 event in Everything")
     page = await console.browser.get("/inbox?text=nowhere")
     assert page.says("No event is like that.")
 

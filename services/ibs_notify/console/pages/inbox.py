@@ -71,11 +71,12 @@ async def show(visit: Visit) -> web.StreamResponse:
     except REFUSALS as error:
         chosen, faults = pb.EventFilter(), faults_of(error, FIELD_OF)
     elsewhere = None
-    if not token and not visit.is_partial and not faults.any:
-        await _lead_to_event(visit, view.one("text"))
-        if not listing.events and not listing.next_token:
-            await _lead_to_datastore(visit, view)
-            elsewhere = await _elsewhere(visit, view)
+    if not token and not faults.any:
+        is_empty = not listing.events and not listing.next_token
+        if not visit.is_partial:
+            await _lead_to_event(visit, view.one("text"))
+            await _lead_to_datastore(visit, view if is_empty else View())
+        elsewhere = await _elsewhere(visit, view) if is_empty else None
     return _page(visit, view, chosen, listing, faults, elsewhere)
 
 
