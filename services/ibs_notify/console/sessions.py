@@ -71,12 +71,21 @@ class Undo:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A link to what is spoken of."""
+
+    url: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A line above a page. ``kind`` is done, warning or failed."""
 
     kind: str
     text: str
     undo: Undo | None = None
+    way: Way | None = None
 
 
 @dataclass(frozen=True, slots=True)

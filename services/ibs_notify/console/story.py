@@ -8,7 +8,7 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from ibs_notify.console import words
+from ibs_notify.console import meanings, words
 from ibs_notify.console.rendering import segment
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -59,6 +59,8 @@ class Story:
     is_moving: bool
     steps: tuple[Step, ...]
     links: tuple[Link, ...]
+    meaning: str = ""
+    """What ``state`` means, in a sentence."""
     recipients: tuple[delivery_pb2.RecipientOutcome, ...] = ()
 
 
@@ -88,6 +90,9 @@ def _story(told: pb.SubscriptionExplanation) -> Story:
         is_moving=delivery.state in _MOVING if known else route.state in _ON_ITS_WAY,
         steps=(*_decisions(told), *_attempts(delivery), *_end(delivery)),
         links=tuple(_links(told)),
+        meaning=(
+            meanings.of_delivery(delivery.state) if known else meanings.of_disposition(route.state)
+        ),
         recipients=tuple(delivery.recipients) if len(delivery.recipients) > 1 else (),
     )
 

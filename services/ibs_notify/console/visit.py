@@ -12,7 +12,7 @@ from aiohttp import web
 from ibs_notify.console.api import Api
 from ibs_notify.console.guard import NONCE
 from ibs_notify.console.rendering import Renderer
-from ibs_notify.console.sessions import Notice, Session, Undo
+from ibs_notify.console.sessions import Notice, Session, Undo, Way
 from ibs_notify.domain import errors
 from ibs_notify.rpc.access import Access, access, allowed_to, least_role
 
@@ -74,9 +74,11 @@ class Visit:
             template, {"visit": self, **values}, block=block, status=status
         )
 
-    def notice(self, text: str, kind: str = "done", undo: Undo | None = None) -> None:
+    def notice(
+        self, text: str, kind: str = "done", undo: Undo | None = None, way: Way | None = None
+    ) -> None:
         """Say something on the next page. ``kind``: done, warning or failed."""
-        self.session.notices.append(Notice(kind, text, undo))
+        self.session.notices.append(Notice(kind, text, undo, way))
         del self.session.notices[:-MOST_NOTICES]
 
     def take_notices(self) -> list[Notice]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
+from ibs_notify.console import meanings
 from ibs_notify.console.reasons import reason
 from ironcore.notification.v1 import (
     delivery_pb2,
@@ -100,16 +101,6 @@ def mark(value: int) -> str:
     return _word(router_service_pb2.InboxState.Name, value, "INBOX_STATE_")
 
 
-def outcomes(routes: Iterable[disposition_pb2.Disposition]) -> Mapping[str, list[str]]:
-    """Targets by what became of an event for them: ``{"handed off": ["ops-mail"]}``."""
-    found: dict[str, list[str]] = {}
-    for each in routes:
-        targets = found.setdefault(disposition(each), [])
-        if each.target not in targets:
-            targets.append(each.target)
-    return found
-
-
 def health(value: int) -> str:
     """``failing`` of ``TARGET_HEALTH_FAILING``; ``ok`` where nothing is known."""
     return _word(delivery_service_pb2.TargetHealth.Name, value, "TARGET_HEALTH_") or "ok"
@@ -175,6 +166,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "delivery_kind": delivery_kind,
     "digest_state": digest_state,
     "disposition": disposition,
+    "disposition_meaning": meanings.of_disposition,
+    "delivery_meaning": meanings.of_delivery,
     "group_scope": group_scope,
     "schedule": schedule,
     "health": health,
@@ -182,6 +175,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "duration": duration,
     "thousands": count,
     "counted": counted,
-    "outcomes": outcomes,
     "mark": mark,
 }
