@@ -93,6 +93,9 @@ async def test_what_waits_for_a_failing_target_says_so_and_loses_no_attempt(desk
         (State.QUEUED, "TARGET_FAILING", 0)
     }
     assert len(waiting) == 15
+    troubled = await desk.listing.page(Filter(troubled=True), size=100, before_seq=None)
+    assert {each.delivery_id for each in waiting} < {each.delivery_id for each in troubled}
+    assert len(troubled) == 20
 
 
 async def test_there_is_one_probe_among_all_replicas_and_the_most_severe_makes_it(

@@ -707,6 +707,7 @@ async def test_a_list_is_filtered_by_every_field_given(desk: Desk) -> None:
     assert await found(Filter(targets=["mail", "pager"])) == ["evt-2"]
     assert await found(Filter(groups=["on-call"])) == ["evt-3"]
     assert await found(Filter(states=[State.DEAD], reasons=["HTTP_4XX"])) == ["evt-1"]
+    assert await found(Filter(troubled=True)) == ["evt-1"]
     assert await found(Filter(after=desk.clock.now())) == ["evt-4"]
     assert await found(Filter(before=desk.clock.now(), states=[State.QUEUED])) == [
         "evt-2",

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -49,6 +50,7 @@ POLL_SECONDS = 0.05
 DRAIN_POLL_SECONDS = 0.25
 """Comparing the books reads all of them."""
 LOG_TAIL = 3000
+WORKERS = 8
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
     ("grpc.enable_http_proxy", 0),
@@ -66,20 +68,29 @@ OPEN = (
 UNSENT = (*OPEN, delivery_pb2.DELIVERY_STATE_DEAD, delivery_pb2.DELIVERY_STATE_CANCELLED)
 
 
-def free_port() -> int:
-    """A port that nothing listens on, below those that the kernel gives to outgoing connections:
-
-    it stays free while the service that had it is down.
+def _ports() -> Iterator[int]:
+    """Below those that the kernel gives to outgoing connections, so that they stay free while the
+    service that had one is down; each worker of a run has its own, and gives none twice in a row.
     """
-    chance = random.SystemRandom()
-    while True:
-        port = chance.randint(10_000, 32_000)
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % WORKERS
+    mine = [*range(10_000 + worker, 32_000, WORKERS)]
+    random.SystemRandom().shuffle(mine)
+    return cycle(mine)
+
+
+_PORTS = _ports()
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    for port in _PORTS:
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
+    raise AssertionError("a cycle has no end")
 
 
 def until(

@@ -33,6 +33,7 @@ _FILTERS = (
         "--after", "--since", type=time, help="Accepted at or after: ISO 8601, or 2h ago."
     ),
     click.option("--before", "--until", type=time, help="Accepted before."),
+    click.option("--troubled", is_flag=True, help="That failed, or that something keeps back."),
 )
 
 
@@ -52,6 +53,7 @@ def _filter(flags: dict[str, Any]) -> delivery_pb2.DeliveryFilter:
         event_ids=flags["event"],
         after=moment_to_proto(flags["after"]),
         before=moment_to_proto(flags["before"]),
+        troubled=flags["troubled"],
     )
 
 

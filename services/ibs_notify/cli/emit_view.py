@@ -9,7 +9,7 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 
 
 def accepted_line(answer: pb.EmitResponse) -> str:
-    """``evt-… accepted: ops-smtp via ops-team (ready)``."""
+    """``evt-… accepted: ops-smtp via ops-team (to be released)``."""
     verb = "was accepted before" if answer.duplicate else "accepted"
     routes = ", ".join(_route(each) for each in answer.dispositions)
     return harmless(f"{answer.event_id} {verb}: {routes or 'only the inbox has it'}")
@@ -26,5 +26,7 @@ def _route(disposition: disposition_pb2.Disposition) -> str:
 
 
 def state(disposition: disposition_pb2.Disposition) -> str:
-    """``handed off`` of DISPOSITION_STATE_HANDED_OFF."""
+    """``handed off`` of DISPOSITION_STATE_HANDED_OFF. What is READY there waits for something."""
+    if disposition.state == disposition_pb2.DISPOSITION_STATE_READY:
+        return "for the digest" if disposition.reason == "GATHERED" else "to be released"
     return word(disposition_pb2.DispositionState, disposition.state, "DISPOSITION_STATE_")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from google.protobuf.duration_pb2 import Duration
@@ -21,6 +23,7 @@ from ibs_notify.domain.resource import canonical
 from ironcore.notification.v1 import group_pb2 as pb
 
 OFF = "off"
+_BARE = re.compile(r"[A-Za-z0-9_.-]+")
 MOST_ROWS = 100
 
 _SCOPES = {each.value: pb.GroupScope.Value(f"GROUP_SCOPE_{each.name}") for each in Scope}
@@ -75,6 +78,22 @@ class Draft:
     weekly_summary: bool = False
     rows: tuple[Row, ...] = ()
     etag: str = ""
+    asked: tuple[str, ...] = ()
+    """Words among the resources that the form has asked about once."""
+
+    def bare_names(self, known: Iterable[str] = ()) -> list[str]:
+        """Resources that say no path and name no datastore: events about a datastore of that
+        name would not be heard. Those that are ``known``, or were asked about, are meant.
+        """
+        passed = {*known, *self.asked}
+        given = [each.strip() for each in self.attachments.splitlines()]
+        return [each for each in given if _BARE.fullmatch(each) and each not in passed]
+
+    def with_datastores(self, names: Sequence[str]) -> Draft:
+        """The same with each of ``names`` written as the datastore."""
+        lines = [each.strip() for each in self.attachments.splitlines()]
+        meant = [f"{each}:" if each in names else each for each in lines]
+        return replace(self, attachments="\n".join(meant), asked=(*self.asked, *names))
 
     def shown_rows(self, spare: int) -> tuple[Row, ...]:
         """The rows, and some to write more in, of which those that are empty already count."""
@@ -121,6 +140,7 @@ def draft_of_form(form: Form, name: str = "") -> Draft:
         weekly_summary=form.is_on("weekly_summary"),
         rows=tuple(rows),
         etag=form.text("etag"),
+        asked=tuple(form.texts("asked")),
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
 from ibs_notify.console.local_time import read_moment
+from ibs_notify.console.spoken_time import spoken
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import moment_to_proto
@@ -16,6 +18,7 @@ from ironcore.notification.v1 import disposition_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 PATH = "/inbox"
+WORST = max(Severity).label
 TOLD_APART = ("source", "type", "group", "disposition")
 """Given several times, or with commas between, they mean either."""
 NAMES = (
@@ -38,8 +41,10 @@ STATES: Mapping[str, tuple[pb.InboxState.ValueType, ...]] = {
     "archived": (pb.INBOX_STATE_ARCHIVED,),
     "every": (),
 }
+EXACTLY = "only-"
+"""Before a severity: that one, and not the worse ones as well."""
+_BARE = re.compile(r"[A-Za-z0-9_.-]+")
 _TITLES = {
-    "severity": "at least",
     "task": "task",
     "collapsed_into": "part of",
     "text": "contains",
@@ -69,6 +74,15 @@ class Chip:
     title: str
     value: str
     without: str
+
+    @property
+    def text(self) -> str:
+        """The value in words."""
+        if self.name != "severity":
+            return self.value
+        if self.value.startswith(EXACTLY):
+            return f"{self.value.removeprefix(EXACTLY)} only"
+        return self.value if self.value == WORST else f"{self.value} and worse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +145,22 @@ class View:
             for value in self.values.get(name, ())
         ]
 
+    def with_only(self, severity: str) -> View:
+        """The same of one severity alone."""
+        return self.with_(severity=f"{EXACTLY}{severity}")
+
+    @property
+    def only(self) -> str:
+        """The one severity that it is about, or nothing."""
+        given = self.one("severity")
+        return given.removeprefix(EXACTLY) if given.startswith(EXACTLY) else ""
+
+    @property
+    def bare_resource(self) -> str:
+        """A resource of neither spelling, which may be meant as the name of a datastore."""
+        given = self.one("resource")
+        return given if _BARE.fullmatch(given) else ""
+
     def cleared(self) -> View:
         """All with the same marks."""
         return View({name: each for name, each in self.values.items() if name == "state"})
@@ -140,8 +170,14 @@ class View:
         values = {key: each for key, each in self.values.items() if key != name}
         return View(values | ({name: left} if left else {}))
 
-    def filter(self, zone: str = "UTC") -> pb.EventFilter:
-        """The same for the Router. ``zone`` is of times that name none.
+    def at(self, now: datetime, zone: str) -> View:
+        """The same, with times that stay: "today" and "2 h ago" as of ``now``."""
+        given = {name: self.one(name) for name in ("after", "before")}
+        said = {name: spoken(text, now, zone) for name, text in given.items()}
+        return self.with_(**{name: each.isoformat() for name, each in said.items() if each})
+
+    def filter(self, now: datetime, zone: str = "UTC") -> pb.EventFilter:
+        """The same for the Router. ``zone`` is of times that name none; days are its days.
 
         ``InvalidArgument`` names the fields of the form.
         """
@@ -153,12 +189,11 @@ class View:
             resource=self.one("resource"),
             task_id=self.one("task"),
             actor=self.one("actor"),
-            rule=self.one("rule"),
             text=self.one("text"),
             unmatched=bool(self.one("unmatched")),
             collapsed_into=self.one("collapsed_into"),
-            after=moment_to_proto(self._moment("after", zone, faults)),
-            before=moment_to_proto(self._moment("before", zone, faults)),
+            after=moment_to_proto(self._moment("after", now, zone, faults)),
+            before=moment_to_proto(self._moment("before", now, zone, faults)),
             min_severity=self._min_severity(faults),
             dispositions=self._dispositions(faults),
             inbox_states=STATES.get(self.state, ()),
@@ -167,17 +202,32 @@ class View:
             faults.append(FieldViolation("filter.inbox_states", "is unread, archived or every"))
         if faults:
             raise InvalidArgument.of(faults)
+        chosen.rule = self._rule
         return chosen
 
-    def _moment(self, name: str, zone: str, faults: list[FieldViolation]) -> datetime | None:
+    @property
+    def _rule(self) -> str:
+        """The API knows severities and worse; one alone is said by a rule."""
+        written, only = self.one("rule"), self.only.lower()
+        if only in ("", WORST):
+            return written
+        # On lines of its own, so that a fault's column is that of what was written.
+        return f"severity = {only}\nand (\n{written}\n)" if written else f"severity = {only}"
+
+    def _moment(
+        self, name: str, now: datetime, zone: str, faults: list[FieldViolation]
+    ) -> datetime | None:
+        text = self.one(name)
+        if (said := spoken(text, now, zone)) is not None:
+            return said
         try:
-            return read_moment(self.one(name), zone, f"filter.{name}")
+            return read_moment(text, zone, f"filter.{name}")
         except InvalidArgument as error:
             faults.extend(error.violations)
             return None
 
     def _min_severity(self, faults: list[FieldViolation]) -> event_pb2.Severity.ValueType:
-        word = self.one("severity")
+        word = self.only or self.one("severity")
         try:
             return event_pb2.Severity.ValueType(Severity.parse(word).value if word else 0)
         except ValueError as error:

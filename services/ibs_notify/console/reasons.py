@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 WORDS: Mapping[str, str] = {
     # What keeps it back.
-    "HELD": "the whole queue is held until somebody releases it",
+    "HELD": "all deliveries are held until somebody releases them",
     "TARGET_FAILING": "its target fails; it is sent as soon as the target works again",
     "TARGET_DISABLED": "its target is disabled",
     "TARGET_PAUSED": "its target asked for no more, until it is resumed or changed",

@@ -15,7 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ibs_notify.console import words
+from ibs_notify.console import told, words
 from ibs_notify.console.assets import Assets
 from ibs_notify.console.cookies import theme_of
 from ibs_notify.console.form_words import advice, worded
@@ -51,6 +51,9 @@ class Renderer:
             zip=zip,
             worded=worded,
             advice=advice,
+            sent=told.sent_of,
+            as_sent=told.unknown,
+            kept_back=told.kept_back,
             **words.FILTERS,
         )
         self._environment.globals.update(

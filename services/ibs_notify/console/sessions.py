@@ -71,11 +71,11 @@ class Undo:
 
 
 @dataclass(frozen=True, slots=True)
-class NextStep:
-    """A link to what comes next."""
+class Way:
+    """A link to what is spoken of."""
 
-    text: str
     url: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Notice:
     kind: str
     text: str
     undo: Undo | None = None
-    following: NextStep | None = None
+    way: Way | None = None
 
 
 @dataclass(frozen=True, slots=True)

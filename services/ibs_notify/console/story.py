@@ -8,12 +8,13 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from ibs_notify.console import words
+from ibs_notify.console import meanings, words
 from ibs_notify.console.rendering import segment
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 MOST_ATTEMPTS = 12
+LIMIT_REACHED = "LIMIT_REACHED"
 FIRST_ATTEMPTS = 3
 """Of more attempts than the most, those in the middle are left out."""
 _MOVING = (
@@ -58,6 +59,8 @@ class Story:
     is_moving: bool
     steps: tuple[Step, ...]
     links: tuple[Link, ...]
+    meaning: str = ""
+    """What ``state`` means, in a sentence."""
     recipients: tuple[delivery_pb2.RecipientOutcome, ...] = ()
 
 
@@ -78,7 +81,7 @@ def _bare(route: disposition_pb2.Disposition) -> pb.SubscriptionExplanation:
 def _story(told: pb.SubscriptionExplanation) -> Story:
     route, delivery = told.disposition, told.delivery
     known = told.HasField("delivery")
-    state = words.delivery_state(delivery.state) if known else words.disposition_state(route.state)
+    state = words.delivery_state(delivery.state) if known else _waiting(told)
     return Story(
         group=told.group,
         target=told.target,
@@ -87,8 +90,17 @@ def _story(told: pb.SubscriptionExplanation) -> Story:
         is_moving=delivery.state in _MOVING if known else route.state in _ON_ITS_WAY,
         steps=(*_decisions(told), *_attempts(delivery), *_end(delivery)),
         links=tuple(_links(told)),
+        meaning=(
+            meanings.of_delivery(delivery.state) if known else meanings.of_disposition(route.state)
+        ),
         recipients=tuple(delivery.recipients) if len(delivery.recipients) > 1 else (),
     )
+
+
+def _waiting(told: pb.SubscriptionExplanation) -> str:
+    """In a word, what no delivery tells yet."""
+    is_held = any(each.reason == LIMIT_REACHED for each in told.decisions)
+    return "held by the rate limit" if is_held else words.disposition(told.disposition)
 
 
 def _decisions(told: pb.SubscriptionExplanation) -> Iterable[Step]:

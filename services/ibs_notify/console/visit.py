@@ -13,7 +13,7 @@ from ibs_notify.console.api import Api
 from ibs_notify.console.form_words import worded
 from ibs_notify.console.guard import NONCE
 from ibs_notify.console.rendering import Renderer
-from ibs_notify.console.sessions import NextStep, Notice, Session, Undo
+from ibs_notify.console.sessions import Notice, Session, Undo, Way
 from ibs_notify.domain import errors
 from ibs_notify.rpc.access import Access, access, allowed_to, least_role
 
@@ -76,14 +76,10 @@ class Visit:
         )
 
     def notice(
-        self,
-        text: str,
-        kind: str = "done",
-        undo: Undo | None = None,
-        following: NextStep | None = None,
+        self, text: str, kind: str = "done", undo: Undo | None = None, way: Way | None = None
     ) -> None:
         """Say something on the next page. ``kind``: done, info, warning or failed."""
-        self.session.notices.append(Notice(kind, text, undo, following))
+        self.session.notices.append(Notice(kind, text, undo, way))
         del self.session.notices[:-MOST_NOTICES]
 
     def take_notices(self) -> list[Notice]:

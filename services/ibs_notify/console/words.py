@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
+from ibs_notify.console import meanings
 from ibs_notify.console.reasons import reason
 from ironcore.notification.v1 import (
     delivery_pb2,
@@ -58,8 +59,15 @@ def digest_state(value: int) -> str:
 
 
 def disposition_state(value: int) -> str:
-    """``handed off`` of ``DISPOSITION_STATE_HANDED_OFF``."""
+    """``handed off`` of ``DISPOSITION_STATE_HANDED_OFF``: as filters and commands name it."""
     return _word(disposition_pb2.DispositionState.Name, value, "DISPOSITION_STATE_")
+
+
+def disposition(route: disposition_pb2.Disposition) -> str:
+    """What became of an obligation, to people. What is ``ready`` in the API waits for something."""
+    if route.state != disposition_pb2.DISPOSITION_STATE_READY:
+        return disposition_state(route.state)
+    return "for the digest" if route.reason == "GATHERED" else "to be released"
 
 
 def group_scope(value: int) -> str:
@@ -91,16 +99,6 @@ def schedule(digest: group_pb2.Digest) -> str:
 def mark(value: int) -> str:
     """``unread`` of ``INBOX_STATE_UNREAD``."""
     return _word(router_service_pb2.InboxState.Name, value, "INBOX_STATE_")
-
-
-def outcomes(routes: Iterable[disposition_pb2.Disposition]) -> Mapping[str, list[str]]:
-    """Targets by what became of an event for them: ``{"handed off": ["ops-mail"]}``."""
-    found: dict[str, list[str]] = {}
-    for each in routes:
-        targets = found.setdefault(disposition_state(each.state), [])
-        if each.target not in targets:
-            targets.append(each.target)
-    return found
 
 
 def health(value: int) -> str:
@@ -167,7 +165,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "delivery_tone": delivery_tone,
     "delivery_kind": delivery_kind,
     "digest_state": digest_state,
-    "disposition_state": disposition_state,
+    "disposition": disposition,
+    "disposition_meaning": meanings.of_disposition,
+    "delivery_meaning": meanings.of_delivery,
     "group_scope": group_scope,
     "schedule": schedule,
     "health": health,
@@ -175,6 +175,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "duration": duration,
     "thousands": count,
     "counted": counted,
-    "outcomes": outcomes,
     "mark": mark,
 }

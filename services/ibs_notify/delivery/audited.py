@@ -45,6 +45,8 @@ def _document(which: Filter) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
     if isinstance(value, datetime):
         return value.isoformat()
     return [each.name.lower() if isinstance(each, State) else each for each in value]

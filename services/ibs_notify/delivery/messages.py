@@ -178,6 +178,7 @@ def filter_from_proto(message: delivery_pb2.DeliveryFilter) -> Filter:
         delivery_ids=tuple(map(line, message.delivery_ids)),
         after=moment_from_proto(message.after) if message.HasField("after") else None,
         before=moment_from_proto(message.before) if message.HasField("before") else None,
+        troubled=message.troubled,
     )
 
 

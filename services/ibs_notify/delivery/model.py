@@ -266,6 +266,8 @@ class Filter:
     delivery_ids: Sequence[str] = ()
     after: datetime | None = None
     before: datetime | None = None
+    troubled: bool = False
+    """Only what does not get on: ended dead, failed lately, or kept back by something."""
 
     @property
     def is_empty(self) -> bool:

@@ -90,6 +90,7 @@ async def test_a_suppressed_event_leads_to_the_one_that_was_told(console: Consol
     page = await console.browser.get(f"/events/{await emit(console, event_id='evt-again')}")
     assert page.says("chat-ops via ops suppressed")
     assert f'href="/events/{told}"' in page.text
+    assert 'title="Not sent: an identical event was told' in page.text
 
 
 async def test_who_opens_an_event_has_read_it(console: Console) -> None:

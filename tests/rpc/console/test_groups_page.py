@@ -166,6 +166,23 @@ async def test_resources_are_attached_and_the_scope_is_as_it_was_chosen(console:
     assert (await saved(console)).scope == GROUP_SCOPE_EVERYTHING
 
 
+async def test_the_bare_name_of_a_datastore_makes_no_deaf_group(console: Console) -> None:
+    form = {**FORM, "scope": "attached", "attachments": "ibs-primary\n/host/a"}
+    page = await console.browser.post("/new-group", form)
+    assert page.status == 422
+    assert page.says("“ibs-primary” alone is only what says exactly that")
+    assert page.says("ibs-primary: /host/a")
+    assert 'name="asked" value="ibs-primary"' in page.text
+    listed = await console.api.call(console.api.config.ListGroups, ListGroupsRequest())
+    assert not listed.groups
+    meant = await make(console, scope="attached", attachments="ibs-primary:", asked="ibs-primary")
+    assert list(meant.attachments) == ["/datastore/ibs-primary"]
+    other = {"attachments": "ibs-primary:\nexactly", "scope": "attached"}
+    assert (await edit(console, **other))[0] == 422
+    assert (await edit(console, **other, asked="exactly"))[0] == 200
+    assert list((await saved(console)).attachments) == ["/datastore/ibs-primary", "exactly"]
+
+
 async def test_where_one_of_several_calls_is_refused_what_was_done_is_said(
     console: Console,
 ) -> None:

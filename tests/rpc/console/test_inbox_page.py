@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.support.console import Console, Page
 
+from ibs_notify.console.pages import event_tally
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
@@ -148,9 +149,10 @@ async def test_counts_lead_to_each_severity(console: Console) -> None:
     await emit(console, event_id="evt-done", type="backup.completed")
     page = await console.browser.get("/inbox/counts?source=backup")
     assert page.says("error 3 info 1")
-    assert 'href="/inbox?source=backup&amp;severity=error"' in page.text
-    page = await console.browser.get("/inbox/counts?text=A+backup")
-    assert page.says("counted without the text")
+    assert 'href="/inbox?source=backup&amp;severity=only-error"' in page.text
+    page = await console.browser.get("/inbox/counts?text=evt-1")
+    assert page.says("error 1")
+    assert not page.says("info 1")
 
 
 async def test_the_chart_is_a_way_to_each_hour(console: Console) -> None:
@@ -168,3 +170,82 @@ async def test_no_text_of_an_event_is_ever_markup(console: Console) -> None:
         assert len(rows(page)) == 1
         assert "<script>alert" not in page.text
         assert "<img src=x" not in page.text
+
+
+async def test_a_severity_alone_is_shown_counted_and_archived(console: Console) -> None:
+    error = await emit(console, event_id="evt-error")
+    info = [
+        await emit(console, event_id=f"evt-{n}", type="backup.completed", severity="SEVERITY_INFO")
+        for n in range(2)
+    ]
+    assert rows(await console.browser.get("/inbox?severity=only-info")) == info[::-1]
+    page = await console.browser.get("/inbox/mark-all?severity=only-info&mark=archived")
+    assert page.says("2 events will be marked archived")
+    assert page.says("severity: info only")
+    sent = {"mark": "archived", "up_to": "9"}
+    done = await console.browser.post("/inbox/mark-all?severity=only-info", sent)
+    assert done.says("2 events marked archived.")
+    assert rows(await console.browser.get("/inbox")) == [error]
+
+
+async def test_what_a_rule_matches_is_counted_before_it_is_marked_and_can_be_undone(
+    console: Console,
+) -> None:
+    ids = [await emit(console, event_id=f"evt-{n}", actor=f"a{n % 2}") for n in range(4)]
+    address = "/inbox/mark-all?rule=actor+%3D+a1"
+    page = await console.browser.get(f"{address}&mark=archived")
+    assert page.says("2 events will be marked archived")
+    done = await console.browser.post(address, {"mark": "archived", "up_to": "9"})
+    undo = re.search(r'name="undo" value="([^"]+)"', done.text)
+    assert undo is not None
+    back = await console.browser.post("/inbox/mark", {"undo": undo[1], "back": "/inbox"})
+    assert rows(back) == ids[::-1]
+    assert [await state_of(console, each) for each in ids] == ["unread"] * 4
+
+
+async def test_of_too_many_so_many_are_told_and_where_they_went(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_tally, "MOST", 2)
+    monkeypatch.setattr(event_tally, "_AT_ONCE", 2)
+    for n in range(3):
+        await emit(console, event_id=f"evt-{n}")
+    address = "/inbox/mark-all?text=evt"
+    page = await console.browser.get(f"{address}&mark=archived")
+    assert page.says("At least 2 events will be marked archived")
+    done = await console.browser.post(address, {"mark": "archived", "up_to": "9"})
+    assert done.says("3 events marked archived. Look at them")
+    assert 'href="/inbox?text=evt&amp;state=archived"' in done.text
+
+
+async def test_the_id_of_an_archived_event_leads_to_it(console: Console) -> None:
+    event_id = await emit(console, event_id="evt-archived", subject="Out of the way")
+    archived = {"one": f"archived unread {event_id}"}
+    await console.browser.post("/inbox/mark", archived)
+    page = await console.browser.get(f"/inbox?text={event_id}")
+    assert page.url.endswith(f"/events/{event_id}")
+    page = await console.browser.get("/inbox?text=way")
+    assert page.says("1 event in Everything")
+    part = await console.browser.get("/inbox?text=way", **{"HX-Request": "true"})
+    assert part.says("1 event in Everything")
+    page = await console.browser.get("/inbox?text=nowhere")
+    assert page.says("No event is like that.")
+
+
+async def test_a_bare_name_is_understood_as_the_datastore(console: Console) -> None:
+    below = await emit(console, event_id="evt-below", resource="ibs-primary:vm/1")
+    page = await console.browser.get("/inbox?resource=ibs-primary")
+    assert rows(page) == [below]
+    assert page.url.endswith("/inbox?resource=ibs-primary:")
+    itself = await emit(console, event_id="evt-itself", resource="ibs-primary")
+    page = await console.browser.get("/inbox?resource=ibs-primary")
+    assert rows(page) == [itself]
+    assert page.says("The datastore is ibs-primary:")
+
+
+async def test_days_are_links(console: Console) -> None:
+    event_id = await emit(console)
+    page = await console.browser.get("/inbox")
+    assert 'href="/inbox?after=today"' in page.text
+    assert rows(await console.browser.get("/inbox?after=1+h+ago")) == [event_id]
+    assert not rows(await console.browser.get("/inbox?after=yesterday&before=today"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.rpc.console.test_inbox_page import emit
+from tests.rpc.console.test_inbox_page import emit, rows
 from tests.support.console import Console
 from tests.support.live import PATIENCE_SECONDS, Live, listening, serving
 from tests.support.secured import secured
@@ -114,6 +114,22 @@ async def test_what_came_between_the_page_and_its_stream_is_counted(
         assert (await stream.named("new")).data["count"] == 1
         await emit(console, event_id="evt-3")
         assert (await stream.named("new")).data["count"] == 2
+
+
+async def test_what_was_archived_is_not_new(console: Console, http: aiohttp.ClientSession) -> None:
+    kept = await emit(console, event_id="evt-kept")
+    archived = [await emit(console, event_id=f"evt-{number}") for number in range(3)]
+    read = await emit(console, event_id="evt-read")
+    marks = [(archived, pb.INBOX_STATE_ARCHIVED), ([read], pb.INBOX_STATE_READ)]
+    for ids, state in marks:
+        request = pb.MarkEventsRequest(event_ids=ids, state=state)
+        await console.api.call(console.api.router.MarkEvents, request)
+    page = await console.browser.get("/inbox?state=unread")
+    assert rows(page) == [kept]
+    live = page.text.partition('data-live="')[2].partition('"')[0].replace("&amp;", "&")
+    async with listening(http, console.browser.base + live) as stream:
+        await emit(console, event_id="evt-new")
+        assert (await stream.named("new")).data["count"] == 1
 
 
 async def test_the_watch_moves_on_when_its_lender_leaves_and_ends_with_the_last(

@@ -34,7 +34,7 @@ async def test_groups_with_a_queue_come_first_and_say_when_it_goes(
     console: Console, peer: HttpServer
 ) -> None:
     page = await console.browser.get("/queue")
-    assert page.says("Nothing waits")
+    assert page.says("No rate limit holds anything back")
     for number in range(3):
         await emit(console.api, f"Backup failed for vm/{number}", resource=f"vm/{number}")
 
@@ -43,7 +43,7 @@ async def test_groups_with_a_queue_come_first_and_say_when_it_goes(
     page = await console.browser.get("/queue")
 
     assert page.text.index("/queue/ops-team") < page.text.index("/queue/a-quiet-one")
-    assert not page.says("Nothing waits")
+    assert not page.says("No rate limit holds anything back")
     assert page.says("ops-team 2 2 error in")
     assert page.says("1 of 1")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
@@ -92,7 +93,7 @@ async def test_the_mail_target_of_the_page_is_added_word_for_word(console: Conso
     assert smtp.password_set
     listed = await console.browser.get("/targets")
     assert listed.says("smtp.example.com:587")
-    assert listed.says("not used yet")
+    assert listed.says("no delivery yet")
 
 
 async def test_a_refused_field_says_why_and_keeps_all_but_the_secret(console: Console) -> None:
@@ -230,6 +231,9 @@ async def test_a_half_written_form_has_no_command_and_says_why(console: Console)
 
 async def test_a_target_is_disabled_and_enabled(console: Console) -> None:
     await add_hook(console, "chat-ops", "https://chat.example.com/x")
+    asked = await console.browser.get("/targets/chat-ops/disable")
+    assert asked.says("Nothing more is sent to chat-ops until it is enabled.")
+    assert not (await stored(console, "chat-ops")).disabled
     page = await console.browser.post("/targets/chat-ops/disable")
     assert page.says("chat-ops is disabled")
     assert (await stored(console, "chat-ops")).disabled
@@ -266,7 +270,35 @@ async def test_what_a_peer_says_is_shown_and_is_no_markup(console: Console) -> N
         assert listed.says("paused since")
         assert hostile not in listed.text
         page = await console.browser.post("/targets/pager/resume")
-        assert page.says("pager is tried again now")
+        assert page.says("One delivery to pager is tried now")
+
+
+async def test_health_is_shown_anew_where_it_changed(console: Console) -> None:
+    async with HttpServer(401) as peer:
+        target = await add_hook(console, "pager", peer.url())
+        await add_group(console, "ops-team", "pager")
+        page = await console.browser.get("/targets/pager")
+        assert page.says("no delivery yet")
+        asked = unescape(page.text).partition('hx-get="/targets/pager/health')[2].partition('"')[0]
+        part = {"HX-Request": "true"}
+        again = f"/targets/pager/health{asked}"
+        assert (await console.browser.get(again, **part)).status == 204
+        await until_attempted(console, target)
+        shown = await console.browser.get(again, **part)
+        assert shown.says("failed lately")
+        assert "<html" not in shown.text
+        assert shown.headers["HX-Trigger"] == "target-changed"
+        last = await console.browser.get("/targets/pager/last", **part)
+        assert last.says("disk <b>full</b> dead")
+
+
+async def test_a_target_that_waits_for_nothing_is_not_said_to_be_tried(console: Console) -> None:
+    async with HttpServer(200) as peer:
+        target = await add_hook(console, "pager", peer.url())
+        await add_group(console, "ops-team", "pager")
+        await until_attempted(console, target)
+        page = await console.browser.post("/targets/pager/resume")
+        assert page.says("Nothing waits for pager now")
 
 
 async def test_deleting_says_what_is_lost_and_needs_the_box(console: Console) -> None:

@@ -11,7 +11,15 @@ from ibs_notify.console.api import Metadata
 from ibs_notify.console.sessions import Session, Sessions
 from ibs_notify.domain.principal import Role
 
-OFFERS = ("Retry", "Cancel", "Send again", "Hold the queue", "Add Silence", "End now", "Add Group")
+OFFERS = (
+    "Retry",
+    "Cancel",
+    "Send again",
+    "Hold all deliveries",
+    "Add Silence",
+    "End now",
+    "Add Group",
+)
 
 
 @pytest.fixture(autouse=True)

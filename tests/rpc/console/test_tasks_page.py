@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from html import unescape
+from urllib.parse import quote
 
 import pytest
 from tests.support.console import Console
 from tests.support.console_work import add_webhook, deaths, deliver
 from tests.support.http_server import HttpServer
+from tests.support.writes import PATIENCE_SECONDS
 
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
@@ -74,7 +77,7 @@ async def test_all_dead_of_a_target_and_reason_are_sent_again_with_one_click(
     fields = {"target": "chat-ops", "state": "dead", "reason": "HTTP_4XX"}
     page = await console.browser.post("/tasks/retry", fields)
 
-    assert page.says("2 deliveries sent again.")
+    assert page.says("2 deliveries queued again, and tried as soon as chat-ops takes them.")
     await peer.until(lambda: len(peer.requests) == 4)
 
 
@@ -87,12 +90,12 @@ async def test_a_change_by_filter_says_first_how_many_of_what(
 
     page = await console.browser.get("/tasks/cancel?target=chat-ops")
     assert page.says("2 deliveries would be cancelled.")
-    assert page.says("2 chat-ops queued the whole queue is held until somebody releases it HELD")
+    assert page.says("2 chat-ops queued all deliveries are held until somebody releases them HELD")
     assert page.says("ironcore-backup notification delivery cancel --target chat-ops")
     assert await states(console) == {"one": "QUEUED", "two": "QUEUED"}
 
     page = await console.browser.post("/tasks/cancel", {"target": other.name})
-    assert page.says("Nothing of this is open and can be cancelled.")
+    assert page.says("There is none like that now")
     page = await console.browser.post("/tasks/cancel", {"target": "chat-ops"})
     assert page.says("2 deliveries cancelled.")
     assert await states(console) == {"one": "CANCELLED", "two": "CANCELLED"}
@@ -135,7 +138,7 @@ async def test_one_delivery_is_cancelled_and_sent_again_from_its_page(
     assert page.url.endswith(f"/tasks/{delivery_id}")
     assert page.says("cancelled somebody cancelled it BY_REQUEST")
     page = await console.browser.post("/tasks/retry", {"id": delivery_id})
-    assert page.says("1 delivery sent again.")
+    assert page.says("1 delivery queued again: all deliveries are held")
     assert await states(console) == {"one": "QUEUED"}
 
 
@@ -145,16 +148,16 @@ async def test_a_held_queue_says_so_until_it_is_released(
     peer.status = 200
     assert (await console.browser.get("/tasks/hold")).says("0 deliveries are in the queue now.")
     page = await console.browser.post("/tasks/hold")
-    assert page.says("The whole queue is held since")
+    assert page.says("All deliveries are held since")
     await deliver(console.api, target, "one")
 
     page = await console.browser.get("/tasks/release")
     assert page.says("1 delivery would be sent")
     assert not peer.requests
     page = await console.browser.post("/tasks/release")
-    assert page.says("The queue is released: 1 delivery to be sent.")
+    assert page.says("Released: 1 delivery to be sent.")
     await peer.until(lambda: len(peer.requests) == 1)
-    assert not (await console.browser.get("/tasks")).says("The whole queue is held")
+    assert not (await console.browser.get("/tasks")).says("All deliveries are held")
 
 
 async def test_filters_are_in_the_address_and_each_can_be_taken_away(
@@ -201,11 +204,86 @@ async def test_counts_come_after_the_page(console: Console, target: Target) -> N
     await held(console)
     await deliver(console.api, target, "one", "two")
     page = await console.browser.get("/tasks?view=waiting")
-    assert 'hx-get="/tasks/counts?view=waiting" hx-trigger="load"' in page.text
+    assert (
+        'hx-get="/tasks/counts?view=waiting" hx-trigger="load, tasks-changed from:body"'
+        in page.text
+    )
     page = await console.browser.get("/tasks/counts?view=waiting", **{"HX-Request": "true"})
     assert page.says("Waiting 2")
     assert page.says("All 2")
     assert "<html" not in page.text
+
+
+async def failing(console: Console, target: Target, peer: HttpServer, *subjects: str) -> None:
+    """The target fails as often as it takes to give it no more, and ``subjects`` wait for it."""
+    peer.status = 503
+    await deliver(console.api, target, *subjects)
+    request = pb.GetTargetStatusRequest(target_uid=target.uid)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            status = await console.api.call(console.api.delivery.GetTargetStatus, request)
+            if status.health == pb.TARGET_HEALTH_FAILING:
+                return
+
+
+async def test_what_waits_behind_a_failing_target_is_a_failure_in_card_tab_and_list(
+    console: Console, target: Target, peer: HttpServer
+) -> None:
+    await failing(console, target, peer, *(f"event {number}" for number in range(60)))
+
+    page = await console.browser.get("/tasks?target=chat-ops")
+    assert page.says("queued its target fails")
+    assert page.says("One is tried in")
+    assert not page.says("Nothing needs attention")
+    assert page.text.count('data-row tabindex="0"') == 50
+    page = await console.browser.get("/tasks/counts?view=failures", **{"HX-Request": "true"})
+    assert page.says("Failures 60")
+    assert "--troubled" in (await console.browser.get("/tasks")).text
+
+
+async def test_what_is_queued_and_goes_as_it_comes_is_no_failure(
+    console: Console, target: Target
+) -> None:
+    await held(console)
+    await deliver(console.api, target, "one")
+    assert (await console.browser.get("/tasks")).says("one")
+    assert (await console.browser.get("/tasks?state=queued")).says("one")
+    await console.browser.post("/tasks/cancel", {"target": "chat-ops"})
+    assert (await console.browser.get("/tasks")).says("Nothing needs attention")
+
+
+async def test_a_retry_while_the_target_fails_does_not_say_that_anything_was_sent(
+    console: Console, target: Target, peer: HttpServer
+) -> None:
+    await failing(console, target, peer, *(f"event {number}" for number in range(60)))
+
+    fields = {"target": "chat-ops", "state": "queued", "back": "/tasks?view=failures"}
+    page = await console.browser.post("/tasks/retry", fields)
+
+    assert page.says("queued again. chat-ops fails: one delivery is tried now")
+    assert page.url.endswith("/tasks?view=failures")
+
+
+async def test_a_retry_of_what_was_sent_meanwhile_says_so(
+    console: Console, target: Target, peer: HttpServer
+) -> None:
+    peer.status = 200
+    await deliver(console.api, target, "one")
+    await peer.until(lambda: len(peer.requests) == 1)
+    fields = {"target": "chat-ops", "state": "queued", "reason": "TARGET_FAILING"}
+    page = await console.browser.post("/tasks/retry", fields)
+    assert page.says("what there was has been sent or changed meanwhile")
+
+
+@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
+async def test_a_change_leads_nowhere_else(console: Console, target: Target, back: str) -> None:
+    await held(console)
+    await deliver(console.api, target, "one")
+    page = await console.browser.get("/tasks/cancel?target=chat-ops&back=" + quote(back, safe=""))
+    assert f'href="{back}' not in page.text
+    assert 'name="back" value="/"' in page.text
+    page = await console.browser.post("/tasks/cancel", {"target": "chat-ops", "back": back})
+    assert page.url.startswith(console.browser.base)
 
 
 async def test_a_delivery_that_there_is_not_is_not_found(console: Console) -> None:

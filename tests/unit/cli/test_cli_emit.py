@@ -97,7 +97,7 @@ def test_the_answer_says_who_will_hear_of_it(cli: Cli) -> None:
 
     result = cli("emit", "--type", "backup.failed")
 
-    assert result.stdout == "evt-1 accepted: ops-smtp via ops-team (ready)\n"
+    assert result.stdout == "evt-1 accepted: ops-smtp via ops-team (to be released)\n"
     assert result.stderr == "warning: no group 'x'\n"
 
 

@@ -38,6 +38,7 @@ def chosen(**fields: object) -> delivery_pb2.DeliveryFilter:
         "event_ids": ["evt-2026-05-21-001"],
         "after": moment("2026-05-21T00:00:00Z"),
         "before": moment("2026-05-22T00:00:00Z"),
+        "troubled": True,
     }
     return delivery_pb2.DeliveryFilter(**{**everything, **fields})  # type: ignore[arg-type]
 

@@ -96,3 +96,20 @@ def test_a_rule_is_a_tree_of_what_joins_its_parts() -> None:
     assert [each.text for each in node.parts] == ["type = a.b", "not"]
     assert node.parts[1].parts[0].actual == "or"
     assert not tree_of(pb.RuleTrace(text="*", holds=True)).looks
+
+
+@pytest.mark.parametrize(
+    ("reason", "decision", "word"),
+    [
+        ("RULE_MATCHED", "LIMIT_REACHED", "held by the rate limit"),
+        ("RULE_MATCHED", "WITHIN_LIMIT", "to be released"),
+        ("GATHERED", "GATHERED", "for the digest"),
+    ],
+)
+def test_what_is_not_handed_over_yet_says_what_it_waits_for(
+    reason: str, decision: str, word: str
+) -> None:
+    explanation = told(disposition_pb2.DISPOSITION_STATE_READY, reason=reason)
+    explanation.decisions.add(reason=decision)
+    (story,) = stories_of([explanation])
+    assert story.state == word

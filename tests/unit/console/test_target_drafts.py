@@ -155,7 +155,7 @@ def stamp(moment: datetime) -> Timestamp:
         (False, status(health=delivery.TARGET_HEALTH_RECOVERING), "recovering"),
         (False, status(failing_since=stamp(NOW)), "failed lately"),
         (False, status(last_success_time=stamp(NOW)), "ok"),
-        (False, status(), "not used yet"),
+        (False, status(), "no delivery yet"),
     ],
 )
 def test_a_target_stands_in_a_word(

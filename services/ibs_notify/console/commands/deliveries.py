@@ -48,4 +48,5 @@ def _flags(chosen: DeliveryFilter) -> list[Flag]:
         ("event", chosen.event_ids),
         ("after", iso_exact(chosen.after) or None),
         ("before", iso_exact(chosen.before) or None),
+        ("troubled", chosen.troubled),
     ]

@@ -51,15 +51,18 @@ class LiveInbox:
 
     async def show(self, visit: Visit) -> web.StreamResponse:
         """Open until the browser goes, the session ends, its token is refused, or we stop."""
-        chosen = View.of(visit.request.query.items()).filter(visit.time_zone)
+        view = View.of(visit.request.query.items())
+        chosen = view.filter(visit.now(), visit.time_zone)
+        marks = frozenset(chosen.inbox_states)
         chosen.ClearField("inbox_states")
         with self._hub.watching(visit.session, chosen) as (feed, viewer):
             await _wait(feed.started, START_SECONDS)
-            missed = await _listed(visit, chosen, MOST_MISSED)
+            newest = await _listed(visit, chosen, MOST_MISSED)
             seen = _number(visit.request.query.get("seen", ""))
+            missed = _Missed.since(seen, newest, marks)
             response = _response()
             await response.prepare(visit.request)
-            follower = _Follower(visit, chosen, viewer, seen, missed)
+            follower = _Follower(visit, chosen, viewer, missed)
             # The browser goes, or takes nothing.
             with suppress(ConnectionResetError, TimeoutError):
                 await self._follow(follower, response)
@@ -85,18 +88,39 @@ class LiveInbox:
             await follower.wait(self._pace.heartbeat)
 
 
+@dataclass(frozen=True, slots=True)
+class _Missed:
+    """What came between a page and its stream. ``up_to`` is the newest of all that there was."""
+
+    count: int
+    is_more: bool
+    up_to: int
+
+    @classmethod
+    def since(
+        cls, seen: int, newest: list[pb.EventRecord], marks: frozenset[pb.InboxState.ValueType]
+    ) -> _Missed:
+        """Of the ``newest`` those behind ``seen``; what is marked otherwise than the view shows
+        was new once, and is not shown because somebody has dealt with it.
+        """
+        later = [each for each in newest if each.sequence > seen]
+        count = sum(not marks or each.inbox_state in marks for each in later)
+        up_to = max((each.sequence for each in newest), default=0)
+        return cls(count, count >= MOST_MISSED, max(seen, up_to))
+
+
 class _Follower:
     """What one page was told, and what it was not yet."""
 
     def __init__(
-        self, visit: Visit, chosen: pb.EventFilter, viewer: Viewer, seen: int, missed: list[int]
+        self, visit: Visit, chosen: pb.EventFilter, viewer: Viewer, missed: _Missed
     ) -> None:
         self._visit = visit
         self._chosen = chosen
         self._viewer = viewer
-        self._missed = sum(each > seen for each in missed)
-        self._is_more = self._missed >= MOST_MISSED
-        self._from = max([seen, *missed])
+        self._missed = missed.count
+        self._is_more = missed.is_more
+        self._from = missed.up_to
         self._told = 0
         self._gaps = viewer.audience.gaps
 
@@ -134,10 +158,10 @@ class _Follower:
             await audience.wait(seconds)
 
 
-async def _listed(visit: Visit, chosen: pb.EventFilter, most: int) -> list[int]:
+async def _listed(visit: Visit, chosen: pb.EventFilter, most: int) -> list[pb.EventRecord]:
     request = pb.ListEventsRequest(filter=chosen, page_size=most)
     found = await visit.api.call(visit.api.router.ListEvents, request)
-    return [each.sequence for each in found.events]
+    return list(found.events)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

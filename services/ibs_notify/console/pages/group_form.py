@@ -74,6 +74,8 @@ async def create(visit: Visit) -> web.StreamResponse:
     draft = draft_of_form(form)
     if form.is_on("more"):
         return _page(visit, draft, await every_target(visit.api), spare=MORE_ROWS)
+    if names := draft.bare_names():
+        return await _ask_about(visit, draft, names)
     try:
         request = pb.CreateGroupRequest(group=group_of(draft))
         answer = await visit.api.call(visit.api.config.CreateGroup, request)
@@ -106,6 +108,8 @@ async def save(visit: Visit) -> web.StreamResponse:
     if form.is_on("more"):
         targets = await every_target(visit.api)
         return _page(visit, draft, targets, spare=MORE_ROWS, name=current.name)
+    if names := draft.bare_names(current.attachments):
+        return await _ask_about(visit, draft, names, current.name)
     made = _Made(current)
     try:
         wanted = group_of(draft)
@@ -134,6 +138,19 @@ async def show_edit_command(visit: Visit) -> web.StreamResponse:
         return command.update([each.request for each in changes(current, group_of(draft))])
 
     return command_line.show(visit, say)
+
+
+async def _ask_about(visit: Visit, draft: Draft, names: list[str], group: str = "") -> web.Response:
+    """Before anything is saved: the form with the datastores that were probably meant."""
+    said = ", ".join(f"“{each}”" for each in names)
+    meant = ", ".join(f"{each}:" for each in names)
+    fault = (
+        f"{said} alone is only what says exactly that; the datastore is {meant} and is written "
+        "here now. Save again, or write it as it was where that is meant."
+    )
+    faults = Faults({"attachments": fault}, "A resource needs another look; nothing is saved yet.")
+    targets = await every_target(visit.api)
+    return _page(visit, draft.with_datastores(names), targets, faults, name=group)
 
 
 @dataclass(slots=True)

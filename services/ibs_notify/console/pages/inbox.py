@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 
-from ibs_notify.console.attempts import attempted
+from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.charts import Chart, Period, event_chart
 from ibs_notify.console.commands import events as command
-from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of
-from ibs_notify.console.inbox_view import FIELD_OF, PATH, View
+from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
+from ibs_notify.console.inbox_view import EXACTLY, FIELD_OF, PATH, WORST, View
 from ibs_notify.console.live.stream import PATH as LIVE
+from ibs_notify.console.local_time import written_moment
+from ibs_notify.console.pages.event_tally import Tally, tally
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.rendering import moment_of
+from ibs_notify.console.rendering import moment_of, segment
+from ibs_notify.console.told import Sent, outcomes
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.severity import Severity
-from ibs_notify.rpc.event_filter import DISPOSITIONS, countable
+from ibs_notify.rpc.event_filter import DISPOSITIONS
 from ironcore.notification.v1 import router_service_pb2 as pb
+from ironcore.notification.v1.delivery_service_pb2 import ListDeliveriesRequest
 
 PAGE_SIZE = 50
+MOST_TOLD = 1000
+"""So many deliveries does Delivery tell of at once; what is beyond was sent."""
+TOLD_SECONDS = 3.0
+RANGES = (
+    ("Today", "today", ""),
+    ("Yesterday", "yesterday", "today"),
+    ("24 hours", "24 h ago", ""),
+    ("7 days", "7 d ago", ""),
+)
+"""Titles, and the bounds that they stand for."""
 WEEK, HOUR, MINUTE = timedelta(days=7), timedelta(hours=1), timedelta(minutes=1)
 TABS = (("", "Inbox"), ("unread", "Unread"), ("archived", "Archived"), ("every", "Everything"))
 
@@ -51,34 +65,63 @@ async def show(visit: Visit) -> web.StreamResponse:
         raise web.HTTPSeeOther(view.address(page_token=token))
     listing, faults = Listing(), NO_FAULTS
     try:
-        chosen = view.filter(visit.time_zone)
+        chosen = view.filter(visit.now(), visit.time_zone)
         request = pb.ListEventsRequest(filter=chosen, page_size=PAGE_SIZE, page_token=token)
         found = await visit.api.call(visit.api.router.ListEvents, request)
         listing = Listing(tuple(found.events), found.next_page_token)
     except REFUSALS as error:
         chosen, faults = pb.EventFilter(), faults_of(error, FIELD_OF)
-    return _page(visit, view, chosen, listing, faults)
+    elsewhere = None
+    if not token and not faults.any:
+        is_empty = not listing.events and not listing.next_token
+        if not visit.is_partial:
+            await _lead_to_event(visit, view.one("text"))
+            await _lead_to_datastore(visit, view if is_empty else View())
+        elsewhere = await _elsewhere(visit, view) if is_empty else None
+    return _page(visit, view, chosen, listing, faults, elsewhere)
+
+
+async def _lead_to_event(visit: Visit, text: str) -> None:
+    """Who searches for the id of an event wants that event, however it is marked."""
+    if not text or text.split() != [text]:
+        return
+    request = pb.GetEventRequest(event_id=text)
+    found = await unless_failed(visit.api.call(visit.api.router.GetEvent, request))
+    if found is not None:
+        raise web.HTTPSeeOther(f"/events/{segment(text)}")
+
+
+async def _lead_to_datastore(visit: Visit, view: View) -> None:
+    """A name of which no event says exactly that is the datastore's, where that has any."""
+    name = view.bare_resource
+    if not name:
+        return
+    meant = view.with_(resource=f"{name}:")
+    request = pb.ListEventsRequest(
+        filter=meant.filter(visit.now(), visit.renderer.time_zone), page_size=1
+    )
+    found = await unless_failed(visit.api.call(visit.api.router.ListEvents, request))
+    if found is not None and found.events:
+        text = f"No event is about “{name}” itself; these are of the datastore, {name}:"
+        visit.notice(text, "warning")
+        raise web.HTTPSeeOther(meant.address())
+
+
+async def _elsewhere(visit: Visit, view: View) -> Tally | None:
+    """What of a view with nothing in it there is under other marks."""
+    if not view.narrows or view.state == "every":
+        return None
+    return await unless_failed(tally(visit, view.with_(state="every")))
 
 
 async def show_counts(visit: Visit) -> web.StreamResponse:
     """How many there are of each severity, which may take longer than the list."""
     view = View.of(visit.request.query.items())
-    found = await attempted(_counts(visit, view))
-    values: dict[str, Any] = {"view": view, "counts": (), "exact": False, "error": None}
-    if isinstance(found, NotificationError):
-        values["error"] = found
-    else:
-        values["counts"], values["exact"] = found
+    # Of the others too, so that one leads to the next.
+    found = await attempted(tally(visit, view.with_(severity="")))
+    values: dict[str, Any] = {"view": view, "tally": Tally(), "error": None}
+    values["error" if isinstance(found, NotificationError) else "tally"] = found
     return _part(visit, "parts/inbox_counts.html", "How many of each severity", values)
-
-
-async def _counts(visit: Visit, view: View) -> tuple[Sequence[pb.SeverityCount], bool]:
-    """The counts, and whether they are of the whole filter."""
-    chosen = view.filter(visit.time_zone)
-    part = countable(chosen)
-    request = pb.CountEventsRequest(filter=part)
-    found = await visit.api.call(visit.api.router.CountEvents, request)
-    return found.counts, part == chosen
 
 
 async def show_chart(visit: Visit) -> web.StreamResponse:
@@ -91,11 +134,30 @@ async def show_chart(visit: Visit) -> web.StreamResponse:
 
 
 async def _chart(visit: Visit, view: View) -> Chart:
-    chosen = view.filter(visit.time_zone)
+    chosen = view.filter(visit.now(), visit.time_zone)
     period = _period(visit, chosen)
     answer = await visit.api.call(visit.api.router.ChartEvents, period.of_events(chosen))
     filters = {name: list(view.values[name]) for name in view.values.keys() - {"after", "before"}}
     return event_chart(answer, period, "Events", PATH, **filters)
+
+
+async def show_told(visit: Visit) -> web.StreamResponse:
+    """What became of the events of a page, as Delivery knows it: in their places, or not at all.
+
+    The page says what it showed: each ``told`` is a ``Sent``.
+    """
+    form = await read_form(visit.request)
+    sent = [each for text in form.texts("told") if (each := Sent.read(text))][:MOST_TOLD]
+    if not sent:
+        return web.Response(status=204)
+    request = ListDeliveriesRequest(page_size=MOST_TOLD)
+    request.filter.delivery_ids.extend({each.delivery_id for each in sent})
+    found = await unless_failed(
+        visit.api.call(visit.api.delivery.ListDeliveries, request, timeout=TOLD_SECONDS)
+    )
+    if found is None:
+        return web.Response(status=204)
+    return visit.render("parts/told_rows.html", told=outcomes(sent, found.deliveries))
 
 
 def _part(visit: Visit, part: str, title: str, values: Mapping[str, Any]) -> web.Response:
@@ -116,9 +178,15 @@ def _period(visit: Visit, chosen: pb.EventFilter) -> Period:
 
 
 def _page(
-    visit: Visit, view: View, chosen: pb.EventFilter, listing: Listing, faults: Faults
+    visit: Visit,
+    view: View,
+    chosen: pb.EventFilter,
+    listing: Listing,
+    faults: Faults,
+    elsewhere: Tally | None,
 ) -> web.Response:
     token = visit.request.query.get("page_token", "")
+    zone = visit.renderer.time_zone
     live = view.is_live and not token and not faults.any
     return visit.render(
         "pages/inbox.html",
@@ -127,21 +195,37 @@ def _page(
         view=view,
         listing=listing,
         faults=faults,
+        elsewhere=elsewhere,
+        after=written_moment(moment_of(chosen.after), zone),
+        before=written_moment(moment_of(chosen.before), zone),
+        zone=zone,
+        ranges=RANGES,
         tabs=TABS,
         back=view.address(page_token=token),
         next_url=view.address(page_token=listing.next_token) if listing.next_token else "",
         first_url=view.address() if token else "",
         live_url=view.address(LIVE, seen=str(listing.newest)) if live else "",
         command="" if faults.any else command.listing(chosen),
-        severities=[each.label for each in Severity],
-        dispositions=list(DISPOSITIONS),
+        severities=_severities(),
+        dispositions=DISPOSITIONS,
         types=sorted(CATALOGUE),
         sources=sorted({each.source for each in CATALOGUE.values()}),
     )
 
 
+def _severities() -> list[tuple[str, str]]:
+    """Each with the worse ones, and alone."""
+    choices = [("", "any")]
+    for each in sorted(Severity, reverse=True):
+        if each.label != WORST:
+            choices.append((each.label, f"{each.label} and worse"))
+        choices.append((f"{EXACTLY}{each.label}", f"{each.label} only"))
+    return choices
+
+
 ROUTES = (
     Route("GET", PATH, show),
+    Route("POST", f"{PATH}/told", show_told),
     Route("GET", f"{PATH}/counts", show_counts),
     Route("GET", f"{PATH}/chart", show_chart),
 )

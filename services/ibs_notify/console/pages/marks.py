@@ -6,15 +6,17 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.forms import Form, read_form
 from ibs_notify.console.inbox_view import PATH, View
 from ibs_notify.console.login import local_path
+from ibs_notify.console.pages.event_tally import look, tally
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.sessions import Undo
+from ibs_notify.console.sessions import Undo, Way
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.words import counted
+from ibs_notify.console.words import mark as mark_of
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
-from ibs_notify.rpc.event_filter import countable
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 MARK, MARK_ALL = f"{PATH}/mark", f"{PATH}/mark-all"
@@ -23,6 +25,7 @@ MARKS = {
     "read": pb.INBOX_STATE_READ,
     "archived": pb.INBOX_STATE_ARCHIVED,
 }
+_TAB_OF = {"unread": "unread", "read": "", "archived": "archived"}
 MOST_IDS = 1000
 LONG_CALL_SECONDS = 60.0
 
@@ -60,17 +63,12 @@ async def mark(visit: Visit) -> web.StreamResponse:
 async def ask_all(visit: Visit) -> web.StreamResponse:
     """How many would be marked, before any is."""
     view = View.of(visit.request.query.items())
-    chosen = view.filter(visit.time_zone)
-    part = countable(chosen)
-    found = await visit.api.call(visit.api.router.CountEvents, pb.CountEventsRequest(filter=part))
+    view = view.at(visit.now(), visit.time_zone)
     return visit.render(
         "pages/mark_all.html",
         view=view,
         state=_name(visit.request.query.get("mark", "")),
-        count=sum(each.count for each in found.counts),
-        counts=found.counts,
-        exact=part == chosen,
-        up_to=found.newest_sequence,
+        tally=await tally(visit, view),
     )
 
 
@@ -78,13 +76,22 @@ async def mark_all(visit: Visit) -> web.StreamResponse:
     """Mark all that match and were there when they were counted."""
     form = await read_form(visit.request)
     view, state = View.of(visit.request.query.items()), _name(form.text("mark"))
-    request = pb.MarkEventsRequest(
-        filter=view.filter(visit.time_zone),
-        up_to_sequence=_sequence(form),
-        state=MARKS[state],
-    )
+    chosen, up_to = view.filter(visit.now(), visit.time_zone), _sequence(form)
+    before = await unless_failed(look(visit, chosen, up_to))
+    request = pb.MarkEventsRequest(filter=chosen, up_to_sequence=up_to, state=MARKS[state])
     answer = await visit.api.call(visit.api.router.MarkEvents, request, timeout=LONG_CALL_SECONDS)
-    visit.notice(f"{counted(answer.count, 'event')} marked {state}.")
+    text = f"{counted(answer.count, 'event')} marked {state}."
+    if before is not None and before.is_whole:
+        undo = "\n".join(
+            f"{mark_of(each.inbox_state)} {each.event.event_id}" for each in before.events
+        )
+        visit.notice(
+            text, undo=Undo(MARK, {"undo": undo, "back": view.address()}) if undo else None
+        )
+    else:
+        # They are too many to be named one by one.
+        there = Way(view.with_(state=_TAB_OF[state]).address(), "Look at them")
+        visit.notice(text, way=there)
     raise web.HTTPSeeOther(view.address())
 
 

@@ -20,6 +20,7 @@ from ibs_notify.console.pages.panels import Load, kept, panel
 from ibs_notify.console.pages.queue import ask_queues
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.remedies import remedies
+from ibs_notify.console.targets.health import ask_health
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1 import router_service_pb2
 from ironcore.notification.v1.delivery_service_pb2 import (
@@ -136,23 +137,37 @@ async def _deliveries(visit: Visit) -> Mapping[str, Any]:
 
 
 async def _trouble(visit: Visit) -> Mapping[str, Any]:
+    """Every target whose last attempt failed, also where Delivery still sends to it as usual."""
     api = visit.api
-    troubled = await api.call(api.delivery.ListTroubledTargets, ListTroubledTargetsRequest())
-    names: dict[str, str] = {}
-    if troubled.targets:
-        names = {each.uid: each.name for each in await every_target(api)}
-    return {"troubled": troubled, "names": names}
+    troubled, targets = await asyncio.gather(
+        api.call(api.delivery.ListTroubledTargets, ListTroubledTargetsRequest()),
+        every_target(api),
+    )
+    health = await ask_health(api, targets, visit.now())
+    standings = [(each, health.standings[each.uid]) for each in targets if health.standings]
+    return {
+        "troubled": troubled,
+        "names": {each.uid: each.name for each in targets},
+        "unknown": health.unknown,
+        "standings": [(each, it) for each, it in standings if it.is_in_trouble],
+        "used": sum(it.was_tried for _, it in standings),
+        "targets": len(targets),
+    }
 
 
 async def _queue(visit: Visit) -> Mapping[str, Any]:
-    """What the rate limits hold, of the groups that hold anything."""
+    """What the rate limits hold, of the groups that hold anything: events, as Queue counts them."""
     names = [each.name for each in await every_group(visit.api)]
     queues = await ask_queues(visit, names)
     # A group may have been removed a moment ago; where none is known, the Router does not answer.
     if queues and queues[0].error and all(each.error for each in queues):
         raise queues[0].error
-    waiting = [(each.name, each.status) for each in queues if each.status.ready_count]
-    waiting.sort(key=lambda each: -each[1].ready_count)
+    waiting = [
+        (each.name, sum(it.count for it in each.status.waiting), each.status)
+        for each in queues
+        if each.status.ready_count
+    ]
+    waiting.sort(key=lambda each: -each[1])
     return {"waiting": waiting, "groups": len(names)}
 
 

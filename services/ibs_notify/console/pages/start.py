@@ -24,7 +24,7 @@ from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.panels import panel
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
-from ibs_notify.console.sessions import NextStep
+from ibs_notify.console.sessions import Way
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE, Outcome
 from ironcore.notification.v1 import delivery_pb2, event_pb2
@@ -133,13 +133,13 @@ async def was_delivered(visit: Visit) -> bool | None:
     return None if found is None else bool(found.deliveries)
 
 
-def next_step(steps: Steps, *, arrived: bool | None) -> NextStep | None:
+def next_step(steps: Steps, *, arrived: bool | None) -> Way | None:
     """The first step that is not done; None where all are, or it is not known."""
     if not steps.has_target:
-        return NextStep("Where should messages go?", PATH)
+        return Way(PATH, "Where should messages go?")
     if not steps.has_listeners:
-        return NextStep("Who hears of what?", "/new-group")
-    return NextStep("Send a real event", PATH) if arrived is False else None
+        return Way("/new-group", "Who hears of what?")
+    return Way(PATH, "Send a real event") if arrived is False else None
 
 
 async def say_next(visit: Visit) -> None:
@@ -147,7 +147,7 @@ async def say_next(visit: Visit) -> None:
     steps, arrived = await asyncio.gather(unless_failed(steps_of(visit)), was_delivered(visit))
     following = next_step(steps, arrived=arrived) if steps is not None else None
     if following is not None:
-        visit.notice("Next:", "info", following=following)
+        visit.notice("Next:", "info", way=following)
 
 
 async def send(visit: Visit) -> web.StreamResponse:

@@ -10,12 +10,13 @@ from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from ibs_notify.console.attempts import unless_failed
+from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import targets as commands
 from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
-from ibs_notify.console.targets.health import ask_health, certificate_tone
+from ibs_notify.console.targets.health import Health, ask_health, certificate_tone
 from ibs_notify.console.targets.words import NAMES, kind_word, picture, where
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1 import delivery_pb2, target_pb2
@@ -35,6 +36,8 @@ PATH = "/targets"
 ONE = f"{PATH}/{{name}}"
 SIZE = 50
 LAST = 8
+CHANGED = "target-changed"
+"""What the health tells the last deliveries, so that both are of the same moment."""
 WORDS: dict[str, Any] = {
     "kind_word": kind_word,
     "picture": picture,
@@ -62,7 +65,10 @@ async def show_list(visit: Visit) -> web.StreamResponse:
 
 async def show_one(visit: Visit) -> web.StreamResponse:
     """Everything about a target; what another service knows may be missing, and is said so."""
-    target = await target_of_path(visit)
+    return await _page(visit, await target_of_path(visit))
+
+
+async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
     health, groups, last = await asyncio.gather(
         ask_health(visit.api, [target], visit.now()),
         groups_with(visit, target.name),
@@ -72,8 +78,10 @@ async def show_one(visit: Visit) -> web.StreamResponse:
         "pages/target.html",
         target=target,
         health=health,
+        mark=_mark(visit, target, health),
         groups=groups,
         last=last,
+        last_mark=mark_of(*(last or ())),
         commands="\n".join(commands.plain(verb, target.name) for verb in _verbs(visit, target)),
         **WORDS,
     )
@@ -105,11 +113,64 @@ async def groups_with(visit: Visit, name: str) -> list[Group]:
     ]
 
 
-async def _last_deliveries(visit: Visit, name: str) -> Sequence[delivery_pb2.Delivery]:
+async def show_health(visit: Visit) -> web.StreamResponse:
+    """How it fares, where that changed."""
+    target = await target_of_path(visit)
+    health = await ask_health(visit.api, [target], visit.now())
+    mark = _mark(visit, target, health)
+    if not visit.is_partial:
+        return await _page(visit, target)
+    if is_known(visit, mark):
+        return web.Response(status=204)
+    answer = visit.render(
+        "pages/target.html", block="health", target=target, health=health, mark=mark, **WORDS
+    )
+    answer.headers["HX-Trigger"] = CHANGED
+    return answer
+
+
+async def show_last(visit: Visit) -> web.StreamResponse:
+    """What was sent to it last, where that changed."""
+    target = await target_of_path(visit)
+    if not visit.is_partial:
+        return await _page(visit, target)
+    last = await _last_deliveries(visit, target.name)
+    mark = mark_of(*(last or ()))
+    if last is None or is_known(visit, mark):
+        return web.Response(status=204)
+    return visit.render(
+        "pages/target.html", block="last", target=target, last=last, last_mark=mark, **WORDS
+    )
+
+
+def _mark(visit: Visit, target: target_pb2.Target, health: Health) -> str:
+    standing = health.standings.get(target.uid)
+    if standing is None:
+        return mark_of(target, health.unknown)
+    return mark_of(target, standing.status, str(standing.is_to_be_tried_later(visit.now())))
+
+
+async def _last_deliveries(visit: Visit, name: str) -> Sequence[delivery_pb2.Delivery] | None:
+    """None where Delivery does not answer."""
     request = ListDeliveriesRequest(page_size=LAST)
     request.filter.targets.append(name)
     found = await unless_failed(visit.api.call(visit.api.delivery.ListDeliveries, request))
-    return () if found is None else found.deliveries  # its health says why
+    return None if found is None else found.deliveries  # its health says why
+
+
+async def ask_disable(visit: Visit) -> web.StreamResponse:
+    """Says what that means, and for whom."""
+    target = await target_of_path(visit)
+    health, groups = await asyncio.gather(
+        ask_health(visit.api, [target], visit.now()), groups_with(visit, target.name)
+    )
+    return visit.render(
+        "pages/target_disable.html",
+        target=target,
+        health=health,
+        groups=groups,
+        command=commands.plain("disable", target.name),
+    )
 
 
 async def disable(visit: Visit) -> web.StreamResponse:
@@ -143,7 +204,21 @@ async def resume(visit: Visit) -> web.StreamResponse:
     target = await target_of_path(visit)
     request = ResumeTargetRequest(target_uid=target.uid)
     await visit.api.call(visit.api.delivery.ResumeTarget, request)
-    visit.notice(f"{target.name} is tried again now, with one delivery; the rest follows it.")
+    health = await ask_health(visit.api, [target], visit.now())
+    found = health.standings.get(target.uid)
+    if found is not None and not found.status.open_count:
+        # It may also have been taken in the meantime; either way there is nothing to try.
+        visit.notice(
+            f"Nothing waits for {target.name} now: the next delivery to it goes at once, "
+            "and tells whether it works.",
+            "warning" if found.can_resume else "done",
+        )
+    elif health.held_since is not None:
+        visit.notice(f"All deliveries are held: {target.name} is tried once that ends.", "warning")
+    else:
+        visit.notice(
+            f"One delivery to {target.name} is tried now; the rest follow as soon as it is taken."
+        )
     raise web.HTTPSeeOther(path_of(target.name))
 
 
@@ -195,6 +270,9 @@ def path_of(name: str) -> str:
 ROUTES = (
     Route("GET", PATH, show_list),
     Route("GET", ONE, show_one),
+    Route("GET", f"{ONE}/health", show_health),
+    Route("GET", f"{ONE}/last", show_last),
+    Route("GET", f"{ONE}/disable", ask_disable),
     Route("POST", f"{ONE}/disable", disable),
     Route("POST", f"{ONE}/enable", enable),
     Route("POST", f"{ONE}/resume", resume),

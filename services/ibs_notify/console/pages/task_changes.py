@@ -15,11 +15,12 @@ from aiohttp import web
 from ibs_notify.console.api import Api
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
+from ibs_notify.console.login import local_path
+from ibs_notify.console.pages.retried import counted_deliveries, outlook_of, why_none
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.task_filter import PATH, TaskFilter, View, of_address
 from ibs_notify.console.rendering import segment
 from ibs_notify.console.visit import Visit
-from ibs_notify.console.words import count
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
@@ -35,7 +36,7 @@ Method: TypeAlias = grpc.aio.UnaryUnaryMultiCallable[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is done, and what it is called. ``none`` says why nothing may match."""
+    """What is done, and what it is called. ``none`` says that nothing is; the reasons follow."""
 
     name: str
     title: str
@@ -52,9 +53,8 @@ RETRY = Change(
     name="retry",
     title="Send again",
     button="Send again",
-    done="sent again",
-    none="Nothing of this can be sent again now: what a disabled or paused target, or mail to "
-    "nobody, holds back must have that seen to first.",
+    done="queued again",
+    none="Nothing of this can be sent again now",
     request=pb.RetryDeliveriesRequest,
     method=lambda api: api.delivery.RetryDeliveries,
     command=command.retry,
@@ -65,7 +65,7 @@ CANCEL = Change(
     title="Cancel deliveries",
     button="Cancel them",
     done="cancelled",
-    none="Nothing of this is open and can be cancelled.",
+    none="Nothing of this is open and can be cancelled",
     request=pb.CancelDeliveriesRequest,
     method=lambda api: api.delivery.CancelDeliveries,
     command=command.cancel,
@@ -74,18 +74,18 @@ CANCEL = Change(
 
 
 async def ask_retry(visit: Visit) -> web.StreamResponse:
-    """How many would be sent again."""
-    return await _confirm(visit, RETRY, of_address(visit))
+    """How many would be queued again."""
+    return await _confirm(visit, RETRY, of_address(visit), _back_of(visit))
 
 
 async def retry(visit: Visit) -> web.StreamResponse:
-    """Send them again."""
+    """Queue them again, and say when they are tried."""
     return await _apply(visit, RETRY)
 
 
 async def ask_cancel(visit: Visit) -> web.StreamResponse:
     """How many would be cancelled."""
-    return await _confirm(visit, CANCEL, of_address(visit))
+    return await _confirm(visit, CANCEL, of_address(visit), _back_of(visit))
 
 
 async def cancel(visit: Visit) -> web.StreamResponse:
@@ -93,11 +93,15 @@ async def cancel(visit: Visit) -> web.StreamResponse:
     return await _apply(visit, CANCEL)
 
 
+def _back_of(visit: Visit) -> str:
+    return visit.request.query.get("back", "")
+
+
 async def _confirm(
-    visit: Visit, change: Change, chosen: TaskFilter, faults: Faults = NO_FAULTS
+    visit: Visit, change: Change, chosen: TaskFilter, back: str, faults: Faults = NO_FAULTS
 ) -> web.Response:
     counts: Sequence[pb.DeliveryCount] = ()
-    total, shown = 0, ""
+    total, shown, none = 0, "", ""
     if not faults.any and chosen.is_everything:
         faults = NOTHING_CHOSEN
     if not faults.any:
@@ -106,6 +110,7 @@ async def _confirm(
             request = change.request(filter=which, dry_run=True)
             answer = await visit.api.call(change.method(visit.api), request, timeout=LONG_SECONDS)
             total, counts, shown = answer.count, answer.counts, change.command(request)
+            none = "" if total else await why_none(visit, change.none, which)
         except REFUSALS as error:
             faults = faults_of(error, {})
     return visit.render(
@@ -113,6 +118,8 @@ async def _confirm(
         status=REFUSED if faults.any else 200,
         change=change,
         chosen=chosen,
+        back=_way_back(chosen, back),
+        none=none,
         total=total,
         counts=counts[:SHOWN_LINES],
         faults=faults,
@@ -121,30 +128,38 @@ async def _confirm(
 
 
 async def _apply(visit: Visit, change: Change) -> web.StreamResponse:
-    chosen = TaskFilter.of(await read_form(visit.request))
+    form = await read_form(visit.request)
+    chosen, back = TaskFilter.of(form), form.text("back")
     if chosen.is_everything:
-        return await _confirm(visit, change, chosen)
+        return await _confirm(visit, change, chosen, back)
     try:
-        request = change.request(filter=chosen.to_proto(visit.time_zone))
+        which = chosen.to_proto(visit.time_zone)
+        request = change.request(filter=which)
         answer = await visit.api.call(change.method(visit.api), request, timeout=LONG_SECONDS)
     except REFUSALS as error:
-        return await _confirm(visit, change, chosen, faults_of(error, {}))
-    if answer.count:
-        visit.notice(f"{_deliveries(answer.count)} {change.done}.")
+        return await _confirm(visit, change, chosen, back, faults_of(error, {}))
+    said = f"{counted_deliveries(answer.count)} {change.done}"
+    if not answer.count:
+        visit.notice(await why_none(visit, change.none, which), "warning")
+    elif change is RETRY:
+        outlook = await outlook_of(visit, answer.counts)
+        visit.notice(f"{said}{outlook.words}", "done" if outlook.is_free else "warning")
     else:
-        visit.notice(change.none, "warning")
-    raise web.HTTPSeeOther(_back(chosen))
+        visit.notice(f"{said}.")
+    raise web.HTTPSeeOther(_way_back(chosen, back))
 
 
-def _back(chosen: TaskFilter) -> str:
-    """To the one delivery; else to the list that they were chosen in."""
+def _way_back(chosen: TaskFilter, back: str) -> str:
+    """Where it was asked for; else to the one delivery, or to the list that they were chosen in."""
+    if back:
+        return local_path(back)
     if len(chosen.id) == 1:
         return f"{PATH}/{segment(chosen.id[0])}"
     return replace(chosen, view=View.FAILURES, state=(), id=(), reason=()).url()
 
 
 async def ask_hold(visit: Visit) -> web.StreamResponse:
-    """What holding the queue means, and how much is in it."""
+    """What holding all deliveries means, and how many are in the queue."""
     answer = await visit.api.call(
         visit.api.delivery.CountDeliveries,
         pb.CountDeliveriesRequest(filter=delivery_pb2.DeliveryFilter(states=_OPEN)),
@@ -156,7 +171,7 @@ async def ask_hold(visit: Visit) -> web.StreamResponse:
 async def hold(visit: Visit) -> web.StreamResponse:
     """Send nothing more."""
     await visit.api.call(visit.api.delivery.HoldDeliveries, pb.HoldDeliveriesRequest())
-    visit.notice("The queue is held: it is filled, and nothing is sent.")
+    visit.notice("All deliveries are held: they are accepted, and nothing is sent.")
     raise web.HTTPSeeOther(PATH)
 
 
@@ -175,9 +190,9 @@ async def release(visit: Visit) -> web.StreamResponse:
     """Go on sending."""
     answer = await _release(visit, dry_run=False)
     if answer.HasField("held_since"):
-        visit.notice(f"The queue is released: {_deliveries(answer.count)} to be sent.")
+        visit.notice(f"Released: {counted_deliveries(answer.count)} to be sent.")
     else:
-        visit.notice("The queue was not held.", "warning")
+        visit.notice("Nothing was held.", "warning")
     raise web.HTTPSeeOther(PATH)
 
 
@@ -187,10 +202,6 @@ async def _release(visit: Visit, *, dry_run: bool) -> pb.ReleaseDeliveriesRespon
         pb.ReleaseDeliveriesRequest(dry_run=dry_run),
         timeout=LONG_SECONDS,
     )
-
-
-def _deliveries(number: int) -> str:
-    return "1 delivery" if number == 1 else f"{count(number)} deliveries"
 
 
 ROUTES = (

@@ -15,6 +15,7 @@ from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import delivery_pb2 as pb
 from ironcore.notification.v1.delivery_pb2 import DeliveryState
+from ironcore.notification.v1.delivery_service_pb2 import DeliveryCount
 
 PATH = "/tasks"
 STATES: Mapping[str, DeliveryState.ValueType] = {
@@ -24,7 +25,7 @@ STATES: Mapping[str, DeliveryState.ValueType] = {
 
 
 class View(StrEnum):
-    """The tabs of the page."""
+    """The tabs of the page. A failure is also what is queued while something keeps it back."""
 
     FAILURES = "failures"
     WAITING = "waiting"
@@ -80,13 +81,24 @@ class TaskFilter:
         return pb.DeliveryFilter(
             targets=self.target,
             groups=self.group,
-            states=[STATES[each] for each in self.state] or VIEWS[self.view],
+            states=[STATES[each] for each in self.state] or self._states_of_view,
             reasons=self.reason,
             event_ids=self.event,
             delivery_ids=self.id,
             after=moment_to_proto(read_moment(self.after, zone, "after")),
             before=moment_to_proto(read_moment(self.before, zone, "before")),
+            troubled=self.is_about_failures,
         )
+
+    @property
+    def is_about_failures(self) -> bool:
+        """Whether the tab of failures decides, and no state that is asked for."""
+        return self.view is View.FAILURES and not self.state
+
+    @property
+    def _states_of_view(self) -> Sequence[DeliveryState.ValueType]:
+        # Which of what is queued stands still, only Delivery can tell.
+        return () if self.is_about_failures else VIEWS[self.view]
 
     def fields(self) -> list[tuple[str, str]]:
         """Names and values, as hidden fields of a form have them."""
@@ -122,6 +134,13 @@ class TaskFilter:
 
 _LISTS = ("target", "group", "state", "reason", "event", "id")
 _TEXTS = ("after", "before")
+
+
+def counts_in(view: View, alike: DeliveryCount) -> bool:
+    """Whether deliveries that stand ``alike`` are in the tab: the same as its filter says."""
+    if view is View.FAILURES and alike.state == pb.DELIVERY_STATE_QUEUED:
+        return bool(alike.reason)
+    return not VIEWS[view] or alike.state in VIEWS[view]
 
 
 def _grouped(fields: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -12,28 +13,34 @@ from aiohttp import web
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import deliveries as command
+from ibs_notify.console.configured import every_target
 from ibs_notify.console.forms import NO_FAULTS, REFUSED, Faults, faults_of
 from ibs_notify.console.local_time import read_moment, written_moment
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.task_filter import (
     PATH,
-    VIEWS,
     TaskFilter,
     View,
+    counts_in,
     of_address,
 )
+from ibs_notify.console.targets.health import ask_health
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import InvalidArgument
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
 PAGE_SIZE = 50
+CHANGED = "tasks-changed"
+"""What the rows tell the counts, so that both are of the same moment."""
 QUICK_SECONDS = 1.0
 """So long does the page wait to say what is wrong; the list is there all the same."""
 LONG_SECONDS = 60.0
 MOST_LINES = 1000
 """Of counts that one answer has."""
 SHOWN_LINES = 12
+MOST_TARGETS = 1000
+FAILING = "TARGET_FAILING"
 FIELDS = {
     "filter.targets": "target",
     "filter.groups": "group",
@@ -44,8 +51,6 @@ FIELDS = {
     "filter.before": "before",
     **{name: name for name in ("state", "after", "before")},
 }
-_STANDING = (*VIEWS[View.FAILURES], delivery_pb2.DELIVERY_STATE_QUEUED)
-"""What may stand still by a fault: of what is queued that which has a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,14 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Troubles:
-    """What is wrong with how many, the most first. ``mark`` is of the answer."""
+    """What is wrong with how many, the most first. ``mark`` is of what is shown.
+
+    ``next_tries``: of targets that fail, by name, when one delivery is tried.
+    """
 
     mark: str
     lines: Sequence[pb.DeliveryCount]
+    next_tries: Mapping[str, datetime]
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -90,7 +99,9 @@ async def show(visit: Visit) -> web.StreamResponse:
     if is_known(visit, mark):
         return web.Response(status=204)
     rows = _rows(chosen, found, request.page_token)
-    return visit.render("pages/tasks.html", block="rows", **rows)
+    answer = visit.render("pages/tasks.html", block="rows", **rows)
+    answer.headers["HX-Trigger"] = CHANGED
+    return answer
 
 
 async def show_counts(visit: Visit) -> web.StreamResponse:
@@ -103,7 +114,7 @@ async def show_counts(visit: Visit) -> web.StreamResponse:
         return web.Response(status=204)
     counts = Counts(
         mark,
-        {view: _sum(answer, states) for view, states in VIEWS.items()},
+        {view: _sum(answer, view) for view in View},
         sorted({each.target for each in answer.counts}),
         len(answer.counts) < MOST_LINES,
     )
@@ -172,17 +183,25 @@ def _rows(chosen: TaskFilter, found: pb.ListDeliveriesResponse, page_token: str)
 
 async def _troubles(visit: Visit, chosen: TaskFilter, zone: str) -> Troubles | None:
     """None where the page is not about them, or it takes too long to find out."""
-    if chosen.view is not View.FAILURES or chosen.state:
+    if not chosen.is_about_failures:
         return None
-    which = chosen.to_proto(zone)
-    which.ClearField("states")
-    which.states.extend(_STANDING)
-    answer = await unless_failed(_count(visit, which, QUICK_SECONDS))
+    answer = await unless_failed(_count(visit, chosen.to_proto(zone), QUICK_SECONDS))
     if answer is None:
         return None
-    queued = delivery_pb2.DELIVERY_STATE_QUEUED
-    lines = [each for each in answer.counts if each.state != queued or each.reason]
-    return Troubles(mark_of(answer), lines[:SHOWN_LINES])
+    lines = answer.counts[:SHOWN_LINES]
+    tries = await _next_tries(visit, {each.target for each in lines if each.reason == FAILING})
+    return Troubles(mark_of(answer, *(f"{name} {at}" for name, at in tries.items())), lines, tries)
+
+
+async def _next_tries(visit: Visit, names: Collection[str]) -> Mapping[str, datetime]:
+    """Of those that are to be tried later; empty where that is not known now."""
+    if not names:
+        return {}
+    targets = await unless_failed(every_target(visit.api))
+    failing = [each for each in targets or () if each.name in names]
+    standings = (await ask_health(visit.api, failing, visit.now())).standings
+    tries = {each.name: standings[each.uid].next_try for each in failing if each.uid in standings}
+    return {name: at for name, at in tries.items() if at is not None and at > visit.now()}
 
 
 async def _count(
@@ -192,12 +211,10 @@ async def _count(
     return await visit.api.call(visit.api.delivery.CountDeliveries, request, timeout=seconds)
 
 
-def _sum(
-    answer: pb.CountDeliveriesResponse, states: Sequence[delivery_pb2.DeliveryState.ValueType]
-) -> int:
-    if not states:
+def _sum(answer: pb.CountDeliveriesResponse, view: View) -> int:
+    if view is View.ALL:
         return answer.total
-    return sum(each.count for each in answer.counts if each.state in states)
+    return sum(each.count for each in answer.counts if counts_in(view, each))
 
 
 def _local(text: str, zone: str) -> str:

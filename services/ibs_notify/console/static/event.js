@@ -6,7 +6,9 @@
   sessionStorage.setItem("inbox-opened", location.pathname);
   const here = kept ? kept.links.indexOf(location.pathname) : -1;
   if (here < 0) return;
-  one("[data-back]").href = kept.at;
+  const back = one("[data-back]");
+  back.href = kept.at;
+  back.addEventListener("click", () => sessionStorage.setItem("inbox-back", kept.at));
   for (const [name, place] of [["newer", here - 1], ["older", here + 1]]) {
     const link = one(`[data-${name}]`);
     if (!kept.links[place]) continue;

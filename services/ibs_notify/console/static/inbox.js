@@ -67,6 +67,13 @@
 
   let place = -1;
 
+  // Numbers and what became of each go by what is still there; nothing left is said by the page.
+  function afterMark() {
+    for (const part of all("#counts, #chart, #told")) window.htmx.trigger(part, "refresh");
+    if (one("#events [data-row]")) return;
+    window.htmx.ajax("GET", location.pathname + location.search, { target: "#events", swap: "outerHTML" });
+  }
+
   document.addEventListener("htmx:beforeRequest", (event) => {
     const row = event.target.closest("[data-row]");
     place = row ? all("#events [data-row]").indexOf(row) : -1;
@@ -77,7 +84,7 @@
       const rows = all("#events [data-row]");
       rows[Math.min(place, rows.length - 1)]?.focus({ preventScroll: true });
     }
-    if (place >= 0) window.htmx.trigger(one("#counts"), "refresh");
+    if (place >= 0) afterMark();
     place = -1;
     keepOrder();
     showSelected();
@@ -97,11 +104,14 @@
     if (news && !news.hidden) one("a", news).click();
   });
 
-  // ---- back from an event: on at its row
+  // ---- back from an event of this very view: on at its row. Every other way leads to the top.
 
   function goOn() {
     const opened = sessionStorage.getItem("inbox-opened");
-    sessionStorage.removeItem("inbox-opened");
+    const view = sessionStorage.getItem("inbox-back");
+    for (const name of ["inbox-opened", "inbox-back"]) sessionStorage.removeItem(name);
+    const [navigation] = performance.getEntriesByType("navigation");
+    if (navigation?.type !== "back_forward" && view !== location.pathname + location.search) return;
     const link = opened && all("#events .event-text > a").find((each) => each.getAttribute("href") === opened);
     link?.closest("[data-row]").focus();
   }

@@ -39,10 +39,26 @@ class Standing:
         """Whether it makes sense to try it again now."""
         return self.status.health in (pb.TARGET_HEALTH_PAUSED, pb.TARGET_HEALTH_FAILING)
 
+    def is_to_be_tried_later(self, now: datetime) -> bool:
+        """Whether the next try of a target that fails is still to come."""
+        return self.next_try is not None and self.next_try > now
+
+    @property
+    def next_try(self) -> datetime | None:
+        """When one delivery is tried, of a target that fails."""
+        return moment_of(self.status.probe_time)
+
     @property
     def last_failed(self) -> bool:
         """Whether the last attempt failed."""
         return _has_failed_last(self.status)
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether something is to be said of it where only what is wrong is listed."""
+        if self.word == "disabled":
+            return self.status.open_count > 0
+        return self.tone in ("warn", "bad")
 
     @property
     def was_tried(self) -> bool:
@@ -105,7 +121,11 @@ def standing(target: Target, status: pb.GetTargetStatusResponse) -> Standing:
         return Standing("failed lately", "warn", status)
     if status.HasField("last_success_time"):
         return Standing("ok", "good", status)
-    return Standing("not used yet", "calm", status)
+    return Standing("no delivery yet", "calm", status)
+
+
+def _last_failed(status: pb.GetTargetStatusResponse) -> bool:
+    return _instant(status.last_failure_time) > _instant(status.last_success_time)
 
 
 def certificate_tone(until: Timestamp, now: datetime) -> str:

@@ -37,6 +37,7 @@ _Condition: TypeAlias = sa.ColumnElement[bool] | sa.TextClause
 _INDEXED_STATES = frozenset(State) - {State.DELIVERED, State.DIGESTED, State.CANCELLED}
 """Each has a partial index, in ``tables.py``."""
 _OPEN_STATES = tuple(state for state in State if state.is_open)
+_TROUBLED_STATES = (State.DEAD, State.RETRY_WAIT, State.WAITING, State.QUEUED)
 _IS_QUEUED = _C.state == State.QUEUED.value
 # What a hold or a breaker keeps back stays in the queue as it is; why is looked up when asked.
 REASON = sa.case(
@@ -175,6 +176,9 @@ def conditions_of(which: Filter) -> Sequence[sa.ColumnElement[bool]]:
         conditions.append(_C.created_at >= to_micros(which.after))
     if which.before is not None:
         conditions.append(_C.created_at < to_micros(which.before))
+    if which.troubled:
+        conditions.append(_C.state.in_([state.value for state in _TROUBLED_STATES]))
+        conditions.append(sa.not_(_IS_QUEUED) | (REASON != ""))
     return conditions
 
 

@@ -356,6 +356,11 @@ class DeliveryFilter(google.protobuf.message.Message):
     DELIVERY_IDS_FIELD_NUMBER: builtins.int
     AFTER_FIELD_NUMBER: builtins.int
     BEFORE_FIELD_NUMBER: builtins.int
+    TROUBLED_FIELD_NUMBER: builtins.int
+    troubled: builtins.bool
+    """Only what does not get on by itself or not at once: dead, retry wait, waiting, and of what is
+    queued that which a target that fails or is paused, or the hold of the whole queue, keeps back.
+    """
     @property
     def targets(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Target names."""
@@ -399,10 +404,11 @@ class DeliveryFilter(google.protobuf.message.Message):
         delivery_ids: collections.abc.Iterable[builtins.str] | None = ...,
         after: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         before: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        troubled: builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["after", b"after", "before", b"before"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["after", b"after", "before", b"before", "delivery_ids", b"delivery_ids", "event_ids", b"event_ids", "groups", b"groups", "reasons", b"reasons", "states", b"states", "targets", b"targets"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["after", b"after", "before", b"before", "delivery_ids", b"delivery_ids", "event_ids", b"event_ids", "groups", b"groups", "reasons", b"reasons", "states", b"states", "targets", b"targets", "troubled", b"troubled"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___DeliveryFilter: typing_extensions.TypeAlias = DeliveryFilter

@@ -1,0 +1,149 @@
+"""What became of an event, for a line of a list: targets by how far it came for each. Pure.
+
+The Router knows what it handed to Delivery, and only Delivery knows whether it arrived. Until it
+has said so, an event was sent to a target, and that is all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ibs_notify.console import meanings, words
+from ibs_notify.console.reasons import reason
+from ironcore.notification.v1 import delivery_pb2, disposition_pb2
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+_HANDED_OFF = disposition_pb2.DISPOSITION_STATE_HANDED_OFF
+_COALESCED = disposition_pb2.DISPOSITION_STATE_COALESCED
+_TONES: Mapping[int, str] = {
+    delivery_pb2.DELIVERY_STATE_DEAD: "bad",
+    delivery_pb2.DELIVERY_STATE_CANCELLED: "bad",
+    delivery_pb2.DELIVERY_STATE_WAITING: "warn",
+    delivery_pb2.DELIVERY_STATE_RETRY_WAIT: "warn",
+    delivery_pb2.DELIVERY_STATE_DELIVERED: "good",
+    delivery_pb2.DELIVERY_STATE_DIGESTED: "good",
+}
+_Standing: TypeAlias = tuple[int, str]
+"""A state, and what stands in the way."""
+_UNKNOWN: _Standing = (delivery_pb2.DELIVERY_STATE_UNSPECIFIED, "")
+_ACCEPTED = "ACCEPTED"
+_WORST_FIRST = (
+    delivery_pb2.DELIVERY_STATE_DEAD,
+    delivery_pb2.DELIVERY_STATE_CANCELLED,
+    delivery_pb2.DELIVERY_STATE_WAITING,
+    delivery_pb2.DELIVERY_STATE_RETRY_WAIT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A delivery of the event with that sequence, and the target it is for."""
+
+    sequence: int
+    delivery_id: str
+    target: str
+
+    @classmethod
+    def read(cls, text: str) -> Sent | None:
+        """As ``str`` writes it; None for anything else."""
+        sequence, _, rest = text.partition(" ")
+        delivery_id, _, target = rest.partition(" ")
+        if not (sequence.isascii() and sequence.isdigit() and len(sequence) < 19 and target):
+            return None
+        return cls(int(sequence), delivery_id, target)
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.delivery_id} {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The targets for which it came so far, each once. ``tone``: good, bad, warn or nothing."""
+
+    word: str
+    targets: Sequence[str]
+    meaning: str = ""
+    tone: str = ""
+
+
+def sent_of(record: pb.EventRecord) -> list[Sent]:
+    """What of an event Delivery is to be asked about."""
+    return [
+        Sent(record.sequence, each.delivery_id, each.target)
+        for each in record.dispositions
+        if each.state == _HANDED_OFF and each.delivery_id
+    ]
+
+
+def kept_back(record: pb.EventRecord) -> list[Outcome]:
+    """What of an event was not handed to Delivery, or not yet."""
+    taken = {each.target for each in record.dispositions if each.state != _COALESCED}
+    found: dict[int, list[str]] = {}
+    for each in record.dispositions:
+        # What another group takes to the same target is told there.
+        if each.state != _HANDED_OFF and not (each.state == _COALESCED and each.target in taken):
+            found.setdefault(each.state, []).append(each.target)
+    return [
+        Outcome(words.disposition_state(state), _once(targets), meanings.of_disposition(state))
+        for state, targets in found.items()
+    ]
+
+
+def unknown(sent: Iterable[Sent]) -> list[Outcome]:
+    """As far as the Router alone knows."""
+    targets = _once(each.target for each in sent)
+    meaning = meanings.of_disposition(_HANDED_OFF)
+    return [Outcome("sent to", targets, meaning)] if targets else []
+
+
+def outcomes(
+    sent: Sequence[Sent], deliveries: Iterable[delivery_pb2.Delivery]
+) -> Mapping[int, list[Outcome]]:
+    """By sequence, the worst first; a delivery that Delivery does not tell of was sent."""
+    states = {each.delivery_id: (_state(each), _obstacle(each)) for each in deliveries}
+    found: dict[int, dict[_Standing, list[Sent]]] = {}
+    for each in sent:
+        state = states.get(each.delivery_id, _UNKNOWN)
+        found.setdefault(each.sequence, {}).setdefault(state, []).append(each)
+    return {sequence: _ordered(by_state) for sequence, by_state in found.items()}
+
+
+def _ordered(by_state: Mapping[_Standing, Sequence[Sent]]) -> list[Outcome]:
+    told: list[Outcome] = []
+    for standing in sorted(by_state, key=_rank):
+        state, obstacle = standing
+        of_state = by_state[standing]
+        if standing == _UNKNOWN:
+            told += unknown(of_state)
+            continue
+        targets = _once(each.target for each in of_state)
+        meaning = f"Not sent yet: {reason(obstacle)}" if obstacle else meanings.of_delivery(state)
+        tone = "warn" if obstacle else _TONES.get(state, "")
+        told.append(Outcome(words.delivery_state(state), targets, meaning, tone))
+    return told
+
+
+def _rank(standing: _Standing) -> tuple[int, int, str]:
+    state, obstacle = standing
+    worst = _WORST_FIRST.index(state) if state in _WORST_FIRST else len(_WORST_FIRST)
+    return worst - bool(obstacle), state, obstacle
+
+
+def _obstacle(delivery: delivery_pb2.Delivery) -> str:
+    """The reason of one that is queued and yet not on its way, such as a target that fails."""
+    queued = delivery.state == delivery_pb2.DELIVERY_STATE_QUEUED
+    return delivery.reason if queued and delivery.reason != _ACCEPTED else ""
+
+
+def _state(delivery: delivery_pb2.Delivery) -> int:
+    """Of an entry of a digest that went out, where the digest itself stands."""
+    digest = delivery.digest.state
+    if delivery.state != delivery_pb2.DELIVERY_STATE_DIGESTED or not digest:
+        return delivery.state
+    return delivery.state if digest == delivery_pb2.DELIVERY_STATE_DELIVERED else digest
+
+
+def _once(targets: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(targets))

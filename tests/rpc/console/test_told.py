@@ -1,0 +1,48 @@
+"""The inbox says of each event what became of it, and never more than Delivery knows."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from tests.rpc.console.test_event_page import route, until
+from tests.rpc.console.test_inbox_page import emit
+from tests.support.console import Console, Page
+from tests.support.http_server import HttpServer
+
+
+def told_fields(page: Page) -> list[tuple[str, str]]:
+    """What the page says that it shows."""
+    found = re.findall(r'name="told" value="([^"]+)"', page.text)
+    return [("told", html.unescape(each)) for each in found]
+
+
+async def test_a_target_that_refused_was_not_told(console: Console) -> None:
+    async with HttpServer() as taking, HttpServer(400) as refusing:
+        await route(console, taking.url(), "*", "ops")
+        await route(console, refusing.url(), "*", "dev")
+        event_id = await emit(console)
+        await until(console, f"/events/{event_id}/outcome", "Attempt 1: delivered")
+        await until(console, f"/events/{event_id}/outcome", "Given up")
+
+        page = await console.browser.get("/inbox")
+        assert page.says("sent to chat-dev, chat-ops") or page.says("sent to chat-ops, chat-dev")
+        part = await console.browser.post("/inbox/told", told_fields(page))
+        assert part.says("dead chat-dev delivered: chat-ops")
+        assert 'id="told-1" hx-swap-oob="true"' in part.text
+
+
+async def test_without_delivery_an_event_was_sent_and_that_is_all(console: Console) -> None:
+    async with HttpServer() as server:
+        await route(console, server.url(), "*")
+        event_id = await emit(console)
+        await until(console, f"/events/{event_id}/outcome", "Attempt 1: delivered")
+        await console.stop("delivery")
+        page = await console.browser.get("/inbox")
+        assert page.says("sent to chat-ops")
+        assert (await console.browser.post("/inbox/told", told_fields(page))).status == 204
+
+
+async def test_nothing_shown_asks_for_nothing(console: Console) -> None:
+    fields = [("told", "no delivery"), ("told", "")]
+    assert (await console.browser.post("/inbox/told", fields)).status == 204

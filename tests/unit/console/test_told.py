@@ -1,0 +1,90 @@
+"""What became of an event, in a line: nothing is told that Delivery does not say."""
+
+from __future__ import annotations
+
+from ibs_notify.console.told import Outcome, Sent, kept_back, outcomes, sent_of, unknown
+from ironcore.notification.v1 import delivery_pb2, disposition_pb2
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+DEAD, DELIVERED = delivery_pb2.DELIVERY_STATE_DEAD, delivery_pb2.DELIVERY_STATE_DELIVERED
+SENT = [Sent(7, "d-mail", "ops-smtp"), Sent(7, "d-chat", "chat-ops")]
+
+
+def record(*routes: tuple[str, str]) -> pb.EventRecord:
+    return pb.EventRecord(
+        sequence=7,
+        dispositions=[
+            disposition_pb2.Disposition(
+                target=target,
+                state=disposition_pb2.DispositionState.Value(f"DISPOSITION_STATE_{state}"),
+                delivery_id=f"d-{target}",
+            )
+            for state, target in routes
+        ],
+    )
+
+
+def said(found: list[Outcome]) -> list[tuple[str, list[str]]]:
+    return [(each.word, list(each.targets)) for each in found]
+
+
+def delivery(name: str, state: int, digest: int = 0) -> delivery_pb2.Delivery:
+    made = delivery_pb2.Delivery(
+        delivery_id=name, state=delivery_pb2.DeliveryState.ValueType(state)
+    )
+    made.digest.state = delivery_pb2.DeliveryState.ValueType(digest)
+    return made
+
+
+def test_what_was_handed_off_was_sent_and_no_more_is_known() -> None:
+    found = record(("HANDED_OFF", "ops-smtp"), ("HANDED_OFF", "chat-ops"))
+    assert said(unknown(sent_of(found))) == [("sent to", ["ops-smtp", "chat-ops"])]
+    assert not kept_back(found)
+
+
+def test_the_dead_come_before_the_delivered() -> None:
+    found = outcomes(SENT, [delivery("d-mail", DELIVERED), delivery("d-chat", DEAD)])
+    assert said(found[7]) == [("dead", ["chat-ops"]), ("delivered", ["ops-smtp"])]
+    assert [each.tone for each in found[7]] == ["bad", "good"]
+
+
+def test_what_delivery_does_not_tell_of_was_sent() -> None:
+    found = outcomes(SENT, [delivery("d-mail", DELIVERED)])
+    assert said(found[7]) == [("sent to", ["chat-ops"]), ("delivered", ["ops-smtp"])]
+
+
+def test_an_entry_shares_the_fate_of_its_digest() -> None:
+    digested = delivery_pb2.DELIVERY_STATE_DIGESTED
+    found = outcomes(SENT, [delivery("d-mail", digested, DEAD), delivery("d-chat", digested)])
+    assert said(found[7]) == [("dead", ["ops-smtp"]), ("digested", ["chat-ops"])]
+
+
+def test_what_waits_behind_a_failing_target_is_not_on_its_way() -> None:
+    queued = delivery_pb2.DELIVERY_STATE_QUEUED
+    behind = delivery("d-chat", queued)
+    behind.reason = "TARGET_FAILING"
+    found = outcomes(SENT, [delivery("d-mail", queued), behind])
+    assert said(found[7]) == [("queued", ["chat-ops"]), ("queued", ["ops-smtp"])]
+    assert [each.tone for each in found[7]] == ["warn", ""]
+    assert found[7][0].meaning.startswith("Not sent yet: ")
+
+
+def test_what_another_group_takes_to_the_same_target_is_told_there() -> None:
+    found = record(("HANDED_OFF", "chat"), ("COALESCED", "chat"), ("COALESCED", "metrics"))
+    assert said(kept_back(found)) == [("coalesced", ["metrics"])]
+
+
+def test_every_state_has_its_meaning() -> None:
+    names = [each for each, _ in disposition_pb2.DispositionState.items() if "UNSPEC" not in each]
+    routes = [(each.removeprefix("DISPOSITION_STATE_"), each) for each in names]
+    assert all(each.meaning for each in kept_back(record(*routes)))
+    for state in delivery_pb2.DeliveryState.values():
+        assert all(each.meaning for each in outcomes(SENT, [delivery("d-mail", state)])[7])
+
+
+def test_what_a_page_says_of_itself_is_read_as_it_was_written() -> None:
+    assert [Sent.read(str(each)) for each in SENT] == SENT
+    assert [Sent.read(each) for each in ("", "7", "7 d-1", "x d-1 chat", "7 d-1 a b")] == [
+        *[None] * 4,
+        Sent(7, "d-1", "a b"),
+    ]
