@@ -80,15 +80,13 @@ def sent_of(record: pb.EventRecord) -> list[Sent]:
 def kept_back(record: pb.EventRecord) -> list[Outcome]:
     """What of an event was not handed to Delivery, or not yet."""
     taken = {each.target for each in record.dispositions if each.state != _COALESCED}
-    found: dict[int, list[str]] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for each in record.dispositions:
         # What another group takes to the same target is told there.
         if each.state != _HANDED_OFF and not (each.state == _COALESCED and each.target in taken):
-            found.setdefault(each.state, []).append(each.target)
-    return [
-        Outcome(words.disposition_state(state), _once(targets), meanings.of_disposition(state))
-        for state, targets in found.items()
-    ]
+            word = words.disposition(each), meanings.of_disposition(each.state)
+            found.setdefault(word, []).append(each.target)
+    return [Outcome(word, _once(targets), meaning) for (word, meaning), targets in found.items()]
 
 
 def unknown(sent: Iterable[Sent]) -> list[Outcome]:

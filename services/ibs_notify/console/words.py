@@ -166,6 +166,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "delivery_kind": delivery_kind,
     "digest_state": digest_state,
     "disposition": disposition,
+    "disposition_state": disposition_state,
     "disposition_meaning": meanings.of_disposition,
     "delivery_meaning": meanings.of_delivery,
     "group_scope": group_scope,
