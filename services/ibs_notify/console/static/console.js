@@ -52,7 +52,8 @@ document.addEventListener("input", (event) => {
   for (const row of all(filter)) row.hidden = !row.textContent.toLowerCase().includes(text);
 });
 
-// ---- keyboard: rows of a list are [data-row]; a row may have [data-key="e"] buttons
+// ---- keyboard: rows of a list are [data-row], opened by their [data-open], else by their first
+// link; a row may have [data-key="e"] buttons
 
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-keyboard]")) one("#keyboard-help").showModal();
@@ -105,7 +106,7 @@ document.addEventListener("keydown", (event) => {
     case "?": one("#keyboard-help").showModal(); break;
     case "Enter":
       if (row !== document.activeElement) return;
-      one("a[href]", row)?.click();
+      (one("a[data-open]", row) ?? one("a[href]", row))?.click();
       break;
     case "x": if (row) one("input[type=checkbox]", row)?.click(); break;
     default: {
