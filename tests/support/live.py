@@ -12,16 +12,16 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from ibs_notify.console import guard
 from ibs_notify.console.api import Channels, presenting
 from ibs_notify.console.assets import Assets
-from ibs_notify.console.cookies import SECURE_COOKIE
-from ibs_notify.console.entrance import Entrance
+from ibs_notify.console.http import guard
 from ibs_notify.console.live.hub import Hub
 from ibs_notify.console.live.stream import PATH, LiveInbox, Pace
+from ibs_notify.console.login.cookies import SECURE_COOKIE
+from ibs_notify.console.login.entrance import Entrance
+from ibs_notify.console.login.sessions import Sessions
 from ibs_notify.console.pages import ROUTES
 from ibs_notify.console.rendering import Renderer
-from ibs_notify.console.sessions import Sessions
 from ibs_notify.console.time_zone import TimeZone
 from ibs_notify.domain.principal import Role
 from ironcore.notification.v1 import event_pb2

@@ -7,20 +7,20 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 
-from ibs_notify.console import guard
 from ibs_notify.console.api import Channels
 from ibs_notify.console.assets import PREFIX, Assets
-from ibs_notify.console.entrance import Entrance
-from ibs_notify.console.listener import listen
+from ibs_notify.console.http import guard
+from ibs_notify.console.http.listener import listen
+from ibs_notify.console.http.mishaps import mishaps
+from ibs_notify.console.http.reports import Reports
 from ibs_notify.console.live.hub import Hub
 from ibs_notify.console.live.stream import PATH as LIVE
 from ibs_notify.console.live.stream import LiveInbox
-from ibs_notify.console.login import Login
-from ibs_notify.console.mishaps import mishaps
+from ibs_notify.console.login.entrance import Entrance
+from ibs_notify.console.login.login import Login
+from ibs_notify.console.login.sessions import Sessions
 from ibs_notify.console.pages import ROUTES
 from ibs_notify.console.rendering import Renderer
-from ibs_notify.console.reports import Reports
-from ibs_notify.console.sessions import Sessions
 from ibs_notify.console.time_zone import TimeZone
 from ibs_notify.domain.clock import Clock, SystemClock
 from ibs_notify.rpc.lifecycle import App

@@ -13,8 +13,8 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from ibs_notify.console import words
 from ibs_notify.console.rendering import iso, query
+from ibs_notify.console.wording import words
 from ibs_notify.rpc.convert import moment_from_proto
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1.delivery_service_pb2 import (

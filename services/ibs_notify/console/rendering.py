@@ -15,11 +15,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ibs_notify.console import told, words
 from ibs_notify.console.assets import Assets
-from ibs_notify.console.cookies import theme_of
-from ibs_notify.console.form_words import advice, worded
+from ibs_notify.console.events import told
+from ibs_notify.console.login.cookies import theme_of
 from ibs_notify.console.navigation import NAVIGATION
+from ibs_notify.console.wording import words
+from ibs_notify.console.wording.form_words import advice, worded
 from ibs_notify.domain.clock import Clock, in_zone
 from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.rpc.convert import is_moment, moment_from_proto

@@ -10,10 +10,10 @@ from typing import Any
 from aiohttp import web
 
 from ibs_notify.console.api import Api
-from ibs_notify.console.form_words import worded
-from ibs_notify.console.guard import NONCE
+from ibs_notify.console.http.guard import NONCE
+from ibs_notify.console.login.sessions import Notice, Session, Undo, Way
 from ibs_notify.console.rendering import Renderer
-from ibs_notify.console.sessions import Notice, Session, Undo, Way
+from ibs_notify.console.wording.form_words import worded
 from ibs_notify.domain import errors
 from ibs_notify.rpc.access import Access, access, allowed_to, least_role
 

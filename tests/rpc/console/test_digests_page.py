@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from tests.support.console import Console
 
-from ibs_notify.console.guard import MAIL_POLICY
+from ibs_notify.console.http.guard import MAIL_POLICY
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1.delivery_service_pb2 import DigestWindow, ListDigestsRequest
 from ironcore.notification.v1.event_pb2 import Event

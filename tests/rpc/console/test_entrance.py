@@ -10,7 +10,7 @@ from http.cookies import SimpleCookie
 import pytest
 from tests.support.console import Browser, SecuredConsole
 
-from ibs_notify.console.sessions import IDLE, LONGEST
+from ibs_notify.console.login.sessions import IDLE, LONGEST
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -17,11 +17,12 @@ from aiohttp import web
 from tests.support.certificates import Certificates
 from tests.support.console import Browser, SecuredConsole, address_of
 
-from ibs_notify.console import app, door, listener
+from ibs_notify.console import app
 from ibs_notify.console.app import ConsoleApp
+from ibs_notify.console.http import door, listener
+from ibs_notify.console.login.sessions import AT_ONCE
 from ibs_notify.console.pages import ROUTES
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.sessions import AT_ONCE
 from ibs_notify.console.visit import Visit
 from ibs_notify.launcher.authority import Issued
 from ibs_notify.settings import Settings

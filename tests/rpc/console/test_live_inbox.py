@@ -17,7 +17,7 @@ from tests.support.secured import secured
 
 from ibs_notify.console.live import hub
 from ibs_notify.console.live.stream import PATH
-from ibs_notify.console.sessions import MOST_OF_ONE
+from ibs_notify.console.login.sessions import MOST_OF_ONE
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.event_watch import EventWatch
 from ironcore.notification.v1 import router_service_pb2 as pb

@@ -13,10 +13,10 @@ from tests.support.http_server import HttpServer
 
 from ibs_notify.console.api import Api, Channels, claiming
 from ibs_notify.console.assets import Assets
-from ibs_notify.console.guard import NONCE
+from ibs_notify.console.http.guard import NONCE
+from ibs_notify.console.login.sessions import Session
 from ibs_notify.console.pages import target_form, targets
 from ibs_notify.console.rendering import Renderer
-from ibs_notify.console.sessions import Session
 from ibs_notify.console.targets.health import Health, ask_health, standing
 from ibs_notify.console.targets.sparkline import sparkline
 from ibs_notify.console.visit import Visit

@@ -8,7 +8,7 @@ from tests.support.console_work import add_webhook, deaths, deliver
 from tests.support.http_server import HttpServer
 
 from ibs_notify.console.api import Metadata
-from ibs_notify.console.sessions import Session, Sessions
+from ibs_notify.console.login.sessions import Session, Sessions
 from ibs_notify.domain.principal import Role
 
 OFFERS = (

@@ -11,7 +11,7 @@ from tests.support.console import Browser, Console, Page
 from tests.system.installation import free_port
 
 from ibs_notify.console.app import ConsoleApp
-from ibs_notify.console.guard import PREVIEW_POLICY
+from ibs_notify.console.http.guard import PREVIEW_POLICY
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1.event_pb2 import Event
 from ironcore.notification.v1.group_pb2 import Group, GroupTemplates, Subscription

@@ -10,8 +10,8 @@ import pytest
 from tests.support.command_line import Cli
 
 from ibs_notify.console.commands import groups as command
-from ibs_notify.console.group_changes import changes
-from ibs_notify.console.group_draft import Draft, Row, draft_of_group, group_of
+from ibs_notify.console.groups.changes import changes
+from ibs_notify.console.groups.draft import Draft, Row, draft_of_group, group_of
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb
 from ironcore.notification.v1.group_pb2 import (

@@ -9,7 +9,7 @@ import pytest
 from tests.support.command_line import Cli
 
 from ibs_notify.console.commands import digests, templates
-from ibs_notify.console.template_owner import Owner, owner_of_group, owner_of_target
+from ibs_notify.console.message_templates.owner import Owner, owner_of_group, owner_of_target
 from ironcore.notification.v1.config_service_pb2 import GetTargetResponse
 from ironcore.notification.v1.group_pb2 import Group, GroupTemplates
 from ironcore.notification.v1.target_pb2 import Target

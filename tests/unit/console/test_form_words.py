@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ibs_notify.console.form_words import advice, worded
+from ibs_notify.console.wording.form_words import advice, worded
 from ibs_notify.delivery.transports.influxdb_verdict import _ADVICE as INFLUXDB_ADVICE
 from ibs_notify.delivery.transports.webhook_verdict import WEBHOOK_ADVICE
 

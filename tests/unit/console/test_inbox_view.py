@@ -11,7 +11,7 @@ import pytest
 from tests.support.command_line import Cli
 
 from ibs_notify.console.commands import events as command
-from ibs_notify.console.inbox_view import View
+from ibs_notify.console.events.view import View
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.rpc.event_filter import COSTLY, countable
 from ironcore.notification.v1 import disposition_pb2, event_pb2

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ibs_notify.console.local_time import read_moment, written_moment
+from ibs_notify.console.wording.local_time import read_moment, written_moment
 from ibs_notify.domain.errors import InvalidArgument
 
 VIENNA = "Europe/Vienna"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.reasons import WORDS, reason
+from ibs_notify.console.wording.reasons import WORDS, reason
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.model import QueueReason
 from ibs_notify.delivery.transports.base import OutcomeReason

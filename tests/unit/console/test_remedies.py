@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ibs_notify.console.remedies import remedies
+from ibs_notify.console.coverage.remedies import remedies
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 SUBJECTS = {

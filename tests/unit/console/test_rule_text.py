@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibs_notify.console.durations import read_duration
-from ibs_notify.console.rule_text import Units, quoted, seen_values
+from ibs_notify.console.wording.durations import read_duration
+from ibs_notify.console.wording.rule_text import Units, quoted, seen_values
 from ibs_notify.domain.duration import show_duration
 from ibs_notify.rules.ast import Atom
 from ibs_notify.rules.parse import parse

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ibs_notify.console import sessions
-from ibs_notify.console.login import local_path, role_of
-from ibs_notify.console.sessions import IDLE, LONGEST, MOST_OF_ONE, Sessions
+from ibs_notify.console.login import sessions
+from ibs_notify.console.login.login import local_path, role_of
+from ibs_notify.console.login.sessions import IDLE, LONGEST, MOST_OF_ONE, Sessions
 from ibs_notify.domain.principal import Role
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ibs_notify.console.rule_tree import tree_of
-from ibs_notify.console.story import FIRST_ATTEMPTS, MOST_ATTEMPTS, Link, stories_of
+from ibs_notify.console.events.rule_tree import tree_of
+from ibs_notify.console.events.story import FIRST_ATTEMPTS, MOST_ATTEMPTS, Link, stories_of
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ibs_notify.console.template_variables import VARIABLES, Variable
+from ibs_notify.console.message_templates.variables import VARIABLES, Variable
 from ibs_notify.templates.mail import MailTemplates
 from ibs_notify.templates.shapes import EVENT
 from ibs_notify.templates.variables import VARIABLES as CONTRACT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.told import Outcome, Sent, kept_back, outcomes, sent_of, unknown
+from ibs_notify.console.events.told import Outcome, Sent, kept_back, outcomes, sent_of, unknown
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ibs_notify.console.commands.line import Flag, line
 from ibs_notify.console.rendering import iso_exact
-from ibs_notify.console.words import delivery_state
+from ibs_notify.console.wording.words import delivery_state
 from ironcore.notification.v1.delivery_pb2 import DeliveryFilter
 from ironcore.notification.v1.delivery_service_pb2 import (
     CancelDeliveriesRequest,

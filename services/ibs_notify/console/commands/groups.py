@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from ibs_notify.console.commands.line import Flag, line
-from ibs_notify.console.group_changes import Request, changes
+from ibs_notify.console.groups.changes import Request, changes
 from ibs_notify.domain.duration import show_duration
 from ironcore.notification.v1 import config_service_pb2 as config
 from ironcore.notification.v1 import group_pb2 as pb

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from ibs_notify.console.commands.line import line
-from ibs_notify.console.template_owner import DIGEST, Owner
+from ibs_notify.console.message_templates.owner import DIGEST, Owner
 from ironcore.notification.v1.group_pb2 import GroupTemplates
 
 _ENDINGS = {"subject": "j2", "text": "j2", "html": "html", "body": "j2"}

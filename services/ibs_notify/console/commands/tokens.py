@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ibs_notify.console.commands.line import line
-from ibs_notify.console.words import role
+from ibs_notify.console.wording.words import role
 from ironcore.notification.v1.token_pb2 import Token
 
 

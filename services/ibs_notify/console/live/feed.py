@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 from ibs_notify.console.api import Api, Channels
 from ibs_notify.console.live.audience import Audience
-from ibs_notify.console.sessions import Session
+from ibs_notify.console.login.sessions import Session
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import (
     InvalidArgument,

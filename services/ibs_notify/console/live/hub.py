@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from ibs_notify.console.api import Channels
 from ibs_notify.console.live.feed import Feed, Viewer
-from ibs_notify.console.sessions import Session
+from ibs_notify.console.login.sessions import Session
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import Reason, Unavailable
 from ironcore.notification.v1 import router_service_pb2 as pb

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ibs_notify.console.inbox_view import View
+from ibs_notify.console.events.view import View
 from ibs_notify.console.live.audience import MOST_COUNTED
 from ibs_notify.console.live.feed import Viewer
 from ibs_notify.console.live.hub import Hub

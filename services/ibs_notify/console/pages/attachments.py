@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ibs_notify.console import hearing
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.commands import groups as command
+from ibs_notify.console.coverage import hearing
 from ibs_notify.console.forms import REFUSALS, Form, read_form
 from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route

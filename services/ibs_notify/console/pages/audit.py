@@ -13,10 +13,10 @@ from aiohttp import web
 from ibs_notify.console.audit_pages import merged, read, spell
 from ibs_notify.console.commands import audit as command
 from ibs_notify.console.forms import NO_FAULTS, REFUSED, faults_of, read_form
-from ibs_notify.console.local_time import read_moment
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.visit import Visit
+from ibs_notify.console.wording.local_time import read_moment
 from ibs_notify.domain.document_changes import changes
 from ibs_notify.domain.errors import InvalidArgument, NotificationError
 from ibs_notify.rpc.convert import moment_to_proto

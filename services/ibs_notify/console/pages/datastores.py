@@ -11,10 +11,10 @@ from typing import Any
 
 from aiohttp import web
 
-from ibs_notify.console import hearing
 from ibs_notify.console.attempts import few_at_once, unless_failed
 from ibs_notify.console.charts import Period, event_chart
 from ibs_notify.console.configured import every_group
+from ibs_notify.console.coverage import hearing
 from ibs_notify.console.pages.attachments import choices
 from ibs_notify.console.pages.panels import Load, panel
 from ibs_notify.console.pages.route import Route

@@ -7,11 +7,11 @@ import asyncio
 from aiohttp import web
 
 from ibs_notify.console.attempts import attempted, unless_failed
-from ibs_notify.console.bodies import laid_out
 from ibs_notify.console.commands import digests as command
 from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import REFUSALS
-from ibs_notify.console.guard import LEADS_NOWHERE, MAIL_POLICY
+from ibs_notify.console.http.bodies import laid_out
+from ibs_notify.console.http.guard import LEADS_NOWHERE, MAIL_POLICY
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query, segment
 from ibs_notify.console.visit import Visit

@@ -11,12 +11,12 @@ from aiohttp import web
 from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.commands import events as command
 from ibs_notify.console.configured import every_target
+from ibs_notify.console.events.rule_tree import tree_of
+from ibs_notify.console.events.story import Story, stories_of, told_stories_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import named, query
-from ibs_notify.console.rule_text import quoted
-from ibs_notify.console.rule_tree import tree_of
-from ibs_notify.console.story import Story, stories_of, told_stories_of
 from ibs_notify.console.visit import Visit
+from ibs_notify.console.wording.rule_text import quoted
 from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.rpc.event_json import event_to_document

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ibs_notify.console import words
-from ibs_notify.console.inbox_view import View
+from ibs_notify.console.events.view import View
 from ibs_notify.console.visit import Visit
+from ibs_notify.console.wording import words
 from ibs_notify.rpc.event_filter import countable
 from ironcore.notification.v1 import router_service_pb2 as pb
 

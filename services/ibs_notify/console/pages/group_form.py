@@ -18,8 +18,8 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
-from ibs_notify.console.group_changes import Change, Request, changes
-from ibs_notify.console.group_draft import (
+from ibs_notify.console.groups.changes import Change, Request, changes
+from ibs_notify.console.groups.draft import (
     NAMES,
     Draft,
     draft_about,
@@ -28,10 +28,10 @@ from ibs_notify.console.group_draft import (
     group_of,
     row_names,
 )
+from ibs_notify.console.groups.recommended import RECOMMENDED, recommended
 from ibs_notify.console.pages import command_line, start
 from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.recommended_groups import RECOMMENDED, recommended
 from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import (

@@ -6,12 +6,12 @@ from aiohttp import web
 
 from ibs_notify.console.attempts import attempted
 from ibs_notify.console.commands import groups as command
-from ibs_notify.console.durations import read_duration
 from ibs_notify.console.forms import REFUSALS, REFUSED, faults_of, read_form
+from ibs_notify.console.groups.recommended import RECOMMENDED
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.recommended_groups import RECOMMENDED
 from ibs_notify.console.rendering import query, segment
 from ibs_notify.console.visit import Visit
+from ibs_notify.console.wording.durations import read_duration
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb

@@ -12,15 +12,15 @@ from aiohttp import web
 from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.charts import Chart, Period, event_chart
 from ibs_notify.console.commands import events as command
+from ibs_notify.console.events.told import Sent, outcomes
+from ibs_notify.console.events.view import EXACTLY, FIELD_OF, PATH, WORST, View
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
-from ibs_notify.console.inbox_view import EXACTLY, FIELD_OF, PATH, WORST, View
 from ibs_notify.console.live.stream import PATH as LIVE
-from ibs_notify.console.local_time import written_moment
 from ibs_notify.console.pages.event_tally import Tally, tally
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import moment_of, segment
-from ibs_notify.console.told import Sent, outcomes
 from ibs_notify.console.visit import Visit
+from ibs_notify.console.wording.local_time import written_moment
 from ibs_notify.domain.catalogue import CATALOGUE
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.severity import Severity

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from ibs_notify.console.attempts import unless_failed
+from ibs_notify.console.events.view import PATH, View
 from ibs_notify.console.forms import Form, read_form
-from ibs_notify.console.inbox_view import PATH, View
-from ibs_notify.console.login import local_path
+from ibs_notify.console.login.login import local_path
+from ibs_notify.console.login.sessions import Undo, Way
 from ibs_notify.console.pages.event_tally import look, tally
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.sessions import Undo, Way
 from ibs_notify.console.visit import Visit
-from ibs_notify.console.words import counted
-from ibs_notify.console.words import mark as mark_of
+from ibs_notify.console.wording.words import counted
+from ibs_notify.console.wording.words import mark as mark_of
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ironcore.notification.v1 import router_service_pb2 as pb
 

@@ -15,11 +15,11 @@ from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.charts import Period, coarse, delivery_chart, event_chart, spread
 from ibs_notify.console.commands import overview as command
 from ibs_notify.console.configured import every_group, every_target
+from ibs_notify.console.coverage.remedies import remedies
 from ibs_notify.console.pages import start
 from ibs_notify.console.pages.panels import Load, kept, panel
 from ibs_notify.console.pages.queue import ask_queues
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.remedies import remedies
 from ibs_notify.console.targets.health import ask_health
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1 import router_service_pb2

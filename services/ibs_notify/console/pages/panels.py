@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from ibs_notify.console.attempts import attempted
-from ibs_notify.console.sessions import Kept
+from ibs_notify.console.login.sessions import Kept
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotificationError
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from ibs_notify.console.reasons import reason
 from ibs_notify.console.visit import Visit
-from ibs_notify.console.words import delivery_state
+from ibs_notify.console.wording.reasons import reason
+from ibs_notify.console.wording.words import delivery_state
 from ibs_notify.domain.errors import NotificationError, Unauthenticated
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb

@@ -12,8 +12,8 @@ from google.protobuf.duration_pb2 import Duration
 from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.forms import read_form
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.rule_text import LABELS, Units, seen_labels, seen_values
 from ibs_notify.console.visit import Visit
+from ibs_notify.console.wording.rule_text import LABELS, Units, seen_labels, seen_values
 from ibs_notify.domain.errors import InvalidArgument, NotificationError
 from ibs_notify.rpc.convert import moment_from_proto, moment_to_proto
 from ironcore.notification.v1 import config_service_pb2 as config_pb

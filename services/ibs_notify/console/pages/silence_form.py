@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from ibs_notify.console.forms import Form
-from ibs_notify.console.local_time import read_moment
+from ibs_notify.console.wording.local_time import read_moment
 from ibs_notify.domain.clock import in_zone
 from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.rpc.convert import moment_to_proto

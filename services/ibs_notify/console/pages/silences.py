@@ -11,6 +11,7 @@ from enum import StrEnum
 from aiohttp import web
 
 from ibs_notify.console.commands import silences as command
+from ibs_notify.console.coverage.hearing import RECORDED
 from ibs_notify.console.forms import (
     NO_FAULTS,
     REFUSALS,
@@ -20,7 +21,6 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
-from ibs_notify.console.hearing import RECORDED
 from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.silence_form import NAMES, When, quick_spans, request_of, when_of

@@ -20,11 +20,11 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.login.sessions import Way
 from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.panels import panel
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
-from ibs_notify.console.sessions import Way
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE, Outcome
 from ironcore.notification.v1 import delivery_pb2, event_pb2

@@ -13,13 +13,13 @@ from typing import Any
 
 from aiohttp import web
 
-from ibs_notify.console.form_words import advice, worded
 from ibs_notify.console.forms import REFUSED, Form, faults_of, read_form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.target_form import EDIT, NEW, draft_of, kind_of
 from ibs_notify.console.pages.targets import ONE, target_of_path
 from ibs_notify.console.targets.words import NAMES
 from ibs_notify.console.visit import Visit
+from ibs_notify.console.wording.form_words import advice, worded
 from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1.config_service_pb2 import ConfigServiceStreamTargetTestRequest
 from ironcore.notification.v1.target_pb2 import TestProgress, TestStage

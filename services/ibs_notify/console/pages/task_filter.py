@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ibs_notify.console.forms import Form
-from ibs_notify.console.local_time import read_moment
 from ibs_notify.console.rendering import query
 from ibs_notify.console.visit import Visit
-from ibs_notify.console.words import delivery_state
+from ibs_notify.console.wording.local_time import read_moment
+from ibs_notify.console.wording.words import delivery_state
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import delivery_pb2 as pb

@@ -15,7 +15,6 @@ from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.forms import NO_FAULTS, REFUSED, Faults, faults_of
-from ibs_notify.console.local_time import read_moment, written_moment
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.task_filter import (
     PATH,
@@ -26,6 +25,7 @@ from ibs_notify.console.pages.task_filter import (
 )
 from ibs_notify.console.targets.health import ask_health
 from ibs_notify.console.visit import Visit
+from ibs_notify.console.wording.local_time import read_moment, written_moment
 from ibs_notify.domain.errors import InvalidArgument
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb

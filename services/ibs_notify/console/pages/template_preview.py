@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from ibs_notify.console.bodies import laid_out
 from ibs_notify.console.forms import Faults, Form, faults_of, read_form
-from ibs_notify.console.guard import LEADS_NOWHERE, PREVIEW_POLICY
+from ibs_notify.console.http.bodies import laid_out
+from ibs_notify.console.http.guard import LEADS_NOWHERE, PREVIEW_POLICY
+from ibs_notify.console.message_templates.owner import Owner, owner_of_target
+from ibs_notify.console.message_templates.reading import GATHERED, find_owner, read_events
+from ibs_notify.console.message_templates.sample_events import SAMPLE, SAMPLES
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.templates import PATH, read_draft
-from ibs_notify.console.sample_events import SAMPLE, SAMPLES
-from ibs_notify.console.template_owner import Owner, owner_of_target
-from ibs_notify.console.template_reading import GATHERED, find_owner, read_events
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import InvalidArgument, NotificationError
 from ironcore.notification.v1.config_service_pb2 import GetTargetRequest

@@ -18,12 +18,8 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
-from ibs_notify.console.pages import command_line
-from ibs_notify.console.pages.route import Route
-from ibs_notify.console.rendering import query
-from ibs_notify.console.targets.changes import warnings_of
-from ibs_notify.console.template_owner import DIGEST, MAIL_PARTS, Owner
-from ibs_notify.console.template_reading import (
+from ibs_notify.console.message_templates.owner import DIGEST, MAIL_PARTS, Owner
+from ibs_notify.console.message_templates.reading import (
     PREVIEWED,
     Owners,
     find_owner,
@@ -31,7 +27,11 @@ from ibs_notify.console.template_reading import (
     read_events,
     read_owners,
 )
-from ibs_notify.console.template_variables import VARIABLES
+from ibs_notify.console.message_templates.variables import VARIABLES
+from ibs_notify.console.pages import command_line
+from ibs_notify.console.pages.route import Route
+from ibs_notify.console.rendering import query
+from ibs_notify.console.targets.changes import warnings_of
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1.config_service_pb2 import UpdateGroupRequest, UpdateTargetRequest

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from ibs_notify.console import meanings, words
 from ibs_notify.console.rendering import segment
+from ibs_notify.console.wording import meanings, words
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from ibs_notify.console import meanings, words
-from ibs_notify.console.reasons import reason
+from ibs_notify.console.wording import meanings, words
+from ibs_notify.console.wording.reasons import reason
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
-from ibs_notify.console import meanings
-from ibs_notify.console.reasons import reason
+from ibs_notify.console.wording import meanings
+from ibs_notify.console.wording.reasons import reason
 from ironcore.notification.v1 import (
     delivery_pb2,
     delivery_service_pb2,

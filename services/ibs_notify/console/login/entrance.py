@@ -10,12 +10,12 @@ from typing import TypeAlias
 from aiohttp import web
 
 from ibs_notify.console.api import Api, Channels, claiming
-from ibs_notify.console.cookies import SessionCookie
 from ibs_notify.console.forms import receive
-from ibs_notify.console.guard import refuse_forgery
-from ibs_notify.console.mishaps import mark
+from ibs_notify.console.http.guard import refuse_forgery
+from ibs_notify.console.http.mishaps import mark
+from ibs_notify.console.login.cookies import SessionCookie
+from ibs_notify.console.login.sessions import Session, Sessions
 from ibs_notify.console.rendering import Renderer, query
-from ibs_notify.console.sessions import Session, Sessions
 from ibs_notify.console.time_zone import TimeZone
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain import errors

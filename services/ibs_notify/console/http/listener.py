@@ -11,7 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from ibs_notify.console.door import open_door
+from ibs_notify.console.http.door import open_door
 from ibs_notify.domain.errors import FailedPrecondition, Reason
 from ibs_notify.rpc.lifecycle import run_beside
 from ibs_notify.settings import Settings

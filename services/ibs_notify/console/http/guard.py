@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from ibs_notify.console.sessions import Session
+from ibs_notify.console.login.sessions import Session
 from ibs_notify.settings import Settings
 
 CSRF_FIELD = "csrf_token"

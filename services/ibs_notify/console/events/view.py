@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
-from ibs_notify.console.local_time import read_moment
-from ibs_notify.console.spoken_time import spoken
+from ibs_notify.console.wording.local_time import read_moment
+from ibs_notify.console.wording.spoken_time import spoken
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import moment_to_proto

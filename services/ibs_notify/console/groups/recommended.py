@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ibs_notify.console.group_draft import Draft, Row
+from ibs_notify.console.groups.draft import Draft, Row
 from ironcore.notification.v1.target_pb2 import Target
 
 MAIL, WEBHOOK, METRIC_SERVER = "mail", "webhook", "metric server"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from google.protobuf.duration_pb2 import Duration
 
-from ibs_notify.console.durations import read_duration
 from ibs_notify.console.forms import Form
+from ibs_notify.console.wording.durations import read_duration
 from ibs_notify.domain.duration import show_duration
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.group import (

@@ -12,12 +12,12 @@ import asyncio
 from aiohttp import web
 
 from ibs_notify.console.api import Api, Channels, presenting
-from ibs_notify.console.cookies import SessionCookie, keep_theme
-from ibs_notify.console.entrance import LOGIN, status_of
 from ibs_notify.console.forms import Form, read_form, receive
-from ibs_notify.console.guard import Hosts, refuse_foreign_form, refuse_forgery
+from ibs_notify.console.http.guard import Hosts, refuse_foreign_form, refuse_forgery
+from ibs_notify.console.login.cookies import SessionCookie, keep_theme
+from ibs_notify.console.login.entrance import LOGIN, status_of
+from ibs_notify.console.login.sessions import Sessions
 from ibs_notify.console.rendering import Renderer
-from ibs_notify.console.sessions import Sessions
 from ibs_notify.domain import errors
 from ibs_notify.domain.principal import Role
 from ibs_notify.domain.token import parse

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ibs_notify.console.api import Api
 from ibs_notify.console.configured import every_group, every_target
-from ibs_notify.console.template_owner import Owner, owner_of_group, owner_of_target
+from ibs_notify.console.message_templates.owner import Owner, owner_of_group, owner_of_target
 from ibs_notify.domain.errors import NotFound, Reason
 from ironcore.notification.v1.config_service_pb2 import (
     GetGroupRequest,

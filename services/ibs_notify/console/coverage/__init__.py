@@ -1,0 +1,1 @@
+"""Who hears of what, and what closes a gap."""

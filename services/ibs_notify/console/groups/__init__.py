@@ -1,0 +1,1 @@
+"""A group as its form has it, and what an edit changes."""

@@ -1,0 +1,1 @@
+"""What stands between the network and a page: connections, bodies, headers, faults."""

@@ -1,0 +1,1 @@
+"""Who is it: sessions, their cookies, and the way to a page."""

@@ -1,0 +1,1 @@
+"""How things are said on pages, and read where people write them."""
