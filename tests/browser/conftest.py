@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.peer)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     """A busy week, to be looked at: tests that change things have an installation of their own."""
     path_of_peer("chromium", "chromium")
@@ -36,14 +36,14 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def peers() -> Iterator[Peers]:
     """What the targets of ``console`` reach."""
     with running_peers() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     """Empty at first; each test names its things differently."""
     path_of_peer("chromium", "chromium")
