@@ -39,7 +39,6 @@ LONG_SECONDS = 60.0
 MOST_LINES = 1000
 """Of counts that one answer has."""
 SHOWN_LINES = 12
-MOST_TARGETS = 1000
 FAILING = "TARGET_FAILING"
 FIELDS = {
     "filter.targets": "target",

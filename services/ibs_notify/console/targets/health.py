@@ -124,10 +124,6 @@ def standing(target: Target, status: pb.GetTargetStatusResponse) -> Standing:
     return Standing("no delivery yet", "calm", status)
 
 
-def _last_failed(status: pb.GetTargetStatusResponse) -> bool:
-    return _instant(status.last_failure_time) > _instant(status.last_success_time)
-
-
 def certificate_tone(until: Timestamp, now: datetime) -> str:
     """bad where it has expired, warn where it soon does, else nothing."""
     moment = moment_of(until)

@@ -168,7 +168,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "disposition": disposition,
     "disposition_state": disposition_state,
     "disposition_meaning": meanings.of_disposition,
-    "delivery_meaning": meanings.of_delivery,
     "group_scope": group_scope,
     "schedule": schedule,
     "health": health,
