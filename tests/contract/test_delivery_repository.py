@@ -24,6 +24,7 @@ from ibs_notify.delivery.model import (
     Filter,
     Handoff,
     State,
+    TargetStatus,
     Work,
 )
 from ibs_notify.delivery.ports import Standing, Turn
@@ -179,6 +180,8 @@ async def test_a_delivered_one_keeps_what_the_peer_said(desk: Desk) -> None:
     status = await desk.listing.target_status("t1")
     assert (status.delivered_count, status.open_count) == (1, 0)
     assert (status.last_success_at, status.failing_since) == (desk.clock.now(), None)
+    both = await desk.listing.target_statuses(["t1", "unknown"])
+    assert (both["t1"], both["unknown"]) == (status, TargetStatus())
 
 
 async def test_a_turn_settles_one_and_claims_the_next_at_once(desk: Desk) -> None:

@@ -69,6 +69,11 @@ async def test_a_group_s_queue_is_counted(around: Surroundings) -> None:
     assert [each.count for each in status.waiting] == [3]
     assert status.ready_count == 6
     assert status.HasField("next_release_time")
+    listed = await around.stub.ListGroupStatuses(pb.ListGroupStatusesRequest(waiting_only=True))
+    assert [(each.group, each.status.waiting) for each in listed.group_statuses] == [
+        ("team", status.waiting)
+    ]
+    assert listed.group_statuses[0].status.ready_count == 6
 
 
 async def test_silences_are_made_listed_and_ended(around: Surroundings) -> None:

@@ -287,6 +287,36 @@ async def test_a_gone_endpoint_pauses_its_target_until_it_is_resumed_or_changed(
     assert (await delivery.stub.GetTargetStatus(which)).paused_reason == ""
 
 
+async def test_how_targets_fare_is_one_answer_by_uid_and_page(
+    delivery: Running, hook: HttpServer
+) -> None:
+    hook.status = 410
+    await delivery.publish(webhook(hook))
+    await delivery.deliver(proto_handoff(1))
+    await delivery.until(1, "WAITING", "TARGET_PAUSED")
+    list_statuses = delivery.stub.ListTargetStatuses
+    alone = await delivery.stub.GetTargetStatus(pb.GetTargetStatusRequest(target_uid="t1"))
+
+    every = await list_statuses(pb.ListTargetStatusesRequest())
+    assert [(each.target_uid, each.status) for each in every.target_statuses] == [("t1", alone)]
+    # What nothing was ever sent to has zeros, as it has alone.
+    asked = pb.ListTargetStatusesRequest(target_uids=["t1", "t0", "t9", "t1"], page_size=2)
+    first = await list_statuses(asked)
+    asked.page_token = first.next_page_token
+    second = await list_statuses(asked)
+    assert [each.target_uid for each in first.target_statuses] == ["t0", "t1"]
+    assert [each.target_uid for each in second.target_statuses] == ["t9"]
+    assert first.target_statuses[0].status.health == pb.TARGET_HEALTH_OK
+    assert (first.target_statuses[1].status, second.next_page_token) == (alone, "")
+
+
+async def test_more_than_a_thousand_targets_are_not_asked_for_at_once(delivery: Running) -> None:
+    asked = pb.ListTargetStatusesRequest(target_uids=map(str, range(1001)))
+    error = await refusal(delivery.stub.ListTargetStatuses(asked))
+    assert isinstance(error, InvalidArgument)
+    assert [each.path for each in error.violations] == ["target_uids"]
+
+
 async def test_a_disabled_target_keeps_its_queue_and_a_deleted_one_cancels_it(
     delivery: Running, hook: HttpServer
 ) -> None:

@@ -18,6 +18,7 @@ from tests.support.router import (
 )
 
 from ibs_notify.domain.errors import NotFound, Reason
+from ibs_notify.rpc.paging import page_token
 from ironcore.notification.v1 import event_pb2, group_pb2, target_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
@@ -98,6 +99,62 @@ async def test_what_metric_servers_record_waits_in_no_queue(tmp_path: Path) -> N
             await around.emit(f"e{number}")
         await around.delivery.until(lambda: len(around.delivery.stored) == 3)
         assert (await status_of(around)).released_count == 0
+
+
+def many(*, waiting: str) -> tuple[Part, ...]:
+    """A thousand groups; ``waiting`` hears of all and lets one event go a minute."""
+    quiet = (
+        group(f"team-{number:03}", {"chat-ops": "type = backup.warning"}) for number in range(999)
+    )
+    busy = group(waiting, {"chat-ops": "*", "ops-smtp": "*"}, rate_limit_per_minute=1)
+    return (*OPERATIONS[:2], *quiet, busy)
+
+
+async def test_a_thousand_queues_are_one_answer(tmp_path: Path) -> None:
+    async with surrounded(tmp_path, *many(waiting="ops-team")) as around:
+        await around.emit("first")
+        await until(around, lambda found: found.released_count == 1)
+        await around.emit("second", subject="another")
+        request = pb.ListGroupStatusesRequest(page_size=1000)
+        answer = await around.stub.ListGroupStatuses(request)
+        alone = await status_of(around)
+
+    names = [each.group for each in answer.group_statuses]
+    assert len(names) == 1000
+    assert names == sorted(names)
+    assert not answer.next_page_token
+    found = {each.group: each.status for each in answer.group_statuses}
+    assert found["ops-team"].ready_count == 2
+    assert found["ops-team"].waiting == alone.waiting
+    assert not found["team-000"].waiting
+    assert found["team-000"].rate_limit_per_minute == 60
+
+
+async def test_groups_in_which_something_waits_can_be_asked_for_alone(tmp_path: Path) -> None:
+    only = pb.ListGroupStatusesRequest(waiting_only=True)
+    async with surrounded(tmp_path, *many(waiting="ops-team")) as around:
+        assert not (await around.stub.ListGroupStatuses(only)).group_statuses
+        await around.emit("first")
+        await until(around, lambda found: found.released_count == 1)
+        await around.emit("second", subject="another")
+        answer = await around.stub.ListGroupStatuses(only)
+    assert [each.group for each in answer.group_statuses] == ["ops-team"]
+
+
+async def test_pages_of_queues_have_each_group_once(tmp_path: Path) -> None:
+    found: list[str] = []
+    async with surrounded(tmp_path, *many(waiting="ops-team")) as around:
+        request = pb.ListGroupStatusesRequest(page_size=300)
+        while True:
+            answer = await around.stub.ListGroupStatuses(request)
+            found += [each.group for each in answer.group_statuses]
+            if not answer.next_page_token:
+                break
+            request.page_token = answer.next_page_token
+        others = pb.ListGroupStatusesRequest(page_token=page_token("silences", 1))
+        error = await refusal(around.stub.ListGroupStatuses(others))
+    assert found == ["ops-team", *(f"team-{number:03}" for number in range(999))]
+    assert error.reason is Reason.PAGE_TOKEN_INVALID
 
 
 async def test_an_unknown_group_is_not_found(tmp_path: Path) -> None:

@@ -18,13 +18,10 @@ from ibs_notify.cli.output import (
     print_fields,
     print_table,
     severity,
-    warn,
 )
 from ibs_notify.cli.params import Slot, names
 from ibs_notify.cli.session import Session
 from ibs_notify.domain.duration import show_duration
-from ibs_notify.domain.errors import NotFound
-from ironcore.notification.v1 import config_service_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 _NAME = Slot("name", ["--name", "--group"], group_names, of="group", required=False)
@@ -62,15 +59,11 @@ def _ask(session: Session, name: str) -> pb.GetGroupStatusResponse:
 
 
 def _ask_all(session: Session) -> dict[str, pb.GetGroupStatusResponse]:
-    found = {}
-    request = config_service_pb2.ListGroupsRequest(page_size=1000)
+    found: dict[str, pb.GetGroupStatusResponse] = {}
+    request = pb.ListGroupStatusesRequest(page_size=1000)
     while True:
-        answer = session.call(session.config.ListGroups, request)
-        for each in answer.groups:
-            try:
-                found[each.name] = _ask(session, each.name)
-            except NotFound:
-                warn(f"the Router does not know group {each.name} yet")
+        answer = session.call(session.router.ListGroupStatuses, request)
+        found |= {each.group: each.status for each in answer.group_statuses}
         if not answer.next_page_token:
             return found
         request.page_token = answer.next_page_token

@@ -30,7 +30,7 @@ NAVIGATION: tuple[Section, ...] = (
             Entry("Overview", "/", "overview", "RouterService/CountEvents"),
             Entry("Inbox", "/inbox", "inbox", "RouterService/ListEvents"),
             Entry("Tasks", "/tasks", "tasks", "DeliveryService/ListDeliveries"),
-            Entry("Queue", "/queue", "queue", "RouterService/GetGroupStatus"),
+            Entry("Queue", "/queue", "queue", "RouterService/ListGroupStatuses"),
             Entry("Digests", "/digests", "digests", "DeliveryService/ListDigests"),
             Entry("Datastores", "/datastores", "datastores", "RouterService/GetCoverage"),
         ),

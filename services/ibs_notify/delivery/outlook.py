@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from ibs_notify.delivery.admission import (
     Admission,
@@ -12,6 +12,7 @@ from ibs_notify.delivery.admission import (
     needs_recipients,
 )
 from ibs_notify.delivery.ports import Standing
+from ibs_notify.domain.errors import Reason, Unavailable
 from ibs_notify.domain.target import Target
 from ibs_notify.snapshot.model import Snapshot
 
@@ -52,6 +53,12 @@ class Outlook:
         if target is not None:
             return target.name
         return uid if self.snapshot is None else self.snapshot.unreadable.get(uid, uid)
+
+    def configured_uids(self) -> Set[str]:
+        """Those of all targets; ``Unavailable`` where they are not known yet."""
+        if self.snapshot is None:
+            raise Unavailable(Reason.NOT_READY, "Delivery has no configuration yet")
+        return self.snapshot.targets.keys() | self.snapshot.unreadable.keys()
 
     def is_paused(self, target: Target | None) -> bool:
         """A pause holds for the revision that it was made for, and for older ones."""

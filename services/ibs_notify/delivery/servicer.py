@@ -34,7 +34,13 @@ from ibs_notify.domain.target import Target
 from ibs_notify.rpc.caller import caller_of
 from ibs_notify.rpc.convert import moment_to_proto
 from ibs_notify.rpc.convert_config import target_from_proto
-from ibs_notify.rpc.paging import page_size, page_token, read_page_number, read_page_token
+from ibs_notify.rpc.paging import (
+    MAX_PAGE_SIZE,
+    page_size,
+    page_token,
+    read_page_name,
+    read_page_number,
+)
 from ibs_notify.snapshot.watcher import ConfigWatcher
 from ibs_notify.store.free_space import FreeSpace
 from ibs_notify.templates.builtins import builtins
@@ -195,6 +201,29 @@ class DeliveryServicer(DeliveryServiceServicer):
         status = await self._use.listing.target_status(request.target_uid)
         return messages.status_to_proto(status, await self._use.queue.held_since())
 
+    async def ListTargetStatuses(
+        self, request: pb.ListTargetStatusesRequest, context: Context
+    ) -> pb.ListTargetStatusesResponse:
+        if len(request.target_uids) > MAX_PAGE_SIZE:
+            fault = f"are more than {MAX_PAGE_SIZE}"
+            raise InvalidArgument.of([FieldViolation("target_uids", fault)])
+        size = page_size(request.page_size)
+        after = read_page_name("target_statuses", request.page_token)
+        uids = set(request.target_uids) or self._use.outlook.configured_uids()
+        behind = sorted(uid for uid in uids if uid > after)
+        page, more = behind[:size], len(behind) > size
+        statuses = await self._use.listing.target_statuses(page)
+        held_since = await self._use.queue.held_since()
+        return pb.ListTargetStatusesResponse(
+            target_statuses=[
+                pb.TargetStatus(
+                    target_uid=uid, status=messages.status_to_proto(statuses[uid], held_since)
+                )
+                for uid in page
+            ],
+            next_page_token=page_token("target_statuses", page[-1]) if more else "",
+        )
+
     async def ListTroubledTargets(
         self, request: pb.ListTroubledTargetsRequest, context: Context
     ) -> pb.ListTroubledTargetsResponse:
@@ -244,8 +273,7 @@ class DeliveryServicer(DeliveryServiceServicer):
         self, request: pb.ListObligationIdsRequest, context: Context
     ) -> pb.ListObligationIdsResponse:
         size = page_size(request.page_size, MAX_IDS, MAX_IDS)
-        position = read_page_token("obligation_ids", request.page_token)
-        after = str(position[0]) if position else request.after
+        after = read_page_name("obligation_ids", request.page_token) or request.after
         ids = await self._use.listing.ids(size=size + 1, after=messages.line(after))
         page, more = ids[:size], len(ids) > size
         return pb.ListObligationIdsResponse(

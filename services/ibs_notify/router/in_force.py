@@ -73,6 +73,11 @@ class InForce:
             advice="list those that there are with: group list",
         )
 
+    def groups_after(self, name: str) -> list[RoutedGroup]:
+        """The groups in order of name, from behind ``name`` on."""
+        behind = (each for each in required(self.table).groups if each.name > name)
+        return sorted(behind, key=lambda each: each.name)
+
     async def run(self) -> None:
         """Build and swap until cancelled."""
         while True:

@@ -24,7 +24,7 @@ from ibs_notify.router.coverage_calls import Coverage
 from ibs_notify.router.event_filter import query_of
 from ibs_notify.router.event_watch import EventWatch
 from ibs_notify.router.explain import Explainer
-from ibs_notify.router.group_status import read_status
+from ibs_notify.router.group_status import read_page, read_status
 from ibs_notify.router.in_force import InForce
 from ibs_notify.router.inbox_calls import InboxCalls
 from ibs_notify.router.intake import Accepted, Intake
@@ -34,6 +34,7 @@ from ibs_notify.router.read_ahead import ReadAhead
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.silence_calls import SilenceCalls
 from ibs_notify.rpc.caller import caller_of, principal
+from ibs_notify.rpc.paging import page_size, read_page_name
 from ibs_notify.store.database import Database
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -193,6 +194,18 @@ class RouterServicer(RouterServiceServicer):
         now = to_micros(self._clock.now())
         status = await self._database.read(lambda c: read_status(c, group, now))
         return views.group_status_response(status)
+
+    async def ListGroupStatuses(
+        self, request: pb.ListGroupStatusesRequest, context: Context
+    ) -> pb.ListGroupStatusesResponse:
+        size = page_size(request.page_size)
+        after = read_page_name(views.QUEUES, request.page_token)
+        groups = self._in_force.groups_after(after)
+        now = to_micros(self._clock.now())
+        page = await self._database.read(
+            lambda c: read_page(c, groups, now, size=size, waiting_only=request.waiting_only)
+        )
+        return views.group_statuses_response(page)
 
 
 def _events_of(request: pb.EmitBatchRequest | pb.EmitStreamRequest) -> Sequence[event_pb2.Event]:

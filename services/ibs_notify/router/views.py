@@ -13,11 +13,12 @@ from ibs_notify.domain.errors import InvalidArgument, NotFound, NotificationErro
 from ibs_notify.router.books import StoredEvent
 from ibs_notify.router.dispositions import State
 from ibs_notify.router.event_query import Routes
-from ibs_notify.router.group_status import GroupStatus
+from ibs_notify.router.group_status import GroupStatus, QueuePage
 from ibs_notify.router.identity import obligation_id
 from ibs_notify.router.ledger import Balance
 from ibs_notify.router.lines import Mark
 from ibs_notify.router.pipeline import Routed, Routing
+from ibs_notify.rpc.paging import page_token
 from ironcore.notification.v1 import disposition_pb2, error_reason_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
@@ -34,6 +35,8 @@ STATES = {
 }
 _STATE_OF: Mapping[int, State] = {number: state for state, number in STATES.items()}
 _MOST_UNACCOUNTED = 1000
+QUEUES: Final = "group_statuses"
+"""The list whose page tokens these are."""
 
 
 def fill_response(response: pb.EmitResponse, event_id: str, routing: Routing) -> None:
@@ -196,3 +199,14 @@ def group_status_response(status: GroupStatus) -> pb.GetGroupStatusResponse:
     for severity, count in sorted(status.waiting.items(), reverse=True):
         response.waiting.add(severity=event_pb2.Severity.ValueType(severity.value), count=count)
     return response
+
+
+def group_statuses_response(page: QueuePage) -> pb.ListGroupStatusesResponse:
+    """Queues of groups, with the way to the next ones."""
+    return pb.ListGroupStatusesResponse(
+        group_statuses=[
+            pb.GroupStatus(group=name, status=group_status_response(status))
+            for name, status in page.queues
+        ],
+        next_page_token=page_token(QUEUES, page.queues[-1][0]) if page.are_more else "",
+    )

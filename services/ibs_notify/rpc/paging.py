@@ -47,6 +47,17 @@ def read_page_number(listing: str, token: str) -> int | None:
     return number
 
 
+def read_page_name(listing: str, token: str) -> str:
+    """As ``read_page_token``, of a list in order of a name; empty for the first page."""
+    position = read_page_token(listing, token)
+    if position is None:
+        return ""
+    name = position[0]
+    if not isinstance(name, str):
+        raise bad_page_token()
+    return name
+
+
 def bad_page_token() -> InvalidArgument:
     """The error for a token that the list did not give."""
     return InvalidArgument(

@@ -14,11 +14,11 @@ from aiohttp import web
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.charts import Period, coarse, delivery_chart, event_chart, spread
 from ibs_notify.console.commands import overview as command
-from ibs_notify.console.configured import every_group, every_target
+from ibs_notify.console.configured import every_target
 from ibs_notify.console.coverage.remedies import remedies
 from ibs_notify.console.pages import start
 from ibs_notify.console.pages.panels import Load, kept, panel
-from ibs_notify.console.pages.queue import ask_queues
+from ibs_notify.console.pages.queue import MOST_GROUPS, GroupQueue
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.targets.health import ask_health
 from ibs_notify.console.visit import Visit
@@ -30,6 +30,7 @@ from ironcore.notification.v1.delivery_service_pb2 import (
 from ironcore.notification.v1.router_service_pb2 import (
     EventFilter,
     GetCoverageRequest,
+    ListGroupStatusesRequest,
     VerifyLedgerRequest,
 )
 
@@ -48,6 +49,8 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 PERIODS = {"24h": DAY, "7d": timedelta(days=7), "30d": timedelta(days=30)}
 DEFAULT_PERIOD = "7d"
+SHOWN_QUEUES = 10
+"""So many groups are named; the page of the queue has them all."""
 SLOW_SECONDS = 60.0
 """For what looks at everything: the books, the coverage."""
 
@@ -157,18 +160,17 @@ async def _trouble(visit: Visit) -> Mapping[str, Any]:
 
 async def _queue(visit: Visit) -> Mapping[str, Any]:
     """What the rate limits hold, of the groups that hold anything: events, as Queue counts them."""
-    names = [each.name for each in await every_group(visit.api)]
-    queues = await ask_queues(visit, names)
-    # A group may have been removed a moment ago; where none is known, the Router does not answer.
-    if queues and queues[0].error and all(each.error for each in queues):
-        raise queues[0].error
-    waiting = [
-        (each.name, sum(it.count for it in each.status.waiting), each.status)
-        for each in queues
-        if each.status.ready_count
-    ]
-    waiting.sort(key=lambda each: -each[1])
-    return {"waiting": waiting, "groups": len(names)}
+    ask, every = visit.api.router.ListGroupStatuses, ListGroupStatusesRequest
+    found = await visit.api.call(ask, every(waiting_only=True, page_size=MOST_GROUPS))
+    queues = [GroupQueue(each.group, each.status) for each in found.group_statuses]
+    queues.sort(key=lambda each: (-each.waiting, each.name))
+    # Nothing waits where there is no group, too.
+    first = found if queues else await visit.api.call(ask, every(page_size=1))
+    return {
+        "queues": queues[:SHOWN_QUEUES],
+        "others": len(queues[SHOWN_QUEUES:]),
+        "groups": len(first.group_statuses),
+    }
 
 
 async def _coverage(visit: Visit) -> Mapping[str, Any]:

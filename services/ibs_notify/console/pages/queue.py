@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
-from ibs_notify.console.attempts import attempted, few_at_once
+from ibs_notify.console.attempts import attempted
 from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import events as events_command
 from ibs_notify.console.commands import queue as command
@@ -18,7 +18,6 @@ from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.errors import NotificationError
-from ironcore.notification.v1.config_service_pb2 import ListGroupsRequest
 from ironcore.notification.v1.disposition_pb2 import DISPOSITION_STATE_READY, Disposition
 from ironcore.notification.v1.router_service_pb2 import (
     EventFilter,
@@ -27,29 +26,21 @@ from ironcore.notification.v1.router_service_pb2 import (
     GetGroupStatusResponse,
     ListEventsRequest,
     ListEventsResponse,
+    ListGroupStatusesRequest,
 )
 
 PATH = "/queue"
 MOST_GROUPS = 1000
-GROUP_SECONDS = 3.0
-"""So long is waited for one group."""
-ALL_SECONDS = 8.0
-"""So long for all of them: what is not known by then is said."""
 PAGE_SIZE = 50
 MOST_SUMMARIES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class GroupQueue:
-    """A group and what waits in it; ``error`` says why that is not known."""
+    """A group and what waits in it."""
 
     name: str
     status: GetGroupStatusResponse
-    error: NotificationError | None = None
-
-    @property
-    def failure(self) -> str:
-        return "" if self.error is None else self.error.message
 
     @property
     def waiting(self) -> int:
@@ -91,17 +82,16 @@ def empty_at(status: GetGroupStatusResponse) -> datetime | None:
 
 async def show(visit: Visit) -> web.StreamResponse:
     """All groups, those with a queue first, or only their list where it changed."""
-    found = await visit.api.call(
-        visit.api.config.ListGroups, ListGroupsRequest(page_size=MOST_GROUPS)
-    )
-    queues = await ask_queues(visit, [each.name for each in found.groups])
-    mark = mark_of(*(part for each in queues for part in (each.name, each.status, each.failure)))
+    request = ListGroupStatusesRequest(page_size=MOST_GROUPS)
+    found = await visit.api.call(visit.api.router.ListGroupStatuses, request)
+    queues = [GroupQueue(each.group, each.status) for each in found.group_statuses]
+    mark = mark_of(*(part for each in queues for part in (each.name, each.status)))
     if is_known(visit, mark):
         return web.Response(status=204)
     return visit.render(
         "pages/queues.html",
         block="queues" if visit.is_partial else "",
-        queues=sorted(queues, key=lambda each: (-each.waiting, not each.failure, each.name)),
+        queues=sorted(queues, key=lambda each: (-each.waiting, each.name)),
         are_more=bool(found.next_page_token),
         every=max(3, len(queues) // 20),
         mark=mark,
@@ -156,22 +146,6 @@ def waiting_in(group: str, records: Sequence[EventRecord]) -> list[Waiting]:
         if ready:
             found.append(Waiting(record, ready))
     return found
-
-
-async def ask_queues(visit: Visit, groups: Sequence[str]) -> list[GroupQueue]:
-    """What waits in each, by a few calls at a time."""
-    end = asyncio.get_running_loop().time() + ALL_SECONDS
-
-    async def ask(group: str) -> GroupQueue:
-        left = max(end - asyncio.get_running_loop().time(), 0.0)
-        request = GetGroupStatusRequest(group=group)
-        method = visit.api.router.GetGroupStatus
-        found = await attempted(visit.api.call(method, request, timeout=min(GROUP_SECONDS, left)))
-        if isinstance(found, NotificationError):
-            return GroupQueue(group, GetGroupStatusResponse(), found)
-        return GroupQueue(group, found)
-
-    return await few_at_once(ask, groups)
 
 
 async def _events(

@@ -1,4 +1,4 @@
-"""How targets fare: asked of Delivery for many at once, a few at a time."""
+"""How targets fare: asked of Delivery for all at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.console.api import Api
-from ibs_notify.console.attempts import few_at_once
 from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.targets.sparkline import Sparkline, sparkline
 from ibs_notify.domain.errors import NotificationError
@@ -19,6 +18,8 @@ from ironcore.notification.v1.target_pb2 import Target
 
 SECONDS = 3.0
 """A page of targets is not kept waiting for Delivery any longer."""
+MOST_AT_ONCE = 1000
+"""So many targets does Delivery tell of in one answer."""
 EXPIRES_SOON = timedelta(days=30)
 
 
@@ -79,15 +80,10 @@ async def ask_health(api: Api, targets: Sequence[Target], now: datetime) -> Heal
     """One answer for all ``targets``: where Delivery is away, that is said and not raised."""
     if not targets:
         return Health()
-
-    async def ask(target: Target) -> pb.GetTargetStatusResponse:
-        request = pb.GetTargetStatusRequest(target_uid=target.uid)
-        return await api.call(api.delivery.GetTargetStatus, request, timeout=SECONDS)
-
     lines = asyncio.create_task(_lines(api, targets, now))
     try:
         async with asyncio.timeout(SECONDS):
-            statuses = await few_at_once(ask, targets)
+            statuses = await _statuses(api, [each.uid for each in targets])
         found = await lines
     except NotificationError as error:
         return Health(unknown=error.message)
@@ -95,15 +91,22 @@ async def ask_health(api: Api, targets: Sequence[Target], now: datetime) -> Heal
         return Health(unknown="Delivery does not answer in time.")
     finally:
         lines.cancel()
-    held = next((each.held_since for each in statuses if each.HasField("held_since")), None)
+    held = (each.held_since for each in statuses.values() if each.HasField("held_since"))
     return Health(
-        {
-            target.uid: standing(target, status)
-            for target, status in zip(targets, statuses, strict=True)
-        },
+        {target.uid: standing(target, statuses[target.uid]) for target in targets},
         found,
-        moment_of(held),
+        moment_of(next(held, None)),
     )
+
+
+async def _statuses(api: Api, uids: Sequence[str]) -> Mapping[str, pb.GetTargetStatusResponse]:
+    found: dict[str, pb.GetTargetStatusResponse] = {}
+    for start in range(0, len(uids), MOST_AT_ONCE):
+        part = uids[start : start + MOST_AT_ONCE]
+        request = pb.ListTargetStatusesRequest(target_uids=part, page_size=MOST_AT_ONCE)
+        answer = await api.call(api.delivery.ListTargetStatuses, request, timeout=SECONDS)
+        found |= {each.target_uid: each.status for each in answer.target_statuses}
+    return found
 
 
 def standing(target: Target, status: pb.GetTargetStatusResponse) -> Standing:

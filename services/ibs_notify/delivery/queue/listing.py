@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -26,10 +27,11 @@ from ibs_notify.delivery.queue.hold import is_held
 from ibs_notify.delivery.queue.rows import RECORD_COLUMNS, moment, record_of
 from ibs_notify.delivery.tables import ATTEMPTS, DELIVERIES, TARGETS
 from ibs_notify.delivery.targets import breakers
-from ibs_notify.delivery.targets.breaker import Phase
+from ibs_notify.delivery.targets.breaker import Breaker, Phase
 from ibs_notify.domain.clock import from_micros, to_micros
 from ibs_notify.domain.errors import InvalidArgument, NotFound, Reason
 from ibs_notify.store.database import Database
+from ibs_notify.store.value_list import is_among, listed
 
 MIN_PREFIX = 8
 _C = DELIVERIES.c
@@ -143,7 +145,11 @@ class Listing:
 
     async def target_status(self, uid: str) -> TargetStatus:
         """How a target fares; one that nothing was ever sent to has zeros."""
-        return await self._database.read(lambda c: _status(c, uid))
+        return (await self.target_statuses((uid,)))[uid]
+
+    async def target_statuses(self, uids: Collection[str]) -> Mapping[str, TargetStatus]:
+        """How each of the targets fares, from one consistent view."""
+        return await self._database.read(lambda c: _statuses(c, uids))
 
 
 def _with_digests(
@@ -222,11 +228,26 @@ def _find(connection: sa.Connection, delivery_id: str) -> int:
     return int(found[0])
 
 
-def _status(connection: sa.Connection, uid: str) -> TargetStatus:
-    open_count = sum(_count(connection, uid, state) for state in _OPEN_STATES)
-    dead_count = _count(connection, uid, State.DEAD)
-    breaker = breakers.find(connection, uid)
-    row = connection.execute(sa.select(TARGETS).where(TARGETS.c.target_uid == uid)).one_or_none()
+def _statuses(connection: sa.Connection, uids: Collection[str]) -> Mapping[str, TargetStatus]:
+    opened: Counter[str] = Counter()
+    for state in _OPEN_STATES:
+        opened.update(_counts(connection, uids, state))
+    dead = _counts(connection, uids, State.DEAD)
+    found = breakers.of(connection, uids)
+    known = is_among(TARGETS.c.target_uid, "uids", connection.dialect.name)
+    rows = connection.execute(
+        sa.select(TARGETS).where(known), {"uids": listed(uids, connection.dialect.name)}
+    )
+    states = {row.target_uid: row for row in rows}
+    return {
+        uid: _status(states.get(uid), opened[uid], dead[uid], found.get(uid, breakers.CLOSED))
+        for uid in uids
+    }
+
+
+def _status(
+    row: sa.Row[*tuple[Any, ...]] | None, open_count: int, dead_count: int, breaker: Breaker
+) -> TargetStatus:
     if row is None:
         return TargetStatus(open_count, dead_count, breaker=breaker)
     return TargetStatus(
@@ -243,10 +264,15 @@ def _status(connection: sa.Connection, uid: str) -> TargetStatus:
     )
 
 
-def _count(connection: sa.Connection, uid: str, state: State) -> int:
+def _counts(connection: sa.Connection, uids: Collection[str], state: State) -> Counter[str]:
     # The state is written out, not bound: only then do the partial indexes serve.
-    return connection.execute(
-        sa.select(sa.func.count())
-        .select_from(DELIVERIES)
-        .where(_C.target_uid == uid, sa.text(f"state = {state.value}"))
-    ).scalar_one()
+    statement = (
+        sa.select(_C.target_uid, sa.func.count())
+        .where(
+            is_among(_C.target_uid, "uids", connection.dialect.name),
+            sa.text(f"state = {state.value}"),
+        )
+        .group_by(_C.target_uid)
+    )
+    rows = connection.execute(statement, {"uids": listed(uids, connection.dialect.name)})
+    return Counter({row[0]: row[1] for row in rows})

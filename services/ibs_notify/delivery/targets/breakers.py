@@ -113,10 +113,12 @@ def troubled(connection: sa.Connection) -> Mapping[str, Breaker]:
     return {row.target_uid: _breaker_of(row) for row in rows}
 
 
-def find(connection: sa.Connection, uid: str) -> Breaker:
-    """The breaker of a target, to be looked at."""
-    row = connection.execute(sa.select(BREAKERS).where(_B.target_uid == uid)).one_or_none()
-    return CLOSED if row is None else _breaker_of(row)
+def of(connection: sa.Connection, uids: Collection[str]) -> Mapping[str, Breaker]:
+    """The breakers of targets, to be looked at; one that is not there is ``CLOSED``."""
+    dialect = connection.dialect.name
+    statement = sa.select(BREAKERS).where(is_among(_B.target_uid, "uids", dialect))
+    rows = connection.execute(statement, {"uids": listed(uids, dialect)})
+    return {row.target_uid: _breaker_of(row) for row in rows}
 
 
 def try_again(connection: sa.Connection, uid: str, revision: int, now: datetime) -> None:

@@ -1056,6 +1056,87 @@ class GetTargetStatusResponse(google.protobuf.message.Message):
 Global___GetTargetStatusResponse: typing_extensions.TypeAlias = GetTargetStatusResponse
 
 @typing.final
+class ListTargetStatusesRequest(google.protobuf.message.Message):
+    """Asks how targets fare."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TARGET_UIDS_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """At most this many. Default 100, at most 1,000."""
+    page_token: builtins.str
+    """The next_page_token of the page before; target_uids must be the same."""
+    @property
+    def target_uids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Only of the targets with these uids, at most 1,000. Empty: of all that are configured."""
+
+    def __init__(
+        self,
+        *,
+        target_uids: collections.abc.Iterable[builtins.str] | None = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token", "target_uids", b"target_uids"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListTargetStatusesRequest: typing_extensions.TypeAlias = ListTargetStatusesRequest
+
+@typing.final
+class TargetStatus(google.protobuf.message.Message):
+    """How one target fares."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TARGET_UID_FIELD_NUMBER: builtins.int
+    STATUS_FIELD_NUMBER: builtins.int
+    target_uid: builtins.str
+    """The target's uid."""
+    @property
+    def status(self) -> Global___GetTargetStatusResponse:
+        """How it fares."""
+
+    def __init__(
+        self,
+        *,
+        target_uid: builtins.str = ...,
+        status: Global___GetTargetStatusResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["status", b"status"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["status", b"status", "target_uid", b"target_uid"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___TargetStatus: typing_extensions.TypeAlias = TargetStatus
+
+@typing.final
+class ListTargetStatusesResponse(google.protobuf.message.Message):
+    """A page of targets."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TARGET_STATUSES_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Asks for the next page; empty on the last."""
+    @property
+    def target_statuses(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___TargetStatus]:
+        """In order of uid."""
+
+    def __init__(
+        self,
+        *,
+        target_statuses: collections.abc.Iterable[Global___TargetStatus] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["next_page_token", b"next_page_token", "target_statuses", b"target_statuses"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListTargetStatusesResponse: typing_extensions.TypeAlias = ListTargetStatusesResponse
+
+@typing.final
 class ListTroubledTargetsRequest(google.protobuf.message.Message):
     """Asks for the targets in trouble."""
 

@@ -95,6 +95,11 @@ class DeliveryServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetTargetStatusRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetTargetStatusResponse.FromString,
                 _registered_method=True)
+        self.ListTargetStatuses = channel.unary_unary(
+                '/ironcore.notification.v1.DeliveryService/ListTargetStatuses',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTargetStatusesRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTargetStatusesResponse.FromString,
+                _registered_method=True)
         self.ListTroubledTargets = channel.unary_unary(
                 '/ironcore.notification.v1.DeliveryService/ListTroubledTargets',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTroubledTargetsRequest.SerializeToString,
@@ -239,6 +244,13 @@ class DeliveryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTargetStatuses(self, request, context):
+        """Lists how targets fare; those of a page are of one moment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListTroubledTargets(self, request, context):
         """Lists the targets that fail, recover or are paused; of a healthy installation none.
         """
@@ -377,6 +389,11 @@ def add_DeliveryServiceServicer_to_server(servicer, server):
                     servicer.GetTargetStatus,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetTargetStatusRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetTargetStatusResponse.SerializeToString,
+            ),
+            'ListTargetStatuses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTargetStatuses,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTargetStatusesRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTargetStatusesResponse.SerializeToString,
             ),
             'ListTroubledTargets': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTroubledTargets,
@@ -754,6 +771,33 @@ class DeliveryService(object):
             '/ironcore.notification.v1.DeliveryService/GetTargetStatus',
             ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetTargetStatusRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.GetTargetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTargetStatuses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.DeliveryService/ListTargetStatuses',
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTargetStatusesRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_delivery__service__pb2.ListTargetStatusesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,6 +58,8 @@ class DeliveryServiceStub:
     """Cancels open deliveries by filter; or counts them."""
     GetTargetStatus: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetTargetStatusRequest, ironcore.notification.v1.delivery_service_pb2.GetTargetStatusResponse]
     """Returns how a target fares."""
+    ListTargetStatuses: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListTargetStatusesRequest, ironcore.notification.v1.delivery_service_pb2.ListTargetStatusesResponse]
+    """Lists how targets fare; those of a page are of one moment."""
     ListTroubledTargets: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListTroubledTargetsRequest, ironcore.notification.v1.delivery_service_pb2.ListTroubledTargetsResponse]
     """Lists the targets that fail, recover or are paused; of a healthy installation none."""
     ResumeTarget: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ResumeTargetRequest, ironcore.notification.v1.delivery_service_pb2.ResumeTargetResponse]
@@ -125,6 +127,8 @@ class DeliveryServiceAsyncStub(DeliveryServiceStub):
     """Cancels open deliveries by filter; or counts them."""
     GetTargetStatus: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.GetTargetStatusRequest, ironcore.notification.v1.delivery_service_pb2.GetTargetStatusResponse]  # type: ignore[assignment]
     """Returns how a target fares."""
+    ListTargetStatuses: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListTargetStatusesRequest, ironcore.notification.v1.delivery_service_pb2.ListTargetStatusesResponse]  # type: ignore[assignment]
+    """Lists how targets fare; those of a page are of one moment."""
     ListTroubledTargets: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ListTroubledTargetsRequest, ironcore.notification.v1.delivery_service_pb2.ListTroubledTargetsResponse]  # type: ignore[assignment]
     """Lists the targets that fail, recover or are paused; of a healthy installation none."""
     ResumeTarget: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.delivery_service_pb2.ResumeTargetRequest, ironcore.notification.v1.delivery_service_pb2.ResumeTargetResponse]  # type: ignore[assignment]
@@ -261,6 +265,14 @@ class DeliveryServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.GetTargetStatusResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.GetTargetStatusResponse]]:
         """Returns how a target fares."""
+
+    @abc.abstractmethod
+    def ListTargetStatuses(
+        self,
+        request: ironcore.notification.v1.delivery_service_pb2.ListTargetStatusesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.delivery_service_pb2.ListTargetStatusesResponse, collections.abc.Awaitable[ironcore.notification.v1.delivery_service_pb2.ListTargetStatusesResponse]]:
+        """Lists how targets fare; those of a page are of one moment."""
 
     @abc.abstractmethod
     def ListTroubledTargets(

@@ -1461,6 +1461,85 @@ class GetGroupStatusResponse(google.protobuf.message.Message):
 Global___GetGroupStatusResponse: typing_extensions.TypeAlias = GetGroupStatusResponse
 
 @typing.final
+class ListGroupStatusesRequest(google.protobuf.message.Message):
+    """Asks for the queues of all groups."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    WAITING_ONLY_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """At most this many. Default 100, at most 1,000."""
+    page_token: builtins.str
+    """The next_page_token of the page before."""
+    waiting_only: builtins.bool
+    """Only of groups in which something waits."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        waiting_only: builtins.bool = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token", "waiting_only", b"waiting_only"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListGroupStatusesRequest: typing_extensions.TypeAlias = ListGroupStatusesRequest
+
+@typing.final
+class GroupStatus(google.protobuf.message.Message):
+    """The queue of a group."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: builtins.int
+    STATUS_FIELD_NUMBER: builtins.int
+    group: builtins.str
+    """The group's name."""
+    @property
+    def status(self) -> Global___GetGroupStatusResponse:
+        """Its queue."""
+
+    def __init__(
+        self,
+        *,
+        group: builtins.str = ...,
+        status: Global___GetGroupStatusResponse | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["status", b"status"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["group", b"group", "status", b"status"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___GroupStatus: typing_extensions.TypeAlias = GroupStatus
+
+@typing.final
+class ListGroupStatusesResponse(google.protobuf.message.Message):
+    """A page of queues."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GROUP_STATUSES_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    """Asks for the next page; empty on the last."""
+    @property
+    def group_statuses(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___GroupStatus]:
+        """In order of the groups' names."""
+
+    def __init__(
+        self,
+        *,
+        group_statuses: collections.abc.Iterable[Global___GroupStatus] | None = ...,
+        next_page_token: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["group_statuses", b"group_statuses", "next_page_token", b"next_page_token"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListGroupStatusesResponse: typing_extensions.TypeAlias = ListGroupStatusesResponse
+
+@typing.final
 class PreviewDedupRequest(google.protobuf.message.Message):
     """Asks which events are told once."""
 

@@ -110,6 +110,11 @@ class RouterServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetGroupStatusRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetGroupStatusResponse.FromString,
                 _registered_method=True)
+        self.ListGroupStatuses = channel.unary_unary(
+                '/ironcore.notification.v1.RouterService/ListGroupStatuses',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListGroupStatusesRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListGroupStatusesResponse.FromString,
+                _registered_method=True)
         self.PreviewDedup = channel.unary_unary(
                 '/ironcore.notification.v1.RouterService/PreviewDedup',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupRequest.SerializeToString,
@@ -248,6 +253,13 @@ class RouterServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListGroupStatuses(self, request, context):
+        """Lists the queues of all groups; those of a page are of one moment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PreviewDedup(self, request, context):
         """Says which events of the past were, or would be, told once instead of each time.
         """
@@ -353,6 +365,11 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     servicer.GetGroupStatus,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetGroupStatusRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetGroupStatusResponse.SerializeToString,
+            ),
+            'ListGroupStatuses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGroupStatuses,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListGroupStatusesRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListGroupStatusesResponse.SerializeToString,
             ),
             'PreviewDedup': grpc.unary_unary_rpc_method_handler(
                     servicer.PreviewDedup,
@@ -781,6 +798,33 @@ class RouterService(object):
             '/ironcore.notification.v1.RouterService/GetGroupStatus',
             ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetGroupStatusRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetGroupStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGroupStatuses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.RouterService/ListGroupStatuses',
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListGroupStatusesRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListGroupStatusesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -68,6 +68,8 @@ class RouterServiceStub:
     """Ends a silence now."""
     GetGroupStatus: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetGroupStatusRequest, ironcore.notification.v1.router_service_pb2.GetGroupStatusResponse]
     """Returns a group's queue."""
+    ListGroupStatuses: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ListGroupStatusesRequest, ironcore.notification.v1.router_service_pb2.ListGroupStatusesResponse]
+    """Lists the queues of all groups; those of a page are of one moment."""
     PreviewDedup: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.PreviewDedupRequest, ironcore.notification.v1.router_service_pb2.PreviewDedupResponse]
     """Says which events of the past were, or would be, told once instead of each time."""
     GetCoverage: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetCoverageRequest, ironcore.notification.v1.router_service_pb2.GetCoverageResponse]
@@ -123,6 +125,8 @@ class RouterServiceAsyncStub(RouterServiceStub):
     """Ends a silence now."""
     GetGroupStatus: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetGroupStatusRequest, ironcore.notification.v1.router_service_pb2.GetGroupStatusResponse]  # type: ignore[assignment]
     """Returns a group's queue."""
+    ListGroupStatuses: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ListGroupStatusesRequest, ironcore.notification.v1.router_service_pb2.ListGroupStatusesResponse]  # type: ignore[assignment]
+    """Lists the queues of all groups; those of a page are of one moment."""
     PreviewDedup: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.PreviewDedupRequest, ironcore.notification.v1.router_service_pb2.PreviewDedupResponse]  # type: ignore[assignment]
     """Says which events of the past were, or would be, told once instead of each time."""
     GetCoverage: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetCoverageRequest, ironcore.notification.v1.router_service_pb2.GetCoverageResponse]  # type: ignore[assignment]
@@ -265,6 +269,14 @@ class RouterServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.router_service_pb2.GetGroupStatusResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.GetGroupStatusResponse]]:
         """Returns a group's queue."""
+
+    @abc.abstractmethod
+    def ListGroupStatuses(
+        self,
+        request: ironcore.notification.v1.router_service_pb2.ListGroupStatusesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.router_service_pb2.ListGroupStatusesResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.ListGroupStatusesResponse]]:
+        """Lists the queues of all groups; those of a page are of one moment."""
 
     @abc.abstractmethod
     def PreviewDedup(
