@@ -7,14 +7,14 @@ from datetime import timedelta
 
 from ibs_notify.delivery.outlook import Outlook
 from ibs_notify.delivery.targets import hours
-from ibs_notify.delivery.targets.hours import HOUR, Chart, Counts
+from ibs_notify.delivery.targets.hours import Chart, Counts
 from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
+from ibs_notify.rpc.chart_spans import Unit, step_of
 from ibs_notify.rpc.convert import is_moment, moment_from_proto
 from ibs_notify.store.database import Database
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
-MOST_SPANS = 1000
 MOST_SERIES = 1000
 DAY = timedelta(days=1) // timedelta(microseconds=1)
 
@@ -49,17 +49,14 @@ class DeliveryCharts:
         """After, before and step in microseconds."""
         for name in ("after", "before"):
             if not is_moment(getattr(request, name)):
-                raise _fault(name, "is not between the years 1 and 9999")
+                fault = FieldViolation(name, "is not between the years 1 and 9999")
+                raise InvalidArgument.of([fault])
         given = request.HasField("before")
         before = to_micros(moment_from_proto(request.before) if given else self._clock.now())
         given = request.HasField("after")
         after = to_micros(moment_from_proto(request.after)) if given else before - DAY
-        step = request.step.ToMicroseconds() if request.HasField("step") else HOUR
-        if step <= 0 or step % HOUR:
-            raise _fault("step", "is not a number of whole hours")
-        if before - after > MOST_SPANS * step:
-            raise _fault("step", f"makes more than {MOST_SPANS} spans between after and before")
-        return after, before, step
+        step = request.step if request.HasField("step") else None
+        return after, before, step_of(step, before - after, Unit.HOUR)
 
     def _uids(self, names: Collection[str]) -> set[str]:
         """Those of the targets with these names; a deleted one goes by its uid."""
@@ -72,7 +69,3 @@ class DeliveryCharts:
 def _rank(uid: str, chart: Chart) -> tuple[int, int, str]:
     total = sum(chart[uid].values(), Counts())
     return -total.dead - total.failed_attempts, -total.delivered, uid
-
-
-def _fault(field: str, text: str) -> InvalidArgument:
-    return InvalidArgument.of([FieldViolation(field, text)])

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.router import views
-from ibs_notify.router.blocks import Blocks
+from ibs_notify.router.blocks import HOUR, Blocks
 from ibs_notify.router.books import StoredEvent, events_by_id
 from ibs_notify.router.charting import EventCharts
 from ibs_notify.router.counting import EventCounts
@@ -19,6 +19,7 @@ from ibs_notify.router.lines import Mark
 from ibs_notify.router.listing import LISTING, read_page
 from ibs_notify.router.marking import Marking
 from ibs_notify.router.marks import marks_of
+from ibs_notify.rpc.chart_spans import Unit, step_of
 from ibs_notify.rpc.paging import page_size, read_page_number
 from ibs_notify.store.database import Database
 from ironcore.notification.v1 import event_pb2
@@ -30,9 +31,6 @@ MOST_IDS = 1000
 MOST_COMBINATIONS = 3_000
 """So many fit into an answer, were each name as long as it may be."""
 MOST_OFFENDERS = 100
-MOST_SPANS = 1000
-MINUTE = 60_000_000
-HOUR = 60 * MINUTE
 WEEK = 7 * 24 * HOUR
 
 
@@ -101,11 +99,11 @@ class InboxCalls:
     async def chart(self, request: pb.ChartEventsRequest, viewer: str) -> pb.ChartEventsResponse:
         """By span of time and severity, the worst of a span first."""
         query = query_of(request.filter, viewer)
-        step = request.step.ToMicroseconds() if request.HasField("step") else HOUR
         end = to_micros(self._clock.now()) if query.before is None else query.before
         if query.after is None:
             query = replace(query, after=end - WEEK)
-        _check_spans(step, end - (query.after or 0))
+        given = request.step if request.HasField("step") else None
+        step = step_of(given, end - (query.after or 0), Unit.MINUTE)
         charted = await self._charts.of(query, step)
         response = pb.ChartEventsResponse()
         response.step.FromMicroseconds(step)
@@ -167,13 +165,3 @@ def _check(request: pb.MarkEventsRequest) -> None:
         faults.append(FieldViolation("event_ids", f"are more than {MOST_IDS}"))
     if faults:
         raise InvalidArgument.of(faults)
-
-
-def _check_spans(step: int, length: int) -> None:
-    fault = ""
-    if step <= 0 or step % MINUTE:
-        fault = "is not a number of whole minutes"
-    elif length > MOST_SPANS * step:
-        fault = f"makes more than {MOST_SPANS} spans of the time between after and before"
-    if fault:
-        raise InvalidArgument.of([FieldViolation("step", fault)])
