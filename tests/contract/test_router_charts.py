@@ -9,9 +9,10 @@ from random import Random
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from google.protobuf.timestamp_pb2 import Timestamp
 from tests.support.core import NOW, Core, failed, group
-from tests.support.inbox import InboxReader
+from tests.support.inbox import InboxReader, state_of
 from tests.support.inbox_history import Clock, matches, some_event, some_filter, write_history
 
 from ibs_notify.domain.clock import to_micros
@@ -19,12 +20,15 @@ from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router import (
     blocks,
+    chart_blocks,
     chart_turns,
     charting,
     event_conditions,
     event_scan,
     event_walk,
+    warming,
 )
+from ibs_notify.router.blocks import Blocks
 from ibs_notify.router.lines import Mark
 from ibs_notify.rpc.convert import moment_to_proto
 from ibs_notify.store.database import Database
@@ -64,7 +68,7 @@ def _small_turns(monkeypatch: pytest.MonkeyPatch) -> None:
         (chart_turns, "INDEXED", 6),
         (chart_turns, "LOOKED_AT", 5),
         (chart_turns, "MOST_OF_RESOURCE", 8),
-        (charting, "COUNTED_BLOCKS", 2),
+        (chart_blocks, "COUNTED_BLOCKS", 2),
         (blocks, "BLOCK", 16),
     ):
         monkeypatch.setattr(module, name, value)
@@ -123,6 +127,69 @@ async def test_what_is_remembered_of_full_blocks_is_true_again_and_again(
         later = NOW + timedelta(minutes=80 + 30 * round_)
         for number in range(9):
             await core.emit(some_event(chance, 100 + 10 * round_ + number), now=later)
+
+
+@pytest.mark.parametrize("most", [10_000, 5])
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_chart_by_marks_is_what_a_look_at_each_event_says(
+    core: Core, inbox: InboxReader, monkeypatch: pytest.MonkeyPatch, seed: int, most: int
+) -> None:
+    monkeypatch.setattr(chart_blocks, "MOST_MARKS", most)
+    chance = Random(seed)
+    await write_history(core, chance, 90)
+    cuts: list[dict[str, Any]] = [
+        {},
+        {"min_severity": 4},
+        {"after": at(20)},
+        {"after": at(31), "before": at(43), "min_severity": 2},
+    ]
+    for _ in range(6):
+        # All up to somewhere, by lines; then some by themselves, also back again.
+        through = chance.randrange(1, 91)
+        await inbox.mark_all(chance.choice(list(Mark)), through)
+        names = [each.event.event_id for each in await inbox.records()]
+        await inbox.mark(chance.choice(list(Mark)), *chance.sample(names, 8))
+        every = await inbox.records()
+        for fields in cuts:
+            states = [state_of(each) for each in chance.sample(list(Mark), chance.choice((1, 2)))]
+            asked = [each for each in every if matches(each, fields)]
+            expected = spans_of([each for each in asked if each.inbox_state in states], 60)
+            assert await inbox.spans(60, **fields, inbox_states=states) == expected, fields
+
+
+async def test_a_chart_by_marks_looks_at_no_event_of_a_full_block_again(
+    core: Core, inbox: InboxReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write_history(core, Random(1), 90)
+    unarchived = [state_of(Mark.UNREAD), state_of(Mark.READ)]
+    await inbox.mark(Mark.ARCHIVED, "e003", "e050")
+    before = await inbox.spans(60, inbox_states=unarchived)
+    counted = 0
+    count = Blocks.count_hours
+
+    def noted(self: Blocks, connection: sa.Connection, block: blocks.Block) -> blocks.Hours:
+        nonlocal counted
+        counted += 1
+        return count(self, connection, block)
+
+    monkeypatch.setattr(Blocks, "count_hours", noted)
+    assert await inbox.spans(60, inbox_states=unarchived) == before
+    # The first one is never kept, and the last is not full.
+    assert counted == 2
+
+
+async def test_what_is_counted_beforehand_is_what_a_chart_says(
+    core: Core, database: Database, inbox: InboxReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warming, "PAUSE_SECONDS", 0.0)
+    await write_history(core, Random(2), 90)
+    expected = await inbox.spans(60)
+    kept = Blocks()
+    await warming.warm(database, kept)
+    overview = await database.read(kept.overview)
+    assert [each.hours is not None for each in overview.blocks] == [False, *[True] * 4, False]
+    warmed = InboxReader(database, Clock(0.0), blocks=kept)
+    assert await warmed.spans(60) == expected
 
 
 async def test_spans_are_in_order_and_name_the_worst_first(core: Core, inbox: InboxReader) -> None:

@@ -16,8 +16,10 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 class InboxReader:
     """One user's; ``clock`` decides how long a list looks."""
 
-    def __init__(self, database: Database, clock: Clock, user: str = "alice") -> None:
-        self.calls = InboxCalls(database, Blocks(), clock)
+    def __init__(
+        self, database: Database, clock: Clock, user: str = "alice", blocks: Blocks | None = None
+    ) -> None:
+        self.calls = InboxCalls(database, blocks or Blocks(), clock)
         self.user = user
 
     async def pages(self, size: int = 100, **fields: Any) -> AsyncIterator[list[pb.EventRecord]]:

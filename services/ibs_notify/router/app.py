@@ -25,6 +25,7 @@ from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.servicer import RouterServicer
 from ibs_notify.router.silences import SilenceBook
 from ibs_notify.router.tables import AUDIT
+from ibs_notify.router.warming import warm
 from ibs_notify.rpc.lifecycle import App, run_beside
 from ibs_notify.rpc.login_failures import LoginFailures
 from ibs_notify.rpc.peer_channel import open_peer_channel
@@ -33,6 +34,7 @@ from ibs_notify.rpc.tls import IdentityFiles
 from ibs_notify.settings import Settings
 from ibs_notify.snapshot.recognition import recognise_by
 from ibs_notify.snapshot.watcher import ConfigWatcher
+from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.free_space import FreeSpace
 from ibs_notify.store.group_commit import GroupCommit
@@ -141,11 +143,17 @@ class RouterApp(App):
         stack.callback(watch.close)
         stack.callback(servicer.close)
         run_beside(stack, _serve_when_ready(server, in_force))
+        run_beside(stack, _warm_when_ready(database, blocks, in_force))
 
 
 async def _serve_when_ready(server: RpcServer, in_force: InForce) -> None:
     await in_force.at_least(0)
     await server.set_serving(True)
+
+
+async def _warm_when_ready(database: Database, blocks: Blocks, in_force: InForce) -> None:
+    await in_force.at_least(0)
+    await warm(database, blocks)
 
 
 def _both(one: Callable[[], None], other: Callable[[], None]) -> Callable[[], None]:

@@ -1,14 +1,16 @@
-"""What there is in each stretch of the history: how many of each severity, from when to when.
+"""What there is in each stretch of the history: how many of each severity, and from when to when.
 
 Events do not change once they are stored, so a block that is full is counted once and kept in
-memory: to count a million events is then to count the last few thousand.
+memory: to count a million events is then to count the last few thousand. For charts by the hour,
+too.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
@@ -17,6 +19,7 @@ from ibs_notify.router.tables import EVENTS, SEQUENCE, SUMMARIES
 
 BLOCK = 8192
 """Events of a full block: as many as are counted in about a millisecond."""
+HOUR = 3_600_000_000
 _E = EVENTS.c
 _FIRST, _LAST = (sa.bindparam(name, type_=sa.BigInteger) for name in ("first", "last"))
 # Each severity is named, so that the index on severity and number is used for the range.
@@ -27,21 +30,30 @@ _TALLY = (
     .where(_E.severity.in_([each.value for each in Severity]), _E.seq.between(_FIRST, _LAST))
     .group_by(_E.severity)
 )
+_HOUR = (_E.received_at // sa.literal(HOUR, sa.BigInteger)).label("hour")
+_BY_HOUR = _TALLY.add_columns(_HOUR).group_by(_HOUR)
 _NEWEST = sa.select(SEQUENCE.c.value).where(SEQUENCE.c.name == "event")
 _NUMBERS = sa.select(SEQUENCE.c.name, SEQUENCE.c.value).where(
     SEQUENCE.c.name.in_(("event", "retired_through"))
 )
 
 
+Hours: TypeAlias = Counter[tuple[int, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The events numbered ``first`` to ``last``; moments in microseconds, both inclusive."""
+    """The events numbered ``first`` to ``last``; moments in microseconds, both inclusive.
+
+    ``hours`` are the counts by hour since the epoch and severity; ``None`` while nobody asked.
+    """
 
     first: int
     last: int
     counts: Counter[int]
     earliest: int
     latest: int
+    hours: Hours | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +102,9 @@ class Blocks:
 
     def overview(self, connection: sa.Connection) -> Overview:
         """All that the connection sees."""
-        numbers = {row.name: row.value for row in connection.execute(_NUMBERS)}
-        newest, retired = numbers["event"], numbers["retired_through"]
-        # Old blocks lose events, and where a summary gathers, a severity may change.
+        newest, retired = _numbers(connection)
         old = retired // BLOCK
-        gathering = {seq // BLOCK for seq in connection.execute(_GATHERING).scalars()}
+        gathering = _gathering(connection)
         # A copy, and replaced as a whole: two threads read.
         known = dict(self._full)
         full: dict[int, Block] = {}
@@ -110,16 +120,69 @@ class Blocks:
         self._full = full
         return Overview([each for each in found if each.counts], newest, retired)
 
+    def hours_of(self, block: Block) -> Hours | None:
+        """The counts by hour of a block of an overview, where they are kept."""
+        kept = self._full.get(block.first // BLOCK)
+        return kept.hours if kept is not None and kept.first == block.first else block.hours
+
+    def count_hours(self, connection: sa.Connection, block: Block) -> Hours:
+        """The same, counted; kept where the block is full."""
+        counted, hours = _tally_by_hour(connection, block.first, block.last)
+        if block.first // BLOCK in self._full and block.first % BLOCK == 0:
+            self._keep(counted)
+        return hours
+
+    def keep_next(self, connection: sa.Connection) -> bool:
+        """Count the newest full block of which no hours are kept; False where there is none."""
+        newest, retired = _numbers(connection)
+        gathering = _gathering(connection)
+        for number in range((newest + 1) // BLOCK - 1, retired // BLOCK, -1):
+            known = self._full.get(number)
+            if number not in gathering and (known is None or known.hours is None):
+                first = number * BLOCK
+                self._keep(_tally_by_hour(connection, first, first + BLOCK - 1)[0])
+                return True
+        return False
+
+    def _keep(self, block: Block) -> None:
+        # Two threads count: what one of them overwrites is counted again.
+        self._full = {**self._full, block.first // BLOCK: block}
+
 
 _GATHERING = sa.select(SUMMARIES.c.event_seq)
 
 
+def _numbers(connection: sa.Connection) -> tuple[int, int]:
+    """Those of the newest event and of the last that is gone: old blocks lose events."""
+    numbers = {row.name: row.value for row in connection.execute(_NUMBERS)}
+    return numbers["event"], numbers["retired_through"]
+
+
+def _gathering(connection: sa.Connection) -> Set[int]:
+    """The blocks in which a summary gathers: its severity may change."""
+    return {seq // BLOCK for seq in connection.execute(_GATHERING).scalars()}
+
+
 def _tally(connection: sa.Connection, first: int, last: int) -> Block:
     rows = connection.execute(_TALLY, {"first": first, "last": last}).all()
+    return _block(first, last, rows)
+
+
+def _tally_by_hour(connection: sa.Connection, first: int, last: int) -> tuple[Block, Hours]:
+    rows = connection.execute(_BY_HOUR, {"first": first, "last": last}).all()
+    hours = Counter({(row.hour, row.severity): row[1] for row in rows})
+    return replace(_block(first, last, rows), hours=hours), hours
+
+
+def _block(first: int, last: int, rows: Sequence[sa.Row[*tuple[Any, ...]]]) -> Block:
+    """Of rows of a severity, how many, and from when to when."""
+    counts: Counter[int] = Counter()
+    for severity, count, *_ in rows:
+        counts[severity] += count
     return Block(
         first,
         last,
-        Counter({row[0]: row[1] for row in rows}),
+        counts,
         min((row[2] for row in rows), default=0),
         max((row[3] for row in rows), default=0),
     )

@@ -1,22 +1,23 @@
 """Counts of events by span of time and severity.
 
-Without a filter but for time and severity they are kept by hour for each full block of the history:
-a chart of a million events is then a look at what was accepted last. With a filter an index is
-walked, newest first; what costs too much ends after a while, and says since when it counted.
+Without a filter but for time, severity and marks they are kept by hour for each full block of the
+history: a chart of a million events is then a look at what was accepted last. With a filter an
+index is walked, newest first; what costs too much ends after a while, and says since when it
+counted.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from functools import partial
 
 import sqlalchemy as sa
 
 from ibs_notify.domain.clock import Clock
-from ibs_notify.domain.severity import Severity
-from ibs_notify.router.blocks import Block, Blocks
+from ibs_notify.router.blocks import Blocks
+from ibs_notify.router.chart_blocks import BlockCharts
 from ibs_notify.router.chart_turns import (
     OfResource,
     Place,
@@ -26,22 +27,17 @@ from ibs_notify.router.chart_turns import (
     grouped,
     plan_of,
 )
-from ibs_notify.router.event_conditions import Condition
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.event_scan import OPENED, EventScan
 from ibs_notify.router.event_walk import Walk, begin, go_on, next_piece
 from ibs_notify.router.tables import EVENTS
 from ibs_notify.store.database import Database
 
-HOUR = 3_600_000_000
 LOOK_SECONDS = 1.5
 """After so much looking a chart is what was counted until then."""
 COUNTED = 20_000
 """So many events are looked at in a turn: about ten milliseconds."""
-COUNTED_BLOCKS = 4
-"""So many blocks are counted in a turn, for the same reason."""
 _E = EVENTS.c
-_SEVERITIES = [each.value for each in Severity]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +49,20 @@ class Charted:
 
 
 class EventCharts:
-    """Counts in turns, as ``EventScan`` walks. One for a process: it remembers."""
+    """Counts in turns, as ``EventScan`` walks."""
 
     def __init__(self, database: Database, blocks: Blocks, clock: Clock) -> None:
         self._database = database
         self._blocks = blocks
         self._clock = clock
-        self._by_hour: dict[int, tuple[Block, Spans]] = {}
+        self._kept = BlockCharts(database, blocks)
 
     async def of(self, query: EventQuery, step: int) -> Charted:
         """The events of ``query`` in spans of ``step`` microseconds."""
-        everything = replace(query, min_severity=0, after=None, before=None, viewer="")
-        if everything == EventQuery():
-            return Charted(await self._of_all(query, step))
+        if replace(query, min_severity=0, after=None, before=None).asks_only_for_marks:
+            found = await self._kept.of(query, step)
+            if found is not None:
+                return Charted(found)
         end = self._clock.monotonic() + LOOK_SECONDS
         total: Spans = Counter()
         async for part, before in self._turns(query, step):
@@ -74,45 +71,6 @@ class EventCharts:
                 since = await self._database.read(partial(_received_from, seq=before))
                 return Charted(total, since)
         return Charted(total)
-
-    async def _of_all(self, query: EventQuery, step: int) -> Spans:
-        """By block, each wholly from memory where it can be."""
-        overview = await self._database.read(self._blocks.overview)
-        first, last = overview.between(query.after, query.before)
-        blocks = [each for each in overview.blocks if first <= each.first and each.last <= last]
-        self._forget_all_but(overview.blocks)
-        total: Spans = Counter()
-        while blocks:
-            total.update(await self._database.read(partial(self._some, blocks, query, step)))
-        return total
-
-    def _some(
-        self, blocks: list[Block], query: EventQuery, step: int, connection: sa.Connection
-    ) -> Spans:
-        """Of the last of ``blocks``, which are taken from the list, as many as a turn may count."""
-        total: Spans = Counter()
-        left = COUNTED_BLOCKS
-        while blocks and left:
-            block = blocks.pop()
-            known = self._by_hour.get(block.first)
-            if step % HOUR or _is_cut(block, query):
-                total.update(_count(connection, block, query, step))
-                left -= 1
-                continue
-            if known is None or known[0] is not block:
-                known = block, _count(connection, block, EventQuery(), HOUR)
-                self._by_hour[block.first] = known
-                left -= 1
-            for (hour, severity), count in known[1].items():
-                if severity >= query.min_severity:
-                    total[hour * HOUR // step, severity] += count
-        return total
-
-    def _forget_all_but(self, blocks: Sequence[Block]) -> None:
-        present = {each.first: each for each in blocks}
-        self._by_hour = {
-            first: known for first, known in self._by_hour.items() if present.get(first) is known[0]
-        }
 
     def _turns(self, query: EventQuery, step: int) -> AsyncIterator[tuple[Spans, int]]:
         if query.opens_events:
@@ -161,24 +119,6 @@ class EventCharts:
             part = await self._database.read(partial(grouped, c=_E, conditions=chosen, step=step))
             before = found.before
             yield part, before
-
-
-def _is_cut(block: Block, query: EventQuery) -> bool:
-    """Whether a bound of the chart goes through the block."""
-    return (query.after is not None and block.earliest < query.after) or (
-        query.before is not None and block.latest >= query.before
-    )
-
-
-def _count(connection: sa.Connection, block: Block, query: EventQuery, step: int) -> Spans:
-    # Each severity is named, so that the index on severity, number and time is enough.
-    wanted = [each for each in _SEVERITIES if each >= query.min_severity]
-    conditions: list[Condition] = [_E.severity.in_(wanted), _E.seq.between(block.first, block.last)]
-    if query.after is not None:
-        conditions.append(_E.received_at >= query.after)
-    if query.before is not None:
-        conditions.append(_E.received_at < query.before)
-    return grouped(connection, _E, conditions, step)
 
 
 def _turn(

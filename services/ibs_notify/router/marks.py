@@ -67,6 +67,12 @@ def has_marks(
     return connection.execute(found).first() is not None
 
 
+def has_more_marks(connection: sa.Connection, user: str, first: int, last: int, most: int) -> bool:
+    """Whether ``user`` has more than ``most`` marks on these events."""
+    found = sa.select(_M.event_seq).where(between(user, first, last)).offset(most).limit(1)
+    return connection.execute(found).first() is not None
+
+
 def count_marks(connection: sa.Connection, user: str, first: int, last: int) -> Counter[Mark]:
     """How many of these events ``user`` has marked as what."""
     rows = connection.execute(
