@@ -61,6 +61,7 @@ class Renderer:
             asset=assets.url,
             navigation=NAVIGATION,
             query=query,
+            most_sent=told.MOST_OF_EVENT,
             now=clock.now,
             theme_of=theme_of,
         )

@@ -16,6 +16,8 @@ from ibs_notify.rpc.paging import page_token
 LISTING = "events"
 _PAGE_BYTES = 2 * 1024 * 1024
 """Where a page of large events ends early: clients take messages of 4 MiB by default."""
+_OBLIGATION_BYTES = 150
+"""About so much of it is what became of an event for one subscription."""
 _CHUNK = 100
 
 
@@ -37,7 +39,8 @@ def read_page(connection: sa.Connection, viewer: str, found: Turn, size: int) ->
         marks = marks_of(connection, viewer, chunk)
         for each in events_by_seq(connection, chunk):
             events.append((each, marks[each.seq]))
-            room -= len(each.body)
+            room -= len(each.body) + len(each.packed)
+            room -= _OBLIGATION_BYTES * len(each.obligations)
             if room <= 0 and each.seq != found.seqs[-1]:
                 return Page(events, page_token(LISTING, each.seq))
     following = seqs[-1] if len(found.seqs) > size else found.before

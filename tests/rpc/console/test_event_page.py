@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -9,8 +11,15 @@ from tests.rpc.console.test_inbox_page import emit, rows, state_of
 from tests.support.console import Console, Page
 from tests.support.http_server import HttpServer
 
+from ibs_notify.console.api import Api
 from ibs_notify.console.pages import event
-from ironcore.notification.v1 import group_pb2, target_pb2
+from ironcore.notification.v1 import (
+    delivery_pb2,
+    disposition_pb2,
+    event_pb2,
+    group_pb2,
+    target_pb2,
+)
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.config_service_pb2 import CreateGroupRequest, CreateTargetRequest
 
@@ -127,12 +136,75 @@ async def test_an_id_that_browsers_take_for_a_step_has_an_address_too(
 async def test_of_many_that_do_not_hear_some_are_shown_and_the_others_counted(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event, "MOST_DEAF", 1)
+    monkeypatch.setattr(event, "MOST_REASONS", 1)
     for name in ("a", "b", "c"):
         await route(console, NOWHERE, "severity >= critical", name)
     page = await console.browser.get(f"/events/{await emit(console)}")
     assert page.text.count('<details class="why"') == 1
     assert page.says("Nor do 2 more hear of it")
+
+
+def thousand(event_id: str) -> pb.ExplainResponse:
+    """A thousand groups hear of it, by a rule with a lot of parts; of two the delivery died."""
+    answer = pb.ExplainResponse(event=event_pb2.Event(event_id=event_id))
+    for number in range(1000):
+        told = answer.subscriptions.add(
+            group=f"team-{number:03}", target=f"chat-{number:03}", hears=True
+        )
+        told.sentence = f"the rule of team-{number:03} matched, and the delivery was accepted"
+        told.rule.text = "severity >= error and type starts-with backup. and source = backup"
+        for text in ("severity >= error", "type starts-with backup.", "source = backup"):
+            told.rule.parts.add(text=text, holds=True, actual="backup.failed")
+        told.disposition.obligation_id = f"{event_id}/{number}"
+        told.disposition.state = disposition_pb2.DISPOSITION_STATE_HANDED_OFF
+        told.disposition.delivery_id = f"{number:032x}"
+        is_dead = number in (700, 900)
+        told.delivery.state = (
+            delivery_pb2.DELIVERY_STATE_DEAD if is_dead else delivery_pb2.DELIVERY_STATE_DELIVERED
+        )
+        told.delivery.attempts.add(number=1, outcome="refused" if is_dead else "delivered")
+    return answer
+
+
+@pytest.fixture(name="crowded")
+async def _crowded(console: Console, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The path of an event that a thousand groups hear of, as far as the Router says."""
+    event_id = await emit(console)
+    call = Api.call
+
+    async def crowded(self: Api, method: Any, request: Any, **more: Any) -> Any:
+        if isinstance(request, pb.ExplainRequest) and not request.target:
+            return thousand(event_id)
+        return await call(self, method, request, **more)
+
+    monkeypatch.setattr(Api, "call", crowded)
+    return f"/events/{event_id}"
+
+
+async def test_of_a_thousand_that_hear_those_that_need_somebody_are_shown_first(
+    console: Console, crowded: str
+) -> None:
+    page = await console.browser.get(crowded)
+    assert page.says("dead 2 delivered 998 chat-700 via team-700 dead")
+    assert page.text.count('<article class="story">') == event.MOST_STORIES
+    assert page.text.count('<details class="why"') == event.MOST_REASONS
+    assert page.says("Show all 1,000")
+    assert page.says("950 more hear of it")
+
+
+async def test_a_page_of_an_event_that_a_thousand_hear_of_is_small(
+    console: Console, crowded: str
+) -> None:
+    page = await console.browser.get(crowded)
+    assert len(page.text) < 200_000
+    assert len(gzip.compress(page.text.encode())) < 20_000
+
+
+async def test_all_of_a_thousand_are_shown_on_demand(console: Console, crowded: str) -> None:
+    page = await console.browser.get(f"{crowded}?all=1")
+    assert page.text.count('<article class="story">') == 1000
+    assert not page.says("Show all")
+    assert len(gzip.compress(page.text.encode())) < 200_000
 
 
 async def test_an_event_that_is_not_there_is_said_to_be_so(console: Console) -> None:

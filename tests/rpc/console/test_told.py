@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
+import pytest
 from tests.rpc.console.test_event_page import route, until
 from tests.rpc.console.test_inbox_page import emit
 from tests.support.console import Console, Page
 from tests.support.http_server import HttpServer
+
+from ibs_notify.console.api import Api
+from ibs_notify.console.events.told import MOST_OF_EVENT
+from ironcore.notification.v1 import disposition_pb2
+from ironcore.notification.v1 import router_service_pb2 as pb
 
 
 def told_fields(page: Page) -> list[tuple[str, str]]:
@@ -41,6 +48,31 @@ async def test_without_delivery_an_event_was_sent_and_that_is_all(console: Conso
         page = await console.browser.get("/inbox")
         assert page.says("sent to chat-ops")
         assert (await console.browser.post("/inbox/told", told_fields(page))).status == 204
+
+
+async def test_a_line_tells_of_some_of_very_many_messages_and_counts_the_others(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = Api.call
+
+    async def crowded(self: Api, method: Any, request: Any, **more: Any) -> Any:
+        answer = await call(self, method, request, **more)
+        if isinstance(request, pb.ListEventsRequest):
+            for number in range(1000):
+                answer.events[0].dispositions.add(
+                    group=f"team-{number}",
+                    target=f"chat-{number}",
+                    delivery_id=f"{number:032x}",
+                    state=disposition_pb2.DISPOSITION_STATE_HANDED_OFF,
+                )
+        return answer
+
+    await emit(console)
+    monkeypatch.setattr(Api, "call", crowded)
+    page = await console.browser.get("/inbox")
+    assert page.says("sent to chat-0, chat-1, chat-2 and 17 more and 980 more messages")
+    assert len(told_fields(page)) == MOST_OF_EVENT
+    assert len(page.text) < 60_000
 
 
 async def test_nothing_shown_asks_for_nothing(console: Console) -> None:

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from ibs_notify.console.events.rule_tree import tree_of
-from ibs_notify.console.events.story import FIRST_ATTEMPTS, MOST_ATTEMPTS, Link, stories_of
+from ibs_notify.console.events.story import (
+    FIRST_ATTEMPTS,
+    MOST_ATTEMPTS,
+    Link,
+    shares_of,
+    stories_of,
+)
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
@@ -25,6 +31,33 @@ def delivered(state: delivery_pb2.DeliveryState.ValueType, attempts: int = 1) ->
     for number in range(attempts):
         delivery.attempts.add(number=number + 1, outcome="retry")
     return explanation
+
+
+def test_what_failed_is_told_first_and_what_was_told_elsewhere_last() -> None:
+    explanations = [
+        told(disposition_pb2.DISPOSITION_STATE_COALESCED),
+        delivered(delivery_pb2.DELIVERY_STATE_DELIVERED),
+        told(disposition_pb2.DISPOSITION_STATE_READY),
+        delivered(delivery_pb2.DELIVERY_STATE_RETRY_WAIT),
+        delivered(delivery_pb2.DELIVERY_STATE_DELIVERED),
+        delivered(delivery_pb2.DELIVERY_STATE_DEAD),
+    ]
+    stories = stories_of(explanations)
+    assert [each.state for each in stories] == [
+        "dead",
+        "retry wait",
+        "to be released",
+        "delivered",
+        "delivered",
+        "coalesced",
+    ]
+    assert [(each.state, each.tone, each.count) for each in shares_of(stories)] == [
+        ("dead", "bad", 1),
+        ("retry wait", "warn", 1),
+        ("to be released", "", 1),
+        ("delivered", "good", 2),
+        ("coalesced", "", 1),
+    ]
 
 
 def test_who_does_not_hear_has_no_story() -> None:

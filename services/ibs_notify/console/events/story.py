@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,7 @@ _ON_ITS_WAY = (
     disposition_pb2.DISPOSITION_STATE_READY,
     disposition_pb2.DISPOSITION_STATE_HANDED_OFF,
 )
+_NEEDY = ("bad", "warn")
 _ATTEMPT_TONES = {"delivered": "good", "retry": "warn", "refused": "bad", "unknown": "warn"}
 
 
@@ -64,14 +66,38 @@ class Story:
     recipients: tuple[delivery_pb2.RecipientOutcome, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many of the stories of an event came to the same."""
+
+    state: str
+    tone: str
+    meaning: str
+    count: int
+
+
 def stories_of(explanations: Iterable[pb.SubscriptionExplanation]) -> list[Story]:
-    """Of each subscription whose rule matched."""
-    return [_story(each) for each in explanations if each.disposition.obligation_id]
+    """Of each subscription whose rule matched, those first that need somebody."""
+    told = (_story(each) for each in explanations if each.disposition.obligation_id)
+    return sorted(told, key=_need)
 
 
 def told_stories_of(routes: Iterable[disposition_pb2.Disposition]) -> list[Story]:
     """As far as the event's own record tells, where no explanation is to be had."""
-    return [_story(_bare(each)) for each in routes]
+    return sorted((_story(_bare(each)) for each in routes), key=_need)
+
+
+def shares_of(stories: Iterable[Story]) -> list[Share]:
+    """What became of an event for how many, in the order of the stories."""
+    counts = Counter((each.state, each.tone, each.meaning) for each in stories)
+    return [Share(*outcome, count) for outcome, count in counts.items()]
+
+
+def _need(story: Story) -> int:
+    """What failed, what is on its way, what arrived, what was told elsewhere."""
+    if story.tone in _NEEDY:
+        return _NEEDY.index(story.tone)
+    return len(_NEEDY) + (0 if story.is_moving else 1 if story.tone else 2)
 
 
 def _bare(route: disposition_pb2.Disposition) -> pb.SubscriptionExplanation:

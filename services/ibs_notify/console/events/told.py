@@ -15,6 +15,8 @@ from ibs_notify.console.wording.reasons import reason
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
+MOST_OF_EVENT = 20
+"""Of more messages about an event a line of a list tells only of so many: its page has them all."""
 _HANDED_OFF = disposition_pb2.DISPOSITION_STATE_HANDED_OFF
 _COALESCED = disposition_pb2.DISPOSITION_STATE_COALESCED
 _TONES: Mapping[int, str] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -12,7 +13,7 @@ from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.commands import events as command
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.events.rule_tree import tree_of
-from ibs_notify.console.events.story import Story, stories_of, told_stories_of
+from ibs_notify.console.events.story import Share, Story, shares_of, stories_of, told_stories_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import named, query
 from ibs_notify.console.visit import Visit
@@ -25,8 +26,10 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 
 PATH = "/events/{event_id}"
 MOST_SHOWN = 10
-MOST_DEAF = 50
-"""Of a thousand groups nearly all do not hear of an event, each for a reason of its own."""
+MOST_STORIES = 50
+"""Of an event that a thousand groups hear of, those that need somebody are among the first."""
+MOST_REASONS = 50
+"""Of a thousand groups that hear of an event, or do not, each has a reason of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,18 @@ class Explained:
     """``error`` where the Router could not say; the record's own dispositions are shown then."""
 
     answer: pb.ExplainResponse
-    stories: list[Story]
+    stories: Sequence[Story]
     error: NotificationError | None = None
+    shows_all: bool = False
+
+    @property
+    def shown(self) -> Sequence[Story]:
+        """The first of the stories; all of them where that is asked for."""
+        return self.stories if self.shows_all else self.stories[:MOST_STORIES]
+
+    @property
+    def shares(self) -> Sequence[Share]:
+        return shares_of(self.stories)
 
     @property
     def is_moving(self) -> bool:
@@ -68,7 +81,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         targets=targets or sorted({each.target for each in explained.answer.subscriptions}),
         folded=folded,
         tree_of=tree_of,
-        most_deaf=MOST_DEAF,
+        most_reasons=MOST_REASONS,
         document=json.dumps(event_to_document(record.event), indent=2, ensure_ascii=False),
         silence_url=query("/new-silence", rule=_like(record.event)),
         command=command.explaining(event_id, target),
@@ -92,9 +105,11 @@ def _id(visit: Visit) -> str:
 async def _explained(visit: Visit, record: pb.EventRecord) -> Explained:
     request = pb.ExplainRequest(event_id=record.event.event_id)
     answer = await attempted(visit.api.call(visit.api.router.Explain, request))
+    shows_all = bool(visit.request.query.get("all"))
     if isinstance(answer, NotificationError):
-        return Explained(pb.ExplainResponse(), told_stories_of(record.dispositions), answer)
-    return Explained(answer, stories_of(answer.subscriptions))
+        told = told_stories_of(record.dispositions)
+        return Explained(pb.ExplainResponse(), told, answer, shows_all)
+    return Explained(answer, stories_of(answer.subscriptions), shows_all=shows_all)
 
 
 async def _asked(visit: Visit, event_id: str, target: str) -> pb.ExplainResponse | None:
