@@ -29,9 +29,9 @@ PATH = "/events/{event_id}"
 MOST_SHOWN = 10
 MOST_STORIES = 50
 """Of an event that a thousand groups hear of, those that need somebody are among the first."""
-MOST_DELIVERIES = 1000
 MOST_REASONS = 50
 """Of a thousand groups that hear of an event, or do not, each has a reason of its own."""
+MOST_DELIVERIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
