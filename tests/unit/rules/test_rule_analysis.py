@@ -15,10 +15,11 @@ from ibs_notify.rules.complete import complete
 from ibs_notify.rules.format import format_rule
 from ibs_notify.rules.parse import parse, read
 
-WORDS = st.sampled_from(
+SAID = (
     "severity type = == in ( ) , error and or not \" “ * like 'a%' is null contains ~ /x.*/ [ ] "
-    "backup.* && where".split()
+    "backup.* && where"
 )
+WORDS = st.sampled_from(SAID.split())
 SCRIBBLES = st.one_of(st.text(max_size=60), st.lists(WORDS).map(" ".join))
 
 

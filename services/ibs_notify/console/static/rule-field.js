@@ -100,10 +100,11 @@
     settle() {
       clearTimeout(this.settling);
       const rule = this.area.value.trim();
-      if (rule === this.matched) return;
+      if (!this.matches || rule === this.matched) return;
       this.matches.classList.add("is-stale");
       if (document.activeElement !== this.area || !this.answer?.right || !rule) return;
       this.settling = setTimeout(() => {
+        if (rule !== this.area.value.trim()) return; // somebody types on
         this.matched = rule;
         this.matches.classList.remove("is-stale");
         this.matches.dispatchEvent(new Event("rule-settled"));
