@@ -47,6 +47,7 @@ PAGES: tuple[Page, ...] = (
     _at("group", "/groups/ops-team"),
     _at("group-edit", "/groups/ops-team/edit"),
     _at("group-new", "/new-group"),
+    _at("rules", "/rules?rule=severity+%3E%3D+error"),
     _at("silences", "/silences"),
     _at("silence-new", "/new-silence"),
     _at("templates", "/templates"),

@@ -195,7 +195,7 @@ def test_a_group_is_built_of_targets_and_rules(page: Page, console: Console, pee
     targets = page.get_by_label("Target", exact=True)
     while targets.count() < len(names):
         before = targets.count()
-        page.get_by_role("button", name="More targets").click()
+        page.get_by_role("button", name="Add another target").click()
         expect(targets).not_to_have_count(before)
     for number, (name, rule) in enumerate(zip(names, rules, strict=True)):
         targets.nth(number).select_option(name)

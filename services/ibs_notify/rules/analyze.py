@@ -57,12 +57,13 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """``canonical`` is empty where there is a fault."""
+    """``canonical`` is empty where there is a fault; ``reading`` is none of what is not read."""
 
     parts: tuple[Part, ...]
     fault: Fault | None = None
     canonical: str = ""
     warnings: tuple[str, ...] = ()
+    reading: Reading | None = None
 
 
 _KINDS = {
@@ -95,21 +96,16 @@ def analyze(text: str) -> Analysis:
     try:
         rule = finish(reading)
     except RuleError as error:
-        fault = _fault(text, error)
-        return Analysis(tuple(_parts_around(reading, fault.position)), fault)
+        fault = _fault(text, error, repaired(reading, error))
+        parts = tuple(_parts_around(reading, fault.position))
+        return Analysis(parts, fault, reading=reading)
     parts = tuple(_part(token) for token in reading.tokens)
-    return Analysis(parts, None, format_rule(rule), warnings(rule))
+    return Analysis(parts, None, format_rule(rule), warnings(rule), reading)
 
 
-def _fault(text: str, error: RuleError) -> Fault:
-    return Fault(
-        error.line,
-        error.column,
-        error.offset_in(text),
-        error.problem,
-        error.advice,
-        repaired(text, error),
-    )
+def _fault(text: str, error: RuleError, fixed: str = "") -> Fault:
+    position = error.offset_in(text)
+    return Fault(error.line, error.column, position, error.problem, error.advice, fixed)
 
 
 def _part(token: Token) -> Part:

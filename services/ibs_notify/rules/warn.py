@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ibs_notify.domain.catalogue import CATALOGUE
 from ibs_notify.domain.resource import canonical
 from ibs_notify.rules.ast import Atom, Field, Operator, Rule, atoms
 from ibs_notify.rules.errors import shown
 from ibs_notify.rules.vocabulary import closest
+
+MOST_WARNINGS: Final = 16
+"""Who has read so many reads no more."""
 
 _WHOLE = (Operator.EQ, Operator.NE, Operator.IN, Operator.NOT_IN)
 _TYPES = tuple(CATALOGUE)
@@ -14,7 +19,7 @@ _SOURCES = tuple(sorted({each.source for each in CATALOGUE.values()}))
 
 
 def warnings(rule: Rule) -> tuple[str, ...]:
-    """A sentence for each condition that may never do what it says, with its place.
+    """A sentence for each value that may never do what it says, with its place: the first few.
 
     Types and sources that the catalogue does not have (they are open, so this is no error), globs
     where no operator looks for them, and resources that no event's canonical one can equal.
@@ -26,6 +31,8 @@ def warnings(rule: Rule) -> tuple[str, ...]:
             problem = _problem(atom, value)
             if problem:
                 found.append(where + problem)
+            if len(found) == MOST_WARNINGS:
+                return tuple(found)
     return tuple(found)
 
 

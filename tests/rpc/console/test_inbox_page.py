@@ -54,6 +54,14 @@ async def test_a_fault_of_a_filter_is_shown_at_its_field(console: Console) -> No
     assert page.status == 422
     assert 'id="e-rule"' in page.text
     assert "severity is bad" in page.text
+    # Whatever else the filter asks for, the place is that of what was written.
+    page = await console.browser.get(
+        "/inbox?rule=type+%3D+a.b+and%0Aseverity+is+bad&severity=only-error"
+    )
+    assert page.status == 422
+    assert page.says("line 2, column 10: unknown operator `is`")
+    page = await console.browser.get("/inbox?rule=type+%3D+a)+or+(type+%3D+b&severity=only-error")
+    assert page.says("line 1, column 9: `)` closes nothing")
     page = await console.browser.get("/inbox?after=soon")
     assert page.status == 422
     assert 'id="e-after"' in page.text

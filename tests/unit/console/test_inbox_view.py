@@ -132,6 +132,12 @@ def test_a_severity_is_meant_alone_or_with_the_worse_ones() -> None:
     assert words == ["error and worse", "error only", "critical"]
 
 
+def test_the_address_has_the_name_of_the_api_and_the_chip_what_it_means() -> None:
+    (chip,) = view("disposition=coalesced").chips()
+    assert (chip.title, chip.text) == ("what became of it", "sent by another group")
+    assert view("disposition=coalesced").address() == "/inbox?disposition=coalesced"
+
+
 @pytest.mark.parametrize(
     ("said", "meant"),
     [

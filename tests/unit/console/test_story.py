@@ -135,7 +135,7 @@ def test_a_rule_is_a_tree_of_what_joins_its_parts() -> None:
     ("reason", "decision", "word"),
     [
         ("RULE_MATCHED", "LIMIT_REACHED", "held by the rate limit"),
-        ("RULE_MATCHED", "WITHIN_LIMIT", "to be released"),
+        ("RULE_MATCHED", "WITHIN_LIMIT", "not sent yet"),
         ("GATHERED", "GATHERED", "for the digest"),
     ],
 )

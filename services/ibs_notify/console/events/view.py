@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from ibs_notify.console.wording.local_time import read_moment
 from ibs_notify.console.wording.spoken_time import spoken
+from ibs_notify.console.wording.words import disposition_state
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import moment_to_proto
@@ -48,7 +49,7 @@ _TITLES = {
     "task": "task",
     "collapsed_into": "part of",
     "text": "contains",
-    "disposition": "outcome",
+    "disposition": "what became of it",
 }
 _FIELDS = {
     "min_severity": "severity",
@@ -78,6 +79,8 @@ class Chip:
     @property
     def text(self) -> str:
         """The value in words."""
+        if self.name == "disposition" and self.value in DISPOSITIONS:
+            return disposition_state(DISPOSITIONS[self.value])
         if self.name != "severity":
             return self.value
         if self.value.startswith(EXACTLY):
@@ -211,7 +214,7 @@ class View:
         written, only = self.one("rule"), self.only.lower()
         if only in ("", WORST):
             return written
-        # On lines of its own, so that a fault's column is that of what was written.
+        # On lines of its own, so that nothing in it reaches beyond; its faults are found before.
         return f"severity = {only}\nand (\n{written}\n)" if written else f"severity = {only}"
 
     def _moment(

@@ -95,11 +95,6 @@ class Draft:
         meant = [f"{each}:" if each in names else each for each in lines]
         return replace(self, attachments="\n".join(meant), asked=(*self.asked, *names))
 
-    def shown_rows(self, spare: int) -> tuple[Row, ...]:
-        """The rows, and some to write more in, of which those that are empty already count."""
-        empty = sum(each == Row() for each in self.rows)
-        return (*self.rows, *[Row()] * min(spare - empty, MOST_ROWS - len(self.rows)))
-
 
 def draft_about(resource: str, rule: str) -> Draft:
     """A new group that hears of ``resource`` alone, its first target by ``rule``; either empty."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ibs_notify.console.pages import (
     attachments,
     audit,
+    choices,
     datastores,
     digests,
     event,
@@ -43,6 +44,7 @@ ROUTES: tuple[Route, ...] = (
     *groups.ROUTES,
     *group_form.ROUTES,
     *rules.ROUTES,
+    *choices.ROUTES,
     *inbox.ROUTES,
     *marks.ROUTES,
     *event.ROUTES,

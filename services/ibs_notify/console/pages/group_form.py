@@ -18,10 +18,13 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.groups import folded
 from ibs_notify.console.groups.changes import Change, Request, changes
 from ibs_notify.console.groups.draft import (
+    MOST_ROWS,
     NAMES,
     Draft,
+    Row,
     draft_about,
     draft_of_form,
     draft_of_group,
@@ -46,8 +49,6 @@ from ironcore.notification.v1.target_pb2 import Target
 
 NEW = "/new-group"
 EDIT = "/groups/{name}/edit"
-SPARE_ROWS = 1
-MORE_ROWS = 3
 _Answer: TypeAlias = (
     pb.UpdateGroupResponse
     | pb.AddSubscriptionResponse
@@ -73,7 +74,7 @@ async def create(visit: Visit) -> web.StreamResponse:
     form = await read_form(visit.request)
     draft = draft_of_form(form)
     if form.is_on("more"):
-        return _page(visit, draft, await every_target(visit.api), spare=MORE_ROWS)
+        return _page(visit, draft, await every_target(visit.api), adds=True)
     if names := draft.bare_names():
         return await _ask_about(visit, draft, names)
     try:
@@ -107,7 +108,7 @@ async def save(visit: Visit) -> web.StreamResponse:
     draft = draft_of_form(form, current.name)
     if form.is_on("more"):
         targets = await every_target(visit.api)
-        return _page(visit, draft, targets, spare=MORE_ROWS, name=current.name)
+        return _page(visit, draft, targets, adds=True, name=current.name)
     if names := draft.bare_names(current.attachments):
         return await _ask_about(visit, draft, names, current.name)
     made = _Made(current)
@@ -223,17 +224,21 @@ def _page(
     faults: Faults = NO_FAULTS,
     *,
     name: str = "",
-    spare: int = 0,
+    adds: bool = False,
 ) -> web.Response:
-    """``spare`` rows to write more in; of themselves as many as there is a target left for."""
-    unused = {each.name for each in targets} - {each.target for each in draft.rows}
-    left = len(unused) - sum(not each.target for each in draft.rows)
-    free = max(0, min(SPARE_ROWS, left)) if draft.rows else SPARE_ROWS
+    """``adds`` a row to write one more target in, as the first of a new group is there anyway."""
+    rows = (*draft.rows, Row()) if adds or not draft.rows else draft.rows
+    unused = {each.name for each in targets} - {each.target for each in rows}
+    left = min(len(unused), MOST_ROWS - len(rows)) - sum(not each.target for each in rows)
     return visit.render(
         "pages/group_form.html",
         status=REFUSED if faults.any else 200,
         draft=draft,
-        rows=draft.shown_rows(spare or free),
+        rows=rows,
+        added=len(rows) - 1 if adds else None,
+        can_add=left > 0,
+        limits=folded.limits(draft, faults),
+        digest=folded.digest(draft, faults),
         targets=targets,
         faults=faults,
         name=name,

@@ -18,11 +18,12 @@ from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, fault
 from ibs_notify.console.live.stream import PATH as LIVE
 from ibs_notify.console.pages.event_tally import Tally, tally
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.pages.rules import analyzed
 from ibs_notify.console.rendering import moment_of, segment
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.local_time import written_moment
 from ibs_notify.domain.catalogue import CATALOGUE
-from ibs_notify.domain.errors import NotificationError
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument, NotificationError
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.event_filter import DISPOSITIONS
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -66,6 +67,8 @@ async def show(visit: Visit) -> web.StreamResponse:
     listing, faults = Listing(), NO_FAULTS
     try:
         chosen = view.filter(visit.now(), visit.time_zone)
+        if chosen.rule != view.one("rule"):
+            await _check_written(visit, view.one("rule"))
         request = pb.ListEventsRequest(filter=chosen, page_size=PAGE_SIZE, page_token=token)
         found = await visit.api.call(visit.api.router.ListEvents, request)
         listing = Listing(tuple(found.events), found.next_page_token)
@@ -79,6 +82,17 @@ async def show(visit: Visit) -> web.StreamResponse:
             await _lead_to_datastore(visit, view if is_empty else View())
         elsewhere = await _elsewhere(visit, view) if is_empty else None
     return _page(visit, view, chosen, listing, faults, elsewhere)
+
+
+async def _check_written(visit: Visit, rule: str) -> None:
+    """The Router is sent it with more around it, and would name another place of a fault."""
+    found = await analyzed(visit, rule) if rule else None
+    if found is None or not found.HasField("fault"):
+        return
+    fault = found.fault
+    said = f"line {fault.line}, column {fault.column}: {fault.message}"
+    text = f"{said} ({fault.advice})" if fault.advice else said
+    raise InvalidArgument.of([FieldViolation("filter.rule", text)])
 
 
 async def _lead_to_event(visit: Visit, text: str) -> None:

@@ -66,13 +66,14 @@ async def analyze(visit: Visit) -> web.StreamResponse:
     rule = form.raw("rule")
     units = Units(rule)
     position = units.characters(form.number("position"))
-    answer = await _analysis(visit, rule, position)
+    answer = await analyzed(visit, rule, position)
     start, end = answer.completion_start, answer.completion_end
     offered = [
         (each.text, _word(each.kind), each.description) for each in answer.completions
     ] + await _seen(visit, answer.completion_field, rule[start:position])
-    # A word that may become a right one is no fault yet.
+    # A word that may become a right one is no fault yet; nor is it one to go on after `and`.
     is_written = bool(offered) and start == answer.fault.position < position
+    goes_on = len(answer.fault.fixed_rule) < position == len(rule)
     return web.json_response(
         {
             "tokens": [
@@ -88,7 +89,11 @@ async def analyze(visit: Visit) -> web.StreamResponse:
             if answer.HasField("fault") and not is_written
             else None,
             "verdict": visit.render(
-                "parts/rule_verdict.html", rule=rule, analysis=answer, is_written=is_written
+                "parts/rule_verdict.html",
+                rule=rule,
+                analysis=answer,
+                is_written=is_written,
+                goes_on=goes_on,
             ).text,
             "start": units.units(start),
             "end": units.units(end),
@@ -107,7 +112,7 @@ async def show_matches(visit: Visit) -> web.StreamResponse:
 
 
 async def _page(visit: Visit, rule: str) -> web.Response:
-    analysis = await _analysis(visit, rule, len(rule)) if rule.strip() else None
+    analysis = await analyzed(visit, rule) if rule.strip() else None
     is_right = analysis is not None and not analysis.HasField("fault")
     return visit.render(
         "pages/rules.html",
@@ -118,7 +123,8 @@ async def _page(visit: Visit, rule: str) -> web.Response:
     )
 
 
-async def _analysis(visit: Visit, rule: str, position: int) -> config_pb.AnalyzeRuleResponse:
+async def analyzed(visit: Visit, rule: str, position: int = 0) -> config_pb.AnalyzeRuleResponse:
+    """What Config says of a rule; ``position`` counts characters."""
     request = config_pb.AnalyzeRuleRequest(rule=rule, position=position)
     return await visit.api.call(visit.api.config.AnalyzeRule, request)
 

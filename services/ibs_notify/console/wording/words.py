@@ -27,6 +27,14 @@ _TONES: Mapping[int, str] = {
     delivery_pb2.DELIVERY_STATE_RETRY_WAIT: "warn",
     delivery_pb2.DELIVERY_STATE_WAITING: "warn",
 }
+_DISPOSITIONS: Mapping[int, str] = {
+    disposition_pb2.DISPOSITION_STATE_READY: "not sent yet",
+    disposition_pb2.DISPOSITION_STATE_HANDED_OFF: "sent",
+    disposition_pb2.DISPOSITION_STATE_SILENCED: "silenced",
+    disposition_pb2.DISPOSITION_STATE_SUPPRESSED: "a repeat",
+    disposition_pb2.DISPOSITION_STATE_COALESCED: "sent by another group",
+    disposition_pb2.DISPOSITION_STATE_COLLAPSED: "in a summary",
+}
 DEFAULT_TIME = "09:00"
 """Of a digest that names none."""
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -59,15 +67,17 @@ def digest_state(value: int) -> str:
 
 
 def disposition_state(value: int) -> str:
-    """``handed off`` of ``DISPOSITION_STATE_HANDED_OFF``: as filters and commands name it."""
-    return _word(disposition_pb2.DispositionState.Name, value, "DISPOSITION_STATE_")
+    """``in a summary`` of ``DISPOSITION_STATE_COLLAPSED``: on pages and in their filters."""
+    known = _DISPOSITIONS.get(value)
+    return known or _word(disposition_pb2.DispositionState.Name, value, "DISPOSITION_STATE_")
 
 
 def disposition(route: disposition_pb2.Disposition) -> str:
     """What became of an obligation, to people. What is ``ready`` in the API waits for something."""
     if route.state != disposition_pb2.DISPOSITION_STATE_READY:
         return disposition_state(route.state)
-    return "for the digest" if route.reason == "GATHERED" else "to be released"
+    is_gathered = route.reason == "GATHERED"
+    return "for the digest" if is_gathered else disposition_state(route.state)
 
 
 def group_scope(value: int) -> str:
