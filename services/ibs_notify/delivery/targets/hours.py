@@ -23,6 +23,7 @@ from ibs_notify.store.upsert import insert_or_add
 HOUR = 3_600_000_000
 _H = HOURS.c
 _Total = defaultdict[tuple[str, int], list[int]]
+"""By target's uid and hour since the epoch: delivered, dead and failed attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,6 @@ def forget_before(connection: sa.Connection, moment: int) -> None:
 
 
 def _nothing() -> list[int]:
-    """Delivered, dead and failed attempts."""
     return [0, 0, 0]
 
 
