@@ -65,6 +65,7 @@ RECORD_COLUMNS = (
     _C.window_seq,
 )
 NOBODY = "[]"
+_KINDS = {each.value: each for each in Kind}
 
 
 def addresses_to_json(addresses: Sequence[str]) -> str:
@@ -103,7 +104,7 @@ def work_of(
         seq=row[0],
         delivery_id=row[1],
         target_uid=row[2],
-        kind=Kind(row[3]),
+        kind=_KINDS[row[3]],
         recipients=recipients_from_json(row[4]) or tuple(map(Recipient, fallback)),
         suppressed_count=row[5],
         revision=row[6],
