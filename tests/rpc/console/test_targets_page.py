@@ -362,7 +362,7 @@ async def test_health_is_seen_at_a_glance(
         assert page.says("expires in 9 d")
         assert page.says("3 delivered, 2 failed attempts")
         assert page.says("Everything is held since 3 min ago")
-        assert '<rect class="spark-bad"' in page.text
+        assert '<rect class="series-failed"' in page.text
 
 
 async def test_without_delivery_the_list_is_still_there(console: Console) -> None:
