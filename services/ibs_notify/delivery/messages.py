@@ -214,6 +214,7 @@ def delivery_to_proto(record: DeliveryRecord) -> delivery_pb2.Delivery:
         revision=record.revision,
         attempts=[_attempt_to_proto(each) for each in record.attempts],
         digest=None if record.digest is None else _membership_to_proto(record.digest),
+        last_code=record.last_code,
     )
 
 
