@@ -40,6 +40,7 @@
       this.figure = figure;
       this.of = JSON.parse(figure.dataset.chart);
       this.zone = formatter(figure.dataset.zone);
+      this.height = Number(figure.dataset.height);
       this.place = figure.querySelector(".chart-plot");
       this.readout = figure.querySelector(".chart-readout");
       this.current = null;
@@ -61,7 +62,7 @@
       this.place.replaceChildren();
       this.plot = new window.uPlot({
         width: this.place.clientWidth,
-        height: 170,
+        height: this.height,
         legend: { show: false },
         tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), zoneOf),
         padding: [8, 20, 0, 0],
@@ -75,8 +76,8 @@
           ...order.map((place) => ({ fill: fills[place], width: 0, paths: bars, points: { show: false } })),
         ],
         axes: [
-          { ...axis, grid: { show: false }, size: 28, space: 64, values: (_plot, splits) => this.labels(splits) },
-          { ...axis, grid: { stroke: style.borderColor, width: 1 }, size: 46, space: 40,
+          { ...axis, grid: { show: false }, size: this.height > 100 ? 28 : 22, space: 64, values: (_plot, splits) => this.labels(splits) },
+          { ...axis, grid: { stroke: style.borderColor, width: 1 }, size: 46, space: this.height / 4,
             incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6] },
         ],
         hooks: { setSelect: [() => this.selected()], setCursor: [() => this.pointedAt()] },
@@ -102,7 +103,7 @@
     watch() {
       this.size = new ResizeObserver(() => {
         const width = this.place.clientWidth;
-        if (width && width !== this.plot.width) this.plot.setSize({ width, height: 170 });
+        if (width && width !== this.plot.width) this.plot.setSize({ width, height: this.height });
       });
       this.size.observe(this.place);
     }

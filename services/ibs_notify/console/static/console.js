@@ -1,4 +1,4 @@
-// What every page has: copying, confirming, times that stay true, and the keyboard. Pages work without.
+// What every page has: copying, asking first, times that stay true, and the keyboard. Pages work without.
 "use strict";
 
 const one = (selector, inside = document) => inside.querySelector(selector);
@@ -15,11 +15,24 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = text; }, 1500);
 });
 
-// ---- confirming: the form is sent only after a yes
+// ---- asking first: a question that is opened is closed again by Cancel or Escape, and where the
+// keyboard was it is again
 
-document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
+function close(question) {
+  question.open = false;
+  one("summary", question).focus();
+}
+
+document.addEventListener("click", (event) => {
+  const question = event.target.closest(".asked [data-close]")?.closest("details");
+  if (!question) return;
+  event.preventDefault();
+  close(question);
+});
+
+document.addEventListener("keydown", (event) => {
+  const question = event.key === "Escape" && event.target.closest(".asked[open]");
+  if (question) close(question);
 });
 
 // ---- times: "3 min ago" grows older while a page is open
