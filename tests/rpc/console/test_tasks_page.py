@@ -59,7 +59,7 @@ async def test_a_dispatch_failure_is_listed_with_its_reason_and_what_the_peer_sa
     page = await console.browser.get("/tasks")
     assert page.says("2 chat-ops dead the endpoint refused it HTTP_4XX")
     assert page.says("Backup failed for vm/1")
-    assert page.says("HTTP_4XX 404 no such channel")
+    assert page.says("HTTP_4XX 400 no such channel")
     assert 'href="/events/evt%2F0"' in page.text
 
     page = await console.browser.get(f"/tasks/{ids[0]}")

@@ -15,24 +15,14 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = text; }, 1500);
 });
 
-// ---- asking first: a question that is opened is closed again by Cancel or Escape, and where the
-// keyboard was it is again
-
-function close(question) {
-  question.open = false;
-  one("summary", question).focus();
-}
+// ---- asking first: Cancel closes the question, and the keyboard is where it was
 
 document.addEventListener("click", (event) => {
-  const question = event.target.closest(".asked [data-close]")?.closest("details");
+  const question = event.target.closest("[data-close]")?.closest("details");
   if (!question) return;
   event.preventDefault();
-  close(question);
-});
-
-document.addEventListener("keydown", (event) => {
-  const question = event.key === "Escape" && event.target.closest(".asked[open]");
-  if (question) close(question);
+  question.open = false;
+  one("summary", question).focus();
 });
 
 // ---- times: "3 min ago" grows older while a page is open

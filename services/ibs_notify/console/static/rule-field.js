@@ -19,7 +19,7 @@
       this.fault = null;
       this.answer = null;
       this.active = -1;
-      this.matched = null;
+      this.matched = root.querySelector(".rule-found") && this.area.value.trim(); // those of the page
       root.querySelector(".rule-check")?.remove(); // it would be the form's default button
       root.classList.add("is-live");
       this.area.setAttribute("aria-autocomplete", "list");

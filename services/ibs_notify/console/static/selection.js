@@ -8,7 +8,7 @@
   function show(form) {
     const selected = boxes(form).filter((box) => box.checked).length;
     for (const place of all(`[data-selected="${form}"]`)) {
-      place.textContent = selected ? `${selected} selected` : "Select all shown";
+      place.textContent = selected ? `${selected} selected` : "Select all";
     }
     for (const button of all(`#${form} button`)) button.disabled = !selected;
     const every = one(`[data-select-all="${form}"]`);
