@@ -254,6 +254,8 @@ class DeliveryRecord:
     """The same in full, where it was asked for."""
     last_code: int = 0
     """Of the peer in the last attempt; 0 where there was none, and of what is delivered."""
+    body: bytes = b""
+    """The event's protobuf, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

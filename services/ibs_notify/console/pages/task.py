@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.pages.route import Route
@@ -12,8 +11,6 @@ from ibs_notify.console.pages.task_filter import PATH
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1 import delivery_pb2 as pb
 from ironcore.notification.v1.delivery_service_pb2 import GetDeliveryRequest
-from ironcore.notification.v1.event_pb2 import Event
-from ironcore.notification.v1.router_service_pb2 import GetEventRequest
 
 CLOSED = (
     pb.DELIVERY_STATE_DELIVERED,
@@ -25,7 +22,6 @@ ENDED_UNSENT = (pb.DELIVERY_STATE_DEAD, pb.DELIVERY_STATE_CANCELLED)
 KEPT_BACK = (pb.DELIVERY_STATE_RETRY_WAIT, pb.DELIVERY_STATE_WAITING)
 CANCELLABLE = (pb.DELIVERY_STATE_QUEUED, *KEPT_BACK, pb.DELIVERY_STATE_DIGEST_OPEN)
 TARGET_FAILING = "TARGET_FAILING"
-EVENT_SECONDS = 2.0
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -40,21 +36,12 @@ async def show(visit: Visit) -> web.StreamResponse:
         "pages/task.html",
         block="delivery" if visit.is_partial else "",
         delivery=delivery,
-        event=await _event(visit, delivery),
         is_open=delivery.state not in CLOSED,
         retry=_retry(delivery),
         can_cancel=delivery.state in CANCELLABLE,
         mark=mark,
         command=command.show(request),
     )
-
-
-async def _event(visit: Visit, delivery: pb.Delivery) -> Event | None:
-    """What it tells of, where the Router has that and answers."""
-    request = GetEventRequest(event_id=delivery.event_id)
-    call = visit.api.call(visit.api.router.GetEvent, request, timeout=EVENT_SECONDS)
-    found = await unless_failed(call)
-    return found.event.event if found is not None else None
 
 
 def _retry(delivery: pb.Delivery) -> str:

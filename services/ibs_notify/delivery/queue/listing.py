@@ -74,9 +74,10 @@ class Listing:
         self._database = database
 
     async def page(
-        self, which: Filter, *, size: int, before_seq: int | None
+        self, which: Filter, *, size: int, before_seq: int | None, bodies: bool = False
     ) -> Sequence[DeliveryRecord]:
         """Up to ``size`` deliveries, newest first, of those accepted before ``before_seq``."""
+        columns = (*_SHOWN, _C.body) if bodies else _SHOWN
         conditions, parts = list(conditions_of(which)), _by_state(which)
         if parts:
             # Their numbers first: for the order alone SQLite would look at everything.
@@ -84,7 +85,7 @@ class Listing:
             conditions = [_C.seq.in_(sa.union_all(*numbers))]
         if before_seq is not None:
             conditions.append(_C.seq < before_seq)
-        statement = sa.select(*_SHOWN).where(*conditions).order_by(_C.seq.desc()).limit(size)
+        statement = sa.select(*columns).where(*conditions).order_by(_C.seq.desc()).limit(size)
         return await self._database.read(
             lambda c: _in_full(c, [record_of(row) for row in c.execute(statement)])
         )
@@ -106,7 +107,7 @@ class Listing:
 
         def work(connection: sa.Connection) -> DeliveryRecord:
             row = connection.execute(
-                sa.select(*_SHOWN).where(_C.seq == _find(connection, delivery_id))
+                sa.select(*_SHOWN, _C.body).where(_C.seq == _find(connection, delivery_id))
             ).one()
             attempts = connection.execute(
                 sa.select(ATTEMPTS)
