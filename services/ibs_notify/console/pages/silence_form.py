@@ -10,10 +10,10 @@ from typing import assert_never
 
 from ibs_notify.console.forms import Form
 from ibs_notify.console.wording.local_time import read_moment
+from ibs_notify.domain import weekly
 from ibs_notify.domain.clock import in_zone
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.time_zone import zone_of, zone_problem
-from ibs_notify.domain.weekly import holds, parse_weekly
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1.router_service_pb2 import CreateSilenceRequest, Silence
 
@@ -59,26 +59,25 @@ class Windows:
 
     text: str = ""
     zone: str = ""
+    spans: tuple[weekly.Span, ...] = ()
 
     def __contains__(self, moment: datetime) -> bool:
         """As the Router decides it: by the wall clock, which leaves out and repeats hours."""
-        spans = parse_weekly(self.text) if self.text else ()
-        return not spans or holds(spans, in_zone(moment, zone_of(self.zone)))
+        return not self.spans or weekly.holds(self.spans, in_zone(moment, zone_of(self.zone)))
 
 
 def windows_of(form: Form, zone: str) -> Windows:
     """``InvalidArgument`` where a weekly one is not written out yet, or its zone is none."""
     if when_of(form) is not When.WEEKLY:
         return Windows()
-    found = Windows(form.text("weekly"), form.text("time_zone") or zone)
-    problem = zone_problem(found.zone)
+    text, zone = form.text("weekly"), form.text("time_zone") or zone
+    problem = zone_problem(zone)
     if problem:
         raise InvalidArgument.of([FieldViolation("time_zone", problem)])
     try:
-        parse_weekly(found.text)
+        return Windows(text, zone, weekly.parse_weekly(text))
     except ValueError as error:
         raise InvalidArgument.of([FieldViolation("weekly", str(error))]) from None
-    return found
 
 
 def quick_spans(now: datetime, zone: str) -> Mapping[When, Span]:

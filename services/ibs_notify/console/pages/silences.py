@@ -56,8 +56,8 @@ PATH = "/silences"
 NEW = "/new-silence"
 PAGE_SIZE = 100
 LOOK_BACK = timedelta(days=7)
-MOST_LOOKED_AT = 2000
 AT_ONCE = 500
+MOST_PAGES = 4
 SHOWN_EVENTS = 8
 _TOLD = (DISPOSITION_STATE_READY, DISPOSITION_STATE_HANDED_OFF)
 
@@ -191,7 +191,7 @@ async def _would_silence(visit: Visit, rule: str, windows: Windows) -> WouldSile
         filter=EventFilter(rule=rule, after=since, dispositions=_TOLD), page_size=AT_ONCE
     )
     seen: list[EventRecord] = []
-    while len(seen) < MOST_LOOKED_AT:
+    for _ in range(MOST_PAGES):
         answer = await visit.api.call(visit.api.router.ListEvents, request)
         seen += answer.events
         request.page_token = answer.next_page_token
