@@ -135,5 +135,6 @@ def test_a_silence_is_made_and_ended(plain: Page, console: Console) -> None:
     press(plain, "Save")
     assert "plain-silence" in comments()
     row = plain.get_by_role("row").filter(has_text="plain-silence")
-    row.get_by_role("button", name="End").first.click()
+    row.get_by_text("End now …").click()
+    row.get_by_role("button", name="End it").click()
     until(lambda: "plain-silence" not in comments(), "the silence is over")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +15,7 @@ from ibs_notify.console.login.sessions import Notice, Session, Undo, Way
 from ibs_notify.console.rendering import Renderer
 from ibs_notify.console.wording.form_words import worded
 from ibs_notify.domain import errors
+from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.rpc.access import Access, access, allowed_to, least_role
 
 API_PACKAGE = "ironcore.notification.v1"
@@ -50,6 +51,11 @@ class Visit:
     def time_zone(self) -> str:
         """The name of the installation's, as far as it is known: of times that name none."""
         return self.renderer.time_zone
+
+    @property
+    def zone(self) -> tzinfo:
+        """The same, as clocks have it."""
+        return zone_of(self.time_zone)
 
     def may(self, method: str) -> bool:
         """Whether the visitor may make a call, such as ``ConfigService/CreateTarget``."""

@@ -187,6 +187,20 @@ async def test_clear_text_is_warned_of_when_it_begins_and_not_with_every_change(
     assert page.says("the password will travel in clear text")
 
 
+async def test_that_a_secret_travels_in_clear_text_stands_on_the_page_and_is_no_news(
+    console: Console,
+) -> None:
+    hook = {"name": "chat-ops", "url": "http://chat.example.com/x", "method": "POST"}
+    secret = {"header_name": "Authorization", "header_value": "Bearer s"}
+    made = await console.browser.post("/targets/new/webhook", hook | secret)
+    assert made.says("will travel in clear text")
+    quiet = "Not https: what is secret travels in clear text."
+    assert (await console.browser.get("/targets/chat-ops")).says(quiet)
+    page = await console.browser.post("/targets/chat-ops/disable")
+    assert page.says("chat-ops is disabled")
+    assert not page.says("will travel in clear text")
+
+
 async def test_who_was_overtaken_sees_by_whom_and_in_what_and_may_go_on(console: Console) -> None:
     await console.browser.post("/targets/new/smtp", MAIL)
     etag = (await stored(console, "ops-smtp")).etag
@@ -362,7 +376,7 @@ async def test_health_is_seen_at_a_glance(
         assert page.says("expires in 9 d")
         assert page.says("3 delivered, 2 failed attempts")
         assert page.says("Everything is held since 3 min ago")
-        assert '<rect class="spark-bad"' in page.text
+        assert '<rect class="series-failed"' in page.text
 
 
 async def test_without_delivery_the_list_is_still_there(console: Console) -> None:

@@ -159,6 +159,14 @@ class View:
         return given.removeprefix(EXACTLY) if given.startswith(EXACTLY) else ""
 
     @property
+    def least(self) -> int:
+        """The least severity that it shows, as the API counts them; 0 where any is."""
+        try:
+            return Severity.parse(self.only or self.one("severity")).value
+        except ValueError:
+            return 0
+
+    @property
     def bare_resource(self) -> str:
         """A resource of neither spelling, which may be meant as the name of a datastore."""
         given = self.one("resource")

@@ -12,12 +12,14 @@ from typing import Any
 from aiohttp import web
 
 from ibs_notify.console.attempts import few_at_once, unless_failed
-from ibs_notify.console.charts import Period, event_chart
+from ibs_notify.console.charts import event_chart
 from ibs_notify.console.configured import every_group
 from ibs_notify.console.coverage import hearing
 from ibs_notify.console.pages.attachments import choices
+from ibs_notify.console.pages.charted import charted
 from ibs_notify.console.pages.panels import Load, panel
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.periods import Period
 from ibs_notify.console.rendering import named
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.resource import canonical, datastore_of, is_under
@@ -163,9 +165,8 @@ async def _state(visit: Visit, name: str) -> Mapping[str, Any]:
 
 
 async def _chart(visit: Visit, name: str) -> Mapping[str, Any]:
-    period = Period.up_to(visit.now(), MONTH, timedelta(days=1))
-    request = period.of_events(EventFilter(resource=_resource(name)))
-    answer = await visit.api.call(visit.api.router.ChartEvents, request)
+    period = Period.up_to(visit.now(), MONTH, timedelta(days=1), visit.zone)
+    answer = await charted(visit, period, EventFilter(resource=_resource(name)))
     chart = event_chart(answer, period, f"Events of {name}", resource=_resource(name))
     return {"name": name, "chart": chart}
 

@@ -10,15 +10,17 @@ from typing import Any
 from aiohttp import web
 
 from ibs_notify.console.attempts import attempted, unless_failed
-from ibs_notify.console.charts import Chart, Period, event_chart
+from ibs_notify.console.charts import Chart, event_chart
 from ibs_notify.console.commands import events as command
 from ibs_notify.console.events.told import Sent, outcomes
 from ibs_notify.console.events.view import EXACTLY, FIELD_OF, PATH, WORST, View
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
 from ibs_notify.console.live.stream import PATH as LIVE
+from ibs_notify.console.pages.charted import charted
 from ibs_notify.console.pages.event_tally import Tally, tally
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.rules import analyzed
+from ibs_notify.console.periods import Period
 from ibs_notify.console.rendering import moment_of, segment
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.local_time import written_moment
@@ -150,7 +152,7 @@ async def show_chart(visit: Visit) -> web.StreamResponse:
 async def _chart(visit: Visit, view: View) -> Chart:
     chosen = view.filter(visit.now(), visit.time_zone)
     period = _period(visit, chosen)
-    answer = await visit.api.call(visit.api.router.ChartEvents, period.of_events(chosen))
+    answer = await charted(visit, period, chosen)
     filters = {name: list(view.values[name]) for name in view.values.keys() - {"after", "before"}}
     return event_chart(answer, period, "Events", PATH, **filters)
 
@@ -184,11 +186,11 @@ def _part(visit: Visit, part: str, title: str, values: Mapping[str, Any]) -> web
 def _period(visit: Visit, chosen: pb.EventFilter) -> Period:
     now = visit.now()
     if not chosen.HasField("after") and not chosen.HasField("before"):
-        return Period.up_to(now, WEEK, HOUR)
+        return Period.up_to(now, WEEK, HOUR, visit.zone)
     before = moment_of(chosen.before) or now
     after = moment_of(chosen.after) or before - WEEK
     # The other way round it is nothing, but still a time.
-    return Period.of(after, max(before, after + MINUTE))
+    return Period.of(after, max(before, after + MINUTE), zone=visit.zone)
 
 
 def _page(

@@ -12,14 +12,16 @@ from typing import Any
 from aiohttp import web
 
 from ibs_notify.console.attempts import unless_failed
-from ibs_notify.console.charts import Period, coarse, delivery_chart, event_chart, spread
+from ibs_notify.console.charts import coarse, delivery_chart, event_chart, spread
 from ibs_notify.console.commands import overview as command
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.coverage.remedies import remedies
 from ibs_notify.console.pages import start
+from ibs_notify.console.pages.charted import charted
 from ibs_notify.console.pages.panels import Load, kept, panel
 from ibs_notify.console.pages.queue import MOST_GROUPS, GroupQueue
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.periods import Period
 from ibs_notify.console.targets.health import ask_health
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1 import router_service_pb2
@@ -76,7 +78,7 @@ async def _figures(visit: Visit) -> Mapping[str, Any]:
     """The last day in four numbers; those of a service that does not answer are missing."""
     api, period = visit.api, Period.up_to(visit.now(), DAY, HOUR)
     events, deliveries = await asyncio.gather(
-        unless_failed(api.call(api.router.ChartEvents, period.of_events(EventFilter()))),
+        unless_failed(charted(visit, period, EventFilter())),
         unless_failed(api.call(api.delivery.ChartDeliveries, period.of_deliveries())),
     )
     found: dict[str, Any] = {"after": period.after, "events": None, "lines": None}
@@ -94,9 +96,12 @@ async def _figures(visit: Visit) -> Mapping[str, Any]:
 
 async def _events(visit: Visit) -> Mapping[str, Any]:
     name = _period_name(visit)
-    period = Period.up_to(visit.now(), PERIODS[name], HOUR)
-    answer = await visit.api.call(visit.api.router.ChartEvents, period.of_events(EventFilter()))
-    return {"chart": event_chart(answer, period), "period": name, "periods": list(PERIODS)}
+    period = _period(visit, name)
+    return {
+        "chart": event_chart(await charted(visit, period, EventFilter()), period),
+        "period": name,
+        "periods": list(PERIODS),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ def line_of(series: DeliverySeries, period: Period) -> Line:
 
 async def _deliveries(visit: Visit) -> Mapping[str, Any]:
     name = _period_name(visit)
-    period = Period.up_to(visit.now(), PERIODS[name], HOUR)
+    period = _period(visit, name)
     answer = await visit.api.call(visit.api.delivery.ChartDeliveries, period.of_deliveries())
     return {
         "chart": delivery_chart(answer.series, period, "Deliveries"),
@@ -191,6 +196,10 @@ async def _ledger(visit: Visit) -> Mapping[str, Any]:
     request = VerifyLedgerRequest()
     answer = await visit.api.call(visit.api.router.VerifyLedger, request, timeout=SLOW_SECONDS)
     return {"ledger": answer, "command": command.VERIFY_LEDGER}
+
+
+def _period(visit: Visit, name: str) -> Period:
+    return Period.up_to(visit.now(), PERIODS[name], HOUR, visit.zone, finest=HOUR)
 
 
 def _period_name(visit: Visit) -> str:

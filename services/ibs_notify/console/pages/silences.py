@@ -23,13 +23,21 @@ from ibs_notify.console.forms import (
 )
 from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.pages.silence_form import NAMES, When, quick_spans, request_of, when_of
+from ibs_notify.console.pages.silence_form import (
+    NAMES,
+    When,
+    Windows,
+    quick_spans,
+    request_of,
+    when_of,
+    windows_of,
+)
 from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Unauthenticated
-from ibs_notify.rpc.convert import moment_to_proto
+from ibs_notify.rpc.convert import moment_from_proto, moment_to_proto
 from ironcore.notification.v1.disposition_pb2 import (
     DISPOSITION_STATE_HANDED_OFF,
     DISPOSITION_STATE_READY,
@@ -48,7 +56,8 @@ PATH = "/silences"
 NEW = "/new-silence"
 PAGE_SIZE = 100
 LOOK_BACK = timedelta(days=7)
-MOST_LOOKED_AT = 500
+AT_ONCE = 500
+MOST_PAGES = 4
 SHOWN_EVENTS = 8
 _TOLD = (DISPOSITION_STATE_READY, DISPOSITION_STATE_HANDED_OFF)
 
@@ -72,7 +81,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class WouldSilence:
-    """What of the last days a rule would have kept from people.
+    """What of the last days a rule would have kept from people, within ``windows``.
 
     ``told`` are the newest events that somebody was told of, ``by_target`` how many of them each
     target heard. ``is_whole``: there was nothing more to look at.
@@ -82,6 +91,7 @@ class WouldSilence:
     by_target: Mapping[str, int]
     critical: int
     is_whole: bool
+    windows: Windows
 
 
 def standing_of(silence: Silence, now: datetime) -> Standing:
@@ -149,13 +159,15 @@ async def show_command(visit: Visit) -> web.StreamResponse:
 
 async def preview(visit: Visit) -> web.StreamResponse:
     """What the rule would have silenced, beside the form."""
-    rule = (await read_form(visit.request)).text("rule")
-    found, failure = None, ""
+    form = await read_form(visit.request)
+    rule, found, failure = form.text("rule"), None, ""
     if rule:
         try:
-            found = await _would_silence(visit, rule)
-        except InvalidArgument:
-            failure = "As soon as the rule is right, this shows what it would have silenced."
+            found = await _would_silence(visit, rule, windows_of(form, visit.time_zone))
+        except InvalidArgument as error:
+            is_of_window = any(each.path in ("weekly", "time_zone") for each in error.violations)
+            part = "window" if is_of_window else "rule"
+            failure = f"As soon as the {part} is right, this shows what it would have silenced."
         except Unauthenticated:
             raise
         except NotificationError as error:
@@ -173,14 +185,26 @@ async def expire(visit: Visit) -> web.StreamResponse:
     raise web.HTTPSeeOther(PATH)
 
 
-async def _would_silence(visit: Visit, rule: str) -> WouldSilence:
+async def _would_silence(visit: Visit, rule: str, windows: Windows) -> WouldSilence:
     since = moment_to_proto(visit.now() - LOOK_BACK)
     request = ListEventsRequest(
-        filter=EventFilter(rule=rule, after=since, dispositions=_TOLD), page_size=MOST_LOOKED_AT
+        filter=EventFilter(rule=rule, after=since, dispositions=_TOLD), page_size=AT_ONCE
     )
-    answer = await visit.api.call(visit.api.router.ListEvents, request)
+    seen: list[EventRecord] = []
+    for _ in range(MOST_PAGES):
+        answer = await visit.api.call(visit.api.router.ListEvents, request)
+        seen += answer.events
+        request.page_token = answer.next_page_token
+        if not request.page_token:
+            break
     # Of the summary of a backlog no silence is asked.
-    told = [each for each in answer.events if each.event.type != SUMMARY_TYPE and _told_to(each)]
+    told = [
+        each
+        for each in seen
+        if each.event.type != SUMMARY_TYPE
+        and moment_from_proto(each.receive_time) in windows
+        and _told_to(each)
+    ]
     by_target = Counter[str]()
     for record in told:
         by_target.update(_told_to(record))
@@ -188,7 +212,8 @@ async def _would_silence(visit: Visit, rule: str) -> WouldSilence:
         told,
         dict(by_target.most_common()),
         sum(each.event.severity == SEVERITY_CRITICAL for each in told),
-        not answer.next_page_token,
+        not request.page_token,
+        windows,
     )
 
 

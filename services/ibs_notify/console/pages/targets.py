@@ -16,6 +16,7 @@ from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
+from ibs_notify.console.targets.changes import warnings_of
 from ibs_notify.console.targets.health import Health, ask_health, certificate_tone
 from ibs_notify.console.targets.words import NAMES, kind_word, picture, where
 from ibs_notify.console.visit import Visit
@@ -195,7 +196,7 @@ async def _set_disabled(visit: Visit, *, disabled: bool) -> web.StreamResponse:
         if disabled
         else f"{name} is enabled: what waited for it is sent."
     )
-    await visit.applied(answer.target.revision, text, answer.warnings)
+    await visit.applied(answer.target.revision, text, warnings_of(request, answer.warnings))
     raise web.HTTPSeeOther(path_of(name))
 
 

@@ -1,4 +1,4 @@
-// What every page has: copying, confirming, times that stay true, and the keyboard. Pages work without.
+// What every page has: copying, asking first, times that stay true, and the keyboard. Pages work without.
 "use strict";
 
 const one = (selector, inside = document) => inside.querySelector(selector);
@@ -15,11 +15,14 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = text; }, 1500);
 });
 
-// ---- confirming: the form is sent only after a yes
+// ---- asking first: Cancel closes the question, and the keyboard is where it was
 
-document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
+document.addEventListener("click", (event) => {
+  const question = event.target.closest("[data-close]")?.closest("details");
+  if (!question) return;
+  event.preventDefault();
+  question.open = false;
+  one("summary", question).focus();
 });
 
 // ---- times: "3 min ago" grows older while a page is open

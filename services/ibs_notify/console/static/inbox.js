@@ -44,25 +44,6 @@
     }
   }
 
-  // ---- selecting
-
-  function showSelected() {
-    const boxes = all("#events tbody input[type=checkbox]");
-    const ticked = boxes.filter((box) => box.checked).length;
-    const every = one("[data-all]");
-    if (!every) return;
-    every.checked = ticked > 0 && ticked === boxes.length;
-    every.indeterminate = ticked > 0 && ticked < boxes.length;
-    one("[data-selected]").textContent = ticked ? `${ticked} selected` : "Select";
-  }
-
-  document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-all]")) {
-      for (const box of all("#events tbody input[type=checkbox]")) box.checked = event.target.checked;
-    }
-    if (event.target.closest("#events")) showSelected();
-  });
-
   // ---- marking by htmx: the keyboard goes on where it was
 
   let place = -1;
@@ -87,7 +68,6 @@
     if (place >= 0) afterMark();
     place = -1;
     keepOrder();
-    showSelected();
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {

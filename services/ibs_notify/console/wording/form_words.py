@@ -30,6 +30,7 @@ _KNOWN: Final = (
     ("or delete it with --force", "or delete it all the same"),
     ("token list --all shows every one", "Tokens shows every one"),
     ("list those that there are with: silence list --all", "Silences shows those that there are"),
+    ("the body for --preset ", "the body of the preset "),
     ("the setting default_recipients", "Default recipients in Settings"),
     ("the setting sender", "Sender in Settings"),
     ("neither the subscription nor", "neither this group nor"),

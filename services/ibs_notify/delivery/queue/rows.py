@@ -123,7 +123,9 @@ def work_of(
 
 
 def record_of(row: Row, attempts: Sequence[Row] | None = None) -> DeliveryRecord:
-    """The record of ``RECORD_COLUMNS``, with its attempts where the rows of them are given."""
+    """The record of ``RECORD_COLUMNS``, with its attempts where the rows of them are given, and
+    with its body where that was read as well.
+    """
     state = State(row.state)
     is_gathered = state is State.DIGEST_OPEN
     return DeliveryRecord(
@@ -148,6 +150,7 @@ def record_of(row: Row, attempts: Sequence[Row] | None = None) -> DeliveryRecord
         closed_at=moment(row.closed_at),
         revision=row.revision,
         attempts=() if attempts is None else _attempts(row, attempts),
+        body=getattr(row, "body", b""),
         window_seq=row.window_seq if state in (State.DIGEST_OPEN, State.DIGESTED) else None,
     )
 
