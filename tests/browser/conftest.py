@@ -16,6 +16,7 @@ from tests.browser.chromium import DESKTOP, running_chromium
 from tests.browser.console_process import Console, running_console
 from tests.browser.night import Night, running_night
 from tests.browser.peers import Peers, running_peers
+from tests.browser.secured import Secured, running_secured
 from tests.conftest import path_of_peer
 from tests.system.installation import running_installation
 
@@ -49,6 +50,14 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     path_of_peer("chromium", "chromium")
     home = tmp_path_factory.mktemp("product") / "home"
     with running_installation(home) as installation, running_console(installation) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """As in production: who comes is asked for a token."""
+    path_of_peer("chromium", "chromium")
+    with running_secured(tmp_path_factory.mktemp("secured") / "home") as running:
         yield running
 
 
