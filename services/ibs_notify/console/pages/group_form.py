@@ -22,6 +22,7 @@ from ibs_notify.console.groups.changes import Change, Request, changes
 from ibs_notify.console.groups.draft import (
     NAMES,
     Draft,
+    Row,
     draft_about,
     draft_of_form,
     draft_of_group,
@@ -229,11 +230,13 @@ def _page(
     unused = {each.name for each in targets} - {each.target for each in draft.rows}
     left = len(unused) - sum(not each.target for each in draft.rows)
     free = max(0, min(SPARE_ROWS, left)) if draft.rows else SPARE_ROWS
+    rows = draft.shown_rows(spare or free)
     return visit.render(
         "pages/group_form.html",
         status=REFUSED if faults.any else 200,
         draft=draft,
-        rows=draft.shown_rows(spare or free),
+        rows=rows,
+        goes_on_at=next((n for n, each in enumerate(rows) if each == Row()), -1) if spare else -1,
         targets=targets,
         faults=faults,
         name=name,

@@ -66,6 +66,7 @@
   // ---- marking by htmx: the keyboard goes on where it was
 
   let place = -1;
+  let marked = ""; // the event that was marked last, by its address
 
   // Numbers and what became of each go by what is still there; nothing left is said by the page.
   function afterMark() {
@@ -77,6 +78,14 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     const row = event.target.closest("[data-row]");
     place = row ? all("#events [data-row]").indexOf(row) : -1;
+    if (row) marked = one(".event-text > a", row).getAttribute("href");
+  });
+
+  // Undo loads the page anew, and goes on at what was marked.
+  document.addEventListener("submit", (event) => {
+    if (!marked || !event.target.elements.undo) return;
+    sessionStorage.setItem("inbox-opened", marked);
+    sessionStorage.setItem("inbox-back", location.pathname + location.search);
   });
 
   document.addEventListener("htmx:afterSettle", () => {
@@ -90,8 +99,10 @@
     showSelected();
   });
 
-  document.addEventListener("htmx:afterSwap", (event) => {
-    if (!event.detail.elt.closest("#news") && event.detail.target.id !== "events") return;
+  document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig } }) => {
+    if (target.id !== "events") return;
+    // Who asked for the new ones goes on at the newest.
+    if (requestConfig.elt.closest("#news")) one("#events [data-row]")?.focus();
     one("#news").hidden = true;
     listen();
     for (const id of ["#counts", "#chart"]) window.htmx.trigger(one(id), "refresh");
@@ -99,9 +110,10 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "." || !isForPage(event)) return;
+    if (!isForPage(event)) return;
     const news = one("#news");
-    if (news && !news.hidden) one("a", news).click();
+    if (event.key === "." && news && !news.hidden) one("a", news).click();
+    if (event.key === "z") one("form:has([name=undo]) button")?.click();
   });
 
   // ---- back from an event of this very view: on at its row. Every other way leads to the top.

@@ -102,23 +102,9 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  let leaving = false; // Esc was pressed: the next Tab moves on
-
-  editor.addEventListener("keydown", (event) => {
-    const field = event.target.closest("[data-template]");
-    if (!field || field.readOnly) return;
-    if (event.key === "Escape") { leaving = true; return; }
-    if (event.key === "Tab" && !leaving && !event.shiftKey && !event.ctrlKey && !event.altKey) {
-      event.preventDefault();
-      put(field, "  ");
-    }
-    leaving = false;
-  });
-
   editor.addEventListener("focusin", (event) => {
     const field = event.target.closest("[data-template]");
     if (!field) return;
-    leaving = false;
     last = field;
     const as = editor.querySelector(`input[name="as"][value="${field.dataset.family}"]`);
     if (as && !as.checked) { as.checked = true; soon(0); }
