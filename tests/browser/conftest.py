@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.chromium import DESKTOP, running_chromium
 from tests.browser.console_process import Console, running_console
+from tests.browser.hands import Hands, Keys, Mouse
 from tests.browser.night import Night, running_night
 from tests.browser.peers import Peers, running_peers
 from tests.browser.secured import Secured, running_secured
@@ -82,3 +83,10 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+@pytest.fixture(params=[Mouse, Keys], ids=lambda hands: hands.name)
+def hands(request: pytest.FixtureRequest, page: Page) -> Hands:
+    """A scenario that asks for this runs twice, and names its things differently each time."""
+    hands: Hands = request.param(page)
+    return hands
