@@ -7,25 +7,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page
 
-from ironcore.notification.v1 import router_service_pb2 as pb
-from ironcore.notification.v1.event_pb2 import Event
+from tests.browser.by_hand import emit
 from tests.browser.console_process import Console
-from tests.system.installation import CALL_SECONDS
 
 TURNED = "\u202egpj.exe"
 WHEN = "td[data-label=When]"
-
-
-def emit(console: Console, subject: str) -> None:
-    event = Event(type="backup.failed", subject=subject)
-    console.installation.router.Emit(pb.EmitRequest(event=event), timeout=CALL_SECONDS)
 
 
 @pytest.mark.parametrize("hours", [-3, 3])
 def test_a_wrong_clock_makes_no_time_wrong(page: Page, console: Console, hours: int) -> None:
     page.clock.install(time=datetime.now(UTC) + timedelta(hours=hours))
     subject = f"A clock is off by {hours} h"
-    emit(console, subject)
+    emit(console.installation, subject)
     page.goto(f"{console.base}/inbox")
     page.clock.run_for(20_000)
     row = page.locator("[data-row]").filter(has_text=subject)
@@ -35,7 +28,7 @@ def test_a_wrong_clock_makes_no_time_wrong(page: Page, console: Console, hours: 
 def test_letters_that_turn_the_direction_turn_nothing_beside_them(
     page: Page, console: Console
 ) -> None:
-    emit(console, TURNED)
+    emit(console.installation, TURNED)
     page.goto(f"{console.base}/inbox")
     link = page.get_by_role("link", name=TURNED)
     link.wait_for()

@@ -55,8 +55,59 @@ document.addEventListener("input", (event) => {
   for (const row of all(filter)) row.hidden = !row.textContent.toLowerCase().includes(text);
 });
 
+// ---- focus: what htmx replaces gives it on. The same link or button has it again, else the row that
+// took the place, else the part as a whole; never nothing.
+
+const had = new WeakMap(); // by request: what had it, the which of its like, and its row's place
+
+function alike(one) {
+  const name = (each) => each.getAttribute("href") ?? each.textContent.trim();
+  return (other) => other.tagName === one.tagName && name(other) === name(one);
+}
+
+document.addEventListener("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
+  const focus = document.activeElement;
+  // The inbox sees to rows that are marked.
+  if (focus === document.body || !target.contains(focus) || target.matches("[data-row]")) return;
+  had.set(xhr, {
+    focus,
+    which: all(focus.tagName, target).filter(alike(focus)).indexOf(focus),
+    row: all("[data-row]", target).indexOf(focus.closest("[data-row]")),
+  });
+});
+
+document.addEventListener("htmx:afterSettle", ({ target, detail }) => {
+  const before = had.get(detail.xhr);
+  if (!before || document.activeElement !== document.body) return;
+  const part = detail.target.isConnected ? detail.target : target;
+  const rows = before.row < 0 ? [] : all("[data-row]", part);
+  const heir = all(before.focus.tagName, part).filter(alike(before.focus))[before.which]
+    ?? rows[Math.min(before.row, rows.length - 1)] ?? part;
+  if (heir === part) part.tabIndex = -1;
+  heir.focus({ preventScroll: true });
+});
+
+// ---- Escape folds what was unfolded, and its summary has the focus again
+
+const OWN_ESCAPE = "select, [list], [type^=date], [type=time], dialog *"; // closes what they opened themselves
+
+document.addEventListener("keydown", (event) => {
+  const { target } = event;
+  if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || target.matches(OWN_ESCAPE)) return;
+  if (target.type === "search" && target.value) return;
+  const menu = one("#menu-toggle");
+  const details = target.closest("details[open]");
+  if (details) {
+    details.open = false;
+    one("summary", details).focus();
+  } else if (menu?.checked && target.closest(".sidebar")) {
+    menu.checked = false;
+    menu.focus();
+  }
+});
+
 // ---- keyboard: rows of a list are [data-row], opened by their [data-open], else by their first
-// link; a row may have [data-key="e"] buttons
+// link or what they unfold; a row may have [data-key="e"] buttons
 
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-keyboard]")) one("#keyboard-help").showModal();
@@ -109,7 +160,7 @@ document.addEventListener("keydown", (event) => {
     case "?": one("#keyboard-help").showModal(); break;
     case "Enter":
       if (row !== document.activeElement) return;
-      (one("a[data-open]", row) ?? one("a[href]", row))?.click();
+      (one("a[data-open]", row) ?? one("a[href], summary", row))?.click();
       break;
     case "x": if (row) one("input[type=checkbox]", row)?.click(); break;
     default: {

@@ -83,11 +83,12 @@
   }
 
   async function test(button) {
+    if (button.ariaDisabled) return;
     const panel = document.getElementById(button.dataset.test);
     const list = element("ol", "stages");
     panel.replaceChildren(list);
     for (const field of button.form.elements) field.removeAttribute("aria-invalid");
-    button.disabled = true;
+    button.ariaDisabled = "true"; // one that is disabled would lose the focus
     try {
       const answer = await fetch(button.formAction, {
         method: "POST",
@@ -102,7 +103,7 @@
     } catch {
       panel.append(banner("failed", "The console does not answer."));
     } finally {
-      button.disabled = false;
+      button.ariaDisabled = null;
     }
   }
 
