@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page
-
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import delivery_pb2, group_pb2, target_pb2
 from ironcore.notification.v1 import router_service_pb2 as router_pb
@@ -64,8 +62,3 @@ def group_of(installation: Installation, name: str) -> group_pb2.Group:
 def names_of_groups(installation: Installation) -> list[str]:
     request = config_pb.ListGroupsRequest(page_size=1000)
     return [each.name for each in installation.config.ListGroups(request).groups]
-
-
-def accept_questions(page: Page) -> None:
-    """What the browser asks is answered with yes: that is its own dialog, and no part of a page."""
-    page.on("dialog", lambda dialog: dialog.accept())

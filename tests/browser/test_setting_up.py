@@ -11,7 +11,6 @@ from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb
 from tests.browser.by_hand import (
     DELIVERED,
-    accept_questions,
     emit,
     group_of,
     names_of_groups,
@@ -139,7 +138,6 @@ def test_a_silence_is_made_for_a_while_and_ended(hands: Hands, console: Console)
         answer = console.installation.router.ListSilences(router_pb.ListSilencesRequest())
         return [each.comment for each in answer.silences]
 
-    accept_questions(page)
     hands.open(f"{console.base}/silences")
     hands.press(page.get_by_role("link", name="Add Silence").first)
     hands.write(page.get_by_label("Which events"), f"actor = {name}")
@@ -193,7 +191,6 @@ def test_the_keys_are_rotated_and_the_old_one_removed(hands: Hands, console: Con
         return [each.key_id for each in answer.keys]
 
     (before,) = keys()
-    accept_questions(page)
     hands.open(f"{console.base}/")
     hands.menu("Keys")
     hands.press(page.get_by_text("Rotate …"))
@@ -207,7 +204,6 @@ def test_the_keys_are_rotated_and_the_old_one_removed(hands: Hands, console: Con
 def test_a_token_is_made_copied_used_and_revoked(hands: Hands, secured: Secured) -> None:
     name, page = f"token-{hands.name}", hands.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    accept_questions(page)
     base = secured.console.base
 
     def is_revoked() -> bool:

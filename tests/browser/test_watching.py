@@ -14,7 +14,6 @@ from tests.browser.by_hand import (
     DEAD,
     DELIVERED,
     RETRY_WAIT,
-    accept_questions,
     await_states,
     emit,
     group_of,
@@ -201,7 +200,6 @@ def test_a_digest_is_looked_at_and_sent(hands: Hands, console: Console, peers: P
         return any(each.event_count for each in answer.digests)
 
     until(is_gathered, "the event waits for its digest")
-    accept_questions(page)
     hands.open(f"{console.base}/digests?group={name}")
     hands.press(page.get_by_role("link", name="daily digest"))
     settle(page)
