@@ -64,8 +64,8 @@ class Mouse:
 
     def tick(self, box: Locator) -> None:
         # Its label is there also where the box itself is not to be seen.
-        identity = box.get_attribute("id")
-        (self.page.locator(f"label[for='{identity}']") if identity else box).click()
+        label = self.page.locator(f"label[for='{box.get_attribute('id')}']")
+        (label if label.count() else box).click()
         expect(box).to_be_checked()
 
     def menu(self, entry: str) -> None:

@@ -189,6 +189,7 @@ def test_routine_events_are_gathered_into_a_daily_digest(
     console.installation.create_mail("digest-smtp", peers.mail_port, "ops@example.com")
     console.installation.create_group("compliance", {"digest-smtp": "*"})
     page.goto(f"{console.base}/groups/compliance/edit")
+    page.get_by_role("heading", name="Digest and summary").click()
     page.get_by_label("Gather some events and send them as one").check()
     page.get_by_label("Gathered are events that match").fill("severity in (info, notice)")
     page.get_by_label("How often").select_option(label="Daily")
