@@ -20,6 +20,7 @@ from ibs_notify.console.events import told
 from ibs_notify.console.login.cookies import theme_of
 from ibs_notify.console.navigation import NAVIGATION
 from ibs_notify.console.wording import words
+from ibs_notify.console.wording.field_names import field_name
 from ibs_notify.console.wording.form_words import advice, worded
 from ibs_notify.domain.clock import Clock, in_zone
 from ibs_notify.domain.time_zone import zone_of
@@ -52,6 +53,7 @@ class Renderer:
             zip=zip,
             worded=worded,
             advice=advice,
+            field_name=field_name,
             sent=told.sent_of,
             as_sent=told.unknown,
             kept_back=told.kept_back,

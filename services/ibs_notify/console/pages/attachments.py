@@ -15,7 +15,7 @@ from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import named, segment
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.resource import canonical
+from ibs_notify.domain.resource import canonical, meant
 from ironcore.notification.v1.config_service_pb2 import (
     AttachResourceRequest,
     DetachResourceRequest,
@@ -129,7 +129,8 @@ async def show_command(visit: Visit) -> web.StreamResponse:
 
 
 def _attachment(visit: Visit, form: Form) -> AttachResourceRequest:
-    resource = form.text("resource") or f"/datastore/{_name(visit)}"
+    written = form.text("resource")
+    resource = meant(written) if written else f"/datastore/{_name(visit)}"
     return AttachResourceRequest(group=form.text("group"), resource=resource)
 
 

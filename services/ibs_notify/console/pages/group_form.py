@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
 
@@ -35,6 +35,7 @@ from ibs_notify.console.groups.recommended import RECOMMENDED, recommended
 from ibs_notify.console.pages import command_line, start
 from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.pages.rules import DOUBT, doubt_of
 from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import (
@@ -75,8 +76,8 @@ async def create(visit: Visit) -> web.StreamResponse:
     draft = draft_of_form(form)
     if form.is_on("more"):
         return _page(visit, draft, await every_target(visit.api), adds=True)
-    if names := draft.bare_names():
-        return await _ask_about(visit, draft, names)
+    if doubtful := await _doubtful(visit, draft):
+        return await _ask_about_rules(visit, draft, doubtful)
     try:
         request = pb.CreateGroupRequest(group=group_of(draft))
         answer = await visit.api.call(visit.api.config.CreateGroup, request)
@@ -84,7 +85,8 @@ async def create(visit: Visit) -> web.StreamResponse:
         faults = faults_of(error, {**NAMES, **row_names(draft)})
         return _page(visit, draft, await every_target(visit.api), faults)
     text = f"Group {draft.name} is saved, and jobs can select it."
-    await visit.applied(answer.group.revision, text, answer.warnings)
+    warnings = [*_said_of_names(draft), *answer.warnings]
+    await visit.applied(answer.group.revision, text, warnings)
     await start.say_next(visit)
     raise web.HTTPSeeOther(path_of(draft.name))
 
@@ -109,11 +111,11 @@ async def save(visit: Visit) -> web.StreamResponse:
     if form.is_on("more"):
         targets = await every_target(visit.api)
         return _page(visit, draft, targets, adds=True, name=current.name)
-    if names := draft.bare_names(current.attachments):
-        return await _ask_about(visit, draft, names, current.name)
+    if doubtful := await _doubtful(visit, draft, draft_of_group(current)):
+        return await _ask_about_rules(visit, draft, doubtful, current.name)
     made = _Made(current)
     try:
-        wanted = group_of(draft)
+        wanted = group_of(draft, current.attachments)
         _require_same(current, draft)
         for change in changes(current, wanted):
             made.trying = change
@@ -126,7 +128,8 @@ async def save(visit: Visit) -> web.StreamResponse:
         return _page(visit, draft, await every_target(visit.api), faults, name=current.name)
     said = "; ".join(made.done)
     text = f"Group {current.name} is saved: {said}." if said else "Nothing was changed."
-    await visit.applied(made.group.revision, text, made.warnings)
+    warnings = [*_said_of_names(draft, current.attachments), *made.warnings]
+    await visit.applied(made.group.revision, text, warnings)
     raise web.HTTPSeeOther(path_of(current.name))
 
 
@@ -136,22 +139,36 @@ async def show_edit_command(visit: Visit) -> web.StreamResponse:
     draft = draft_of_form(await read_form(visit.request), current.name)
 
     def say() -> str:
-        return command.update([each.request for each in changes(current, group_of(draft))])
+        return command.update(
+            [each.request for each in changes(current, group_of(draft, current.attachments))]
+        )
 
     return command_line.show(visit, say)
 
 
-async def _ask_about(visit: Visit, draft: Draft, names: list[str], group: str = "") -> web.Response:
-    """Before anything is saved: the form with the datastores that were probably meant."""
-    said = ", ".join(f"“{each}”" for each in names)
-    meant = ", ".join(f"{each}:" for each in names)
-    fault = (
-        f"{said} alone is only what says exactly that; the datastore is {meant} and is written "
-        "here now. Save again, or write it as it was where that is meant."
-    )
-    faults = Faults({"attachments": fault}, "A resource needs another look; nothing is saved yet.")
-    targets = await every_target(visit.api)
-    return _page(visit, draft.with_datastores(names), targets, faults, name=group)
+def _said_of_names(draft: Draft, kept: Collection[str] = ()) -> list[str]:
+    """That a name alone was taken for a datastore, and how it is written now."""
+    return [
+        f"“{name}” is understood as the datastore, and attached as {resource}."
+        for name, resource in draft.understood(kept).items()
+        if resource == f"/datastore/{name}"
+    ]
+
+
+async def _doubtful(visit: Visit, draft: Draft, before: Draft | None = None) -> list[str]:
+    """Those of its rules that can probably match nothing, and are new."""
+    return [each for each in draft.new_rules(before) if await doubt_of(visit, each)]
+
+
+async def _ask_about_rules(
+    visit: Visit, draft: Draft, doubtful: list[str], group: str = ""
+) -> web.Response:
+    """Before anything is saved, and only once."""
+    fault = f"{DOUBT}. Save again if it is meant so."
+    fields = {name: fault for name, rule in draft.rules().items() if rule in doubtful}
+    faults = Faults(fields, "A rule needs another look; nothing is saved yet.")
+    asked = replace(draft, asked=(*draft.asked, *doubtful))
+    return _page(visit, asked, await every_target(visit.api), faults, name=group)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from ibs_notify.console.rendering import query, segment
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.durations import read_duration
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
+from ibs_notify.domain.resource import meant
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb
 from ironcore.notification.v1.group_pb2 import Group
@@ -30,7 +31,7 @@ async def show_list(visit: Visit) -> web.StreamResponse:
     request = config_pb.ListGroupsRequest(
         page_size=PAGE_SIZE,
         page_token=asked.get("page_token", ""),
-        resource=asked.get("resource", ""),
+        resource=meant(asked.get("resource", "").strip()),
     )
     answer = await visit.api.call(visit.api.config.ListGroups, request)
     more = query(PATH, resource=request.resource, page_token=answer.next_page_token)

@@ -79,7 +79,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         is_empty = not listing.events and not listing.next_token
         if not visit.is_partial:
             await _lead_to_event(visit, view.one("text"))
-            await _lead_to_datastore(visit, view if is_empty else View())
+            _lead_to_datastore(visit, view if is_empty else View())
         elsewhere = await _elsewhere(visit, view) if is_empty else None
     return _page(visit, view, chosen, listing, faults, elsewhere)
 
@@ -105,20 +105,11 @@ async def _lead_to_event(visit: Visit, text: str) -> None:
         raise web.HTTPSeeOther(f"/events/{segment(text)}")
 
 
-async def _lead_to_datastore(visit: Visit, view: View) -> None:
-    """A name of which no event says exactly that is the datastore's, where that has any."""
-    name = view.bare_resource
-    if not name:
-        return
-    meant = view.with_(resource=f"{name}:")
-    request = pb.ListEventsRequest(
-        filter=meant.filter(visit.now(), visit.renderer.time_zone), page_size=1
-    )
-    found = await unless_failed(visit.api.call(visit.api.router.ListEvents, request))
-    if found is not None and found.events:
-        text = f"No event is about “{name}” itself; these are of the datastore, {name}:"
-        visit.notice(text, "warning")
-        raise web.HTTPSeeOther(meant.address())
+def _lead_to_datastore(visit: Visit, view: View) -> None:
+    """A name of which no event says exactly that is the datastore's."""
+    if name := view.bare_resource:
+        visit.notice(f"“{name}” is understood as the datastore, {name}:", "info")
+        raise web.HTTPSeeOther(view.with_(resource=f"{name}:").address())
 
 
 async def _elsewhere(visit: Visit, view: View) -> Tally | None:
@@ -131,8 +122,8 @@ async def _elsewhere(visit: Visit, view: View) -> Tally | None:
 async def show_counts(visit: Visit) -> web.StreamResponse:
     """How many there are of each severity, which may take longer than the list."""
     view = View.of(visit.request.query.items())
-    # Of the others too, so that one leads to the next.
-    found = await attempted(tally(visit, view.with_(severity="")))
+    # Of one severity alone the others too, so that it leads to the next.
+    found = await attempted(tally(visit, view.with_(severity="") if view.only else view))
     values: dict[str, Any] = {"view": view, "tally": Tally(), "error": None}
     values["error" if isinstance(found, NotificationError) else "tally"] = found
     return _part(visit, "parts/inbox_counts.html", "How many of each severity", values)
@@ -210,8 +201,13 @@ def _page(
         listing=listing,
         faults=faults,
         elsewhere=elsewhere,
-        after=written_moment(moment_of(chosen.after), zone),
-        before=written_moment(moment_of(chosen.before), zone),
+        times={
+            name: (said, "" if said else written_moment(moment_of(stamp), zone))
+            for name, said, stamp in (
+                ("after", view.said("after", visit.now()), chosen.after),
+                ("before", view.said("before", visit.now()), chosen.before),
+            )
+        },
         zone=zone,
         ranges=RANGES,
         tabs=TABS,
