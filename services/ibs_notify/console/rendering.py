@@ -47,6 +47,7 @@ class Renderer:
             when=self.when,
             exact=self.exact,
             at=self.at,
+            clock=self.clock,
             iso=iso,
             link=safe_link,
             segment=segment,
@@ -110,6 +111,19 @@ class Renderer:
         year = "" if local.year == today.year else f" {local.year}"
         return Markup('<span class="nowrap" title="{}">{}</span>').format(
             self.exact(moment), f"{local.day} {local:%b}{year} {local:%H:%M}"
+        )
+
+    def clock(self, stamp: Timestamp | datetime | None) -> Markup:
+        """A moment of today as ``21:23``, another as ``at`` has it."""
+        moment = moment_of(stamp)
+        if moment is None:
+            return Markup()
+        zone = zone_of(self.time_zone)
+        local = in_zone(moment, zone)
+        if local.date() != in_zone(self._clock.now(), zone).date():
+            return self.at(moment)
+        return Markup('<span class="nowrap" title="{}">{:%H:%M}</span>').format(
+            self.exact(moment), local
         )
 
     def exact(self, stamp: Timestamp | datetime | None) -> str:

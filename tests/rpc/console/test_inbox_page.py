@@ -169,8 +169,8 @@ async def test_counts_are_of_what_is_in_the_view(console: Console) -> None:
     for word in ("INFO", "WARNING", "ERROR", "CRITICAL"):
         await emit(console, type="backup.failed", severity=f"SEVERITY_{word}")
     page = await console.browser.get("/inbox/counts?severity=error")
-    assert page.says("critical 1, 1 unread")
-    assert page.says("error 1, 1 unread")
+    assert page.says("critical 1 , 1 unread")
+    assert page.says("error 1 , 1 unread")
     assert not page.says("warning 1")
     assert not page.says("info 1")
 
@@ -180,7 +180,7 @@ async def test_counts_lead_to_each_severity(console: Console) -> None:
         await emit(console, event_id=f"evt-{number}")
     await emit(console, event_id="evt-done", type="backup.completed")
     page = await console.browser.get("/inbox/counts?source=backup")
-    assert page.says("error 3, 3 unread info 1, 1 unread")
+    assert page.says("error 3 , 3 unread info 1 , 1 unread")
     assert 'href="/inbox?source=backup&amp;severity=only-error"' in page.text
     page = await console.browser.get("/inbox/counts?text=evt-1")
     assert page.says("error 1")
