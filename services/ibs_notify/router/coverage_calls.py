@@ -41,7 +41,7 @@ class _Seen:
 
     begin: int
     places: Sequence[str]
-    critical: Mapping[str, int]
+    critical: Mapping[str, Mapping[str, int]]
     warnings: Sequence[str]
 
 
@@ -72,10 +72,10 @@ class Coverage:
         """Everything that is found, the gravest first; what was bounded is a warning."""
         table, now = required(self._in_force.table), self._clock.now()
         since = moment_of(request, now - SINCE)
-        seen = await self._database.read(lambda c: _see(c, table, since))
+        recording = [each.route_id for each in table.routes if each.is_metric_server]
+        seen = await self._database.read(lambda c: _see(c, table, since, recording))
         held = await self._held_against(table, seen.begin)
         untold = await asyncio.to_thread(coverage.untold_places, table, seen.places, now)
-        recording = [each.route_id for each in table.routes if each.is_metric_server]
         unheard = await self._database.read(
             lambda c: _look_closer(c, untold, seen.begin, recording)
         )
@@ -141,14 +141,16 @@ def _problem(health: TargetHealth) -> str:
     return ""
 
 
-def _see(connection: sa.Connection, table: RoutingTable, since: datetime) -> _Seen:
+def _see(
+    connection: sa.Connection, table: RoutingTable, since: datetime, recording: Collection[int]
+) -> _Seen:
     begin = first_since(connection, since)
     attached = (each for group in table.groups for each in group.attachments)
     names = dict.fromkeys((*coverage_reads.places_seen(connection), *attached))
     warnings = []
     if len(names) > coverage_reads.MOST_PLACES:
         warnings.append(f"only {coverage_reads.MOST_PLACES:,} datastores and jobs were looked at")
-    critical = coverage_reads.critical_types(connection, begin)
+    critical = coverage_reads.critical_types(connection, begin, recording)
     places = list(names)[: coverage_reads.MOST_PLACES]
     return _Seen(begin, places, critical, warnings)
 
@@ -184,13 +186,20 @@ def _find(
     """By kind, the gravest first."""
     places = coverage.unheard_places(unheard)
     names = {datastore_of(each) for each in seen.places} - {""}
-    datastores = {f"/datastore/{name}" for name in names} - {each.subject for each in places}
+    whole = {each.subject for each in places}
+    datastores = {f"/datastore/{name}" for name in names} - whole
+    # Of a place that nobody hears of at all, that is said, and not each thing again.
+    critical = {
+        event_type: {place: count for place, count in came.items() if place not in whole}
+        for event_type, came in seen.critical.items()
+        if not whole.issuperset(came)
+    }
     return [
         coverage.unheard_alarms(table, now),
-        coverage.unheard_critical_types(table, seen.critical, datastores, now),
+        coverage.unheard_critical_types(table, critical, datastores, now),
         coverage.unreachable_groups(table.groups, troubles),
         places,
-        coverage.unheard_problems(table, datastores.difference(untold), now),
+        coverage.unheard_problems(table, datastores, untold, now),
         coverage.idle_rules(table.routes, held.matched, held.examined),
     ]
 
