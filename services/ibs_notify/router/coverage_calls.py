@@ -15,6 +15,7 @@ from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.resource import datastore_of
 from ibs_notify.router import coverage, coverage_reads
 from ibs_notify.router.coverage import Finding, Gap, Place, Trouble
+from ibs_notify.router.hearing import tells
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.ports import DeliveryAnswers, TargetHealth
@@ -72,13 +73,11 @@ class Coverage:
         """Everything that is found, the gravest first; what was bounded is a warning."""
         table, now = required(self._in_force.table), self._clock.now()
         since = moment_of(request, now - SINCE)
-        recording = [each.route_id for each in table.routes if each.is_metric_server]
-        seen = await self._database.read(lambda c: _see(c, table, since, recording))
+        mute = [each.route_id for each in table.routes if not tells(each)]
+        seen = await self._database.read(lambda c: _see(c, table, since, mute))
         held = await self._held_against(table, seen.begin)
         untold = await asyncio.to_thread(coverage.untold_places, table, seen.places, now)
-        unheard = await self._database.read(
-            lambda c: _look_closer(c, untold, seen.begin, recording)
-        )
+        unheard = await self._database.read(lambda c: _look_closer(c, untold, seen.begin, mute))
         troubles, warnings = await self._troubles(table)
         findings = await asyncio.to_thread(_find, table, seen, held, untold, unheard, troubles, now)
         response = pb.GetCoverageResponse(
@@ -142,7 +141,7 @@ def _problem(health: TargetHealth) -> str:
 
 
 def _see(
-    connection: sa.Connection, table: RoutingTable, since: datetime, recording: Collection[int]
+    connection: sa.Connection, table: RoutingTable, since: datetime, mute: Collection[int]
 ) -> _Seen:
     begin = first_since(connection, since)
     attached = (each for group in table.groups for each in group.attachments)
@@ -150,7 +149,7 @@ def _see(
     warnings = []
     if len(names) > coverage_reads.MOST_PLACES:
         warnings.append(f"only {coverage_reads.MOST_PLACES:,} datastores and jobs were looked at")
-    critical = coverage_reads.critical_types(connection, begin, recording)
+    critical = coverage_reads.critical_types(connection, begin, mute)
     places = list(names)[: coverage_reads.MOST_PLACES]
     return _Seen(begin, places, critical, warnings)
 
@@ -162,13 +161,13 @@ def _left_out(held: _Held) -> list[str]:
 
 
 def _look_closer(
-    connection: sa.Connection, untold: Sequence[str], begin: int, recording: Collection[int]
+    connection: sa.Connection, untold: Sequence[str], begin: int, mute: Collection[int]
 ) -> list[Place]:
     """The places that nobody heard of; of one that is, what is below it is not looked at."""
     unheard: dict[str, Place] = {}
     for name in untold:
         if unheard.keys().isdisjoint(coverage.parents_of(name)):
-            place = coverage_reads.place_of(connection, name, begin, recording)
+            place = coverage_reads.place_of(connection, name, begin, mute)
             if not place.was_heard:
                 unheard[name] = place
     return list(unheard.values())

@@ -65,19 +65,17 @@ def _resources(connection: sa.Connection) -> Iterator[str]:
 
 
 def place_of(
-    connection: sa.Connection, resource: str, first_seq: int, recording: Collection[int]
+    connection: sa.Connection, resource: str, first_seq: int, mute: Collection[int]
 ) -> Place:
     """How often a place, and all below it, was seen from ``first_seq`` on, and whether heard of.
 
-    ``recording`` are the numbers of the routes to metric servers, which tell nobody.
+    ``mute`` are the numbers of the routes that tell nobody.
     """
     # By the index alone, unlike what became of the events.
     counted = _some_of(resource, first_seq, _E.seq).subquery()
     count = connection.execute(sa.select(sa.func.count()).select_from(counted)).scalar_one()
     some = _some_of(resource, first_seq, _E.seq, _E.opened, _E.closed).cte("some")
-    heard = connection.execute(
-        sa.select(some.c.seq).where(_was_heard(some, recording)).limit(1)
-    ).first()
+    heard = connection.execute(sa.select(some.c.seq).where(_was_heard(some, mute)).limit(1)).first()
     return Place(resource, count, heard is not None)
 
 
@@ -93,7 +91,7 @@ def _some_of(resource: str, first_seq: int, *columns: sa.Column[int]) -> sa.Sele
 
 
 def critical_types(
-    connection: sa.Connection, first_seq: int, recording: Collection[int]
+    connection: sa.Connection, first_seq: int, mute: Collection[int]
 ) -> dict[str, dict[str, int]]:
     """The types that came with severity critical, of the newest that did, by type and place.
 
@@ -106,7 +104,7 @@ def critical_types(
         .limit(MOST_COUNTED)
         .cte("newest")
     )
-    unheard = sa.case((_was_heard(newest, recording), 0), else_=1)
+    unheard = sa.case((_was_heard(newest, mute), 0), else_=1)
     counts = sa.select(newest.c.type, newest.c.resource, sa.func.sum(unheard)).group_by(
         newest.c.type, newest.c.resource
     )
@@ -119,7 +117,7 @@ def critical_types(
     return found
 
 
-def _was_heard(some: sa.CTE, recording: Collection[int]) -> sa.ColumnElement[bool]:
+def _was_heard(some: sa.CTE, mute: Collection[int]) -> sa.ColumnElement[bool]:
     """Whether somebody was told of an event of ``some``.
 
     What was closed at once was for people: nothing keeps an event from a metric server.
@@ -127,7 +125,7 @@ def _was_heard(some: sa.CTE, recording: Collection[int]) -> sa.ColumnElement[boo
     told = sa.exists().where(
         some.c.opened > 0,
         _O.event_seq == some.c.seq,
-        _O.route_id.not_in(recording),
+        _O.route_id.not_in(mute),
     )
     return sa.or_(some.c.closed > 0, told)
 

@@ -60,9 +60,14 @@ def effect_of(route: Route) -> Effect:
     return Effect.NO_RECIPIENTS if route.lacks_recipients else Effect.TELLS
 
 
+def tells(route: Route) -> bool:
+    """Whether somebody is told by it."""
+    return effect_of(route) is Effect.TELLS
+
+
 def tells_any(routes: Iterable[Route]) -> bool:
     """Whether anybody is told by one of ``routes``."""
-    return any(effect_of(each) is Effect.TELLS for each in routes)
+    return any(map(tells, routes))
 
 
 def is_told(

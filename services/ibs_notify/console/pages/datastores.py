@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -60,6 +60,8 @@ class Seen:
     worst: int = 0
     hearing: hearing.Hearing | None = None
     """None where it was not asked: there are more than ``MOST_ASKED``, or nobody answered."""
+    of_a_part: list[str] = field(default_factory=list)
+    """Groups that have something below it attached."""
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -85,7 +87,9 @@ async def _list(visit: Visit) -> Mapping[str, Any]:
             seen.worst = max(seen.worst, each.severity)
     for group in groups or ():
         for name in {datastore_of(each) for each in group.attachments} - {""}:
-            found.setdefault(name, Seen(name))
+            seen = found.setdefault(name, Seen(name))
+            if _has_part_of(_resource(name), group.attachments):
+                seen.of_a_part.append(group.name)
     lines = sorted(found.values(), key=lambda each: each.name)
     await _ask_who_hears(visit, sorted(lines, key=lambda each: -each.problems)[:MOST_ASKED])
     return {"lines": lines, "config_answers": groups is not None}
@@ -127,6 +131,7 @@ async def _listeners(visit: Visit, name: str) -> Mapping[str, Any]:
         "deaf": hearing.deaf(found, answers),
         "example": answers[0].event.type,
         "attached": attached,
+        "of_a_part": [each.name for each, mine in attached if _has_part_of(resource, mine)],
         "choices": choices(groups or (), resource, helping),
         "config_answers": groups is not None,
     }
@@ -198,6 +203,12 @@ def _resource(name: str) -> str:
 def _touches(attachment: str, resource: str) -> bool:
     """Whether an attached resource is the datastore, holds it, or is a part of it."""
     return is_under(attachment, resource) or is_under(resource, attachment)
+
+
+def _has_part_of(resource: str, attachments: Iterable[str]) -> bool:
+    """Whether something below the datastore is attached, and the datastore is not."""
+    touching = [each for each in attachments if _touches(each, resource)]
+    return bool(touching) and not any(is_under(resource, each) for each in touching)
 
 
 PANELS: Mapping[str, tuple[str, Any]] = {

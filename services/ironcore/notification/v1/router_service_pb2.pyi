@@ -1819,7 +1819,7 @@ class CoverageFinding(google.protobuf.message.Message):
     advice: builtins.str
     """What to do about it, with the command."""
     event_count: builtins.int
-    """How many events it concerns."""
+    """How many events it concerns; of a critical type, those that came and nobody was told of."""
     def __init__(
         self,
         *,
