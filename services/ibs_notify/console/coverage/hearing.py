@@ -13,7 +13,7 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 
 RECORDED = "RECORDED"
 """Why a metric server has an event: it counts it, and tells nobody."""
-SEVERITIES = tuple(sorted(Severity))
+SEVERITIES = tuple(sorted(Severity, reverse=True))
 _EXAMPLE = "backup.failed"
 _TELLS_NOBODY: Mapping[int, str] = {
     pb.HEARING_EFFECT_COUNTS: "counts, and tells nobody",
