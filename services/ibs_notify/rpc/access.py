@@ -81,6 +81,7 @@ _TABLE: Mapping[str, Mapping[str, Set[Caller]]] = {
         "ExpireSilence": _OPERATORS,
         "GetGroupStatus": _READERS,
         "PreviewDedup": _READERS,
+        "ListHearings": _READERS,
         "GetCoverage": _READERS,
         "VerifyLedger": _READERS,
         # Who changes the configuration waits with it.

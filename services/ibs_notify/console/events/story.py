@@ -15,6 +15,7 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 
 MOST_ATTEMPTS = 12
 LIMIT_REACHED = "LIMIT_REACHED"
+NO_RECIPIENTS = "NO_RECIPIENTS"
 FIRST_ATTEMPTS = 3
 """Of more attempts than the most, those in the middle are left out."""
 _MOVING = (
@@ -167,6 +168,9 @@ def _links(told: pb.SubscriptionExplanation) -> Iterable[Link]:
             yield Link(f"/queue/{segment(route.group)}", "The queue")
         case _:
             pass
+    waits = delivery.state == delivery_pb2.DELIVERY_STATE_WAITING
+    if waits and delivery.reason == NO_RECIPIENTS:
+        yield Link("/settings#f-default_recipients", "Default recipients")
     if delivery.digest.digest_id:
         yield Link(f"/digests/{segment(delivery.digest.digest_id)}", "The digest")
     if route.delivery_id:

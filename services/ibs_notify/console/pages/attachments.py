@@ -84,13 +84,13 @@ async def attach(visit: Visit) -> web.StreamResponse:
 async def _ask(visit: Visit, group: Group, request: AttachResourceRequest) -> web.Response:
     """What the group would not hear any more, and what else helps."""
     resource = canonical(request.resource)
-    answers = await unless_failed(hearing.ask(visit, resource, hearing.GRAVE))
+    found = await unless_failed(hearing.ask_about(visit, resource))
     return visit.render(
         "pages/attach_narrows.html",
         name=_name(visit),
         group=group,
         resource=resource,
-        unheard=hearing.unheard(answers or ()),
+        unheard=found.unheard_problems if found is not None else (),
         confirmed=CONFIRMED,
         command=command.command(request),
     )

@@ -30,6 +30,7 @@ from ironcore.notification.v1.delivery_service_pb2 import (
 from ironcore.notification.v1.router_service_pb2 import (
     EventFilter,
     GetCoverageRequest,
+    ListSilencesRequest,
     VerifyLedgerRequest,
 )
 
@@ -48,6 +49,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 PERIODS = {"24h": DAY, "7d": timedelta(days=7), "30d": timedelta(days=30)}
 DEFAULT_PERIOD = "7d"
+MOST_SILENCES = 200
 SLOW_SECONDS = 60.0
 """For what looks at everything: the books, the coverage."""
 
@@ -171,6 +173,16 @@ async def _queue(visit: Visit) -> Mapping[str, Any]:
     return {"waiting": waiting, "groups": len(names)}
 
 
+async def _silences(visit: Visit) -> Mapping[str, Any]:
+    """Those in force now: what they match is told to nobody meanwhile."""
+    router = visit.api.router
+    answer = await visit.api.call(router.ListSilences, ListSilencesRequest(page_size=MOST_SILENCES))
+    return {
+        "silences": [each for each in answer.silences if each.active],
+        "is_whole": not answer.next_page_token,
+    }
+
+
 async def _coverage(visit: Visit) -> Mapping[str, Any]:
     request = GetCoverageRequest()
     answer = await visit.api.call(visit.api.router.GetCoverage, request, timeout=SLOW_SECONDS)
@@ -179,6 +191,7 @@ async def _coverage(visit: Visit) -> Mapping[str, Any]:
         "coverage": answer,
         "kinds": COVERAGE_KINDS,
         "grave": COVERAGE_KINDS.keys() - {HARMLESS_GAP},
+        "only_inbox": (router_service_pb2.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE,),
         "remedies": remedies,
         "allowed": [each for each in needed if visit.may(each)],
         "command": command.COVERAGE,
@@ -202,6 +215,7 @@ PANELS: Mapping[str, tuple[str, Load]] = {
     "deliveries": ("Deliveries", _deliveries),
     "trouble": ("Targets", _trouble),
     "queue": ("Queue", _queue),
+    "silences": ("Silences", _silences),
     "coverage": ("Coverage", kept("coverage", _coverage)),
     "ledger": ("The ledger", kept("ledger", _ledger)),
 }

@@ -17,6 +17,7 @@ from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, fault
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.targets.health import Health, ask_health, certificate_tone
+from ibs_notify.console.targets.recipients import default_recipients
 from ibs_notify.console.targets.words import NAMES, kind_word, picture, where
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1 import delivery_pb2, target_pb2
@@ -69,10 +70,11 @@ async def show_one(visit: Visit) -> web.StreamResponse:
 
 
 async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
-    health, groups, last = await asyncio.gather(
+    health, groups, last, defaults = await asyncio.gather(
         ask_health(visit.api, [target], visit.now()),
         groups_with(visit, target.name),
         _last_deliveries(visit, target.name),
+        unless_failed(default_recipients(visit.api)),
     )
     return visit.render(
         "pages/target.html",
@@ -80,6 +82,7 @@ async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
         health=health,
         mark=_mark(visit, target, health),
         groups=groups,
+        defaults=defaults,
         last=last,
         last_mark=mark_of(*(last or ())),
         commands="\n".join(commands.plain(verb, target.name) for verb in _verbs(visit, target)),
@@ -147,7 +150,9 @@ def _mark(visit: Visit, target: target_pb2.Target, health: Health) -> str:
     standing = health.standings.get(target.uid)
     if standing is None:
         return mark_of(target, health.unknown)
-    return mark_of(target, standing.status, str(standing.is_to_be_tried_later(visit.now())))
+    return mark_of(
+        target, standing.status, standing.word, str(standing.is_to_be_tried_later(visit.now()))
+    )
 
 
 async def _last_deliveries(visit: Visit, name: str) -> Sequence[delivery_pb2.Delivery] | None:
