@@ -192,6 +192,16 @@ async def test_the_bare_name_of_a_datastore_is_understood_and_said(console: Cons
     assert (await console.browser.get("/groups?resource=b")).says("hears of /datastore/b")
 
 
+async def test_the_weekly_summary_says_when_it_goes(console: Console) -> None:
+    form = await console.browser.get("/new-group")
+    assert form.says("On Mondays at 09:00, or at the time of its digest")
+    assert form.says("nothing is dropped")
+    assert form.says("told of in one summary that lists it")
+    await make(console, weekly_summary="on")
+    page = await console.browser.get("/groups/ops-team")
+    assert page.says("weekly summary on Mondays, at 09:00 (the setting's time zone)")
+
+
 async def test_a_rule_that_can_match_nothing_is_asked_about_once(console: Console) -> None:
     doubtful = {**FORM, "rule-1": "type = backup.*"}
     page = await console.browser.post("/new-group", doubtful)

@@ -202,6 +202,22 @@ async def test_the_command_of_a_move_is_one_that_the_services_take(
     assert [(each.name, each.value_set) for each in hook.headers] == [("Authorization", True)]
 
 
+async def test_a_target_without_a_group_is_offered_those_that_there_are(console: Console) -> None:
+    await console.browser.post("/targets/new/smtp", MAIL)
+    page = await console.browser.get("/targets/ops-smtp")
+    assert not page.says("Add it to a group")
+    assert 'href="/new-group?target=ops-smtp"' in page.text
+    made = pb.CreateGroupRequest(group=Group(name="ops-team"))
+    await console.api.call(console.api.config.CreateGroup, made)
+    page = await console.browser.get("/targets/ops-smtp")
+    assert page.says("Add it to a group")
+    page = await console.browser.get("/add-to-group?group=ops-team&target=ops-smtp")
+    assert page.url.endswith("/groups/ops-team/edit?target=ops-smtp")
+    row = page.text.partition('id="f-target-0"')[2].partition("</select>")[0]
+    assert '<option value="ops-smtp" data-kind="smtp" selected>' in row
+    assert 'data-unsaved="changed"' in page.text
+
+
 async def test_a_preset_needs_only_its_token(console: Console) -> None:
     page = await console.browser.post(
         "/targets/new/webhook", {"name": "pager", "preset": "pagerduty", "method": "PUT"}

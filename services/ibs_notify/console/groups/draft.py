@@ -98,12 +98,12 @@ class Draft:
         return [each for each in dict.fromkeys(self.rules().values()) if each not in known]
 
 
-def draft_about(resource: str, rule: str) -> Draft:
-    """A new group that hears of ``resource`` alone, its first target by ``rule``; either empty."""
+def draft_about(resource: str, rule: str, target: str = "") -> Draft:
+    """A new group that hears of ``resource`` alone, its first ``target`` by ``rule``; any empty."""
     return Draft(
         scope=Scope.ATTACHED if resource else Scope.EVERYTHING,
         attachments=resource,
-        rows=(Row(rule=rule),) if rule else (),
+        rows=(Row(target, rule),) if rule or target else (),
     )
 
 

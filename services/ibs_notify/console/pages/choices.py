@@ -11,7 +11,7 @@ from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.configured import every_group_name, every_target
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.visit import Visit
-from ibs_notify.console.wording.reasons import WORDS
+from ibs_notify.domain.reason_words import WORDS
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1.router_service_pb2 import EventFilter, SummarizeEventsRequest
 

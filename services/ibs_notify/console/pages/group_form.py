@@ -36,6 +36,7 @@ from ibs_notify.console.pages import command_line, start
 from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.rules import DOUBT, doubt_of
+from ibs_notify.console.rendering import query
 from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import (
@@ -65,7 +66,7 @@ async def show_new(visit: Visit) -> web.StreamResponse:
     """An empty form, one of the recommended groups, or one about a ``resource`` with a ``rule``."""
     targets, asked = await every_target(visit.api), visit.request.query
     draft = recommended(asked.get("start", ""), targets) or draft_about(
-        asked.get("resource", ""), asked.get("rule", "")
+        asked.get("resource", ""), asked.get("rule", ""), asked.get("target", "")
     )
     return _page(visit, draft, targets)
 
@@ -100,7 +101,18 @@ async def show_create_command(visit: Visit) -> web.StreamResponse:
 async def show_edit(visit: Visit) -> web.StreamResponse:
     """The form of a group that there is."""
     group = await find_group(visit)
-    return _page(visit, draft_of_group(group), await every_target(visit.api), name=group.name)
+    draft, asked = draft_of_group(group), visit.request.query.get("target", "")
+    adds = bool(asked) and all(each.target != asked for each in draft.rows)
+    if adds:
+        draft = replace(draft, rows=(*draft.rows, Row(asked)))
+    return _page(visit, draft, await every_target(visit.api), name=group.name, added=adds)
+
+
+async def show_added(visit: Visit) -> web.StreamResponse:
+    """Where a target page's choice of a group leads: to that group's form."""
+    asked = visit.request.query
+    path = path_of(asked.get("group", ""))
+    raise web.HTTPSeeOther(query(f"{path}/edit", target=asked.get("target", "")))
 
 
 async def save(visit: Visit) -> web.StreamResponse:
@@ -242,8 +254,11 @@ def _page(
     *,
     name: str = "",
     adds: bool = False,
+    added: bool = False,
 ) -> web.Response:
-    """``adds`` a row to write one more target in, as the first of a new group is there anyway."""
+    """``adds`` a row to write one more target in, as the first of a new group is there anyway;
+    ``added``: the last row is such a one already.
+    """
     rows = (*draft.rows, Row()) if adds or not draft.rows else draft.rows
     unused = {each.name for each in targets} - {each.target for each in rows}
     left = min(len(unused), MOST_ROWS - len(rows)) - sum(not each.target for each in rows)
@@ -252,7 +267,7 @@ def _page(
         status=REFUSED if faults.any else 200,
         draft=draft,
         rows=rows,
-        added=len(rows) - 1 if adds else None,
+        added=len(rows) - 1 if adds or added else None,
         can_add=left > 0,
         limits=folded.limits(draft, faults),
         digest=folded.digest(draft, faults),
@@ -261,6 +276,7 @@ def _page(
         name=name,
         recommended=RECOMMENDED,
         zones=ZONES,
+        zone=visit.time_zone,
     )
 
 
@@ -268,6 +284,7 @@ ROUTES = (
     Route("GET", NEW, show_new),
     Route("POST", NEW, create),
     Route("POST", f"{NEW}/command", show_create_command),
+    Route("GET", "/add-to-group", show_added),
     Route("GET", EDIT, show_edit),
     Route("POST", EDIT, save),
     Route("POST", f"{EDIT}/command", show_edit_command),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,12 +28,14 @@ from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Notificati
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.event_filter import DISPOSITIONS
 from ironcore.notification.v1 import router_service_pb2 as pb
-from ironcore.notification.v1.delivery_service_pb2 import ListDeliveriesRequest
+from ironcore.notification.v1.delivery_service_pb2 import GetDeliveryRequest, ListDeliveriesRequest
 
 PAGE_SIZE = 50
 MOST_TOLD = 1000
 """So many deliveries does Delivery tell of at once; what is beyond was sent."""
 TOLD_SECONDS = 3.0
+_MESSAGE_ID = re.compile(r"(?:Message-ID: ?)?<?([A-Za-z0-9_.-]{1,64})@[^\s<>@]+>?", re.IGNORECASE)
+"""Of a mail: the id of its delivery, at the domain of who sends."""
 RANGES = (
     ("Today", "today", ""),
     ("Yesterday", "yesterday", "today"),
@@ -96,7 +99,11 @@ async def _check_written(visit: Visit, rule: str) -> None:
 
 
 async def _lead_to_event(visit: Visit, text: str) -> None:
-    """Who searches for the id of an event wants that event, however it is marked."""
+    """Who searches for the id of an event, or of a mail about it, wants that event."""
+    if delivery_id := _MESSAGE_ID.fullmatch(text):
+        asked = GetDeliveryRequest(delivery_id=delivery_id[1])
+        sent = await unless_failed(visit.api.call(visit.api.delivery.GetDelivery, asked))
+        text = sent.delivery.event_id if sent else text
     if not text or text.split() != [text]:
         return
     request = pb.GetEventRequest(event_id=text)

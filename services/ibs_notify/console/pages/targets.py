@@ -70,18 +70,20 @@ async def show_one(visit: Visit) -> web.StreamResponse:
 
 
 async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
-    health, groups, last, defaults = await asyncio.gather(
+    health, every, last, defaults = await asyncio.gather(
         ask_health(visit.api, [target], visit.now()),
-        groups_with(visit, target.name),
+        every_group(visit.api),
         _last_deliveries(visit, target.name),
         unless_failed(default_recipients(visit.api)),
     )
+    groups = _with_target(every, target.name)
     return visit.render(
         "pages/target.html",
         target=target,
         health=health,
         mark=_mark(visit, target, health),
         groups=groups,
+        other_groups=[] if groups else [each.name for each in every],
         defaults=defaults,
         last=last,
         last_mark=mark_of(*(last or ())),
@@ -109,11 +111,11 @@ async def target_of_path(visit: Visit) -> target_pb2.Target:
 
 async def groups_with(visit: Visit, name: str) -> list[Group]:
     """The groups that a target is in."""
-    return [
-        group
-        for group in await every_group(visit.api)
-        if any(each.target == name for each in group.subscriptions)
-    ]
+    return _with_target(await every_group(visit.api), name)
+
+
+def _with_target(groups: Sequence[Group], name: str) -> list[Group]:
+    return [group for group in groups if any(each.target == name for each in group.subscriptions)]
 
 
 async def show_health(visit: Visit) -> web.StreamResponse:
