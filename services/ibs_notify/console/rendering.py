@@ -21,7 +21,7 @@ from ibs_notify.console.login.cookies import theme_of
 from ibs_notify.console.navigation import NAVIGATION
 from ibs_notify.console.wording import words
 from ibs_notify.console.wording.field_names import field_name
-from ibs_notify.console.wording.form_words import advice, worded
+from ibs_notify.console.wording.form_words import advice, sentence, worded
 from ibs_notify.domain.clock import Clock, in_zone
 from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.rpc.convert import is_moment, moment_from_proto
@@ -53,6 +53,7 @@ class Renderer:
             segment=segment,
             zip=zip,
             worded=worded,
+            sentence=sentence,
             advice=advice,
             field_name=field_name,
             sent=told.sent_of,

@@ -250,10 +250,18 @@ async def test_a_target_in_two_rows_is_refused_before_anything_is_changed(
 async def test_who_was_overtaken_is_told_before_anything_is_changed(console: Console) -> None:
     before = await make(console)
     await edit(console, etag=before.etag, description="First")
-    status, words = await edit(console, etag=before.etag, description="Second")
-    assert status == 422
-    assert "was changed by alice meanwhile" in words
+    mine = {**FORM, "etag": before.etag, "description": "Second", "rule-1": "severity = critical"}
+    page = await console.browser.post("/groups/ops-team/edit", mine)
+    assert page.status == 422
+    assert page.says("Group 'ops-team' was changed by alice meanwhile")
     assert (await saved(console)).description == "First"
+    # What differs, a way to what is stored, and the next Save is the writer's.
+    assert page.says("Description First Second")
+    assert page.says("Rule of chat-ops severity in (error, critical) severity = critical")
+    assert 'href="/groups/ops-team" target="_blank"' in page.text
+    newer = page.text.partition('name="etag" value="')[2].partition('"')[0]
+    assert (await edit(console, **{**mine, "etag": newer}))[0] == 200
+    assert (await saved(console)).description == "Second"
 
 
 async def test_more_rows_come_without_losing_what_was_written(console: Console) -> None:

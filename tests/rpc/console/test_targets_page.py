@@ -304,7 +304,7 @@ async def test_a_move_is_said_to_cost_the_secret_before_and_after(console: Conso
     page = await console.browser.post(
         "/targets/ops-smtp/edit", {**moved, "auth_method": "none", "username": ""}
     )
-    assert page.says("the stored smtp.password was cleared")
+    assert page.says("The stored smtp.password was cleared")
     assert not (await stored(console, "ops-smtp")).smtp.password_set
 
 

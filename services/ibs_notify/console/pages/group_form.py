@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
 
@@ -20,6 +20,7 @@ from ibs_notify.console.forms import (
 )
 from ibs_notify.console.groups import folded
 from ibs_notify.console.groups.changes import Change, Request, changes
+from ibs_notify.console.groups.differences import differences
 from ibs_notify.console.groups.draft import (
     MOST_ROWS,
     NAMES,
@@ -37,6 +38,7 @@ from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.rules import DOUBT, doubt_of
 from ibs_notify.console.rendering import query
+from ibs_notify.console.targets.changes import Difference
 from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import (
@@ -136,6 +138,8 @@ async def save(visit: Visit) -> web.StreamResponse:
         if not made.done and not isinstance(error, _CHANGE_REFUSALS):
             raise
         draft = made.say_so_far(visit, draft)
+        if error.reason is Reason.ETAG_MISMATCH:
+            return await _overtaken(visit, draft, current, error)
         faults = faults_of(error, {**NAMES, **row_names(draft), **_names_of(made.trying, draft)})
         return _page(visit, draft, await every_target(visit.api), faults, name=current.name)
     said = "; ".join(made.done)
@@ -143,6 +147,16 @@ async def save(visit: Visit) -> web.StreamResponse:
     warnings = [*_said_of_names(draft, current.attachments), *made.warnings]
     await visit.applied(made.group.revision, text, warnings)
     raise web.HTTPSeeOther(path_of(current.name))
+
+
+async def _overtaken(
+    visit: Visit, draft: Draft, stored: Group, error: NotificationError
+) -> web.Response:
+    """The fields keep what was written, and the next Save goes on from what is stored now."""
+    others = differences(draft_of_group(stored), draft)
+    targets, faults = await every_target(visit.api), faults_of(error, NAMES)
+    goes_on = replace(draft, etag=stored.etag)
+    return _page(visit, goes_on, targets, faults, name=stored.name, others=others, stored=stored)
 
 
 async def show_edit_command(visit: Visit) -> web.StreamResponse:
@@ -234,7 +248,7 @@ def _require_same(current: Group, draft: Draft) -> None:
         raise Aborted(
             Reason.ETAG_MISMATCH,
             f"group {current.name!r} was changed by {current.updated_by} meanwhile",
-            advice="open the group in another window, compare, and save this form again there",
+            advice="compare yours with it, and save again: then yours is stored",
         )
 
 
@@ -255,9 +269,12 @@ def _page(
     name: str = "",
     adds: bool = False,
     added: bool = False,
+    others: Sequence[Difference] = (),
+    stored: Group | None = None,
 ) -> web.Response:
     """``adds`` a row to write one more target in, as the first of a new group is there anyway;
-    ``added``: the last row is such a one already.
+    ``added``: the last row is such a one already. ``others`` is what differs from ``stored``, as
+    somebody else has saved it meanwhile.
     """
     rows = (*draft.rows, Row()) if adds or not draft.rows else draft.rows
     unused = {each.name for each in targets} - {each.target for each in rows}
@@ -273,6 +290,8 @@ def _page(
         digest=folded.digest(draft, faults),
         targets=targets,
         faults=faults,
+        others=others,
+        stored=stored,
         name=name,
         recommended=RECOMMENDED,
         zones=ZONES,
