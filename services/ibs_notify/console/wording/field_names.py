@@ -18,6 +18,8 @@ _NAMES: Final[Mapping[str, str]] = {
     "digest_body_template": "Body template of digests and summaries",
     "attachments": "Attached resources",
     "rate_limit": "Events a minute",
+    "rate_limit_per_minute": "Events a minute",
+    "max_rate_per_minute": "Most messages a minute",
     "dedup_window": "Identical events are told once in",
     "digest_rule": "Gathered are events that match",
     "digest_frequency": "How often",
