@@ -7,8 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page
 
+from ironcore.notification.v1.config_service_pb2 import CreateGroupRequest, CreateTargetRequest
+from ironcore.notification.v1.group_pb2 import Group, Subscription
+from ironcore.notification.v1.target_pb2 import Target, WebhookTarget
 from tests.browser.by_hand import emit
 from tests.browser.console_process import Console
+from tests.system.installation import CALL_SECONDS
 
 TURNED = "\u202egpj.exe"
 WHEN = "td[data-label=When]"
@@ -33,3 +37,23 @@ def test_letters_that_turn_the_direction_turn_nothing_beside_them(
     link = page.get_by_role("link", name=TURNED)
     link.wait_for()
     assert link.evaluate("each => getComputedStyle(each).unicodeBidi") == "isolate"
+
+
+def test_what_became_of_an_event_is_never_cut(page: Page, console: Console) -> None:
+    """Three names are wider than the column, and the last one may be the one that matters."""
+    here = console.installation
+    names = [f"metric-server-of-the-{place}" for place in ("headquarters", "branch", "cloud")]
+    for name in names:
+        target = Target(name=name, webhook=WebhookTarget(url="http://127.0.0.1:9/"), disabled=True)
+        here.config.CreateTarget(CreateTargetRequest(target=target), timeout=CALL_SECONDS)
+    told = [Subscription(target=name, rule="subject = wide") for name in names]
+    group = Group(name="wide", subscriptions=told)
+    made = here.config.CreateGroup(CreateGroupRequest(group=group), timeout=CALL_SECONDS)
+    here.await_config(made.group.revision)
+    emit(here, "wide")
+    page.goto(f"{console.base}/inbox?text=wide")
+    cell = page.locator("[data-row]").filter(has_text="wide").locator(".told").first
+    for name in names:
+        cell.get_by_text(name).first.wait_for()
+    cut = "each => [...each.querySelectorAll('div')].filter(it => it.scrollWidth > it.clientWidth)"
+    assert cell.evaluate(f"{cut}.length") == 0

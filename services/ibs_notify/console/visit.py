@@ -13,7 +13,7 @@ from ibs_notify.console.api import Api
 from ibs_notify.console.http.guard import NONCE
 from ibs_notify.console.login.sessions import Notice, Session, Undo, Way
 from ibs_notify.console.rendering import Renderer
-from ibs_notify.console.wording.form_words import worded
+from ibs_notify.console.wording.form_words import sentence
 from ibs_notify.domain import errors
 from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.rpc.access import Access, access, allowed_to, least_role
@@ -97,6 +97,6 @@ class Visit:
         """Say that a change was made, with the warnings of its answer, once it is in force."""
         self.notice(text)
         for warning in warnings:
-            self.notice(worded(warning), "warning")
+            self.notice(sentence(warning), "warning")
         for late in await self.api.await_revision(revision):
             self.notice(late, "warning")

@@ -45,6 +45,27 @@ async def test_without_silences_the_next_step_is_one(console: Console) -> None:
     assert 'href="/new-silence"' in page.text
 
 
+NEVER = {"rule": "type = backup.*", "comment": "disk swap", "when": "hour"}
+
+
+async def test_a_silence_that_can_match_nothing_is_asked_about_once(console: Console) -> None:
+    page = await console.browser.post("/new-silence", NEVER)
+    assert page.status == 422
+    assert page.says("matches no event of the last 7 days, and may never match one.")
+    assert 'data-rule-fix="type starts-with backup."' in page.text
+    assert not await silences(console)
+    # Another rule is asked about again, the same is not.
+    page = await console.browser.post("/new-silence", {**NEVER, "sure": "type = sync.*"})
+    assert page.status == 422
+    page = await console.browser.post("/new-silence", {**NEVER, "sure": "type = backup.*"})
+    assert page.says("The silence sil-1 is in force.")
+    assert page.says("matches nothing")
+    assert page.says("Make one with type starts-with backup.")
+    # A rule of which nothing is known to be wrong is made at once.
+    page = await console.browser.post("/new-silence", {**SWAP, "when": "hour"})
+    assert page.says("The silence sil-2 is in force.")
+
+
 async def test_a_silence_for_an_hour_is_in_force_and_can_be_ended(console: Console) -> None:
     page = await console.browser.post("/new-silence", {**SWAP, "when": "hour"})
     assert page.says("The silence sil-1 is in force.")

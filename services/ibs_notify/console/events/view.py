@@ -181,6 +181,11 @@ class View:
         values = {key: each for key, each in self.values.items() if key != name}
         return View(values | ({name: left} if left else {}))
 
+    def said(self, name: str, now: datetime) -> str:
+        """A time that moves on with the clock, such as "today", as it was said; else nothing."""
+        text = self.one(name)
+        return text if spoken(text, now, "UTC") else ""
+
     def at(self, now: datetime, zone: str) -> View:
         """The same, with times that stay: "today" and "2 h ago" as of ``now``."""
         given = {name: self.one(name) for name in ("after", "before")}

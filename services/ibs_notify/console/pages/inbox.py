@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -29,12 +30,14 @@ from ibs_notify.domain.errors import FieldViolation, InvalidArgument, Notificati
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.event_filter import DISPOSITIONS
 from ironcore.notification.v1 import router_service_pb2 as pb
-from ironcore.notification.v1.delivery_service_pb2 import ListDeliveriesRequest
+from ironcore.notification.v1.delivery_service_pb2 import GetDeliveryRequest, ListDeliveriesRequest
 
 PAGE_SIZE = 50
 MOST_TOLD = 1000
 """So many deliveries does Delivery tell of at once; what is beyond was sent."""
 TOLD_SECONDS = 3.0
+_MESSAGE_ID = re.compile(r"(?:Message-ID: ?)?<?([A-Za-z0-9_.-]{1,64})@[^\s<>@]+>?", re.IGNORECASE)
+"""Of a mail: the id of its delivery, at the domain of who sends."""
 RANGES = (
     ("Today", "today", ""),
     ("Yesterday", "yesterday", "today"),
@@ -81,7 +84,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         is_empty = not listing.events and not listing.next_token
         if not visit.is_partial:
             await _lead_to_event(visit, view.one("text"))
-            await _lead_to_datastore(visit, view if is_empty else View())
+            _lead_to_datastore(visit, view if is_empty else View())
         elsewhere = await _elsewhere(visit, view) if is_empty else None
     return _page(visit, view, chosen, listing, faults, elsewhere)
 
@@ -98,7 +101,11 @@ async def _check_written(visit: Visit, rule: str) -> None:
 
 
 async def _lead_to_event(visit: Visit, text: str) -> None:
-    """Who searches for the id of an event wants that event, however it is marked."""
+    """Who searches for the id of an event, or of a mail about it, wants that event."""
+    if delivery_id := _MESSAGE_ID.fullmatch(text):
+        asked = GetDeliveryRequest(delivery_id=delivery_id[1])
+        sent = await unless_failed(visit.api.call(visit.api.delivery.GetDelivery, asked))
+        text = sent.delivery.event_id if sent else text
     if not text or text.split() != [text]:
         return
     request = pb.GetEventRequest(event_id=text)
@@ -107,20 +114,11 @@ async def _lead_to_event(visit: Visit, text: str) -> None:
         raise web.HTTPSeeOther(f"/events/{segment(text)}")
 
 
-async def _lead_to_datastore(visit: Visit, view: View) -> None:
-    """A name of which no event says exactly that is the datastore's, where that has any."""
-    name = view.bare_resource
-    if not name:
-        return
-    meant = view.with_(resource=f"{name}:")
-    request = pb.ListEventsRequest(
-        filter=meant.filter(visit.now(), visit.renderer.time_zone), page_size=1
-    )
-    found = await unless_failed(visit.api.call(visit.api.router.ListEvents, request))
-    if found is not None and found.events:
-        text = f"No event is about “{name}” itself; these are of the datastore, {name}:"
-        visit.notice(text, "warning")
-        raise web.HTTPSeeOther(meant.address())
+def _lead_to_datastore(visit: Visit, view: View) -> None:
+    """A name of which no event says exactly that is the datastore's."""
+    if name := view.bare_resource:
+        visit.notice(f"“{name}” is understood as the datastore, {name}:", "info")
+        raise web.HTTPSeeOther(view.with_(resource=f"{name}:").address())
 
 
 async def _elsewhere(visit: Visit, view: View) -> Tally | None:
@@ -133,8 +131,8 @@ async def _elsewhere(visit: Visit, view: View) -> Tally | None:
 async def show_counts(visit: Visit) -> web.StreamResponse:
     """How many there are of each severity, which may take longer than the list."""
     view = View.of(visit.request.query.items())
-    # Of the others too, so that one leads to the next.
-    found = await attempted(tally(visit, view.with_(severity="")))
+    # Of one severity alone the others too, so that it leads to the next.
+    found = await attempted(tally(visit, view.with_(severity="") if view.only else view))
     values: dict[str, Any] = {"view": view, "tally": Tally(), "error": None}
     values["error" if isinstance(found, NotificationError) else "tally"] = found
     return _part(visit, "parts/inbox_counts.html", "How many of each severity", values)
@@ -212,8 +210,13 @@ def _page(
         listing=listing,
         faults=faults,
         elsewhere=elsewhere,
-        after=written_moment(moment_of(chosen.after), zone),
-        before=written_moment(moment_of(chosen.before), zone),
+        times={
+            name: (said, "" if said else written_moment(moment_of(stamp), zone))
+            for name, said, stamp in (
+                ("after", view.said("after", visit.now()), chosen.after),
+                ("before", view.said("before", visit.now()), chosen.before),
+            )
+        },
         zone=zone,
         ranges=RANGES,
         tabs=TABS,

@@ -33,6 +33,7 @@ from ironcore.notification.v1.router_service_pb2 import (
     EventFilter,
     GetCoverageRequest,
     ListGroupStatusesRequest,
+    ListSilencesRequest,
     VerifyLedgerRequest,
 )
 
@@ -53,6 +54,7 @@ PERIODS = {"24h": DAY, "7d": timedelta(days=7), "30d": timedelta(days=30)}
 DEFAULT_PERIOD = "7d"
 SHOWN_QUEUES = 10
 """So many groups are named; the page of the queue has them all."""
+MOST_SILENCES = 200
 SLOW_SECONDS = 60.0
 """For what looks at everything: the books, the coverage."""
 
@@ -178,6 +180,16 @@ async def _queue(visit: Visit) -> Mapping[str, Any]:
     }
 
 
+async def _silences(visit: Visit) -> Mapping[str, Any]:
+    """Those in force now: what they match is told to nobody meanwhile."""
+    router = visit.api.router
+    answer = await visit.api.call(router.ListSilences, ListSilencesRequest(page_size=MOST_SILENCES))
+    return {
+        "silences": [each for each in answer.silences if each.active],
+        "is_whole": not answer.next_page_token,
+    }
+
+
 async def _coverage(visit: Visit) -> Mapping[str, Any]:
     request = GetCoverageRequest()
     answer = await visit.api.call(visit.api.router.GetCoverage, request, timeout=SLOW_SECONDS)
@@ -186,6 +198,7 @@ async def _coverage(visit: Visit) -> Mapping[str, Any]:
         "coverage": answer,
         "kinds": COVERAGE_KINDS,
         "grave": COVERAGE_KINDS.keys() - {HARMLESS_GAP},
+        "only_inbox": (router_service_pb2.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE,),
         "remedies": remedies,
         "allowed": [each for each in needed if visit.may(each)],
         "command": command.COVERAGE,
@@ -213,6 +226,7 @@ PANELS: Mapping[str, tuple[str, Load]] = {
     "deliveries": ("Deliveries", _deliveries),
     "trouble": ("Targets", _trouble),
     "queue": ("Queue", _queue),
+    "silences": ("Silences", _silences),
     "coverage": ("Coverage", kept("coverage", _coverage)),
     "ledger": ("The ledger", kept("ledger", _ledger)),
 }

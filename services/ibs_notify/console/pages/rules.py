@@ -130,6 +130,24 @@ async def analyzed(visit: Visit, rule: str, position: int = 0) -> config_pb.Anal
     return await visit.api.call(visit.api.config.AnalyzeRule, request)
 
 
+async def doubt_of(visit: Visit, rule: str) -> config_pb.AnalyzeRuleResponse | None:
+    """What Config says of a rule that may never do what it says, and matches nothing of the last
+    days; None of any other. Where that cannot be found out, nobody is kept from saving it.
+    """
+    analysis = await unless_failed(analyzed(visit, rule)) if rule else None
+    if analysis is None or not analysis.warnings:
+        return None
+    after = moment_to_proto(visit.now() - timedelta(days=DAYS))
+    sought = router_pb.EventFilter(rule=rule, after=after)
+    request = router_pb.ListEventsRequest(filter=sought, page_size=1)
+    found = await unless_failed(visit.api.call(visit.api.router.ListEvents, request))
+    return None if found is None or found.events else analysis
+
+
+DOUBT = f"matches no event of the last {DAYS} days, and may never match one"
+"""Of a rule with a doubt; before it is saved all the same."""
+
+
 async def _seen(visit: Visit, field: str, written: str) -> list[tuple[str, str, str]]:
     """Values and labels of the newest events. Where Router does not answer, there are none."""
     is_label = not field and written.lower().startswith(LABELS)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import few_at_once
 from ibs_notify.console.commands import silences as command
 from ibs_notify.console.coverage.hearing import RECORDED
 from ibs_notify.console.forms import (
@@ -23,6 +24,7 @@ from ibs_notify.console.forms import (
 )
 from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.pages.rules import DOUBT, doubt_of
 from ibs_notify.console.pages.silence_form import (
     NAMES,
     When,
@@ -38,6 +40,7 @@ from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Unauthenticated
 from ibs_notify.rpc.convert import moment_from_proto, moment_to_proto
+from ironcore.notification.v1.config_service_pb2 import AnalyzeRuleResponse
 from ironcore.notification.v1.disposition_pb2 import (
     DISPOSITION_STATE_HANDED_OFF,
     DISPOSITION_STATE_READY,
@@ -73,10 +76,11 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A silence in the list."""
+    """A silence in the list. ``doubt``: why it may match nothing, with what was probably meant."""
 
     silence: Silence
     standing: Standing
+    doubt: AnalyzeRuleResponse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,10 @@ async def show(visit: Visit) -> web.StreamResponse:
     )
     found = await visit.api.call(visit.api.router.ListSilences, request)
     now = visit.now()
-    shown = [Shown(each, standing_of(each, now)) for each in found.silences]
+    standings = [(each, standing_of(each, now)) for each in found.silences]
+    open_rules = {each.rule for each, standing in standings if standing is not Standing.ENDED}
+    doubts = await _doubts(visit, open_rules)
+    shown = [Shown(each, standing, doubts.get(each.rule)) for each, standing in standings]
     order = list(Standing)
     return visit.render(
         "pages/silences.html",
@@ -125,6 +132,13 @@ async def show(visit: Visit) -> web.StreamResponse:
         page_token=request.page_token,
         command=command.list_(request),
     )
+
+
+async def _doubts(visit: Visit, rules: Collection[str]) -> Mapping[str, AnalyzeRuleResponse]:
+    async def ask(rule: str) -> tuple[str, AnalyzeRuleResponse | None]:
+        return rule, await doubt_of(visit, rule)
+
+    return {rule: doubt for rule, doubt in await few_at_once(ask, rules) if doubt}
 
 
 async def show_new(visit: Visit) -> web.StreamResponse:
@@ -138,6 +152,9 @@ async def create(visit: Visit) -> web.StreamResponse:
     form = await read_form(visit.request)
     try:
         request = request_of(form, visit.now(), visit.time_zone)
+        rule = request.silence.rule
+        if form.text("sure") != rule and (doubt := await doubt_of(visit, rule)):
+            return await _form_page(visit, form, _UNSURE, doubt)
         made = await visit.api.call(visit.api.router.CreateSilence, request)
     except REFUSALS as error:
         return await _form_page(visit, form, faults_of(error, NAMES))
@@ -226,12 +243,24 @@ def _told_to(record: EventRecord) -> set[str]:
     }
 
 
-async def _form_page(visit: Visit, form: Form, faults: Faults = NO_FAULTS) -> web.Response:
+_UNSURE = Faults(
+    {"rule": f"{DOUBT}. Save again if it is meant so."},
+    "The rule needs another look; nothing is saved yet.",
+)
+
+
+async def _form_page(
+    visit: Visit,
+    form: Form,
+    faults: Faults = NO_FAULTS,
+    doubt: AnalyzeRuleResponse | None = None,
+) -> web.Response:
     zone = visit.time_zone
     return visit.render(
         "pages/new_silence.html",
         status=REFUSED if faults.any else 200,
         form=form,
+        doubt=doubt,
         when=when_of(form),
         choices=When,
         spans=quick_spans(visit.now(), zone),

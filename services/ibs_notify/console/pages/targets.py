@@ -18,6 +18,7 @@ from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.targets.changes import warnings_of
 from ibs_notify.console.targets.health import Health, ask_health, certificate_tone
+from ibs_notify.console.targets.recipients import default_recipients
 from ibs_notify.console.targets.words import NAMES, kind_word, picture, where
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1 import delivery_pb2, target_pb2
@@ -70,17 +71,21 @@ async def show_one(visit: Visit) -> web.StreamResponse:
 
 
 async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
-    health, groups, last = await asyncio.gather(
+    health, every, last, defaults = await asyncio.gather(
         ask_health(visit.api, [target], visit.now()),
-        groups_with(visit, target.name),
+        every_group(visit.api),
         _last_deliveries(visit, target.name),
+        unless_failed(default_recipients(visit.api)),
     )
+    groups = _with_target(every, target.name)
     return visit.render(
         "pages/target.html",
         target=target,
         health=health,
         mark=_mark(visit, target, health),
         groups=groups,
+        other_groups=[] if groups else [each.name for each in every],
+        defaults=defaults,
         last=last,
         last_mark=mark_of(*(last or ())),
         commands="\n".join(commands.plain(verb, target.name) for verb in _verbs(visit, target)),
@@ -107,11 +112,11 @@ async def target_of_path(visit: Visit) -> target_pb2.Target:
 
 async def groups_with(visit: Visit, name: str) -> list[Group]:
     """The groups that a target is in."""
-    return [
-        group
-        for group in await every_group(visit.api)
-        if any(each.target == name for each in group.subscriptions)
-    ]
+    return _with_target(await every_group(visit.api), name)
+
+
+def _with_target(groups: Sequence[Group], name: str) -> list[Group]:
+    return [group for group in groups if any(each.target == name for each in group.subscriptions)]
 
 
 async def show_health(visit: Visit) -> web.StreamResponse:
@@ -148,7 +153,9 @@ def _mark(visit: Visit, target: target_pb2.Target, health: Health) -> str:
     standing = health.standings.get(target.uid)
     if standing is None:
         return mark_of(target, health.unknown)
-    return mark_of(target, standing.status, str(standing.is_to_be_tried_later(visit.now())))
+    return mark_of(
+        target, standing.status, standing.word, str(standing.is_to_be_tried_later(visit.now()))
+    )
 
 
 async def _last_deliveries(visit: Visit, name: str) -> Sequence[delivery_pb2.Delivery] | None:

@@ -25,6 +25,40 @@ document.addEventListener("click", (event) => {
   one("summary", question).focus();
 });
 
+// ---- a form with [data-unsaved] says that it is not saved yet, and leaving it asks: once for what
+// was written, and not where it is sent. "changed" is one that was refused, or got another row.
+
+function written(form) {
+  const fields = all("input:not([type=hidden]), select, textarea", form);
+  return JSON.stringify(fields.filter((each) => each.name && !each.matches("[data-preview]"))
+    .map((each) => [each.name, /checkbox|radio/.test(each.type) ? each.checked && each.value : each.value])
+    .filter((each) => each[1]));
+}
+
+for (const form of all("form[data-unsaved]")) {
+  const before = form.dataset.unsaved ? "" : written(form);
+  let [now, askedAbout, isSent] = [before, before, false];
+  const look = () => {
+    now = written(form);
+    const isChanged = now !== before;
+    const note = one("[data-unsaved-note]", form);
+    const says = Object.assign(document.createElement("span"), { className: "badge tone-warn", textContent: "not saved yet" });
+    if (note && isChanged === !note.firstChild) note.replaceChildren(...(isChanged ? [says] : []));
+    if (isChanged) for (const each of all("main > .banner.done")) each.remove();
+  };
+  for (const name of ["input", "change", "htmx:afterSettle"]) form.addEventListener(name, look);
+  document.addEventListener("submit", (event) => {
+    const isItself = event.target === form && !event.submitter?.formTarget;
+    isSent = isItself && !event.defaultPrevented;
+  });
+  addEventListener("pageshow", () => { isSent = false; look(); });
+  addEventListener("beforeunload", (event) => {
+    if (isSent || now === before || now === askedAbout) return;
+    askedAbout = now;
+    event.preventDefault();
+  });
+}
+
 // ---- times: "3 min ago" grows older while a page is open
 
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];

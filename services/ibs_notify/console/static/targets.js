@@ -115,6 +115,12 @@
     button.click();
   });
 
+  // What was tried is not what stands there any more.
+  document.addEventListener("input", (event) => {
+    const button = document.querySelector("[data-test]");
+    if (button && !button.disabled && event.target.form === button.form) document.getElementById(button.dataset.test).replaceChildren();
+  });
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-test]");
     if (!button) return;

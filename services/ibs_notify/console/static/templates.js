@@ -48,7 +48,12 @@
   }
 
   editor.addEventListener("input", (event) => {
-    if (event.target.matches("[data-template]")) { number(event.target); soon(400); }
+    if (event.target.matches("[data-template]")) {
+      const { name, value, defaultValue } = event.target;
+      editor.querySelector(`[data-changed="${CSS.escape(name)}"]`).hidden = value === defaultValue;
+      number(event.target);
+      soon(400);
+    }
     else if (event.target.matches("input[type=text], input:not([type])")) soon(600);
   });
   editor.addEventListener("change", (event) => {

@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.console.api import Api
 from ibs_notify.console.rendering import moment_of
+from ibs_notify.console.targets.recipients import ask_unaddressed
 from ibs_notify.console.targets.sparkline import Sparkline, sparkline
 from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1 import delivery_service_pb2 as pb
@@ -30,6 +31,8 @@ class Standing:
     word: str
     tone: str
     status: pb.GetTargetStatusResponse
+    lacks_recipients: bool = False
+    """Whether it has mails that nobody receives, which wait."""
 
     @property
     def is_paused(self) -> bool:
@@ -91,9 +94,13 @@ async def ask_health(api: Api, targets: Sequence[Target], now: datetime) -> Heal
         return Health(unknown="Delivery does not answer in time.")
     finally:
         lines.cancel()
+    lacking = await ask_unaddressed(api, targets)
     held = (each.held_since for each in statuses.values() if each.HasField("held_since"))
     return Health(
-        {target.uid: standing(target, statuses[target.uid]) for target in targets},
+        {
+            each.uid: standing(each, statuses[each.uid], lacks_recipients=each.name in lacking)
+            for each in targets
+        },
         found,
         moment_of(next(held, None)),
     )
@@ -109,22 +116,33 @@ async def _statuses(api: Api, uids: Sequence[str]) -> Mapping[str, pb.GetTargetS
     return found
 
 
-def standing(target: Target, status: pb.GetTargetStatusResponse) -> Standing:
+def standing(
+    target: Target, status: pb.GetTargetStatusResponse, *, lacks_recipients: bool = False
+) -> Standing:
     """What is said of a target, the gravest first."""
+    word, tone = _word(target, status, lacks_recipients=lacks_recipients)
+    return Standing(word, tone, status, lacks_recipients)
+
+
+def _word(
+    target: Target, status: pb.GetTargetStatusResponse, *, lacks_recipients: bool
+) -> tuple[str, str]:
     if target.disabled:
-        return Standing("disabled", "warn", status)
+        return "disabled", "warn"
     match status.health:
         case pb.TARGET_HEALTH_PAUSED:
-            return Standing("paused", "bad", status)
+            return "paused", "bad"
         case pb.TARGET_HEALTH_FAILING:
-            return Standing("failing", "bad", status)
+            return "failing", "bad"
         case pb.TARGET_HEALTH_RECOVERING:
-            return Standing("recovering", "warn", status)
+            return "recovering", "warn"
+    if lacks_recipients:
+        return "no recipient", "warn"
     if status.HasField("failing_since") or _has_failed_last(status):
-        return Standing("failed lately", "warn", status)
+        return "failed lately", "warn"
     if status.HasField("last_success_time"):
-        return Standing("ok", "good", status)
-    return Standing("no delivery yet", "calm", status)
+        return "ok", "good"
+    return "no delivery yet", "calm"
 
 
 def certificate_tone(until: Timestamp, now: datetime) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 
 from ibs_notify.console.wording import meanings
-from ibs_notify.console.wording.reasons import reason
+from ibs_notify.domain.reason_words import reason
 from ironcore.notification.v1 import (
     delivery_pb2,
     delivery_service_pb2,
@@ -93,6 +93,13 @@ def digest_frequency(value: int) -> str:
 def weekday(value: int) -> str:
     """``Friday`` of ``WEEKDAY_FRIDAY``."""
     return _word(group_pb2.Weekday.Name, value, "WEEKDAY_").capitalize()
+
+
+def weekly_at(group: group_pb2.Group) -> str:
+    """When the weekly summary of a group goes: ``at 09:00 (Europe/Vienna)``."""
+    digest = group.digest
+    zone = digest.time_zone or "the setting's time zone"
+    return f"at {digest.time or DEFAULT_TIME} ({zone})"
 
 
 def schedule(digest: group_pb2.Digest) -> str:
@@ -184,6 +191,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "role": role,
     "duration": duration,
     "thousands": count,
+    "weekly_at": weekly_at,
     "counted": counted,
     "mark": mark,
 }
