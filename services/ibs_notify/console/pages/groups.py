@@ -24,7 +24,6 @@ from ibs_notify.console.targets.recipients import (
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.durations import read_duration
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
-from ibs_notify.domain.resource import canonical
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb
 from ironcore.notification.v1.group_pb2 import Group
@@ -71,7 +70,7 @@ async def _hearing(visit: Visit, resource: str) -> hearing.Hearing | None:
     """Who hears of what about the resource that was asked for, where the Router answers."""
     if not resource:
         return None
-    return await unless_failed(hearing.ask_about(visit, canonical(resource)))
+    return await unless_failed(hearing.ask_about(visit, resource))
 
 
 async def show(visit: Visit) -> web.StreamResponse:
