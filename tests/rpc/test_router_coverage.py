@@ -219,13 +219,14 @@ async def test_rules_are_held_against_what_was_closed_at_once_too_up_to_a_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coverage_reads, "UNPACKED", 1)
+    monkeypatch.setattr(coverage_reads, "MOST_HELD_ANEW", 0)
     team = group("team", {"old": "type = a.b", "new": "type = c.d"})
     async with surrounded(tmp_path, webhook("old"), webhook("new"), team) as around:
         silence = pb.Silence(rule="*", comment="nobody hears of it")
         silence.end_time.FromDatetime(datetime.now(UTC) + timedelta(hours=1))
         await around.stub.CreateSilence(pb.CreateSilenceRequest(silence=silence))
         for number, event_type in enumerate(("a.b", "c.d", "c.d")):
-            await around.emit(f"e{number}", type=event_type)
+            await around.emit(f"e{number}", type=event_type, resource="a:x")
         whole = await coverage_of(around)
         monkeypatch.setattr(coverage_reads, "MOST_UNPACKED", 2)
         bounded = await coverage_of(around)
@@ -233,6 +234,17 @@ async def test_rules_are_held_against_what_was_closed_at_once_too_up_to_a_bound(
     assert whole.warnings == []
     assert subjects(bounded, RULE) == ["team/old"]
     assert bounded.warnings == ["rules were held against the newest events only, 3 at most"]
+
+
+async def test_a_rule_that_is_younger_than_what_it_matches_is_not_idle(tmp_path: Path) -> None:
+    """The events were routed before it was there, so that none has an obligation by it."""
+    before = group("g", {"chat": "*"})
+    async with surrounded(tmp_path, webhook("chat"), webhook("pager"), before) as around:
+        await around.emit("one")
+        later = group("g", {"chat": "*", "pager": "severity >= error"})
+        await around.change(webhook("chat"), webhook("pager"), later)
+        answer = await coverage_of(around)
+    assert not subjects(answer, RULE)
 
 
 async def test_a_moment_beyond_the_calendar_is_refused(tmp_path: Path) -> None:

@@ -90,6 +90,18 @@ def untold_places(table: RoutingTable, places: Iterable[str], now: datetime) -> 
     ]
 
 
+def unknown_places(table: RoutingTable, places: Collection[str], now: datetime) -> list[str]:
+    """What is to be said before any datastore is known, of which gaps could be found."""
+    if places:
+        return []
+    unheard = [
+        each.name for each in _ERRORS if not is_told(table, each.name, each.severity, "", now)
+    ]
+    if not unheard:
+        return []
+    return [f"no datastore is known yet; of a new one nobody would be told of {', '.join(unheard)}"]
+
+
 def parents_of(resource: str) -> list[str]:
     """What the resource is below of."""
     parts = resource.split("/")
@@ -252,14 +264,19 @@ def idle_rules(routes: Iterable[Route], matched: Collection[str], examined: int)
 def unreachable_groups(
     groups: Iterable[RoutedGroup], troubles: Mapping[str, Trouble]
 ) -> list[Finding]:
-    """Groups that have no target, or none that reaches anybody; ``troubles`` by target uid."""
+    """Groups that have no target, or none that reaches anybody; ``troubles`` by target uid.
+
+    A metric server reaches nobody, whether it works or not; a group of nothing else is in order
+    as long as one does.
+    """
     findings: list[Finding] = []
     for group in groups:
+        meant = [each for each in group.routes if not each.is_metric_server] or group.routes
         problems = [
             Trouble(route.target, "has no recipient")
             if route.lacks_recipients
             else troubles.get(route.target_uid)
-            for route in group.routes
+            for route in meant
         ]
         known = [each for each in problems if each is not None]
         if len(known) == len(problems):

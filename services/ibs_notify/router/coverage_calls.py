@@ -10,7 +10,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from ibs_notify.domain.clock import Clock
+from ibs_notify.domain.clock import Clock, from_micros
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.resource import datastore_of
 from ibs_notify.router import coverage, coverage_reads
@@ -21,7 +21,9 @@ from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.ports import DeliveryAnswers, TargetHealth
 from ibs_notify.router.since import first_since, moment_of
 from ibs_notify.router.standing import at
+from ibs_notify.rpc.convert import event_from_proto
 from ibs_notify.store.database import Database
+from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 SINCE = timedelta(days=7)
@@ -83,7 +85,12 @@ class Coverage:
         response = pb.GetCoverageResponse(
             resource_count=len(seen.places),
             rule_count=sum(1 for _ in table.routes),
-            warnings=[*seen.warnings, *_left_out(held), *warnings],
+            warnings=[
+                *coverage.unknown_places(table, seen.places, now),
+                *seen.warnings,
+                *_left_out(held),
+                *warnings,
+            ],
         )
         for kind in findings:
             response.findings.extend(map(_view, kind[: coverage.MOST_OF_A_KIND]))
@@ -98,6 +105,9 @@ class Coverage:
         begin, examined = await read(lambda c: coverage_reads.examined_from(c, first_seq))
         matched = await read(lambda c: coverage_reads.rules_matched(c, begin))
         subscriptions = {each.subscription_uid for each in table.routes}
+        if not subscriptions <= matched:
+            newest = await read(lambda c: coverage_reads.newest_bodies(c, begin))
+            matched |= await asyncio.to_thread(_matched_anew, table, newest)
         unpacked, before = 0, None
         while not (before == 0 or subscriptions <= matched):
             if unpacked >= coverage_reads.MOST_UNPACKED:
@@ -129,6 +139,16 @@ class Coverage:
             if problem:
                 troubles[uid] = Trouble(routes[uid].target, problem)
         return troubles, warnings
+
+
+def _matched_anew(table: RoutingTable, bodies: Sequence[tuple[int, bytes]]) -> set[str]:
+    """The subscriptions, by uid, that would hear of any of these events, were they sent now."""
+    found: set[str] = set()
+    for received_at, body in bodies:
+        message = event_pb2.Event.FromString(body)
+        event, _ = event_from_proto(message, from_micros(received_at))
+        found.update(each.subscription_uid for each in table.hearing(event))
+    return found
 
 
 def _problem(health: TargetHealth) -> str:

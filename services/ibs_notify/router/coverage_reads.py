@@ -22,6 +22,8 @@ MOST_EXAMINED = 200_000
 """Of the newest events, when rules are looked for that matched nothing."""
 MOST_UNPACKED = 20_000
 """Of those of them that were closed at once, and are packed."""
+MOST_HELD_ANEW = 1000
+"""Of the newest events, against rules that matched nothing: they may be younger than the events."""
 UNPACKED = 250
 """So many in a turn: about a millisecond, for on PostgreSQL it is the event loop's."""
 _DATASTORES = "/datastore/"
@@ -158,6 +160,17 @@ def rules_matched(connection: sa.Connection, begin: int) -> set[str]:
         sa.select(_O.route_id).where(_O.event_seq >= begin).distinct()
     ).scalars()
     return {each.subscription_uid for each in routes_by_id(connection, set(numbers)).values()}
+
+
+def newest_bodies(connection: sa.Connection, begin: int) -> list[tuple[int, bytes]]:
+    """The newest events but our own: when each was received, in microseconds, and its message."""
+    rows = connection.execute(
+        sa.select(_E.received_at, _E.body)
+        .where(_E.seq >= begin, _E.revision > 0)
+        .order_by(_E.seq.desc())
+        .limit(MOST_HELD_ANEW)
+    )
+    return [(row.received_at, row.body) for row in rows]
 
 
 def packed_matches(connection: sa.Connection, begin: int, before: int | None) -> Matched:

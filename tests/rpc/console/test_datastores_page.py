@@ -47,7 +47,7 @@ async def test_a_tick_stands_for_every_type_of_its_severity(console: Console) ->
     assert page.text.count('<span class="visually-hidden">hears</span>') == 1  # critical
     assert page.says("only verify.failed")
     assert page.says("only verify.stale")
-    assert page.says("Nobody is told of backup.completed")
+    assert page.says("Nobody is told of – backup.failed restore.failed sync.failed")
     assert page.says("Nobody hears of backup.failed , restore.failed , sync.failed")
 
 
@@ -132,6 +132,11 @@ async def test_a_name_of_any_text_has_a_page_and_is_never_markup(console: Consol
         assert page.status == 200, part
         assert "<img src=x" not in page.text, part
     assert (await console.browser.get(f"{address}/nested")).says("vm")
+
+
+async def test_a_name_that_is_spelled_with_slashes_is_no_reason_to_break(console: Console) -> None:
+    for part in ("listeners", "state"):
+        assert (await console.browser.get(f"/datastores/a%2F%2Fb%2F/{part}")).status == 200
 
 
 async def test_a_datastore_named_by_dots_has_a_page(console: Console) -> None:

@@ -127,6 +127,12 @@ async def test_what_hears_of_a_part_is_named(console: Console) -> None:
     assert page.says("Of a part of it that is attached, on-in-part hears.")
 
 
+async def test_a_disabled_target_is_marked_in_its_group(console: Console) -> None:
+    await install(console)
+    assert (await console.browser.get("/groups/on-disabled")).says("off disabled")
+    assert not (await console.browser.get("/groups/on-heard")).says("chat disabled")
+
+
 async def test_who_hears_of_a_datastore_says_of_what(console: Console) -> None:
     await install(console)
     page = await console.browser.get("/groups?resource=verified:")

@@ -138,6 +138,23 @@ def test_a_group_reaches_nobody_only_if_no_target_of_it_does() -> None:
     assert bare.sentence == "it has no target"
 
 
+def test_a_metric_server_does_not_make_a_group_reach_anybody() -> None:
+    troubles = {"u-chat": Trouble("chat", "is disabled")}
+    groups = table({"chat": "*", "mail": "*", "gauge": "*"}).groups
+    (found,) = coverage.unreachable_groups(groups, troubles)
+    assert found.sentence.endswith("chat is disabled; mail has no recipient")
+    counting = table({"gauge": "*"}).groups
+    assert coverage.unreachable_groups(counting, {}) == []
+    assert coverage.unreachable_groups(counting, {"u-gauge": Trouble("gauge", "fails")})
+
+
+def test_before_a_datastore_is_known_it_is_said_what_nobody_would_hear_of_one() -> None:
+    (said,) = coverage.unknown_places(table({"chat": "type = backup.failed"}), (), NOW)
+    assert said.endswith("nobody would be told of restore.failed, sync.failed, verify.failed")
+    assert coverage.unknown_places(table({"chat": "*"}), (), NOW) == []
+    assert coverage.unknown_places(table({}), ["/datastore/a"], NOW) == []
+
+
 def test_one_event_is_one_event() -> None:
     (one,) = coverage.unheard_places([Place("/datastore/a", 1)])
     assert one.sentence.startswith("1 event came, and")

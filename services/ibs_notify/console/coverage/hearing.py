@@ -183,8 +183,9 @@ async def ask(visit: Visit, resources: Sequence[str]) -> Mapping[str, Hearing]:
 
 
 async def ask_about(visit: Visit, resource: str) -> Hearing:
-    """Of one, which is in the spelling that begins with a slash."""
-    return (await ask(visit, [resource]))[resource]
+    """Of one, in either spelling."""
+    (found,) = (await ask(visit, [resource])).values()
+    return found
 
 
 async def explain(visit: Visit, of: Hearing) -> Sequence[pb.ExplainResponse]:

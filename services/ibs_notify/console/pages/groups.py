@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -23,7 +24,7 @@ from ibs_notify.console.targets.recipients import (
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.durations import read_duration
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
-from ibs_notify.domain.resource import canonical, meant
+from ibs_notify.domain.resource import meant
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb
 from ironcore.notification.v1.group_pb2 import Group
@@ -33,6 +34,14 @@ PAGE_SIZE = 50
 STATUS_SECONDS = 3.0
 PREVIEW_SECONDS = 30.0
 SHOWN_FINGERPRINTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A target of a group: who receives its mails, and whether it is disabled."""
+
+    recipients: Recipients
+    is_disabled: bool
 
 
 async def show_list(visit: Visit) -> web.StreamResponse:
@@ -62,7 +71,7 @@ async def _hearing(visit: Visit, resource: str) -> hearing.Hearing | None:
     """Who hears of what about the resource that was asked for, where the Router answers."""
     if not resource:
         return None
-    return await unless_failed(hearing.ask_about(visit, canonical(resource)))
+    return await unless_failed(hearing.ask_about(visit, resource))
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -140,8 +149,8 @@ def path_of(name: str) -> str:
 async def _detail(
     visit: Visit, group: Group, refused: NotificationError | None = None
 ) -> web.Response:
-    (status, failure), receives = await asyncio.gather(
-        _status(visit, group.name), unless_failed(_recipients(visit, group))
+    (status, failure), receivers = await asyncio.gather(
+        _status(visit, group.name), unless_failed(_receivers(visit, group))
     )
     holds = bool(group.subscriptions or group.attachments)
     return visit.render(
@@ -151,18 +160,20 @@ async def _detail(
         queue=status,
         queue_failure=failure,
         holds=holds,
-        receives=receives or {},
+        receivers=receivers or {},
         faults=faults_of(refused, {}) if refused else None,
         delete_command=command.delete(group.name, force=holds),
     )
 
 
-async def _recipients(visit: Visit, group: Group) -> Mapping[str, Recipients]:
-    """Who receives what its targets are sent, by target."""
+async def _receivers(visit: Visit, group: Group) -> Mapping[str, Receiver]:
+    """What is behind the names of its targets."""
     targets, defaults = await asyncio.gather(every_target(visit.api), default_recipients(visit.api))
     by_name = {each.name: each for each in targets}
     return {
-        each.target: recipients_of(each, by_name[each.target], defaults)
+        each.target: Receiver(
+            recipients_of(each, by_name[each.target], defaults), by_name[each.target].disabled
+        )
         for each in group.subscriptions
         if each.target in by_name
     }
