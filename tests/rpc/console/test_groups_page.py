@@ -176,7 +176,7 @@ async def test_resources_are_attached_and_the_scope_is_as_it_was_chosen(console:
 async def test_the_bare_name_of_a_datastore_is_understood_and_said(console: Console) -> None:
     form = {**FORM, "scope": "attached", "attachments": "ibs-primary\n/host/a", "attach_more": "b"}
     page = await console.browser.post("/new-group", form)
-    assert page.says("“ibs-primary” is understood as the datastore, and attached as /datastore/ibs")
+    assert page.says("“ibs-primary” is the datastore: it is attached as /datastore/ibs-primary.")
     kept = ["/datastore/ibs-primary", "/host/a", "/datastore/b"]
     assert list((await saved(console)).attachments) == kept
     # A resource that says exactly that stays what it is, where somebody attached it.

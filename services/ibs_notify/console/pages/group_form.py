@@ -88,8 +88,8 @@ async def create(visit: Visit) -> web.StreamResponse:
         faults = faults_of(error, {**NAMES, **row_names(draft)})
         return _page(visit, draft, await every_target(visit.api), faults)
     text = f"Group {draft.name} is saved, and jobs can select it."
-    warnings = [*_said_of_names(draft), *answer.warnings]
-    await visit.applied(answer.group.revision, text, warnings)
+    _say_names(visit, draft)
+    await visit.applied(answer.group.revision, text, answer.warnings)
     await start.say_next(visit)
     raise web.HTTPSeeOther(path_of(draft.name))
 
@@ -144,8 +144,8 @@ async def save(visit: Visit) -> web.StreamResponse:
         return _page(visit, draft, await every_target(visit.api), faults, name=current.name)
     said = "; ".join(made.done)
     text = f"Group {current.name} is saved: {said}." if said else "Nothing was changed."
-    warnings = [*_said_of_names(draft, current.attachments), *made.warnings]
-    await visit.applied(made.group.revision, text, warnings)
+    _say_names(visit, draft, current.attachments)
+    await visit.applied(made.group.revision, text, made.warnings)
     raise web.HTTPSeeOther(path_of(current.name))
 
 
@@ -172,13 +172,11 @@ async def show_edit_command(visit: Visit) -> web.StreamResponse:
     return command_line.show(visit, say)
 
 
-def _said_of_names(draft: Draft, kept: Collection[str] = ()) -> list[str]:
+def _say_names(visit: Visit, draft: Draft, kept: Collection[str] = ()) -> None:
     """That a name alone was taken for a datastore, and how it is written now."""
-    return [
-        f"“{name}” is understood as the datastore, and attached as {resource}."
-        for name, resource in draft.understood(kept).items()
-        if resource == f"/datastore/{name}"
-    ]
+    for name, resource in draft.understood(kept).items():
+        if resource == f"/datastore/{name}":
+            visit.notice(f"“{name}” is the datastore: it is attached as {resource}.", "info")
 
 
 async def _doubtful(visit: Visit, draft: Draft, before: Draft | None = None) -> list[str]:

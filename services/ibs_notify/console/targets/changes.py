@@ -134,7 +134,11 @@ def write_again(stored: pb.Target, loss: Loss) -> Faults:
     """What the service refuses in its own terms, at the fields of the form."""
     changed, secrets = loss.words
     fields = {
-        field: "must be written again" + (", or removed" if name != field else "")
+        field: (
+            "must be written again"
+            if name == field
+            else f"{name[len('headers[') : -1]} must be written again, or removed"
+        )
         for name, field in stored_secrets(stored)
         if name in loss.secrets
     }
