@@ -83,6 +83,8 @@ class Api:
 
     channels: Channels
     metadata: Metadata
+    patience: float = CALL_SECONDS
+    """How long a call may take, in seconds, where it is not said with it."""
 
     @property
     def config(self) -> ConfigServiceAsyncStub:
@@ -105,11 +107,13 @@ class Api:
         method: grpc.aio.UnaryUnaryMultiCallable[Any, Response],
         request: Message,
         *,
-        timeout: float = CALL_SECONDS,
+        timeout: float | None = None,
     ) -> Response:
         """``await api.call(api.config.GetTarget, GetTargetRequest(name=name))``."""
         try:
-            return await method(request, timeout=timeout, metadata=self.metadata)
+            return await method(
+                request, timeout=timeout or self.patience, metadata=self.metadata
+            )
         except grpc.aio.AioRpcError as error:
             raise self._failure(method, error) from None
 

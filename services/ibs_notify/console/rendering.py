@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ibs_notify.console.assets import Assets
+from ibs_notify.console.changes import knowing
 from ibs_notify.console.events import told
 from ibs_notify.console.login.cookies import theme_of
 from ibs_notify.console.navigation import NAVIGATION
@@ -51,6 +52,7 @@ class Renderer:
             segment=segment,
             zip=zip,
             worded=worded,
+            knowing=knowing,
             advice=advice,
             sent=told.sent_of,
             as_sent=told.unknown,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console import trouble
 from ibs_notify.console.api import Api
+from ibs_notify.console.changes import is_shown
 from ibs_notify.console.http.guard import NONCE
 from ibs_notify.console.login.sessions import Notice, Session, Undo, Way
 from ibs_notify.console.rendering import Renderer
+from ibs_notify.console.shared import Shared
 from ibs_notify.console.wording.form_words import worded
 from ibs_notify.domain import errors
 from ibs_notify.rpc.access import Access, access, allowed_to, least_role
@@ -30,6 +33,7 @@ class Visit:
     api: Api
     session: Session
     renderer: Renderer
+    shared: Shared
 
     @property
     def is_partial(self) -> bool:
@@ -51,6 +55,10 @@ class Visit:
         """The name of the installation's, as far as it is known: of times that name none."""
         return self.renderer.time_zone
 
+    def within(self, seconds: float) -> Visit:
+        """The same visit, whose calls may take no longer than that."""
+        return replace(self, api=replace(self.api, patience=seconds))
+
     def may(self, method: str) -> bool:
         """Whether the visitor may make a call, such as ``ConfigService/CreateTarget``."""
         role = self.session.role
@@ -70,10 +78,13 @@ class Visit:
     def render(
         self, template: str, /, *, block: str = "", status: int = 200, **values: Any
     ) -> web.Response:
-        """A page, or of it only ``block``. Templates see ``visit`` and ``values``."""
-        return self.renderer.response(
-            template, {"visit": self, **values}, block=block, status=status
-        )
+        """A page, or of it only ``block``. Templates see ``visit`` and ``values``.
+
+        Of a part that keeps itself current and is shown already: nothing.
+        """
+        values = {"visit": self, "trouble_now": trouble.last(self), **values}
+        answer = self.renderer.response(template, values, block=block, status=status)
+        return web.Response(status=204) if is_shown(self, answer.text or "") else answer
 
     def notice(
         self, text: str, kind: str = "done", undo: Undo | None = None, way: Way | None = None

@@ -70,7 +70,10 @@ async def test_what_costs_much_is_asked_once_until_something_is_changed(console:
         again = await console.browser.get(f"/overview/{part}")
         assert again.words == first.words
     assert (await console.browser.get("/overview/ledger")).says("1 accepted = 0 routed")
+    # A form that is looked at changes nothing; one that is sent does.
     await console.browser.post("/new-silence/preview", {"rule": "*"})
+    assert (await console.browser.get("/overview/ledger")).says("1 accepted = 0 routed")
+    await console.browser.post("/inbox/mark", {"one": "read unread evt", "back": "/inbox"})
     assert (await console.browser.get("/overview/ledger")).says("3 accepted = 0 routed")
 
 

@@ -17,6 +17,7 @@ from ibs_notify.console.http.guard import NONCE
 from ibs_notify.console.login.sessions import Session
 from ibs_notify.console.pages import target_form, targets
 from ibs_notify.console.rendering import Renderer
+from ibs_notify.console.shared import Shared
 from ibs_notify.console.targets.health import Health, ask_health, standing
 from ibs_notify.console.targets.sparkline import sparkline
 from ibs_notify.console.visit import Visit
@@ -382,7 +383,7 @@ def as_viewer(console: Console, path: str, **match: str) -> Visit:
     request[NONCE] = "nonce"
     now = CLOCK.now()
     session = Session("vera", Role.VIEWER, claiming("vera"), now, now + timedelta(hours=1))
-    return Visit(request, console.api, session, Renderer(Assets(), CLOCK))
+    return Visit(request, console.api, session, Renderer(Assets(), CLOCK), Shared())
 
 
 async def test_a_viewer_sees_no_button_that_would_be_refused(console: Console) -> None:

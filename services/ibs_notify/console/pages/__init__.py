@@ -5,6 +5,7 @@ from __future__ import annotations
 from ibs_notify.console.pages import (
     attachments,
     audit,
+    beside,
     datastores,
     digests,
     event,
@@ -57,4 +58,5 @@ ROUTES: tuple[Route, ...] = (
     *tokens.ROUTES,
     *keys.ROUTES,
     *audit.ROUTES,
+    *beside.ROUTES,
 )

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from ibs_notify.console.attempts import unless_failed
-from ibs_notify.console.changes import is_known, mark_of
+from ibs_notify.console.changes import KNOWN, is_known, mark_of
 from ibs_notify.console.commands import targets as commands
 from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
+from ibs_notify.console.shared import Found
 from ibs_notify.console.targets.health import Health, ask_health, certificate_tone
 from ibs_notify.console.targets.words import NAMES, kind_word, picture, where
 from ibs_notify.console.visit import Visit
+from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1 import delivery_pb2, target_pb2
 from ironcore.notification.v1.config_service_pb2 import (
     DeleteTargetRequest,
@@ -36,6 +40,8 @@ PATH = "/targets"
 ONE = f"{PATH}/{{name}}"
 SIZE = 50
 LAST = 8
+SHARED_FOR = timedelta(seconds=8)
+"""Of the list, which asks for itself every 10 seconds."""
 CHANGED = "target-changed"
 """What the health tells the last deliveries, so that both are of the same moment."""
 WORDS: dict[str, Any] = {
@@ -47,20 +53,34 @@ WORDS: dict[str, Any] = {
 
 
 async def show_list(visit: Visit) -> web.StreamResponse:
-    """A page of targets and how they fare."""
+    """A page of targets and how they fare; or only these, where that changed."""
     token = visit.request.query.get("page_token", "")
-    request = ListTargetsRequest(page_size=SIZE, page_token=token)
-    found = await visit.api.call(visit.api.config.ListTargets, request)
-    health = await ask_health(visit.api, found.targets, visit.now())
+    here = query(PATH, page_token=token)
+    # Pages that are open ask together; who opens one wants to know how it is now.
+    keep = SHARED_FOR if KNOWN in visit.request.query else timedelta()
+    answer = await visit.shared.ask(visit, here, partial(_listed, token=token), keep)
+    if isinstance(answer.found, NotificationError):
+        raise answer.found
     return visit.render(
         "pages/targets.html",
-        targets=found.targets,
-        health=health,
-        next_url=query(PATH, page_token=found.next_page_token) if found.next_page_token else "",
+        block="standings" if visit.is_partial else "",
+        here=here,
         first_url=PATH if token else "",
         command=commands.LIST,
+        **answer.found,
         **WORDS,
     )
+
+
+async def _listed(visit: Visit, token: str) -> Found:
+    request = ListTargetsRequest(page_size=SIZE, page_token=token)
+    found = await visit.api.call(visit.api.config.ListTargets, request)
+    more = found.next_page_token
+    return {
+        "targets": found.targets,
+        "health": await ask_health(visit.api, found.targets, visit.now()),
+        "next_url": query(PATH, page_token=more) if more else "",
+    }
 
 
 async def show_one(visit: Visit) -> web.StreamResponse:

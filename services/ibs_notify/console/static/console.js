@@ -15,11 +15,12 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = text; }, 1500);
 });
 
-// ---- confirming: the form is sent only after a yes
+// ---- sending: only once it is sure to arrive (live.js), and after a yes where one is asked for
 
 document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || window.reaching?.wasReached(event)) return;
   const question = event.target.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
+  if ((question && !window.confirm(question)) || window.reaching?.isToBeReached(event)) event.preventDefault();
 });
 
 // ---- times: "3 min ago" grows older while a page is open
@@ -37,11 +38,15 @@ function relative(seconds) {
 // The console's clock, as far as it is ahead of the visitor's.
 const ahead = Date.parse(document.body.dataset.now) - Date.now();
 
-setInterval(() => {
+/** Of what nobody has told anything newer of since "frozen", ages stand still as well. */
+function tellAges() {
+  const now = (Number(document.body.dataset.frozen) || Date.now()) + ahead;
   for (const time of all("time[datetime]")) {
-    time.textContent = relative((Date.parse(time.dateTime) - Date.now() - ahead) / 1000);
+    time.textContent = relative((Date.parse(time.dateTime) - now) / 1000);
   }
-}, 15000);
+}
+
+setInterval(tellAges, 15000);
 
 // ---- finding in a list that is all there: the rows that [data-filter] names and that have the text
 

@@ -57,9 +57,7 @@ class Standing:
     @property
     def is_in_trouble(self) -> bool:
         """Whether something is to be said of it where only what is wrong is listed."""
-        if self.word == "disabled":
-            return self.status.open_count > 0
-        return self.tone in ("warn", "bad")
+        return self.word == "disabled" or self.tone in ("warn", "bad")
 
     @property
     def was_tried(self) -> bool:
@@ -76,11 +74,13 @@ class Health:
     unknown: str = ""
 
 
-async def ask_health(api: Api, targets: Sequence[Target], now: datetime) -> Health:
+async def ask_health(
+    api: Api, targets: Sequence[Target], now: datetime, *, with_lines: bool = True
+) -> Health:
     """One answer for all ``targets``: where Delivery is away, that is said and not raised."""
     if not targets:
         return Health()
-    lines = asyncio.create_task(_lines(api, targets, now))
+    lines = asyncio.create_task(_lines(api, targets if with_lines else (), now))
     try:
         async with asyncio.timeout(SECONDS):
             statuses = await _statuses(api, [each.uid for each in targets])
@@ -112,7 +112,7 @@ async def _statuses(api: Api, uids: Sequence[str]) -> Mapping[str, pb.GetTargetS
 def standing(target: Target, status: pb.GetTargetStatusResponse) -> Standing:
     """What is said of a target, the gravest first."""
     if target.disabled:
-        return Standing("disabled", "warn", status)
+        return Standing("disabled", "warn" if status.open_count else "calm", status)
     match status.health:
         case pb.TARGET_HEALTH_PAUSED:
             return Standing("paused", "bad", status)
@@ -137,6 +137,8 @@ def certificate_tone(until: Timestamp, now: datetime) -> str:
 
 async def _lines(api: Api, targets: Sequence[Target], now: datetime) -> Mapping[str, Sparkline]:
     """Empty where Delivery has no charts (of an older release) or does not answer."""
+    if not targets:
+        return {}
     request = pb.ChartDeliveriesRequest(targets=[each.name for each in targets])
     try:
         chart = await api.call(api.delivery.ChartDeliveries, request, timeout=SECONDS)
