@@ -43,7 +43,7 @@ class Trouble:
     unknown: str = ""
 
     @property
-    def failing(self) -> int:
+    def troubled(self) -> int:
         """How many targets do not take what they are sent, as far as that is known."""
         return sum(not target.disabled for target, _ in self.standings)
 
@@ -63,14 +63,12 @@ async def find(visit: Visit) -> Found:
     dead = pb.CountDeliveriesRequest(
         filter=delivery_pb2.DeliveryFilter(states=[delivery_pb2.DELIVERY_STATE_DEAD])
     )
-    targets, counted, held = await asyncio.gather(
-        every_target(api),
+    targets = await every_target(api)
+    health, counted, held = await asyncio.gather(
+        ask_health(api, targets, visit.now(), with_lines=False),
         unless_failed(api.call(api.delivery.CountDeliveries, dead)),
-        unless_failed(
-            api.call(api.delivery.ListTroubledTargets, pb.ListTroubledTargetsRequest())
-        ),
+        unless_failed(api.call(api.delivery.ListTroubledTargets, pb.ListTroubledTargetsRequest())),
     )
-    health = await ask_health(api, targets, visit.now(), with_lines=False)
     standings = [(each, health.standings[each.uid]) for each in targets if health.standings]
     return {
         "trouble": Trouble(

@@ -185,7 +185,7 @@ async def test_of_a_thousand_that_hear_those_that_need_somebody_are_shown_first(
     console: Console, crowded: str
 ) -> None:
     page = await console.browser.get(crowded)
-    assert page.says("dead 2 delivered 998 chat-700 via team-700 dead")
+    assert page.says("given up 2 delivered 998 chat-700 via team-700 given up")
     assert page.text.count('<article class="story">') == event.MOST_STORIES
     assert page.text.count('<details class="why"') == event.MOST_REASONS
     assert page.says("Show all 1,000")

@@ -290,7 +290,7 @@ async def test_health_is_shown_anew_where_it_changed(console: Console) -> None:
         assert "<html" not in shown.text
         assert shown.headers["HX-Trigger"] == "target-changed"
         last = await console.browser.get("/targets/pager/last", **part)
-        assert last.says("dead disk <b>full</b>")
+        assert last.says("given up disk <b>full</b>")
 
 
 async def test_a_target_that_waits_for_nothing_is_not_said_to_be_tried(console: Console) -> None:

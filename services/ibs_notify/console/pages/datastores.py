@@ -214,9 +214,7 @@ PARTS: Mapping[str, tuple[str, Any, int]] = {
 async def _show_part(visit: Visit, part: str) -> web.StreamResponse:
     title, load, seconds = PARTS[part]
     found = partial(load, name=_name(visit))
-    return await show_part(
-        visit, Part(title, f"parts/datastore/{part}.html", found, seconds), PATH
-    )
+    return await show_part(visit, Part(title, f"parts/datastore/{part}.html", found, seconds), PATH)
 
 
 async def _show_list(visit: Visit) -> web.StreamResponse:

@@ -1,7 +1,7 @@
 """Parts of a page that are loaded after it: what may be slow, and what may fail, fails alone.
 
-A part has an address of its own. A script asks for it and is given the part, which then keeps itself
-current; without scripts it is a link, and a page with that part on it.
+A part has an address of its own. A script asks for it and is given the part, which then keeps
+itself current; without scripts it is a link, and a page with that part on it.
 """
 
 from __future__ import annotations

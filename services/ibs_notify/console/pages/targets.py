@@ -19,8 +19,9 @@ from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, fault
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.shared import Found
-from ibs_notify.console.targets.health import Health, ask_health, certificate_tone
+from ibs_notify.console.targets.health import SECONDS, Health, ask_health, certificate_tone
 from ibs_notify.console.targets.words import NAMES, kind_word, picture, where
+from ibs_notify.console.trouble import now_or_lately
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1 import delivery_pb2, target_pb2
@@ -31,6 +32,7 @@ from ironcore.notification.v1.config_service_pb2 import (
     UpdateTargetRequest,
 )
 from ironcore.notification.v1.delivery_service_pb2 import (
+    DeliveryCount,
     ListDeliveriesRequest,
     ResumeTargetRequest,
 )
@@ -89,8 +91,9 @@ async def show_one(visit: Visit) -> web.StreamResponse:
 
 
 async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
-    health, groups, last = await asyncio.gather(
+    health, dead, groups, last = await asyncio.gather(
         ask_health(visit.api, [target], visit.now()),
+        _dead(visit, target.name),
         groups_with(visit, target.name),
         _last_deliveries(visit, target.name),
     )
@@ -98,7 +101,8 @@ async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
         "pages/target.html",
         target=target,
         health=health,
-        mark=_mark(visit, target, health),
+        dead=dead,
+        mark=_mark(visit, target, health, dead),
         groups=groups,
         last=last,
         last_mark=mark_of(*(last or ())),
@@ -136,14 +140,22 @@ async def groups_with(visit: Visit, name: str) -> list[Group]:
 async def show_health(visit: Visit) -> web.StreamResponse:
     """How it fares, where that changed."""
     target = await target_of_path(visit)
-    health = await ask_health(visit.api, [target], visit.now())
-    mark = _mark(visit, target, health)
+    health, dead = await asyncio.gather(
+        ask_health(visit.api, [target], visit.now()), _dead(visit, target.name)
+    )
+    mark = _mark(visit, target, health, dead)
     if not visit.is_partial:
         return await _page(visit, target)
     if is_known(visit, mark):
         return web.Response(status=204)
     answer = visit.render(
-        "pages/target.html", block="health", target=target, health=health, mark=mark, **WORDS
+        "pages/target.html",
+        block="health",
+        target=target,
+        health=health,
+        dead=dead,
+        mark=mark,
+        **WORDS,
     )
     answer.headers["HX-Trigger"] = CHANGED
     return answer
@@ -163,18 +175,29 @@ async def show_last(visit: Visit) -> web.StreamResponse:
     )
 
 
-def _mark(visit: Visit, target: target_pb2.Target, health: Health) -> str:
+def _mark(
+    visit: Visit, target: target_pb2.Target, health: Health, dead: Sequence[DeliveryCount]
+) -> str:
     standing = health.standings.get(target.uid)
     if standing is None:
         return mark_of(target, health.unknown)
-    return mark_of(target, standing.status, str(standing.is_to_be_tried_later(visit.now())))
+    is_later = standing.is_to_be_tried_later(visit.now())
+    return mark_of(target, standing.status, str(is_later), *dead)
+
+
+async def _dead(visit: Visit, name: str) -> Sequence[DeliveryCount]:
+    """What is given up of it, by reason, as far as that is known."""
+    found = await now_or_lately(visit)
+    return () if found is None else found.dead_of(name)
 
 
 async def _last_deliveries(visit: Visit, name: str) -> Sequence[delivery_pb2.Delivery] | None:
     """None where Delivery does not answer."""
     request = ListDeliveriesRequest(page_size=LAST)
     request.filter.targets.append(name)
-    found = await unless_failed(visit.api.call(visit.api.delivery.ListDeliveries, request))
+    found = await unless_failed(
+        visit.api.call(visit.api.delivery.ListDeliveries, request, timeout=SECONDS)
+    )
     return None if found is None else found.deliveries  # its health says why
 
 

@@ -30,6 +30,8 @@ class Standing:
     word: str
     tone: str
     status: pb.GetTargetStatusResponse
+    is_of_before: bool = False
+    """Whether the last attempt was made before the target was changed: perhaps at another place."""
 
     @property
     def is_paused(self) -> bool:
@@ -88,7 +90,7 @@ async def ask_health(
     except NotificationError as error:
         return Health(unknown=error.message)
     except TimeoutError:
-        return Health(unknown="Delivery does not answer in time.")
+        return Health(unknown="Delivery does not answer in time")
     finally:
         lines.cancel()
     held = (each.held_since for each in statuses.values() if each.HasField("held_since"))
@@ -120,9 +122,14 @@ def standing(target: Target, status: pb.GetTargetStatusResponse) -> Standing:
             return Standing("failing", "bad", status)
         case pb.TARGET_HEALTH_RECOVERING:
             return Standing("recovering", "warn", status)
+    changed = _instant(target.update_time)
+    last = max(_instant(status.last_success_time), _instant(status.last_failure_time))
+    is_of_before = (0, 0) < last < changed
     if status.HasField("failing_since") or _has_failed_last(status):
-        return Standing("failed lately", "warn", status)
+        return Standing("failed lately", "warn", status, is_of_before)
     if status.HasField("last_success_time"):
+        if is_of_before:
+            return Standing("not tried since its change", "calm", status, is_of_before)
         return Standing("ok", "good", status)
     return Standing("no delivery yet", "calm", status)
 
