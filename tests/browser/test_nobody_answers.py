@@ -86,20 +86,20 @@ def test_a_form_that_is_saved_meanwhile_stays_as_it_was_written(
 ) -> None:
     add_target(console, "written-to")
     page.goto(f"{own.base}/targets/written-to/edit")
-    page.get_by_label("Description").fill("Written while nobody answered")
+    page.get_by_label("URL", exact=True).fill("http://127.0.0.1:9/written")
 
     own.end()
     page.get_by_role("button", name="Save").click()
     banner = page.locator("#silence")
     expect(banner).to_contain_text("Nothing was sent; what you typed stays here.")
     assert page.url.endswith("/targets/written-to/edit")
-    expect(page.get_by_label("Description")).to_have_value("Written while nobody answered")
+    expect(page.get_by_label("URL", exact=True)).to_have_value("http://127.0.0.1:9/written")
 
     own.start()
     expect(banner).to_be_hidden(timeout=PATIENCE)
     page.get_by_role("button", name="Save").click()
-    expect(page.locator("main")).to_contain_text("Written while nobody answered")
     expect(page.locator("main")).to_contain_text("written-to is saved")
+    expect(page.locator("main")).to_contain_text("http://127.0.0.1:9/written")
 
 
 def test_a_machine_that_is_cut_off_is_said_so_at_once(page: Page, own: Own) -> None:
@@ -132,6 +132,7 @@ def test_a_part_that_changes_keeps_what_is_open_and_where_the_keyboard_is(
 
 
 def test_a_page_that_nobody_looks_at_asks_for_nothing(page: Page, own: Own) -> None:
+    page.clock.install()
     page.goto(f"{own.base}/tasks")
     page.wait_for_load_state("networkidle")
     page.evaluate(
@@ -140,11 +141,10 @@ def test_a_page_that_nobody_looks_at_asks_for_nothing(page: Page, own: Own) -> N
     )
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.clock.install()
     page.clock.run_for(30_000)
     assert not asked
 
-    page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    page.evaluate("window.away = false")
     with page.expect_response(lambda answer: "/alarms" in answer.url):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     assert asked
