@@ -219,3 +219,18 @@ async def test_a_service_that_hangs_is_said_so_in_each_part_and_keeps_no_other_w
             began = loop.time()
             assert (await console.browser.get(path)).says(text), path
             assert loop.time() - began < seconds, path
+
+
+async def test_a_deleted_target_keeps_its_name_and_its_links_lead_somewhere(
+    console: Console,
+) -> None:
+    async with HttpServer(200) as peer:
+        await add_webhook(console.api, "chat-ops", peer.url())
+        await add_group(console.api, "ops-team", {"chat-ops": "*"})
+        await emit(console.api, "Backup failed")
+        await until(console, "/targets", "ok")
+    await console.browser.post("/targets/chat-ops/delete", {"force": "on"})
+    assert (await console.browser.get("/overview/deliveries")).says("chat-ops (deleted)")
+    page = await console.browser.get("/targets/chat-ops")
+    assert page.says("There is no target chat-ops any more")
+    assert 'href="/tasks?target=chat-ops"' in page.text

@@ -122,7 +122,7 @@ def line_of(series: DeliverySeries, period: Period) -> Line:
     is_deleted = series.target == series.target_uid
     return Line(
         name="" if is_deleted else series.target,
-        shown=f"{series.target} (deleted)" if is_deleted else series.target,
+        shown=f"{series.last_name or 'A target'} (deleted)" if is_deleted else series.target,
         delivered=sum(delivered),
         dead=sum(spread(series.spans, "dead", period)),
         failed=sum(failed),

@@ -23,7 +23,7 @@ from ibs_notify.console.targets.health import SECONDS, Health, ask_health, certi
 from ibs_notify.console.targets.words import NAMES, kind_word, picture, where
 from ibs_notify.console.trouble import now_or_lately
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import NotificationError
+from ibs_notify.domain.errors import NotFound, NotificationError
 from ironcore.notification.v1 import delivery_pb2, target_pb2
 from ironcore.notification.v1.config_service_pb2 import (
     DeleteTargetRequest,
@@ -87,7 +87,17 @@ async def _listed(visit: Visit, token: str) -> Found:
 
 async def show_one(visit: Visit) -> web.StreamResponse:
     """Everything about a target; what another service knows may be missing, and is said so."""
-    return await _page(visit, await target_of_path(visit))
+    try:
+        target = await target_of_path(visit)
+    except NotFound:
+        return await _gone(visit, visit.request.match_info["name"])
+    return await _page(visit, target)
+
+
+async def _gone(visit: Visit, name: str) -> web.Response:
+    """Events and deliveries name targets that were deleted since: no fault of who asks."""
+    last = await _last_deliveries(visit, name)
+    return visit.render("pages/target_gone.html", status=404, name=name, last=last)
 
 
 async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
