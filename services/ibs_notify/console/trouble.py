@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "trouble"
 KEEP = timedelta(seconds=8)
+AT_ONCE = timedelta(seconds=1)
 LATELY = timedelta(minutes=1)
 """What is older is not said of now."""
 QUICK_SECONDS = 3.0
@@ -52,6 +53,11 @@ class Trouble:
         """How many deliveries are given up now, as far as that is known."""
         return sum(each.count for each in self.dead or ())
 
+    @property
+    def answers(self) -> Mapping[str, str]:
+        """What targets answered last that did not take what they were sent, in a few words."""
+        return {target.name: answer for target, it in self.standings if (answer := it.last_answer)}
+
     def dead_of(self, name: str) -> Sequence[pb.DeliveryCount]:
         """Those of a target, the most first."""
         return [each for each in self.dead or () if each.target == name]
@@ -80,6 +86,14 @@ async def find(visit: Visit) -> Found:
             health.unknown,
         )
     }
+
+
+async def look(visit: Visit) -> Found:
+    """As ``find``, together with what all pages ask for at about the same time."""
+    answer = await visit.shared.ask(visit, NAME, find, AT_ONCE)
+    if isinstance(answer.found, NotificationError):
+        raise answer.found
+    return answer.found
 
 
 async def now_or_lately(visit: Visit) -> Trouble | None:

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from ibs_notify.console import trouble
 from ibs_notify.console.api import Api
-from ibs_notify.console.changes import is_shown
+from ibs_notify.console.changes import KNOWN, is_shown
 from ibs_notify.console.http.guard import NONCE
 from ibs_notify.console.login.sessions import Notice, Session, Undo, Way
 from ibs_notify.console.rendering import Renderer
@@ -40,6 +40,11 @@ class Visit:
         """Whether a script asked for a part of the page (htmx), and not for all of it."""
         headers = self.request.headers
         return headers.get("HX-Request") == "true" and headers.get("HX-Boosted") != "true"
+
+    @property
+    def here(self) -> str:
+        """The address that was asked for, but for the mark of what is shown of it already."""
+        return str(self.request.rel_url.without_query_params(KNOWN))
 
     @property
     def nonce(self) -> str:

@@ -27,6 +27,8 @@ PARTS = (
     "/datastore-list",
     *(f"/datastores/tank/{name}" for name in ("listeners", "alerts", "state", "chart", "nested")),
     "/targets",
+    "/digests",
+    "/silences",
     "/alarms",
     "/tasks/held",
 )
@@ -84,7 +86,7 @@ async def test_what_changed_is_told_to_a_page_that_is_open(console: Console) -> 
         await emit(console.api, "Backup failed", resource="tank:vm/2")
         await deaths(console.api, 1)
         page = await until(console, "/overview/trouble", "failed lately")
-        assert page.says("the endpoint refused it")
+        assert page.says("the endpoint refused it ( 400")
         assert page.says("1 given up")
         assert f'href="/targets/{target.name}"' in page.text
 

@@ -191,7 +191,7 @@ def _part(
 PARTS: Mapping[str, Part] = dict(
     (
         _part("figures", "The last day", _figures, 10),
-        _part("trouble", "Targets in trouble", trouble.find, 10),
+        _part("trouble", "Targets in trouble", trouble.look, 10),
         _part("queue", "Held by rate limits", _queue, 10),
         _part("events", "Events", _events, 30),
         _part("deliveries", "Deliveries by target", _deliveries, 30),

@@ -40,16 +40,14 @@ async def show_part(visit: Visit, part: Part, section: str) -> web.Response:
 
     ``section`` is the entry of the sidebar that the page belongs to.
     """
-    here = str(visit.request.rel_url.without_query_params(KNOWN))
     # Pages that are open ask together; who opens one wants to know how it is now.
     is_open = part.is_costly or KNOWN in visit.request.query
     keep = timedelta(seconds=part.seconds) * 0.8 if is_open else timedelta()
-    answer = await visit.shared.ask(visit.within(QUICK_SECONDS), here, part.load, keep)
+    answer = await visit.shared.ask(visit.within(QUICK_SECONDS), visit.here, part.load, keep)
     error = answer.found if isinstance(answer.found, NotificationError) else None
     return visit.render(
         "parts/panel.html" if visit.is_partial else "pages/panel.html",
         part=part,
-        here=here,
         as_of=answer.asked_at,
         section_path=section,
         error=error,

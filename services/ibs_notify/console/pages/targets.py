@@ -57,16 +57,14 @@ WORDS: dict[str, Any] = {
 async def show_list(visit: Visit) -> web.StreamResponse:
     """A page of targets and how they fare; or only these, where that changed."""
     token = visit.request.query.get("page_token", "")
-    here = query(PATH, page_token=token)
     # Pages that are open ask together; who opens one wants to know how it is now.
     keep = SHARED_FOR if KNOWN in visit.request.query else timedelta()
-    answer = await visit.shared.ask(visit, here, partial(_listed, token=token), keep)
+    answer = await visit.shared.ask(visit, visit.here, partial(_listed, token=token), keep)
     if isinstance(answer.found, NotificationError):
         raise answer.found
     return visit.render(
         "pages/targets.html",
         block="standings" if visit.is_partial else "",
-        here=here,
         first_url=PATH if token else "",
         command=commands.LIST,
         **answer.found,

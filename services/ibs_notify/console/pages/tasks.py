@@ -82,6 +82,8 @@ class Troubles:
     mark: str
     lines: Sequence[pb.DeliveryCount]
     next_tries: Mapping[str, datetime]
+    answers: Mapping[str, str]
+    """What targets answered last that did not take what they were sent, by name."""
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -218,7 +220,10 @@ async def _troubles(visit: Visit, chosen: TaskFilter, zone: str) -> Troubles | N
         return None
     lines = answer.counts[:SHOWN_LINES]
     tries = await _next_tries(visit, {each.target for each in lines if each.reason == FAILING})
-    return Troubles(mark_of(answer, *(f"{name} {at}" for name, at in tries.items())), lines, tries)
+    now = await now_or_lately(visit)
+    answers = {} if now is None else now.answers
+    shown = [*(f"{name} {at}" for name, at in tries.items()), *answers.values()]
+    return Troubles(mark_of(answer, *shown), lines, tries, answers)
 
 
 async def _next_tries(visit: Visit, names: Collection[str]) -> Mapping[str, datetime]:

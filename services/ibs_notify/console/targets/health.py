@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from textwrap import shorten
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -20,6 +21,8 @@ SECONDS = 3.0
 """A page of targets is not kept waiting for Delivery any longer."""
 MOST_AT_ONCE = 1000
 """So many targets does Delivery tell of in one answer."""
+MOST_WORDS = 80
+"""Characters of what a peer answered, where it is one thing among others."""
 EXPIRES_SOON = timedelta(days=30)
 
 
@@ -55,6 +58,15 @@ class Standing:
     def last_failed(self) -> bool:
         """Whether the last attempt failed."""
         return _has_failed_last(self.status)
+
+    @property
+    def last_answer(self) -> str:
+        """What the last failed attempt was answered: its code and first words; else nothing."""
+        if not self.last_failed:
+            return ""
+        code = str(self.status.last_code or "")
+        words = shorten(self.status.last_failure, MOST_WORDS, placeholder=" …")
+        return words if words.startswith(code) else f"{code} {words}"
 
     @property
     def is_in_trouble(self) -> bool:
