@@ -178,6 +178,23 @@ async def test_a_chart_by_marks_looks_at_no_event_of_a_full_block_again(
     assert counted == 2
 
 
+async def test_a_block_that_was_seen_before_it_was_full_is_never_kept(
+    core: Core, database: Database
+) -> None:
+    chance, kept = Random(4), Blocks()
+    await write_history(core, chance, 40)
+    before = (await database.read(kept.overview)).blocks[-1]
+    await core.emit(*(some_event(chance, 100 + number) for number in range(20)), now=NOW)
+    full = (await database.read(kept.overview)).blocks[-2]
+    assert (full.first, full.last - full.first) == (before.first, 15)
+
+    hours = await database.read(lambda c: kept.count_hours(c, before))
+
+    assert hours.total() == before.counts.total()
+    assert kept.hours_of(full) is None
+    assert (await database.read(kept.overview)).blocks[-2] == full
+
+
 async def test_what_is_counted_beforehand_is_what_a_chart_says(
     core: Core, database: Database, inbox: InboxReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,12 +144,17 @@ class FakeDelivery(Watched, DeliveryServiceServicer):
         )
         return delivery_pb.GetDeliveryResponse(delivery=found)
 
-    async def GetTargetStatus(
-        self, request: delivery_pb.GetTargetStatusRequest, context: Context
-    ) -> delivery_pb.GetTargetStatusResponse:
+    async def ListTargetStatuses(
+        self, request: delivery_pb.ListTargetStatusesRequest, context: Context
+    ) -> delivery_pb.ListTargetStatusesResponse:
         if self.error is not None:
             raise self.error
-        return self.statuses.get(request.target_uid, delivery_pb.GetTargetStatusResponse())
+        return delivery_pb.ListTargetStatusesResponse(
+            target_statuses=[
+                delivery_pb.TargetStatus(target_uid=uid, status=self.statuses.get(uid))
+                for uid in sorted(request.target_uids)
+            ]
+        )
 
     async def ListObligationIds(
         self, request: delivery_pb.ListObligationIdsRequest, context: Context

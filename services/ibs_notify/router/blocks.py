@@ -122,13 +122,13 @@ class Blocks:
 
     def hours_of(self, block: Block) -> Hours | None:
         """The counts by hour of a block of an overview, where they are kept."""
-        kept = self._full.get(block.first // BLOCK)
-        return kept.hours if kept is not None and kept.first == block.first else block.hours
+        kept = self._kept(block)
+        return None if kept is None else kept.hours
 
     def count_hours(self, connection: sa.Connection, block: Block) -> Hours:
         """The same, counted; kept where the block is full."""
         counted, hours = _tally_by_hour(connection, block.first, block.last)
-        if block.first // BLOCK in self._full and block.first % BLOCK == 0:
+        if self._kept(block) is not None:
             self._keep(counted)
         return hours
 
@@ -143,6 +143,12 @@ class Blocks:
                 self._keep(_tally_by_hour(connection, first, first + BLOCK - 1)[0])
                 return True
         return False
+
+    def _kept(self, block: Block) -> Block | None:
+        """The same block as it is kept: not one that has grown full since ``block`` was seen."""
+        kept = self._full.get(block.first // BLOCK)
+        is_same = kept is not None and (kept.first, kept.last) == (block.first, block.last)
+        return kept if is_same else None
 
     def _keep(self, block: Block) -> None:
         # Two threads count: what one of them overwrites is counted again.

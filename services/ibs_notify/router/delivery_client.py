@@ -23,6 +23,7 @@ from ibs_notify.router.ports import (
     Turn,
 )
 from ibs_notify.rpc.convert import moment_from_proto
+from ibs_notify.rpc.paging import MAX_PAGE_SIZE
 from ibs_notify.rpc.status import from_rpc_error, naming_service
 from ironcore.notification.v1 import delivery_pb2, delivery_service_pb2
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceStub
@@ -61,24 +62,16 @@ class DeliveryClient:
 
     async def target_healths(self, target_uids: Sequence[str]) -> Mapping[str, TargetHealth]:
         found: dict[str, TargetHealth] = {}
-        for start in range(0, len(target_uids), _AT_ONCE):
-            uids = target_uids[start : start + _AT_ONCE]
-            healths = await asyncio.gather(*map(self._target_health, uids))
-            found.update(zip(uids, healths, strict=True))
+        for start in range(0, len(target_uids), MAX_PAGE_SIZE):
+            request = delivery_service_pb2.ListTargetStatusesRequest(
+                target_uids=target_uids[start : start + MAX_PAGE_SIZE], page_size=MAX_PAGE_SIZE
+            )
+            try:
+                answer = await self._stub.ListTargetStatuses(request, timeout=ASK_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                raise naming_service(from_rpc_error(error), "delivery") from error
+            found |= {each.target_uid: _health(each.status) for each in answer.target_statuses}
         return found
-
-    async def _target_health(self, target_uid: str) -> TargetHealth:
-        request = delivery_service_pb2.GetTargetStatusRequest(target_uid=target_uid)
-        try:
-            status = await self._stub.GetTargetStatus(request, timeout=ASK_SECONDS)
-        except grpc.aio.AioRpcError as error:
-            raise naming_service(from_rpc_error(error), "delivery") from error
-        failing = status.HasField("failing_since")
-        return TargetHealth(
-            status.paused_reason,
-            moment_from_proto(status.failing_since) if failing else None,
-            status.last_failure,
-        )
 
     async def deliveries(self, delivery_ids: Sequence[str]) -> Mapping[str, bytes]:
         found: dict[str, bytes] = {}
@@ -169,6 +162,15 @@ def _requests(handoffs: Sequence[Handoff]) -> Iterator[delivery_service_pb2.Deli
         if each.suppressed_since is not None:
             message.suppressed_since.FromDatetime(from_micros(each.suppressed_since))
     yield request
+
+
+def _health(status: delivery_service_pb2.GetTargetStatusResponse) -> TargetHealth:
+    failing = status.HasField("failing_since")
+    return TargetHealth(
+        status.paused_reason,
+        moment_from_proto(status.failing_since) if failing else None,
+        status.last_failure,
+    )
 
 
 def _delivery_id(message: delivery_service_pb2.ObligationId) -> DeliveryId:

@@ -101,7 +101,7 @@ _TABLE: Mapping[str, Mapping[str, Set[Caller]]] = {
         "RetryDeliveries": _OPERATORS,
         "CancelDeliveries": _OPERATORS,
         "GetTargetStatus": _READERS | _CONFIG | _ROUTER,
-        "ListTargetStatuses": _READERS,
+        "ListTargetStatuses": _READERS | _ROUTER,
         "ListTroubledTargets": _READERS,
         "ResumeTarget": _OPERATORS,
         "HoldDeliveries": _OPERATORS,

@@ -22,6 +22,10 @@ from ironcore.notification.v1 import (
 )
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.config_service_pb2 import CreateGroupRequest, CreateTargetRequest
+from ironcore.notification.v1.delivery_service_pb2 import (
+    ListDeliveriesRequest,
+    ListDeliveriesResponse,
+)
 
 NOWHERE = "http://127.0.0.1:9/hook"
 
@@ -145,7 +149,7 @@ async def test_of_many_that_do_not_hear_some_are_shown_and_the_others_counted(
 
 
 def thousand(event_id: str) -> pb.ExplainResponse:
-    """A thousand groups hear of it, by a rule with a lot of parts; of two the delivery died."""
+    """A thousand groups hear of it, by a rule with parts; how far 200 deliveries are is known."""
     answer = pb.ExplainResponse(event=event_pb2.Event(event_id=event_id))
     for number in range(1000):
         told = answer.subscriptions.add(
@@ -158,12 +162,23 @@ def thousand(event_id: str) -> pb.ExplainResponse:
         told.disposition.obligation_id = f"{event_id}/{number}"
         told.disposition.state = disposition_pb2.DISPOSITION_STATE_HANDED_OFF
         told.disposition.delivery_id = f"{number:032x}"
-        is_dead = number in (700, 900)
-        told.delivery.state = (
-            delivery_pb2.DELIVERY_STATE_DEAD if is_dead else delivery_pb2.DELIVERY_STATE_DELIVERED
-        )
-        told.delivery.attempts.add(number=1, outcome="refused" if is_dead else "delivered")
+        if number < 200:
+            told.delivery.state = delivery_pb2.DELIVERY_STATE_DELIVERED
+            told.delivery.attempts.add(number=1, outcome="delivered")
     return answer
+
+
+def deliveries() -> ListDeliveriesResponse:
+    """What Delivery says of all of them: two died."""
+    dead, delivered = delivery_pb2.DELIVERY_STATE_DEAD, delivery_pb2.DELIVERY_STATE_DELIVERED
+    return ListDeliveriesResponse(
+        deliveries=[
+            delivery_pb2.Delivery(
+                delivery_id=f"{number:032x}", state=dead if number in (700, 900) else delivered
+            )
+            for number in range(1000)
+        ]
+    )
 
 
 @pytest.fixture(name="crowded")
@@ -175,6 +190,9 @@ async def _crowded(console: Console, monkeypatch: pytest.MonkeyPatch) -> str:
     async def crowded(self: Api, method: Any, request: Any, **more: Any) -> Any:
         if isinstance(request, pb.ExplainRequest) and not request.target:
             return thousand(event_id)
+        if isinstance(request, ListDeliveriesRequest):
+            assert list(request.filter.event_ids) == [event_id]
+            return deliveries()
         return await call(self, method, request, **more)
 
     monkeypatch.setattr(Api, "call", crowded)

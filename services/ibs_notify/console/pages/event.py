@@ -23,6 +23,7 @@ from ibs_notify.domain.errors import NotificationError
 from ibs_notify.rpc.event_json import event_to_document
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
+from ironcore.notification.v1.delivery_service_pb2 import ListDeliveriesRequest
 
 PATH = "/events/{event_id}"
 MOST_SHOWN = 10
@@ -30,6 +31,7 @@ MOST_STORIES = 50
 """Of an event that a thousand groups hear of, those that need somebody are among the first."""
 MOST_REASONS = 50
 """Of a thousand groups that hear of an event, or do not, each has a reason of its own."""
+MOST_DELIVERIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,25 @@ async def _explained(visit: Visit, record: pb.EventRecord) -> Explained:
     if isinstance(answer, NotificationError):
         told = told_stories_of(record.dispositions)
         return Explained(pb.ExplainResponse(), told, answer, shows_all)
+    await _add_deliveries(visit, record.event.event_id, answer)
     return Explained(answer, stories_of(answer.subscriptions), shows_all=shows_all)
+
+
+async def _add_deliveries(visit: Visit, event_id: str, answer: pb.ExplainResponse) -> None:
+    """Of very many deliveries the Router explains some: how far the others are Delivery says."""
+    others = {
+        each.disposition.delivery_id: each
+        for each in answer.subscriptions
+        if each.disposition.delivery_id and not each.HasField("delivery")
+    }
+    if not others:
+        return
+    request = ListDeliveriesRequest(page_size=MOST_DELIVERIES)
+    request.filter.event_ids.append(event_id)
+    found = await unless_failed(visit.api.call(visit.api.delivery.ListDeliveries, request))
+    for each in found.deliveries if found is not None else ():
+        if each.delivery_id in others:
+            others[each.delivery_id].delivery.CopyFrom(each)
 
 
 async def _asked(visit: Visit, event_id: str, target: str) -> pb.ExplainResponse | None:
