@@ -65,7 +65,7 @@ async def test_a_page_asks_again_while_something_is_under_way(console: Console) 
     event_id = await emit(console)
     page = await until(console, f"/events/{event_id}/outcome", "Attempt 1: retry")
     assert page.says("The next attempt")
-    assert f'hx-get="/events/{event_id}/outcome" hx-trigger="every 3s"' in page.text
+    assert f'hx-get="/events/{event_id}/outcome" hx-trigger="every 3s, ' in page.text
 
 
 async def test_who_does_not_hear_is_told_why(console: Console) -> None:
