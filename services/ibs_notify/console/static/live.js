@@ -110,20 +110,22 @@
     }
     isAsking = false;
     if (isLeaving) return;
+    if (status === 401) askToLogIn();
+    else answered();
+  }
+
+  function answered() {
     heard = Date.now();
     isUnsent = false;
-    if (status === 401) {
-      askToLogIn();
-    } else if (!banner.hidden) {
-      say("");
-      tell("The console answers again.");
-      renew();
-    }
+    if (banner.hidden) return;
+    say("");
+    tell("The console answers again.");
+    renew();
   }
 
   for (const name of ["htmx:sendError", "htmx:timeout", "silent"]) document.addEventListener(name, untilAnswered);
   document.addEventListener("htmx:responseError", ({ detail }) => { if (detail.xhr.status >= 502) untilAnswered(); });
-  document.addEventListener("htmx:afterRequest", ({ detail }) => { if (detail.successful) heard = Date.now(); });
+  document.addEventListener("htmx:afterRequest", ({ detail }) => { if (detail.successful) answered(); });
   addEventListener("offline", () => { saySilent(); untilAnswered(); });
   addEventListener("pagehide", () => { isLeaving = true; });
   addEventListener("pageshow", ({ persisted }) => {
