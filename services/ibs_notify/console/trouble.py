@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ibs_notify.console.attempts import unless_failed
+from ibs_notify.console.changes import KNOWN
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.shared import Found
 from ibs_notify.console.targets.health import Standing, ask_health
@@ -89,8 +90,9 @@ async def find(visit: Visit) -> Found:
 
 
 async def look(visit: Visit) -> Found:
-    """As ``find``, together with what all pages ask for at about the same time."""
-    answer = await visit.shared.ask(visit, NAME, find, AT_ONCE)
+    """As ``find``; of a page that is open together with what others ask for at the same time."""
+    keep = AT_ONCE if KNOWN in visit.request.query else timedelta()
+    answer = await visit.shared.ask(visit, NAME, find, keep)
     if isinstance(answer.found, NotificationError):
         raise answer.found
     return answer.found
