@@ -14,8 +14,10 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.chromium import DESKTOP, running_chromium
 from tests.browser.console_process import Console, running_console
+from tests.browser.hands import Hands, Keys, Mouse
 from tests.browser.night import Night, running_night
 from tests.browser.peers import Peers, running_peers
+from tests.browser.secured import Secured, running_secured
 from tests.conftest import path_of_peer
 from tests.system.installation import running_installation
 
@@ -53,6 +55,14 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
 
 
 @pytest.fixture(scope="package")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """As in production: who comes is asked for a token."""
+    path_of_peer("chromium", "chromium")
+    with running_secured(tmp_path_factory.mktemp("secured") / "home") as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     with running_chromium(path_of_peer("chromium", "chromium")) as browser:
         yield browser
@@ -73,3 +83,10 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+@pytest.fixture(params=[Mouse, Keys], ids=lambda hands: hands.name)
+def hands(request: pytest.FixtureRequest, page: Page) -> Hands:
+    """A scenario that asks for this runs twice, and names its things differently each time."""
+    hands: Hands = request.param(page)
+    return hands

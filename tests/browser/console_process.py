@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from urllib.request import urlopen
 from tests.system.installation import STOP_SECONDS, Installation, free_port, until
 
 SLOW_SECONDS = 5.0
+COMMAND = (sys.executable, "-m", "ibs_notify.console")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,10 @@ class Console:
 
 @contextmanager
 def running_console(
-    installation: Installation, extra: Mapping[str, str] | None = None, port: int = 0
+    installation: Installation,
+    extra: Mapping[str, str] | None = None,
+    command: Sequence[str] = COMMAND,
+    port: int = 0,
 ) -> Iterator[Console]:
     """A console that answers, until the block ends. ``extra`` are more environment variables.
 
@@ -52,7 +56,7 @@ def running_console(
     }
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ibs_notify.console"],
+            command,
             cwd=installation.home,
             env=environment,
             stdout=out,

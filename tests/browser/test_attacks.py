@@ -11,34 +11,15 @@ import pytest
 from aiohttp import web
 from playwright.sync_api import BrowserContext, Page, expect
 
-from ironcore.notification.v1 import config_service_pb2 as config_pb
-from ironcore.notification.v1.token_pb2 import ROLE_ADMINISTRATOR, Token
 from tests.browser.axe import violations
 from tests.browser.chromium import REBOUND
-from tests.browser.console_process import Console, running_console
+from tests.browser.secured import Secured
 from tests.support.in_thread import in_thread
-from tests.system.installation import CALL_SECONDS
-from tests.system.secured_installation import SecuredInstallation
 
 EVIL_ZONE = "Pacific/Chatham"
 COOKIE = "__Host-ibs-notify"
 OURS = "Ironcore"
 """In every page of the console."""
-
-
-@dataclass(frozen=True, slots=True)
-class Secured:
-    """``secret`` is an administrator's token."""
-
-    console: Console
-    secret: str
-
-    def zone(self) -> str:
-        """The setting that attackers want to change."""
-        answer = self.console.installation.config.GetSettings(
-            config_pb.GetSettingsRequest(), timeout=CALL_SECONDS
-        )
-        return answer.settings.time_zone
 
 
 @dataclass(slots=True)
@@ -50,18 +31,6 @@ class Attacker:
 
     def url(self, host: str) -> str:
         return f"http://{host}:{self.port}/"
-
-
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    home = tmp_path_factory.mktemp("secured") / "home"
-    home.mkdir()
-    with SecuredInstallation(home) as installation:
-        installation.start_and_wait()
-        request = config_pb.CreateTokenRequest(token=Token(name="ann", role=ROLE_ADMINISTRATOR))
-        secret = installation.config.CreateToken(request, timeout=CALL_SECONDS).secret
-        with running_console(installation) as console:
-            yield Secured(console, secret)
 
 
 @pytest.fixture(scope="module")

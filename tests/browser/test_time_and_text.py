@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page
 
-from ironcore.notification.v1 import router_service_pb2 as pb
-from ironcore.notification.v1.event_pb2 import Event
+from ironcore.notification.v1.config_service_pb2 import CreateGroupRequest, CreateTargetRequest
+from ironcore.notification.v1.group_pb2 import Group, Subscription
+from ironcore.notification.v1.target_pb2 import Target, WebhookTarget
+from tests.browser.by_hand import emit
 from tests.browser.console_process import Console
 from tests.system.installation import CALL_SECONDS
 
@@ -16,16 +18,11 @@ TURNED = "\u202egpj.exe"
 WHEN = "td[data-label=When]"
 
 
-def emit(console: Console, subject: str) -> None:
-    event = Event(type="backup.failed", subject=subject)
-    console.installation.router.Emit(pb.EmitRequest(event=event), timeout=CALL_SECONDS)
-
-
 @pytest.mark.parametrize("hours", [-3, 3])
 def test_a_wrong_clock_makes_no_time_wrong(page: Page, console: Console, hours: int) -> None:
     page.clock.install(time=datetime.now(UTC) + timedelta(hours=hours))
     subject = f"A clock is off by {hours} h"
-    emit(console, subject)
+    emit(console.installation, subject)
     page.goto(f"{console.base}/inbox")
     page.clock.run_for(20_000)
     row = page.locator("[data-row]").filter(has_text=subject)
@@ -35,8 +32,28 @@ def test_a_wrong_clock_makes_no_time_wrong(page: Page, console: Console, hours: 
 def test_letters_that_turn_the_direction_turn_nothing_beside_them(
     page: Page, console: Console
 ) -> None:
-    emit(console, TURNED)
+    emit(console.installation, TURNED)
     page.goto(f"{console.base}/inbox")
     link = page.get_by_role("link", name=TURNED)
     link.wait_for()
     assert link.evaluate("each => getComputedStyle(each).unicodeBidi") == "isolate"
+
+
+def test_what_became_of_an_event_is_never_cut(page: Page, console: Console) -> None:
+    """Three names are wider than the column, and the last one may be the one that matters."""
+    here = console.installation
+    names = [f"metric-server-of-the-{place}" for place in ("headquarters", "branch", "cloud")]
+    for name in names:
+        target = Target(name=name, webhook=WebhookTarget(url="http://127.0.0.1:9/"), disabled=True)
+        here.config.CreateTarget(CreateTargetRequest(target=target), timeout=CALL_SECONDS)
+    told = [Subscription(target=name, rule="subject = wide") for name in names]
+    group = Group(name="wide", subscriptions=told)
+    made = here.config.CreateGroup(CreateGroupRequest(group=group), timeout=CALL_SECONDS)
+    here.await_config(made.group.revision)
+    emit(here, "wide")
+    page.goto(f"{console.base}/inbox?text=wide")
+    cell = page.locator("[data-row]").filter(has_text="wide").locator(".told").first
+    for name in names:
+        cell.get_by_text(name).first.wait_for()
+    cut = "each => [...each.querySelectorAll('div')].filter(it => it.scrollWidth > it.clientWidth)"
+    assert cell.evaluate(f"{cut}.length") == 0

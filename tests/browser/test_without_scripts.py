@@ -9,11 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import router_service_pb2 as router_pb
-from ironcore.notification.v1.event_pb2 import Event
+from tests.browser.by_hand import emit, group_of, target_of
 from tests.browser.console_process import Console
 from tests.browser.peers import Peers
-from tests.browser.test_product_page import group_of, target_of
-from tests.system.installation import CALL_SECONDS, Installation, until
+from tests.system.installation import CALL_SECONDS, until
 
 
 @pytest.fixture
@@ -27,11 +26,6 @@ def plain(chromium: Browser) -> Iterator[Page]:
 
 def press(page: Page, button: str) -> None:
     page.get_by_role("button", name=button, exact=True).first.click()
-
-
-def emit(installation: Installation, subject: str) -> None:
-    event = Event(type="backup.failed", subject=subject)
-    installation.router.Emit(router_pb.EmitRequest(event=event), timeout=CALL_SECONDS)
 
 
 def test_a_target_is_added_and_tested(plain: Page, console: Console, peers: Peers) -> None:
@@ -135,5 +129,6 @@ def test_a_silence_is_made_and_ended(plain: Page, console: Console) -> None:
     press(plain, "Save")
     assert "plain-silence" in comments()
     row = plain.get_by_role("row").filter(has_text="plain-silence")
-    row.get_by_role("button", name="End").first.click()
+    row.get_by_text("End now …").click()
+    row.get_by_role("button", name="End it").click()
     until(lambda: "plain-silence" not in comments(), "the silence is over")

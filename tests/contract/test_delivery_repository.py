@@ -719,6 +719,26 @@ async def test_a_list_is_filtered_by_every_field_given(desk: Desk) -> None:
     assert await found(Filter(delivery_ids=[handoff(4).delivery_id])) == ["evt-4"]
 
 
+async def test_a_list_says_what_the_last_attempt_was_answered(desk: Desk) -> None:
+    await desk.accept(*(handoff(n) for n in range(1, 5)))
+    refused, delayed, taken = await desk.claim(3)
+    await desk.end(refused, NEVER)
+    await desk.end(delayed, LATER)
+    await desk.end(taken, OK)
+    page = await desk.listing.page(Filter(), size=10, before_seq=None)
+    codes = {each.event_id: each.last_code for each in page}
+    assert codes == {"evt-1": 404, "evt-2": 503, "evt-3": 0, "evt-4": 0}
+    assert (await desk.see(1)).last_code == 404
+
+
+async def test_a_list_has_the_bodies_only_where_they_are_asked_for(desk: Desk) -> None:
+    await desk.accept(handoff(1))
+    (without,) = await desk.listing.page(Filter(), size=1, before_seq=None)
+    (with_it,) = await desk.listing.page(Filter(), size=1, before_seq=None, bodies=True)
+    assert (without.body, with_it.body) == (b"", handoff(1).body)
+    assert (await desk.see(1)).body == handoff(1).body
+
+
 async def test_a_delivery_is_found_by_the_beginning_of_its_id(desk: Desk) -> None:
     await desk.accept(handoff(1, delivery_id="abcdefgh-1"), handoff(2, delivery_id="abcdefgh-2"))
     assert (await desk.listing.find("abcdefgh-2")).event_id == "evt-2"

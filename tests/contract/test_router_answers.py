@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from tests.support.explain_equals import compare, configuration
-from tests.support.router import Surroundings, group, surrounded, webhook
+from tests.support.router import Surroundings, group, metrics, surrounded, webhook
 
 from ibs_notify.domain.clock import to_micros
 from ibs_notify.domain.severity import Severity
@@ -19,7 +19,7 @@ from ibs_notify.router import coverage_reads
 from ibs_notify.router.since import first_since
 from ibs_notify.router.tables import EVENTS
 from ibs_notify.store.database import Database
-from ironcore.notification.v1 import disposition_pb2, group_pb2
+from ironcore.notification.v1 import disposition_pb2, event_pb2, group_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 pytestmark = pytest.mark.tables("router")
@@ -201,9 +201,28 @@ async def test_what_is_below_a_place_is_counted_and_what_is_beside_it_is_not(
 
 async def test_critical_types_are_counted_since_a_moment(database: Database) -> None:
     await store(database, "a", "b", "c", severity=Severity.CRITICAL)
-    assert await database.read(lambda c: coverage_reads.critical_types(c, 2)) == {
-        "backup.failed": 2
+    assert await database.read(lambda c: coverage_reads.critical_types(c, 2, [])) == {
+        "backup.failed": {"b": 1, "c": 1}
     }
+
+
+async def test_critical_types_are_counted_by_datastore_where_nobody_was_told(
+    tmp_path: Path, database_url: str
+) -> None:
+    on_a = group(
+        "on-a", {"chat": "*"}, scope=group_pb2.GROUP_SCOPE_ATTACHED, attachments=["/datastore/a"]
+    )
+    rest = group("rest", {"gauge": "*", "chat": "resource under /datastore/b and severity < error"})
+    async with surrounded(
+        tmp_path, webhook("chat"), metrics("gauge"), on_a, rest, database=database_url
+    ) as around:
+        for number, resource in enumerate(("a:vm/1", "b:vm/1", "b:vm/2")):
+            critical = event_pb2.SEVERITY_CRITICAL
+            await around.emit(f"e{number}", resource=resource, type="a.b", severity=critical)
+        answer = await around.stub.GetCoverage(pb.GetCoverageRequest())
+    found = {each.subject: each for each in answer.findings}["a.b"]
+    assert found.sentence == "about /datastore/b it would reach only the inbox"
+    assert found.event_count == 2
 
 
 async def test_the_first_event_since_a_moment_is_found_by_halves(database: Database) -> None:

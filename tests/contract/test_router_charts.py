@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -14,6 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tests.support.core import NOW, Core, failed, group
 from tests.support.inbox import InboxReader, state_of
 from tests.support.inbox_history import Clock, matches, some_event, some_filter, write_history
+from tests.support.statements import seen_statements
 
 from ibs_notify.domain.clock import to_micros
 from ibs_notify.domain.errors import InvalidArgument
@@ -29,9 +31,12 @@ from ibs_notify.router import (
     warming,
 )
 from ibs_notify.router.blocks import Blocks
+from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.lines import Mark
 from ibs_notify.rpc.convert import moment_to_proto
 from ibs_notify.store.database import Database
+from ibs_notify.store.engine import open_database
+from ibs_notify.store.migrate import upgrade
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 pytestmark = pytest.mark.tables("router")
@@ -250,6 +255,46 @@ async def test_what_costs_too_much_is_counted_from_the_newest_on_and_says_since_
         if to_micros(NOW + timedelta(minutes=number)) >= since
     ]
     assert 0 < len(counted) < 20
+
+
+PLANNED = {
+    "a type": (EventQuery(types=frozenset({"backup.failed"})), "router_events_by_type"),
+    "a source": (
+        EventQuery(sources=frozenset({"backup"}), min_severity=3),
+        "router_events_by_type",
+    ),
+    "the gravest": (EventQuery(min_severity=4), "router_events_by_severity"),
+    "a datastore": (EventQuery(resource="/datastore/a"), "router_events_by_resource"),
+}
+
+
+@pytest.mark.parametrize("name", PLANNED)
+async def test_sqlite_counts_by_an_index_alone(tmp_path: Path, name: str) -> None:
+    query, index = PLANNED[name]
+    database = await open_database(f"sqlite:///{tmp_path}/router.db")
+    await upgrade(database, "router")
+    core = Core(database)
+    await core.configure(group("ops", "chat"))
+    await core.emit(failed("e1"), failed("e2", type="backup.warning"))
+
+    def looks(connection: sa.Connection) -> list[str]:
+        plan = chart_turns.plan_of(connection, query, blocks.Blocks())
+        with seen_statements(connection) as statements:
+            if plan.of_resource is not None:
+                place = plan.of_resource.beginning
+                chart_turns.count_of_resource(connection, plan.of_resource, place, 60 * MINUTE)
+            else:
+                chart_turns.count_window(connection, plan, plan.first, plan.last, 60 * MINUTE)
+        explained = [
+            connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values).all()
+            for text, values in statements
+        ]
+        return [row[3] for rows in explained for row in rows if " router_events " in row[3]]
+
+    steps = await database.read(looks)
+    await database.close()
+    assert steps
+    assert all(f"USING COVERING INDEX {index} " in each for each in steps), steps
 
 
 @pytest.mark.parametrize(

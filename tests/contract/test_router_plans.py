@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from tests.support.statements import seen_statements
 
 from ibs_notify.router import coverage_reads
 from ibs_notify.router.blocks import Blocks
+from ibs_notify.router.chart_turns import count_of_resource, count_window, plan_of
 from ibs_notify.router.counting import INDEXED
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.event_walk import begin, next_piece, turn
@@ -63,14 +65,8 @@ async def ways_to_events(database: Database, work: Callable[[sa.Connection], obj
     """By what steps the statements of ``work`` come to the events."""
 
     def explain(connection: sa.Connection) -> set[str]:
-        statements: list[tuple[str, Any]] = []
-
-        def note(_c: Any, _cursor: Any, text: str, values: Any, *_: Any) -> None:
-            statements.append((text, values))
-
-        sa.event.listen(connection, "before_cursor_execute", note)
-        work(connection)
-        sa.event.remove(connection, "before_cursor_execute", note)
+        with seen_statements(connection) as statements:
+            work(connection)
         plans = [
             connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {text}", values).scalar_one()
             for text, values in statements
@@ -102,6 +98,20 @@ async def test_a_count_reads_an_index_alone_without_any_statistics(loaded: Datab
         piece = next_piece(connection, walk, None, INDEXED, severities=True)
         assert piece is not None
         connection.execute(sa.select(sa.func.count()).select_from(piece.events))
+
+    assert await ways_to_events(loaded, count) == {"Index Only Scan"}
+
+
+@pytest.mark.parametrize("name", ["a datastore", "a type", "the gravest"])
+async def test_a_chart_reads_an_index_alone_without_any_statistics(
+    loaded: Database, name: str
+) -> None:
+    def count(connection: sa.Connection) -> None:
+        plan = plan_of(connection, PAGES[name], Blocks())
+        if plan.of_resource is None:
+            count_window(connection, plan, plan.first, plan.last, 1_000)
+        else:
+            count_of_resource(connection, plan.of_resource, plan.of_resource.beginning, 1_000)
 
     assert await ways_to_events(loaded, count) == {"Index Only Scan"}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.util import await_only
-from tests.support.core import DeliveryDouble
+from tests.support.core import Core, DeliveryDouble, completed, failed, group
 from tests.support.postgres import until_somebody_waits
 
 from ibs_notify.domain.clock import SystemClock, to_micros
@@ -36,6 +36,7 @@ from ibs_notify.router.silences import SilenceBook, insert_silence
 from ibs_notify.router.tables import EVENTS, LEASES, OBLIGATIONS, ROUTES
 from ibs_notify.rules.ast import Always
 from ibs_notify.store import leases
+from ibs_notify.store.bulk import Bulk
 from ibs_notify.store.database import Database
 from ibs_notify.store.engine import open_database
 from ibs_notify.store.migrate import upgrade
@@ -67,6 +68,24 @@ TABLE = table(())
 
 def registered(connection: sa.Connection, routes: Sequence[Route]) -> Numbers:
     return register(connection, routes, table(routes).groups)
+
+
+async def test_only_plain_values_reach_the_driver(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's driver asks around for what it may do with any other, each time."""
+    kinds: set[type] = set()
+    run = Bulk.run
+
+    def noting(self: Bulk, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        kinds.update(type(value) for row in rows for value in row)
+        run(self, connection, rows)
+
+    monkeypatch.setattr(Bulk, "run", noting)
+    core = Core(database)
+    await core.configure(group("ops", "chat", "mail"), group("metrics", "influx"))
+    await core.emit(failed("e1"), failed("e2"), completed("e3"))
+    assert kinds == {int, str, bytes, type(None)}
 
 
 @pytest.fixture

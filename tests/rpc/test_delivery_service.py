@@ -670,6 +670,17 @@ async def test_open_deliveries_are_cancelled_by_filter(delivery: Running) -> Non
     assert (await delivery.see(2)).state == delivery_pb2.DELIVERY_STATE_WAITING
 
 
+async def test_lists_that_are_not_long_say_when_the_events_happened(delivery: Running) -> None:
+    await delivery.publish(webhook(None, disabled=True))
+    await delivery.deliver(proto_handoff(1))
+    happened = proto_handoff(1).event.timestamp
+    listed = await delivery.stub.ListDeliveries(pb.ListDeliveriesRequest(page_size=100))
+    assert [each.event_time for each in listed.deliveries] == [happened]
+    assert (await delivery.see(1)).event_time == happened
+    long = await delivery.stub.ListDeliveries(pb.ListDeliveriesRequest(page_size=101))
+    assert not long.deliveries[0].HasField("event_time")
+
+
 async def test_the_ledger_reads_every_id_in_order(delivery: Running) -> None:
     await delivery.publish(webhook(None, disabled=True))
     await delivery.deliver(*(proto_handoff(n) for n in (3, 1, 2)))

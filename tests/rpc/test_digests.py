@@ -199,7 +199,10 @@ async def test_an_entry_shares_the_death_of_its_digest(here: Installation) -> No
     here.clock.pass_time(hours=13)
 
     async def dead() -> bool:
-        return "which is dead: HTTP_4XX" in (await here.explained("e1"))["chat"]
+        return (
+            "which is dead: the endpoint refused it (HTTP_4XX)"
+            in (await here.explained("e1"))["chat"]
+        )
 
     await here.writes.until(dead)
     states = [delivery_pb2.DELIVERY_STATE_DIGESTED]

@@ -35,7 +35,7 @@ from ironcore.notification.v1.router_service_pb2_grpc import RouterServiceStub
 from tests.support.any_message import AnyMessage
 from tests.system.installation import free_port
 
-SECONDS: Final = 2.0
+SECONDS: Final = 5.0
 STREAM_SECONDS: Final = 0.15
 MOST_ANSWERS: Final = 5
 

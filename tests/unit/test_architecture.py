@@ -81,7 +81,6 @@ PURE = (
     "router.scope",
     "router.silence",
     "router.standing",
-    "router.weekly",
     "router.why",
     "delivery.admission",
     "delivery.audited",

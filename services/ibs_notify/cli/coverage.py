@@ -64,7 +64,7 @@ def _show(answer: pb.GetCoverageResponse) -> None:
         f"{counted(answer.rule_count, 'rule')}"
     )
     if not answer.findings:
-        click.echo(f"no gaps: whatever happens, somebody hears of it ({looked_at})")
+        click.echo(f"no gaps: somebody hears of every error ({looked_at})")
         return
     # The gravest first, also among the kinds.
     order = list(dict.fromkeys(each.kind for each in answer.findings))

@@ -16,6 +16,7 @@ def analysis_to_proto(analysis: Analysis, completions: Completions) -> pb.Analyz
         ],
         canonical_rule=analysis.canonical,
         warnings=analysis.warnings,
+        likelier_rule=analysis.likelier,
         completions=[
             pb.RuleCompletion(text=each.text, kind=_kind(each.kind), description=each.description)
             for each in completions.found

@@ -165,11 +165,13 @@ class ConfigServicer(ConfigServiceServicer):
     async def AnalyzeRule(
         self, request: pb.AnalyzeRuleRequest, context: Context
     ) -> pb.AnalyzeRuleResponse:
-        completions = complete(request.rule, request.position)
+        rule, position = request.rule, request.position
+        analysis = analyze(rule)
+        completions = complete(rule, position, reading=analysis.reading)
         if completions.field == Field.RESOURCE:
             known = await self._groups.attachments()
-            completions = complete(request.rule, request.position, known)
-        return analysis_to_proto(analyze(request.rule), completions)
+            completions = complete(rule, position, known, analysis.reading)
+        return analysis_to_proto(analysis, completions)
 
     async def CreateGroup(
         self, request: pb.CreateGroupRequest, context: Context

@@ -1,37 +1,26 @@
 """Counts by span of time, laid out for the macros of ``templates/parts/chart.html``.
 
-Spans begin at whole multiples of their length in UTC. A chart fills in those in which nothing
-happened: the services leave them out.
+A chart fills in the spans in which nothing happened: the services leave them out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ibs_notify.console.periods import Period
 from ibs_notify.console.rendering import iso, query
 from ibs_notify.console.wording import words
 from ibs_notify.rpc.convert import moment_from_proto
 from ironcore.notification.v1 import event_pb2
-from ironcore.notification.v1.delivery_service_pb2 import (
-    ChartDeliveriesRequest,
-    DeliverySeries,
-    DeliverySpan,
-)
-from ironcore.notification.v1.router_service_pb2 import (
-    ChartEventsRequest,
-    ChartEventsResponse,
-    EventFilter,
-)
+from ironcore.notification.v1.delivery_service_pb2 import DeliverySeries, DeliverySpan
+from ironcore.notification.v1.router_service_pb2 import ChartEventsResponse
 
-MOST_BARS = 180
 MOST_OF_A_SPARK = 30
-_MINUTES = (1, 5, 15, 30, 60, 180, 360, 720, 1440, 10_080)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORST_FIRST = (
     event_pb2.SEVERITY_CRITICAL,
     event_pb2.SEVERITY_ERROR,
@@ -42,53 +31,6 @@ _WORST_FIRST = (
 # The height of a bar in the drawing is a share of this.
 HEIGHT = 100
 _LEAST_HEIGHT = 1.2
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From ``after`` until before ``before``, in spans of ``step``."""
-
-    after: datetime
-    before: datetime
-    step: timedelta
-
-    @classmethod
-    def of(cls, after: datetime, before: datetime, least: timedelta = timedelta(0)) -> Period:
-        """In spans of at least ``least`` that are not too many to be told apart."""
-        wanted = max(least, (before - after) / MOST_BARS)
-        minutes = next((each for each in _MINUTES if timedelta(minutes=each) >= wanted), None)
-        step = timedelta(minutes=minutes) if minutes else timedelta(days=wanted.days + 1)
-        return cls(after, before, step)
-
-    @classmethod
-    def up_to(cls, now: datetime, length: timedelta, least: timedelta = timedelta(0)) -> Period:
-        """The last spans that together are ``length`` long, the one that has begun included."""
-        step = cls.of(now - length, now, least).step
-        end = _floor(now, step) + step
-        return cls(end - length, end, step)
-
-    @property
-    def starts(self) -> Sequence[datetime]:
-        """When each span begins."""
-        first = _floor(self.after, self.step)
-        count = -(-(self.before - first) // self.step)
-        return [first + number * self.step for number in range(max(count, 1))]
-
-    def of_events(self, chosen: EventFilter) -> ChartEventsRequest:
-        """What the Router is asked for; the bounds of ``chosen`` become the period's."""
-        request = ChartEventsRequest(filter=chosen)
-        request.filter.after.CopyFrom(_stamp(self.after))
-        request.filter.before.CopyFrom(_stamp(self.before))
-        request.step.FromTimedelta(self.step)
-        return request
-
-    def of_deliveries(self, *targets: str) -> ChartDeliveriesRequest:
-        """What Delivery is asked for."""
-        request = ChartDeliveriesRequest(
-            after=_stamp(self.after), before=_stamp(self.before), targets=targets
-        )
-        request.step.FromTimedelta(self.step)
-        return request
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,18 +94,17 @@ class Chart:
     def bars(self) -> Sequence[Bar]:
         """One for each span."""
         top = max(self.top, 1)
-        step = self.period.step
+        edges = self.period.edges
         return [
-            Bar(start, start + step, self._href(start), counts, self._parts(counts, top))
-            for start, counts in zip(self.period.starts, self._columns, strict=True)
+            Bar(start, end, self._href(start, end), counts, self._parts(counts, top))
+            for start, end, counts in zip(edges, edges[1:], self._columns, strict=False)
         ]
 
     @property
     def data(self) -> Mapping[str, Any]:
         """For the script: the same numbers."""
         return {
-            "starts": [int(each.timestamp()) for each in self.period.starts],
-            "step": int(self.period.step.total_seconds()),
+            "edges": [int(each.timestamp()) for each in self.period.edges],
             "layers": [
                 {"key": each.key, "label": each.label, "values": list(each.values)}
                 for each in self.layers
@@ -175,11 +116,11 @@ class Chart:
     def _columns(self) -> Sequence[Sequence[int]]:
         return list(zip(*(each.values for each in self.layers), strict=True))
 
-    def _href(self, start: datetime) -> str:
+    def _href(self, start: datetime, end: datetime) -> str:
         if not self.path:
             return ""
         after = max(start, self.period.after)
-        before = min(start + self.period.step, self.period.before)
+        before = min(end, self.period.before)
         bounds = {"after": iso(after), "before": iso(before)}
         return query(self.path, **self.filters, **bounds)
 
@@ -202,16 +143,13 @@ def event_chart(
     **filters: Any,
 ) -> Chart:
     """Events by severity, the worst at the bottom: it is seen however many others there are."""
-    found = {
-        (_moment(span.start_time), each.severity): each.count
-        for span in answer.spans
-        for each in span.counts
-    }
-    layers = []
-    for severity in _WORST_FIRST:
-        name = words.severity(severity)
-        values = [found.get((start, severity), 0) for start in period.starts]
-        layers.append(Layer(name, name, values))
+    found = {each: [0] * len(period.starts) for each in _WORST_FIRST}
+    for span in answer.spans:
+        place = period.place(_moment(span.start_time))
+        for each in span.counts:
+            if place is not None and each.severity in found:
+                found[each.severity][place] += each.count
+    layers = [Layer(words.severity(each), words.severity(each), found[each]) for each in found]
     since = _moment(answer.counted_since) if answer.HasField("counted_since") else None
     return Chart(title, period, layers, path, filters, since)
 
@@ -232,11 +170,12 @@ def delivery_chart(series: Iterable[DeliverySeries], period: Period, title: str)
 
 def spread(spans: Iterable[DeliverySpan], name: str, period: Period) -> Sequence[int]:
     """One count of spans, such as ``delivered``, for each span of the period: for a sparkline."""
-    found: dict[datetime, int] = {}
+    found = [0] * len(period.starts)
     for span in spans:
-        start = _moment(span.start_time)
-        found[start] = found.get(start, 0) + getattr(span, name)
-    return [found.get(start, 0) for start in period.starts]
+        place = period.place(_moment(span.start_time))
+        if place is not None:
+            found[place] += getattr(span, name)
+    return found
 
 
 def coarse(values: Sequence[int], most: int = MOST_OF_A_SPARK) -> Sequence[int]:
@@ -245,15 +184,5 @@ def coarse(values: Sequence[int], most: int = MOST_OF_A_SPARK) -> Sequence[int]:
     return [sum(values[start : start + size]) for start in range(0, len(values), size)]
 
 
-def _floor(moment: datetime, step: timedelta) -> datetime:
-    return moment - (moment - _EPOCH) % step
-
-
 def _moment(stamp: Timestamp) -> datetime:
     return moment_from_proto(stamp)
-
-
-def _stamp(moment: datetime) -> Timestamp:
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp

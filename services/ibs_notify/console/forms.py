@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from ibs_notify.console.wording.field_names import field_name
 from ibs_notify.domain.errors import (
     Aborted,
     AlreadyExists,
@@ -18,6 +20,7 @@ from ibs_notify.domain.errors import (
     Reason,
 )
 
+_HEADER = re.compile(r"headers\[([^\]]{1,200})\]")
 REFUSALS = (InvalidArgument, AlreadyExists, FailedPrecondition, Aborted)
 """What a form is shown again for, with what was written in it."""
 REFUSED = 422
@@ -132,13 +135,20 @@ def faults_of(error: NotificationError, names: Mapping[str, str]) -> Faults:
     for each in error.violations if isinstance(error, InvalidArgument) else ():
         name = _field_of(each.path, names)
         if name is None:
-            left.append(f"{each.path}: {each.description}")
+            left.append(f"{_called(each.path)}: {each.description}")
         else:
             fields[name] = "; ".join(filter(None, (fields.get(name, ""), each.description)))
     if not fields and not left:
         return Faults({}, error.message, error.advice, error.reason)
     summary = "; ".join(left) or "Some fields need another look."
     return Faults(fields, summary, error.advice, error.reason)
+
+
+def _called(path: str) -> str:
+    """A field that the form does not have, as people call it: no path of the API."""
+    if header := _HEADER.search(path):
+        return f"Header {header[1]}"
+    return field_name(path.rpartition(".")[2])
 
 
 def _field_of(path: str, names: Mapping[str, str]) -> str | None:

@@ -21,7 +21,8 @@ from ibs_notify.console.events import told
 from ibs_notify.console.login.cookies import theme_of
 from ibs_notify.console.navigation import NAVIGATION
 from ibs_notify.console.wording import words
-from ibs_notify.console.wording.form_words import advice, worded
+from ibs_notify.console.wording.field_names import field_name
+from ibs_notify.console.wording.form_words import advice, sentence, worded
 from ibs_notify.domain.clock import Clock, in_zone
 from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.rpc.convert import is_moment, moment_from_proto
@@ -47,13 +48,16 @@ class Renderer:
             when=self.when,
             exact=self.exact,
             at=self.at,
+            clock=self.clock,
             iso=iso,
             link=safe_link,
             segment=segment,
             zip=zip,
             worded=worded,
             knowing=knowing,
+            sentence=sentence,
             advice=advice,
+            field_name=field_name,
             sent=told.sent_of,
             as_sent=told.unknown,
             kept_back=told.kept_back,
@@ -111,6 +115,19 @@ class Renderer:
         year = "" if local.year == today.year else f" {local.year}"
         return Markup('<span class="nowrap" title="{}">{}</span>').format(
             self.exact(moment), f"{local.day} {local:%b}{year} {local:%H:%M}"
+        )
+
+    def clock(self, stamp: Timestamp | datetime | None) -> Markup:
+        """A moment of today as ``21:23``, another as ``at`` has it."""
+        moment = moment_of(stamp)
+        if moment is None:
+            return Markup()
+        zone = zone_of(self.time_zone)
+        local = in_zone(moment, zone)
+        if local.date() != in_zone(self._clock.now(), zone).date():
+            return self.at(moment)
+        return Markup('<span class="nowrap" title="{}">{:%H:%M}</span>').format(
+            self.exact(moment), local
         )
 
     def exact(self, stamp: Timestamp | datetime | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from aiohttp import web
@@ -16,8 +16,9 @@ from ibs_notify.console.http.guard import NONCE
 from ibs_notify.console.login.sessions import Notice, Session, Undo, Way
 from ibs_notify.console.rendering import Renderer
 from ibs_notify.console.shared import Shared
-from ibs_notify.console.wording.form_words import worded
+from ibs_notify.console.wording.form_words import sentence
 from ibs_notify.domain import errors
+from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.rpc.access import Access, access, allowed_to, least_role
 
 API_PACKAGE = "ironcore.notification.v1"
@@ -64,6 +65,11 @@ class Visit:
         """The same visit, whose calls may take no longer than that."""
         return replace(self, api=replace(self.api, patience=seconds))
 
+    @property
+    def zone(self) -> tzinfo:
+        """The same, as clocks have it."""
+        return zone_of(self.time_zone)
+
     def may(self, method: str) -> bool:
         """Whether the visitor may make a call, such as ``ConfigService/CreateTarget``."""
         role = self.session.role
@@ -107,6 +113,6 @@ class Visit:
         """Say that a change was made, with the warnings of its answer, once it is in force."""
         self.notice(text)
         for warning in warnings:
-            self.notice(worded(warning), "warning")
+            self.notice(sentence(warning), "warning")
         for late in await self.api.await_revision(revision):
             self.notice(late, "warning")

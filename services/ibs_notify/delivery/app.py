@@ -113,7 +113,9 @@ class DeliveryApp(App):
         build = partial(build_transport, book=book, dialler=self._dialler)
         transports = TransportCache(build, secrets, clock)
         stack.push_async_callback(transports.close)
-        sender = Sender(outlook, transports, clock, self._jitter)
+        sender = Sender(
+            outlook, transports, clock, self._jitter, next(iter(settings.console_origins), "")
+        )
         dispatcher = Dispatcher(outlook, queue, transports, sender, clock)
         run_beside(stack, dispatcher.run())
         keeper = GatewayKeeper(database, outlook, transports, book, secrets, clock, self._dialler)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.delivery.model import (
     DELIVERY_ID_SYNTAX,
@@ -214,7 +217,17 @@ def delivery_to_proto(record: DeliveryRecord) -> delivery_pb2.Delivery:
         revision=record.revision,
         attempts=[_attempt_to_proto(each) for each in record.attempts],
         digest=None if record.digest is None else _membership_to_proto(record.digest),
+        last_code=record.last_code,
+        event_time=_happened(record.body),
     )
+
+
+def _happened(body: bytes) -> Timestamp | None:
+    """None also of a body that is none: a list does not fail for one line."""
+    event = event_pb2.Event()
+    with suppress(DecodeError):
+        event.ParseFromString(body)
+    return event.timestamp if event.HasField("timestamp") else None
 
 
 def _membership_to_proto(membership: Membership) -> delivery_pb2.DigestMembership:

@@ -252,6 +252,10 @@ class DeliveryRecord:
     """Of an entry of a digest: its window."""
     digest: Membership | None = None
     """The same in full, where it was asked for."""
+    last_code: int = 0
+    """Of the peer in the last attempt; 0 where there was none, and of what is delivered."""
+    body: bytes = b""
+    """The event's protobuf, where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

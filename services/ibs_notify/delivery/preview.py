@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
@@ -120,16 +120,23 @@ def _message(asked: Asked, target: Target, snapshot: Snapshot, clock: Clock) -> 
         templates=templates,
         gathers=asked.gathers or bool(asked.gathered),
         reports=reports,
+        target=target.name,
+        group=asked.group or next(_tells(asked, snapshot), ""),
+    )
+
+
+def _tells(asked: Asked, snapshot: Snapshot) -> Iterator[str]:
+    """The groups that have the target."""
+    return (
+        group.name
+        for group in snapshot.groups
+        if any(each.target == asked.target for each in group.subscriptions)
     )
 
 
 def _digest(asked: Asked, snapshot: Snapshot, now: datetime) -> tuple[Event, Mapping[str, Report]]:
     """The digest of what was gathered, for the group that was named or one that has the target."""
-    tells = (
-        group.name
-        for group in snapshot.groups
-        if any(each.target == asked.target for each in group.subscriptions)
-    )
+    tells = _tells(asked, snapshot)
     window = ReportWindow(
         group=asked.group or next(tells, "no group yet"),
         target=asked.target,

@@ -48,6 +48,8 @@ from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1.delivery_service_pb2_grpc import DeliveryServiceServicer
 
 MAX_IDS = 10_000
+MOST_WITH_EVENT_TIME = 100
+"""Of a page of so many deliveries the events are read as well."""
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -144,6 +146,7 @@ class DeliveryServicer(DeliveryServiceServicer):
             messages.filter_from_proto(request.filter),
             size=size + 1,
             before_seq=before_seq,
+            bodies=size <= MOST_WITH_EVENT_TIME,
         )
         page, more = records[:size], len(records) > size
         return pb.ListDeliveriesResponse(

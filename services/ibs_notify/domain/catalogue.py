@@ -85,6 +85,12 @@ CATALOGUE: dict[str, EventType] = dict(
     )
 )
 
+_SOURCES_ABOUT_DATASTORES = frozenset({"backup", "restore", "sync", "verify", "datastore"})
+ABOUT_DATASTORES = tuple(
+    each for each in CATALOGUE.values() if each.source in _SOURCES_ABOUT_DATASTORES
+)
+"""What can happen to a datastore."""
+
 _LAST_WORDS = {
     "completed": Outcome.OK,
     "recovered": Outcome.OK,

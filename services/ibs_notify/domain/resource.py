@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _NAMED = re.compile(r"([A-Za-z0-9_.-]+):(.*)", re.DOTALL)
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _SLASHES = re.compile(r"/{2,}")
 
 
@@ -26,6 +27,14 @@ def canonical(resource: str) -> str:
     if len(resource) > 1 and resource[-1] == "/":
         resource = resource[:-1]
     return resource
+
+
+def meant(resource: str) -> str:
+    """What somebody means who types ``resource``: a name alone is the datastore of that name.
+
+    Else it is as in ``canonical``. Not for what emitters write.
+    """
+    return f"/datastore/{resource}" if _NAME.fullmatch(resource) else canonical(resource)
 
 
 def is_under(resource: str, prefix: str) -> bool:

@@ -1,7 +1,7 @@
 """What nobody hears of, and rules and groups that reach nobody. Pure.
 
-A gap is found by asking the routing table about bare events. A metric server records and tells
-nobody, so it closes no gap.
+A gap is found by asking who would be told of bare events, as ``hearing`` says. A silence makes and
+closes none: it is meant, and ends.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from itertools import islice
 from shlex import quote
 from typing import Final
 
-from ibs_notify.domain.catalogue import CATALOGUE, Outcome
+from ibs_notify.domain.catalogue import ABOUT_DATASTORES, CATALOGUE, Outcome
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
+from ibs_notify.router.hearing import is_told, tells_any
 from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
 from ibs_notify.router.notices import TARGET_FAILING, resource_of_target
 from ibs_notify.router.scope import who_hears
@@ -27,18 +28,15 @@ _MOST_NAMED: Final = 5
 _COMMAND: Final = "ironcore-backup notification"
 _PROBLEMS: Final = tuple(
     sorted(
-        (
-            each
-            for each in CATALOGUE.values()
-            if each.outcome is Outcome.PROBLEM and each.source != "notification"
-        ),
+        (each for each in ABOUT_DATASTORES if each.outcome is Outcome.PROBLEM),
         key=lambda each: -each.severity,
     )
 )
-_ERRORS = tuple(
-    each for each in _PROBLEMS if each.severity is Severity.ERROR and each.source != "auth"
-)
+_ERRORS: Final = tuple(each for each in _PROBLEMS if each.severity is Severity.ERROR)
 """What happens to a datastore and needs somebody."""
+_CRITICAL: Final = frozenset(
+    each.name for each in CATALOGUE.values() if each.severity is Severity.CRITICAL
+)
 
 
 class Gap(StrEnum):
@@ -113,9 +111,13 @@ def unheard_places(unheard: Iterable[Place]) -> list[Finding]:
 
 
 def unheard_problems(
-    table: RoutingTable, datastores: Iterable[str], now: datetime
+    table: RoutingTable, datastores: Iterable[str], untold: Collection[str], now: datetime
 ) -> list[Finding]:
-    """Datastores that have errors of which nobody is told, though of other problems somebody is."""
+    """Datastores that have errors of which nobody is told, though of other events somebody is.
+
+    Of those that are ``untold`` as a whole, somebody heard something all the same: by a rule that
+    asks for more, or for a part.
+    """
     findings: list[Finding] = []
     for place in sorted(datastores):
         unheard = sorted(
@@ -128,11 +130,17 @@ def unheard_problems(
                 Finding(
                     Gap.UNHEARD_PROBLEM,
                     place,
-                    f"nobody is told of {', '.join(unheard)} about it",
+                    f"nobody is told of {', '.join(unheard)} about it"
+                    + (_BUT_WAS_HEARD if place in untold else ""),
                     f"{_COMMAND} group target add GROUP TARGET --rule 'severity >= error'",
                 )
             )
     return findings
+
+
+_BUT_WAS_HEARD: Final = (
+    "; of some events that say more, or are about a part of it, somebody was told"
+)
 
 
 def unheard_alarms(table: RoutingTable, now: datetime) -> list[Finding]:
@@ -165,7 +173,7 @@ def _is_failing_told(table: RoutingTable, target: str, uid: str, now: datetime) 
         canonical_resource=resource,
         labels={"target_uid": uid},
     )
-    return any(not route.is_metric_server for route in who_hears(table, event).routes)
+    return tells_any(who_hears(table, event).routes)
 
 
 def _how_many(count: int) -> str:
@@ -176,30 +184,35 @@ def _how_many(count: int) -> str:
 
 def unheard_critical_types(
     table: RoutingTable,
-    seen: Mapping[str, int],
+    seen: Mapping[str, Mapping[str, int]],
     datastores: Collection[str],
     now: datetime,
 ) -> list[Finding]:
-    """Critical types that would reach only the inbox: anywhere, or about some of ``datastores``.
+    """Critical types that would reach only the inbox: anywhere, or about some places.
 
-    ``seen`` counts the types that came with severity critical; those of the catalogue are added.
+    ``seen`` has the types that came with severity critical, each with the places it was about
+    (empty for none), and how many of those events nobody was told of. One that is not critical by
+    the catalogue is looked for where it came; without a place it may come anywhere.
     """
-    known = {each.name for each in CATALOGUE.values() if each.severity is Severity.CRITICAL}
     findings: list[Finding] = []
-    for name in sorted(known | seen.keys()):
-        places = sorted(datastores) or [""]
+    for name in sorted(_CRITICAL | seen.keys()):
+        came = seen.get(name, {})
+        anywhere = name in _CRITICAL or "" in came
+        places = {*came, *(datastores if anywhere else ())} or {""}
         unheard = [
-            each for each in places if not is_told(table, name, Severity.CRITICAL, each, now)
+            each
+            for each in sorted(places, key=lambda each: (not each, each))
+            if not is_told(table, name, Severity.CRITICAL, each, now)
         ]
         if unheard:
-            everywhere = len(unheard) == len(places)
+            everywhere = anywhere and len(unheard) == len(places)
             findings.append(
                 Finding(
                     Gap.UNHEARD_CRITICAL_TYPE,
                     name,
                     f"{_where(unheard, everywhere=everywhere)} it would reach only the inbox",
                     f"{_COMMAND} group target add GROUP TARGET --rule 'severity = critical'",
-                    seen.get(name, 0),
+                    sum(came.get(each, 0) for each in unheard),
                 )
             )
     return findings
@@ -208,20 +221,12 @@ def unheard_critical_types(
 def _where(unheard: Sequence[str], *, everywhere: bool) -> str:
     if everywhere:
         return "whatever it is about,"
-    return f"about {_named(unheard)}"
+    return f"about {_named([each or 'no resource' for each in unheard])}"
 
 
 def _named(names: Sequence[str]) -> str:
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def is_told(
-    table: RoutingTable, event_type: str, severity: Severity, resource: str, now: datetime
-) -> bool:
-    """Whether a bare event would be told to anybody."""
-    event = Event("", event_type, severity, now, resource=resource, canonical_resource=resource)
-    return any(not route.is_metric_server for route in table.hearing(event))
 
 
 def idle_rules(routes: Iterable[Route], matched: Collection[str], examined: int) -> list[Finding]:

@@ -15,6 +15,7 @@ from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.resource import datastore_of
 from ibs_notify.router import coverage, coverage_reads
 from ibs_notify.router.coverage import Finding, Gap, Place, Trouble
+from ibs_notify.router.hearing import tells
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.ports import DeliveryAnswers, TargetHealth
@@ -41,7 +42,7 @@ class _Seen:
 
     begin: int
     places: Sequence[str]
-    critical: Mapping[str, int]
+    critical: Mapping[str, Mapping[str, int]]
     warnings: Sequence[str]
 
 
@@ -72,13 +73,11 @@ class Coverage:
         """Everything that is found, the gravest first; what was bounded is a warning."""
         table, now = required(self._in_force.table), self._clock.now()
         since = moment_of(request, now - SINCE)
-        seen = await self._database.read(lambda c: _see(c, table, since))
+        mute = [each.route_id for each in table.routes if not tells(each)]
+        seen = await self._database.read(lambda c: _see(c, table, since, mute))
         held = await self._held_against(table, seen.begin)
         untold = await asyncio.to_thread(coverage.untold_places, table, seen.places, now)
-        recording = [each.route_id for each in table.routes if each.is_metric_server]
-        unheard = await self._database.read(
-            lambda c: _look_closer(c, untold, seen.begin, recording)
-        )
+        unheard = await self._database.read(lambda c: _look_closer(c, untold, seen.begin, mute))
         troubles, warnings = await self._troubles(table)
         findings = await asyncio.to_thread(_find, table, seen, held, untold, unheard, troubles, now)
         response = pb.GetCoverageResponse(
@@ -141,14 +140,16 @@ def _problem(health: TargetHealth) -> str:
     return ""
 
 
-def _see(connection: sa.Connection, table: RoutingTable, since: datetime) -> _Seen:
+def _see(
+    connection: sa.Connection, table: RoutingTable, since: datetime, mute: Collection[int]
+) -> _Seen:
     begin = first_since(connection, since)
     attached = (each for group in table.groups for each in group.attachments)
     names = dict.fromkeys((*coverage_reads.places_seen(connection), *attached))
     warnings = []
     if len(names) > coverage_reads.MOST_PLACES:
         warnings.append(f"only {coverage_reads.MOST_PLACES:,} datastores and jobs were looked at")
-    critical = coverage_reads.critical_types(connection, begin)
+    critical = coverage_reads.critical_types(connection, begin, mute)
     places = list(names)[: coverage_reads.MOST_PLACES]
     return _Seen(begin, places, critical, warnings)
 
@@ -160,13 +161,13 @@ def _left_out(held: _Held) -> list[str]:
 
 
 def _look_closer(
-    connection: sa.Connection, untold: Sequence[str], begin: int, recording: Collection[int]
+    connection: sa.Connection, untold: Sequence[str], begin: int, mute: Collection[int]
 ) -> list[Place]:
     """The places that nobody heard of; of one that is, what is below it is not looked at."""
     unheard: dict[str, Place] = {}
     for name in untold:
         if unheard.keys().isdisjoint(coverage.parents_of(name)):
-            place = coverage_reads.place_of(connection, name, begin, recording)
+            place = coverage_reads.place_of(connection, name, begin, mute)
             if not place.was_heard:
                 unheard[name] = place
     return list(unheard.values())
@@ -184,13 +185,20 @@ def _find(
     """By kind, the gravest first."""
     places = coverage.unheard_places(unheard)
     names = {datastore_of(each) for each in seen.places} - {""}
-    datastores = {f"/datastore/{name}" for name in names} - {each.subject for each in places}
+    whole = {each.subject for each in places}
+    datastores = {f"/datastore/{name}" for name in names} - whole
+    # Of a place that nobody hears of at all, that is said, and not each thing again.
+    critical = {
+        event_type: {place: count for place, count in came.items() if place not in whole}
+        for event_type, came in seen.critical.items()
+        if not whole.issuperset(came)
+    }
     return [
         coverage.unheard_alarms(table, now),
-        coverage.unheard_critical_types(table, seen.critical, datastores, now),
+        coverage.unheard_critical_types(table, critical, datastores, now),
         coverage.unreachable_groups(table.groups, troubles),
         places,
-        coverage.unheard_problems(table, datastores.difference(untold), now),
+        coverage.unheard_problems(table, datastores, untold, now),
         coverage.idle_rules(table.routes, held.matched, held.examined),
     ]
 

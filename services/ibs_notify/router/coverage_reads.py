@@ -65,25 +65,17 @@ def _resources(connection: sa.Connection) -> Iterator[str]:
 
 
 def place_of(
-    connection: sa.Connection, resource: str, first_seq: int, recording: Collection[int]
+    connection: sa.Connection, resource: str, first_seq: int, mute: Collection[int]
 ) -> Place:
     """How often a place, and all below it, was seen from ``first_seq`` on, and whether heard of.
 
-    ``recording`` are the numbers of the routes to metric servers, which tell nobody.
+    ``mute`` are the numbers of the routes that tell nobody.
     """
     # By the index alone, unlike what became of the events.
     counted = _some_of(resource, first_seq, _E.seq).subquery()
     count = connection.execute(sa.select(sa.func.count()).select_from(counted)).scalar_one()
     some = _some_of(resource, first_seq, _E.seq, _E.opened, _E.closed).cte("some")
-    told = sa.exists().where(
-        some.c.opened > 0,
-        _O.event_seq == some.c.seq,
-        _O.route_id.not_in(recording),
-    )
-    # What was closed at once was for people: nothing keeps an event from a metric server.
-    heard = connection.execute(
-        sa.select(some.c.seq).where(sa.or_(some.c.closed > 0, told)).limit(1)
-    ).first()
+    heard = connection.execute(sa.select(some.c.seq).where(_was_heard(some, mute)).limit(1)).first()
     return Place(resource, count, heard is not None)
 
 
@@ -98,17 +90,44 @@ def _some_of(resource: str, first_seq: int, *columns: sa.Column[int]) -> sa.Sele
     return sa.select(both).limit(MOST_COUNTED)
 
 
-def critical_types(connection: sa.Connection, first_seq: int) -> dict[str, int]:
-    """How often each type came with severity critical, of the newest that did."""
+def critical_types(
+    connection: sa.Connection, first_seq: int, mute: Collection[int]
+) -> dict[str, dict[str, int]]:
+    """The types that came with severity critical, of the newest that did, by type and place.
+
+    A place is a datastore, or a resource that is none; counted is what nobody was told of.
+    """
     newest = (
-        sa.select(_E.type)
+        sa.select(_E.type, _E.resource, _E.seq, _E.opened, _E.closed)
         .where(_E.severity == Severity.CRITICAL.value, _E.seq >= first_seq)
         .order_by(_E.seq.desc())
         .limit(MOST_COUNTED)
-        .subquery()
+        .cte("newest")
     )
-    counts = sa.select(newest.c.type, sa.func.count()).group_by(newest.c.type)
-    return {row[0]: row[1] for row in connection.execute(counts)}
+    unheard = sa.case((_was_heard(newest, mute), 0), else_=1)
+    counts = sa.select(newest.c.type, newest.c.resource, sa.func.sum(unheard)).group_by(
+        newest.c.type, newest.c.resource
+    )
+    found: dict[str, dict[str, int]] = {}
+    for event_type, resource, count in connection.execute(counts):
+        name = datastore_of(resource)
+        place = f"{_DATASTORES}{name}" if name else resource
+        by_place = found.setdefault(event_type, {})
+        by_place[place] = by_place.get(place, 0) + int(count)
+    return found
+
+
+def _was_heard(some: sa.CTE, mute: Collection[int]) -> sa.ColumnElement[bool]:
+    """Whether somebody was told of an event of ``some``.
+
+    What was closed at once was for people: nothing keeps an event from a metric server.
+    """
+    told = sa.exists().where(
+        some.c.opened > 0,
+        _O.event_seq == some.c.seq,
+        _O.route_id.not_in(mute),
+    )
+    return sa.or_(some.c.closed > 0, told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, NotificationError
 from ibs_notify.domain.event import Event
+from ibs_notify.domain.reason_words import reason as meaning_of
 from ibs_notify.router import books
 from ibs_notify.router.account import Obliged, look_ahead, look_back
 from ibs_notify.router.dispositions import Reason
@@ -301,7 +302,7 @@ def _with_fate(told: Told, deliveries: Deliveries) -> Told:
 
 
 def _how_far(delivery: delivery_pb2.Delivery) -> str:
-    """``delivered``, ``retry wait: CONNECT_FAILED``, ``dead: SMTP_5XX``."""
+    """``delivered``, ``retry wait: no connection to the server (CONNECT_FAILED)``."""
     if delivery.HasField("digest"):
         return _digest_words(delivery.digest)
     return _state_words(delivery.state, delivery.reason)
@@ -312,7 +313,7 @@ def _state_words(state: delivery_pb2.DeliveryState.ValueType, reason: str) -> st
     words = name.lower().replace("_", " ")
     if not reason or state == delivery_pb2.DELIVERY_STATE_DELIVERED:
         return words
-    return f"{words}: {reason}"
+    return f"{words}: {meaning_of(reason)} ({reason})"
 
 
 def _digest_words(digest: delivery_pb2.DigestMembership) -> str:

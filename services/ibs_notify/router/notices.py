@@ -18,6 +18,7 @@ from typing import assert_never
 from ibs_notify.domain import catalogue
 from ibs_notify.domain.event import NOTHING, Event
 from ibs_notify.domain.naming import is_name
+from ibs_notify.domain.reason_words import reason
 from ibs_notify.router.match import Route
 from ibs_notify.router.ports import End, Ended, TargetTurned, Turn
 
@@ -102,7 +103,7 @@ def notice_of_target(turned: TargetTurned) -> Event:
         _TURNS[turned.turn],
         _trouble(turned),
         turned.at,
-        subject=_SUBJECTS[turned.turn].format(target=target, reason=turned.reason),
+        subject=_SUBJECTS[turned.turn].format(target=target, reason=reason(turned.reason)),
         summary=_text(what, why, then, commands),
         resource=resource_of_target(target),
         labels={"target": target, "target_uid": turned.target_uid, "reason": turned.reason},
@@ -129,14 +130,14 @@ def _about_target(turned: TargetTurned) -> tuple[str, str, str, Sequence[str]]:
     """What happened, why, what is to be done, and the commands for it."""
     target, at = quote(turned.target), f"{turned.at:%Y-%m-%d %H:%M:%S} UTC"
     said = f": {turned.detail}" if turned.detail else ""
-    reason = f"The reason is {turned.reason}{said}."
+    because = f"The reason is {turned.reason}{said}."
     show, test = f"target show {target}", f"target test {target}"
     match turned.turn:
         case Turn.FAILING:
             return (
                 f"Target {turned.target} has failed again and again, the last time at {at}.",
-                f"{reason} Nothing is lost: what is meant for it waits, and now and then one of it "
-                "is tried.",
+                f"{because} Nothing is lost: what is meant for it waits, and now and then one "
+                "of it is tried.",
                 "To see how it fares, what is wrong, and to try it at once when it is mended:",
                 (show, test, f"target resume {target}"),
             )
@@ -152,7 +153,7 @@ def _about_target(turned: TargetTurned) -> tuple[str, str, str, Sequence[str]]:
         case Turn.PAUSED:
             return (
                 f"Target {turned.target} said at {at} that it is gone, and is paused.",
-                f"{reason} Nothing is lost: what is meant for it waits.",
+                f"{because} Nothing is lost: what is meant for it waits.",
                 "It waits until the target is changed, resumed or deleted:",
                 (show, f"target resume {target}", f"target delete {target}"),
             )
@@ -223,7 +224,7 @@ def _notice_of_ends(hour: Hour, ended: Sequence[Ended], count: int, step: int) -
     last = ended[-1]
     verb, target = _VERBS[hour.state], last.target
     if count == 1:
-        subject = f"A delivery to {target} was {verb}: {last.reason}"
+        subject = f"A delivery to {target} was {verb}: {reason(last.reason)}"
         first = ""
     else:
         subject = f"{count:,} deliveries to {target} were {verb} within an hour"

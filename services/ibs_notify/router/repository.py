@@ -64,7 +64,9 @@ _NEXT_NUMBERS = Bulk(
     ("count", "sequence"),
 )
 _INSERT_EVENTS = bulk_insert(EVENTS)
-_INSERT_OBLIGATIONS = bulk_insert(OBLIGATIONS)
+_INSERT_OBLIGATIONS = bulk_insert(OBLIGATIONS, without=("released_at", "delivery_id"))
+# SQLite's driver asks around how to store what is not of a plain type, each time.
+_WORDS = {each: each.value for kind in (State, Reason) for each in kind}
 
 
 def accept(
@@ -136,7 +138,7 @@ def _store(
         closed = len(routing.obligations) - len(opened)
         states = {routed.decision.state for routed in routing.obligations}
         event_rows.append(_event_row(seq, each, states, len(opened), closed, packed))
-        severity = each.arrival.event.severity
+        severity = int(each.arrival.event.severity)
         obligation_rows += [
             _obligation_row(seq, position, severity, routed) for position, routed in opened
         ]
@@ -166,7 +168,7 @@ def _event_row(
         each.revision,
         opened,
         closed,
-        event.severity,
+        int(event.severity),
         event.type,
         index_text(event.canonical_resource),
         index_text(event.actor),
@@ -187,12 +189,10 @@ def _obligation_row(seq: int, position: int, severity: int, routed: Routed) -> t
 def _decision_row(decision: Decision, lane: int) -> tuple[Any, ...]:
     since = decision.suppressed_since
     return (
-        decision.state,
-        decision.reason,
+        _WORDS[decision.state],
+        _WORDS[decision.reason],
         decision.pointer,
         "",  # taken
-        None,  # released_at
-        None,  # delivery_id
         lane,
         decision.suppressed,
         None if since is None else to_micros(since),
@@ -225,6 +225,6 @@ def insert_own(
     _INSERT_EVENTS.run(connection, [_event_row(seq, new, states, len(states), 0, b"")])
     if route_id:
         decision = Decision(State.READY, Reason.BACKLOG_COLLAPSED)
-        row = (seq, 0, event.severity, route_id, *_decision_row(decision, lane))
+        row = (seq, 0, int(event.severity), route_id, *_decision_row(decision, lane))
         _INSERT_OBLIGATIONS.run(connection, [row])
     return seq

@@ -25,6 +25,7 @@ from ibs_notify.router.event_filter import query_of
 from ibs_notify.router.event_watch import EventWatch
 from ibs_notify.router.explain import Explainer
 from ibs_notify.router.group_status import read_page, read_status
+from ibs_notify.router.hearing_calls import Hearings
 from ibs_notify.router.in_force import InForce
 from ibs_notify.router.inbox_calls import InboxCalls
 from ibs_notify.router.intake import Accepted, Intake
@@ -67,6 +68,7 @@ class RouterServicer(RouterServiceServicer):
         self._explainer = Explainer(database, in_force, revisions, delivery, clock)
         self._preview = Preview(database, in_force, clock)
         self._coverage = Coverage(database, in_force, delivery, clock)
+        self._hearings = Hearings(database, in_force, clock)
         self._silences = SilenceCalls(database, in_force, clock)
         self._stopping: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -181,6 +183,11 @@ class RouterServicer(RouterServiceServicer):
         self, request: pb.PreviewDedupRequest, context: Context
     ) -> pb.PreviewDedupResponse:
         return await self._preview.preview(request)
+
+    async def ListHearings(
+        self, request: pb.ListHearingsRequest, context: Context
+    ) -> pb.ListHearingsResponse:
+        return await self._hearings.list(request)
 
     async def GetCoverage(
         self, request: pb.GetCoverageRequest, context: Context

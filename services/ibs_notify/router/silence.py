@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.time_zone import zone_problem
+from ibs_notify.domain.weekly import DAY, WEEK, Span, holds, parse_weekly
 from ibs_notify.router.dispositions import Decision, Reason, State
-from ibs_notify.router.weekly import DAY, WEEK, Span, holds, parse_weekly
 from ibs_notify.rules.evaluate import compile_rule
 from ibs_notify.rules.parse import parse
 

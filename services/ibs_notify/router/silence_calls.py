@@ -47,7 +47,7 @@ class SilenceCalls:
             return made
 
         made = await self._database.write(work)
-        return pb.CreateSilenceResponse(silence=_view(made, now))
+        return pb.CreateSilenceResponse(silence=silence_view(made, now))
 
     async def list(self, request: pb.ListSilencesRequest) -> pb.ListSilencesResponse:
         """A page, newest first."""
@@ -63,7 +63,7 @@ class SilenceCalls:
         if len(found) > size:
             token = page_token(_LISTING, to_micros(page[-1].created_at), page[-1].silence_id)
         return pb.ListSilencesResponse(
-            silences=[_view(each, now) for each in page], next_page_token=token
+            silences=[silence_view(each, now) for each in page], next_page_token=token
         )
 
     async def expire(
@@ -88,7 +88,7 @@ class SilenceCalls:
                 f"there is no silence {request.silence_id!r}",
                 advice="list those that there are with: silence list --all",
             )
-        return pb.ExpireSilenceResponse(silence=_view(ended, now))
+        return pb.ExpireSilenceResponse(silence=silence_view(ended, now))
 
 
 def _audit(
@@ -149,7 +149,8 @@ def _position(token: str) -> tuple[int, str] | None:
             raise bad_page_token()
 
 
-def _view(silence: Silence, now: datetime) -> pb.Silence:
+def silence_view(silence: Silence, now: datetime) -> pb.Silence:
+    """As the API shows it at ``now``."""
     view = _message(silence)
     view.active, change = _times(silence, now)
     if change is not None:

@@ -14,6 +14,7 @@ from lark import Token
 
 from ibs_notify.rules.errors import RuleError
 from ibs_notify.rules.format import format_rule
+from ibs_notify.rules.likelier import likelier
 from ibs_notify.rules.parse import Reading, check_size, finish, read
 from ibs_notify.rules.repair import repaired
 from ibs_notify.rules.vocabulary import RESERVED, is_field, is_operator
@@ -57,12 +58,17 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """``canonical`` is empty where there is a fault."""
+    """``canonical`` is empty where there is a fault; ``reading`` is none of what is not read.
+
+    ``likelier`` is the whole rule as it was probably meant where there are ``warnings``, or empty.
+    """
 
     parts: tuple[Part, ...]
     fault: Fault | None = None
     canonical: str = ""
     warnings: tuple[str, ...] = ()
+    likelier: str = ""
+    reading: Reading | None = None
 
 
 _KINDS = {
@@ -95,21 +101,18 @@ def analyze(text: str) -> Analysis:
     try:
         rule = finish(reading)
     except RuleError as error:
-        fault = _fault(text, error)
-        return Analysis(tuple(_parts_around(reading, fault.position)), fault)
+        fault = _fault(text, error, repaired(reading, error))
+        parts = tuple(_parts_around(reading, fault.position))
+        return Analysis(parts, fault, reading=reading)
     parts = tuple(_part(token) for token in reading.tokens)
-    return Analysis(parts, None, format_rule(rule), warnings(rule))
+    said = warnings(rule)
+    meant = likelier(rule) if said else ""
+    return Analysis(parts, None, format_rule(rule), said, meant, reading)
 
 
-def _fault(text: str, error: RuleError) -> Fault:
-    return Fault(
-        error.line,
-        error.column,
-        error.offset_in(text),
-        error.problem,
-        error.advice,
-        repaired(text, error),
-    )
+def _fault(text: str, error: RuleError, fixed: str = "") -> Fault:
+    position = error.offset_in(text)
+    return Fault(error.line, error.column, position, error.problem, error.advice, fixed)
 
 
 def _part(token: Token) -> Part:

@@ -7,9 +7,12 @@ Places are numbers of characters (code points) from the beginning of the text.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
+
+from lark import Token
 
 from ibs_notify.domain.catalogue import CATALOGUE
 from ibs_notify.rules import format as canonical
@@ -17,7 +20,7 @@ from ibs_notify.rules.analyze import Kind
 from ibs_notify.rules.ast import Field, Operator, Position
 from ibs_notify.rules.errors import RuleError
 from ibs_notify.rules.meanings import FIELDS, OPERATORS, SEVERITIES
-from ibs_notify.rules.parse import SIZE_LIMIT, is_too_long, read
+from ibs_notify.rules.parse import SIZE_LIMIT, Reading, is_too_long, read
 from ibs_notify.rules.reader import Expecting, Reader
 from ibs_notify.rules.values import compared
 from ibs_notify.rules.vocabulary import fitting_operators
@@ -62,17 +65,22 @@ class Completions:
     field: str = ""
 
 
-def complete(text: str, position: int, resources: Sequence[str] = ()) -> Completions:
-    """``resources`` are canonical ones that are known to matter. Never raises."""
+def complete(
+    text: str, position: int, resources: Sequence[str] = (), reading: Reading | None = None
+) -> Completions:
+    """``resources`` are canonical ones that are known to matter. Never raises.
+
+    ``reading`` is of ``text``, where it was read already.
+    """
     position = min(max(position, 0), len(text))
     nothing = Completions((), position, position)
     if is_too_long(text):
         return nothing
-    start = _word_start(text[:position])
-    reading = read(text[:start]) if start is not None else None
-    if start is None or reading is None or reading.fault is not None:
+    reading = reading or read(text)
+    start = _word_start(reading, position)
+    if start is None:
         return nothing
-    reader = reading.reader
+    reader = _reader_at(reading, start)
     written = text[start:position]
     end = _word_end(text, start, position)
     room = SIZE_LIMIT - len((text[:start] + text[end:]).encode("utf-8", "surrogatepass"))
@@ -84,19 +92,33 @@ def complete(text: str, position: int, resources: Sequence[str] = ()) -> Complet
     return Completions(tuple(found[:MOST]), start, end, _field_of_value(reader))
 
 
-def _word_start(before: str) -> int | None:
-    """Where the word at the end of ``before`` begins; None behind what cannot be understood."""
-    reading = read(before)
-    if reading.fault is not None:
-        start = reading.fault.offset_in(before)
-        word = before[start:]
+def _word_start(reading: Reading, position: int) -> int | None:
+    """Where the word before ``position`` begins; None behind what cannot be understood."""
+    before = reading.reader.text[:position]
+    fault = reading.fault.offset_in(reading.reader.text) if reading.fault else position
+    if fault < position:
+        word = before[fault:]
         is_one = word[:1] in _QUOTES or not _BLANK_OR_MARK.search(word)
-        return start if is_one else None
-    last = reading.tokens[-1] if reading.tokens else None
+        return fault if is_one else None
+    at = bisect_left(reading.tokens, position, key=_start_of) - 1
+    last = reading.tokens[at] if at >= 0 else None
     if last is None or last.type in ("_LPAR", "_RPAR", "_COMMA"):
-        return len(before)
-    begins = last.start_pos or 0
-    return begins if begins + len(last) == len(before) else len(before)
+        return position
+    return _start_of(last) if _start_of(last) + len(last) >= position else position
+
+
+def _start_of(token: Token) -> int:
+    return token.start_pos or 0
+
+
+def _reader_at(reading: Reading, start: int) -> Reader:
+    """As it was when it had seen what is before ``start``."""
+    reader = Reader(reading.reader.text)
+    for token in reading.tokens:
+        if _start_of(token) >= start:
+            break
+        reader.see(token)
+    return reader
 
 
 def _word_end(text: str, start: int, position: int) -> int:

@@ -129,18 +129,18 @@ def _no_connective(reader: Reader, offset: int, word: str) -> RuleError:
             suggestion=")",
         )
     after = text[offset + len(word) :]
-    if word in {"&&", "||"} or (word in {"&", "|"} and _begins_condition(after.lstrip())):
+    if word in {"&&", "||"} or (word in {"&", "|"} and begins_condition(after.lstrip())):
         meant = "and" if word[0] == "&" else "or"
         return _at(reader, offset, f"{shown(word)} is not a word of the language", meant)
     if lowered in {"also", "plus", "but"}:
         return _at(reader, offset, f"unknown word {shown(word)}", "and")
     if word[0] == "*" == reader.previous:
         return _at(reader, offset, "`*` stands twice", "*")
-    if _begins_condition(text[offset:]):
+    if begins_condition(text[offset:]):
         advice = "join the two conditions with `and` or `or`"
         problem = f"`and` or `or` is missing before {shown(word)}"
         return _at(reader, offset, problem, f"and {word}", advice)
-    meant = closest(lowered, ("and", "or"))
+    meant = "" if lowered == "xor" else closest(lowered, ("and", "or"))
     if meant and after.strip():
         return _at(reader, offset, f"unknown word {shown(word)}", meant)
     if reader.value_start < 0:
@@ -148,11 +148,12 @@ def _no_connective(reader: Reader, offset: int, word: str) -> RuleError:
     return _more_than_one_value(reader, offset, word)
 
 
-def _begins_condition(text: str) -> bool:
+def begins_condition(text: str) -> bool:
+    """Whether a condition stands at the beginning of ``text``, right or nearly so."""
     word = WORD.match(text)
     if word is None:
         return False
-    known = is_field(word[0]) or word[0].lower() in {"not", "(", "*"}
+    known = is_field(word[0].partition(":")[0]) or word[0].lower() in {"not", "(", "*"}
     return known or _OPERATOR.match(text, word.end()) is not None
 
 
@@ -160,7 +161,8 @@ def _more_than_one_value(reader: Reader, offset: int, word: str) -> RuleError:
     whole = _rest(reader.text, reader.value_start)
     several = re.split(r"[\s,]+", whole)
     severities = all(each.lower() in SEVERITY_WORDS for each in several if each)
-    if word == "," or (reader.field is Field.SEVERITY and severities):
+    takes_several = reader.operator in (Operator.EQ, Operator.NE)
+    if (word == "," and takes_several) or (reader.field is Field.SEVERITY and severities):
         negative = reader.operator is Operator.NE
         listed = ", ".join(each for each in several if each)
         suggestion = f"{reader.name} {'not-in' if negative else 'in'} ({listed})"

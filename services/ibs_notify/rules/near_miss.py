@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import assert_never
 
@@ -14,6 +14,8 @@ from ibs_notify.rules.format import format_rule, name
 
 _ALIKE = 0.75
 _MOST_SHOWN = 160
+_MOST_INSTEAD = 60
+_NAMED = 2
 _STEPS = ("", "one step", "two steps", "three steps", "four steps")
 
 
@@ -29,18 +31,26 @@ class Difference:
     actual: str
     wanted: bool = True
     nearness: str = ""
+    instead: tuple[Atom, ...] = ()
+    """Other conditions of which each one alone would do as well."""
 
     @property
     def sentence(self) -> str:
-        """``severity is warning, the rule wants severity >= error``."""
+        """``severity is warning, the rule wants severity >= error or source = verify``."""
         field = name(self.atom.field, self.atom.label)
-        text = _shown(format_rule(self.atom))
+        text = _shown(format_rule(self.atom)) + self._instead
         if not self.wanted:
             return f"{field} is {_shown(self.actual)}, the rule leaves out {text}"
         if self.actual:
             return f"{field} is {_shown(self.actual)}, the rule wants {text}"
         missing = f"label {self.atom.label}" if self.atom.field is Field.LABEL else field
         return f"it has no {missing}, the rule wants {text}"
+
+    @property
+    def _instead(self) -> str:
+        said = [f" or {_shown(format_rule(each), _MOST_INSTEAD)}" for each in self.instead]
+        more = f" or one of {len(said) - _NAMED} more" if len(said) > _NAMED else ""
+        return "".join(said[:_NAMED]) + more
 
     @property
     def near_miss(self) -> str:
@@ -76,18 +86,27 @@ def differences(rule: Rule, trace: Trace, *, wanted: bool = True) -> tuple[Diffe
 
 def _all(found: Sequence[tuple[Difference, ...] | None]) -> tuple[Difference, ...] | None:
     """What every part needs; the same condition at two places is named once."""
-    every: dict[Difference, None] = {}
+    every: dict[Difference, tuple[Atom, ...]] = {}
     for each in found:
         if each is None:
             return None
-        every.update(dict.fromkeys(each))
-    return tuple(every)
+        for one in each:
+            alone = replace(one, instead=())
+            # What would do at one place only is no way around it.
+            both = [atom for atom in every.get(alone, one.instead) if atom in one.instead]
+            every[alone] = tuple(both)
+    return tuple(replace(each, instead=instead) for each, instead in every.items())
 
 
 def _fewest(found: Sequence[tuple[Difference, ...] | None]) -> tuple[Difference, ...] | None:
     """The part that needs least; of several such the one that came nearest."""
     possible = [each for each in found if each is not None]
-    return min(possible, key=_distance, default=None)
+    fewest = min(possible, key=_distance, default=None)
+    if fewest is None or len(fewest) > 1 or not fewest[0].wanted:
+        return fewest
+    alone = [each[0] for each in possible if len(each) == 1 and each[0].wanted]
+    atoms = dict.fromkeys(atom for each in alone for atom in (each.atom, *each.instead))
+    return (replace(fewest[0], instead=tuple(each for each in atoms if each != fewest[0].atom)),)
 
 
 def _distance(each: tuple[Difference, ...]) -> tuple[int, int]:
@@ -160,5 +179,5 @@ def _shared_path(shared: Sequence[list[str]]) -> str:
     return f"the same as far as {_shown('/'.join(longest))}" if len(longest) > 2 else ""
 
 
-def _shown(text: str) -> str:
-    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 1]}…"
+def _shown(text: str, most: int = _MOST_SHOWN) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

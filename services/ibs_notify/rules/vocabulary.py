@@ -34,9 +34,9 @@ _OTHER_FIELDS: Final = {
 }
 _OTHER_OPERATORS: Final = {
     **dict.fromkeys(("==", "===", ":", ":=", "is", "are", "eq", "equal", "equals"), "="),
-    **dict.fromkeys(("<>", "!==", "ne", "isnt", "isn't", "not", "!", "is not"), "!="),
-    **dict.fromkeys(("=>", "gte", "ge", "at-least", "at least"), ">="),
-    **dict.fromkeys(("=<", "lte", "le", "at-most", "at most"), "<="),
+    **dict.fromkeys(("<>", "!==", "ne", "isnt", "isn't", "not", "!", "is not", "≠"), "!="),
+    **dict.fromkeys(("=>", "gte", "ge", "at-least", "at least", "≥"), ">="),
+    **dict.fromkeys(("=<", "lte", "le", "at-most", "at most", "≤"), "<="),
     **dict.fromkeys(("gt", "above"), ">"),
     **dict.fromkeys(("lt", "below"), "<"),
     **dict.fromkeys(
@@ -67,6 +67,11 @@ def is_field(word: str) -> bool:
 def is_operator(word: str) -> bool:
     """Whether ``word`` is an operator, or what people write for one."""
     return word.lower() in _OPERATORS or word.lower() in _OTHER_OPERATORS
+
+
+def operator_meant(word: str) -> str:
+    """The operator that ``word`` is, or what people write it for."""
+    return _OTHER_OPERATORS.get(word.lower(), word.lower())
 
 
 def fitting_operators(field: Field) -> tuple[Operator, ...]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from ibs_notify.domain.catalogue import CATALOGUE
 from ibs_notify.domain.resource import canonical
 from ibs_notify.rules.ast import Atom, Field, Operator, Rule, atoms
 from ibs_notify.rules.errors import shown
 from ibs_notify.rules.vocabulary import closest
 
+MOST_WARNINGS: Final = 16
+"""Who has read so many reads no more."""
+
 _WHOLE = (Operator.EQ, Operator.NE, Operator.IN, Operator.NOT_IN)
-_TYPES = tuple(CATALOGUE)
-_SOURCES = tuple(sorted({each.source for each in CATALOGUE.values()}))
+TYPES = tuple(CATALOGUE)
+SOURCES = tuple(sorted({each.source for each in CATALOGUE.values()}))
 
 
 def warnings(rule: Rule) -> tuple[str, ...]:
-    """A sentence for each condition that may never do what it says, with its place.
+    """A sentence for each value that may never do what it says, with its place: the first few.
 
     Types and sources that the catalogue does not have (they are open, so this is no error), globs
     where no operator looks for them, and resources that no event's canonical one can equal.
@@ -23,23 +28,26 @@ def warnings(rule: Rule) -> tuple[str, ...]:
     for atom in atoms(rule):
         where = f"line {atom.position.line}, column {atom.position.column}: "
         for value in atom.values:
-            problem = _problem(atom, value)
-            if problem:
-                found.append(where + problem)
+            said = problem(atom, value)
+            if said:
+                found.append(where + said)
+            if len(found) == MOST_WARNINGS:
+                return tuple(found)
     return tuple(found)
 
 
-def _problem(atom: Atom, value: str) -> str:
+def problem(atom: Atom, value: str) -> str:
+    """What of a value of an atom may never do what it says; empty where nothing is to be said."""
     if "*" in value and atom.operator in (*_WHOLE, Operator.STARTS_WITH, Operator.UNDER):
         return f"`{atom.operator}` takes {shown(value)} literally; for a glob use `matches`"
     if atom.field is Field.TYPE and atom.operator in _WHOLE:
-        return _unknown("event type", value, _TYPES)
+        return _unknown("event type", value, TYPES)
     if atom.field is Field.TYPE and atom.operator is Operator.STARTS_WITH:
-        if any(each.startswith(value) for each in _TYPES):
+        if any(each.startswith(value) for each in TYPES):
             return ""
-        return f"no known event type begins with {shown(value)}" + _meant(value, _SOURCES)
+        return f"no known event type begins with {shown(value)}" + _meant(value, SOURCES)
     if atom.field is Field.SOURCE and atom.operator in _WHOLE:
-        return _unknown("source", value, _SOURCES)
+        return _unknown("source", value, SOURCES)
     if atom.field is Field.RESOURCE:
         return _never_a_resource(atom.operator, value)
     return ""

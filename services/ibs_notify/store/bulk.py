@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -85,7 +85,7 @@ class Bulk:
         return sql
 
 
-def bulk_insert(table: sa.Table) -> Bulk:
-    """Insert rows that give every column, in the table's order."""
-    names = [column.name for column in table.columns]
+def bulk_insert(table: sa.Table, *, without: Collection[str] = ()) -> Bulk:
+    """Insert rows that give every column but those ``without`` a value, in the table's order."""
+    names = [column.name for column in table.columns if column.name not in without]
     return Bulk(sa.insert(table), names)

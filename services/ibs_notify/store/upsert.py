@@ -28,3 +28,19 @@ def insert_or_replace(
     return big.on_conflict_do_update(
         index_elements=list(key), set_={name: big.excluded[name] for name in columns}
     )
+
+
+def insert_or_add(table: sa.Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """``INSERT … ON CONFLICT DO UPDATE``: what is no key is added to what is there."""
+    more = [column for column in table.columns if not column.primary_key]
+    if dialect == "sqlite":
+        lite = sqlite.insert(table)
+        return lite.on_conflict_do_update(
+            index_elements=list(table.primary_key),
+            set_={each.name: each + lite.excluded[each.name] for each in more},
+        )
+    big = postgresql.insert(table)
+    return big.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={each.name: each + big.excluded[each.name] for each in more},
+    )

@@ -25,4 +25,7 @@ def is_among(column: sa.ColumnElement[Any], parameter: str, dialect: str) -> sa.
 def listed(values: Iterable[int | str], dialect: str) -> object:
     """The value of the parameter: sorted, so that rows are locked in the same order."""
     ordered = sorted(values)
-    return json.dumps(ordered) if dialect == "sqlite" else ordered
+    if dialect != "sqlite":
+        return ordered
+    # Numbers are the same in JSON, and nearly all that is looked up on the way of an event.
+    return str(ordered) if ordered and isinstance(ordered[0], int) else json.dumps(ordered)

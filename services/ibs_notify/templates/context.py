@@ -12,7 +12,7 @@ from ibs_notify.domain.catalogue import outcome_of
 from ibs_notify.domain.clock import in_zone
 from ibs_notify.domain.event import Event
 from ibs_notify.templates.report_shapes import REPORTS, nothing
-from ibs_notify.templates.shapes import PRESET
+from ibs_notify.templates.shapes import PRESET, SENT
 
 MOST_ROWS: Final = 100
 """How many events of a digest or a summary a template sees; ``more`` counts the rest."""
@@ -21,6 +21,7 @@ MOST_TOPIC: Final = 255
 """Characters of ``event.topic``: what PagerDuty takes for a key."""
 
 _NO_PRESET: Final[Mapping[str, str]] = dict.fromkeys(PRESET.fields, "")
+_NOT_SENT: Final[Mapping[str, str]] = dict.fromkeys(SENT.fields, "")
 _PAYLOAD_FIELDS: Final = (
     "event_id",
     "type",
@@ -47,6 +48,7 @@ def event_context(
     suppressed: int = 0,
     rows: Sequence[Event] = (),
     preset: Mapping[str, str] = _NO_PRESET,
+    sent: Mapping[str, str] = _NOT_SENT,
     reports: Mapping[str, Report] = NO_REPORTS,
     zone: tzinfo = UTC,
 ) -> dict[str, Any]:
@@ -54,7 +56,8 @@ def event_context(
 
     ``suppressed`` is how many identical events were held back since the last notification;
     ``rows`` are the events that a digest or a summary stands for, of which the first ``MOST_ROWS``
-    are shown; ``preset`` has the fields of ``shapes.PRESET``; ``reports`` are the variables
+    are shown; ``preset`` has the fields of ``shapes.PRESET``, and ``sent`` those
+    of ``shapes.SENT``; ``reports`` are the variables
     ``digest`` or ``weekly``, for a message that has one; ``zone`` is that of times for people. A
     field that the event does not have is an empty string, list or map.
     """
@@ -64,6 +67,7 @@ def event_context(
         "rows": [_record(row, zone) for row in rows[:MOST_ROWS]],
         "more": max(0, len(rows) - MOST_ROWS),
         "preset": preset,
+        "sent": sent,
         **NO_REPORTS,
         **reports,
     }

@@ -79,6 +79,11 @@ PRESET: Final = Shape(
 )
 """What a preset's peer has to be told of the target; empty without a preset."""
 
+SENT: Final = Shape(
+    Kind.RECORD, fields=MappingProxyType({"target": TEXT, "group": TEXT, "url": TEXT})
+)
+"""Why a message is sent: where to, the group that routes it there, and the event in the console."""
+
 LOOP: Final = Shape(
     Kind.RECORD,
     fields=MappingProxyType({"index": NUMBER, "length": NUMBER, "first": BOOLEAN, "last": BOOLEAN}),

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ibs_notify.templates.report_shapes import REPORTS
-from ibs_notify.templates.shapes import EVENT, NUMBER, PRESET, Kind, Shape
+from ibs_notify.templates.shapes import EVENT, NUMBER, PRESET, SENT, Kind, Shape
 
 VARIABLES: Final[Mapping[str, Shape]] = MappingProxyType(
     {
@@ -16,6 +16,7 @@ VARIABLES: Final[Mapping[str, Shape]] = MappingProxyType(
         "rows": Shape(Kind.LIST, items=EVENT),
         "more": NUMBER,
         "preset": PRESET,
+        "sent": SENT,
         **REPORTS,
     }
 )

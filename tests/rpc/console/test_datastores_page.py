@@ -37,7 +37,26 @@ async def test_who_hears_of_what_is_one_matrix(console: Console) -> None:
     assert page.says("ops-team → chat-ops")
     assert page.text.count('class="center yes"') == 2
     assert page.text.count('class="center no"') == 3
-    assert page.says("Nobody hears of datastore.free-space .")
+    assert page.says("Nobody hears of backup.warning , datastore.free-space")
+    assert 'class="banner warning"' in page.text
+
+
+async def test_a_tick_stands_for_every_type_of_its_severity(console: Console) -> None:
+    await make_group(console.api, rule="type starts-with verify. or type = sync.integrity-error")
+    page = await console.browser.get("/datastores/ibs/listeners")
+    assert page.text.count('<span class="visually-hidden">hears</span>') == 1  # critical
+    assert page.says("only verify.failed")
+    assert page.says("only verify.stale")
+    assert page.says("Nobody is told of backup.completed")
+    assert page.says("Nobody hears of backup.failed , restore.failed , sync.failed")
+
+
+async def test_a_critical_type_that_nobody_hears_of_is_named_in_the_list(console: Console) -> None:
+    await make_group(console.api, rule="severity >= warning and type != sync.integrity-error")
+    await emit(console.api, resource="ibs:vm/1")
+    page = await console.browser.get("/datastore-list")
+    assert page.says("nobody hears of sync.integrity-error of the other problems: ops-team")
+    assert page.says("what is no problem is in the inbox only")
 
 
 async def test_the_warning_goes_when_it_is_attached_to_a_group(console: Console) -> None:
@@ -69,12 +88,28 @@ async def test_the_last_success_and_the_failure_after_it_are_told_apart(console:
     await emit(console.api, "datastore.free-space", resource="ibs:")
     page = await console.browser.get("/datastores/ibs/state")
     assert f'href="/events/{good}">succeeded' in page.text
-    assert f'href="/events/{bad}">failed' in page.text
+    assert f'href="/events/{bad}">backup.failed' in page.text
     assert page.says("since then")
     assert page.says("Space and status")
     alerts = await console.browser.get("/datastores/ibs/alerts")
     assert f'href="/events/{bad}"' in alerts.text
     assert f'href="/events/{good}"' not in alerts.text
+
+
+async def test_a_critical_verdict_is_the_worst_since_the_last_success(console: Console) -> None:
+    await emit(console.api, "verify.stale", resource="ibs:vm/1")
+    good = await emit(console.api, "verify.completed", resource="ibs:vm/1")
+    quiet = await console.browser.get("/datastores/ibs/state")
+    assert quiet.says("before that verify.stale")
+    assert not quiet.says("since then")
+    await emit(console.api, "verify.corrupt", resource="ibs:vm/1")
+    await emit(console.api, "verify.stale", resource="ibs:vm/2")
+    broken = await emit(console.api, "sync.integrity-error", resource="ibs:vm/1")
+    page = await console.browser.get("/datastores/ibs/state")
+    assert page.words.index("critical verify.corrupt") < page.words.index("warning verify.stale")
+    assert page.says("since then")
+    assert f'href="/events/{good}">succeeded before that' in page.text
+    assert f'href="/events/{broken}">sync.integrity-error' in page.text
 
 
 async def test_namespaces_are_named(console: Console) -> None:
@@ -155,7 +190,7 @@ async def test_a_group_that_hears_everything_is_not_narrowed_by_one_click(consol
     asked = await console.browser.post("/datastores/tank/attach", fields)
     assert asked.says("ops-team hears everything now.")
     assert asked.says("Attached, it would hear of /datastore/tank only.")
-    assert asked.says("Nobody hears of datastore.free-space , backup.failed about it")
+    assert asked.says("Nobody hears of backup.failed , restore.failed")
     for other in ("/groups/ops-team/edit", "/new-group?resource=", "/datastores/tank"):
         assert f'href="{other}' in asked.text
     assert not (await group_of(console, "ops-team")).attachments
@@ -168,9 +203,11 @@ async def test_the_list_is_no_rosier_than_the_page_of_a_datastore(console: Conso
     await make_group(console.api, rule="severity = critical")
     await emit(console.api, "backup.failed", resource="tank:vm/1")
     listed = await console.browser.get("/datastore-list")
-    assert listed.says("nobody hears of warning, error the rest: ops-team")
+    unheard = "backup.failed , restore.failed , sync.failed , verify.failed"
+    assert listed.says(f"nobody hears of {unheard} and 4 more")
+    assert listed.says("of the other problems: ops-team")
     assert (await console.browser.get("/datastores/tank/listeners")).says(
-        "Nobody hears of datastore.free-space , backup.failed ."
+        f"Nobody hears of {unheard} , backup.warning"
     )
 
 
@@ -199,4 +236,4 @@ async def test_a_metric_server_is_nobody(console: Console) -> None:
     await emit(console.api, resource="tank:vm/1")
     assert (await console.browser.get("/datastores/tank/listeners")).says("Nobody hears of")
     page = await console.browser.get("/datastore-list")
-    assert page.says("nobody hears of warning, error, critical")
+    assert page.says("nobody hears of any problem")

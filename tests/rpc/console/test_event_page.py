@@ -101,7 +101,7 @@ async def test_a_suppressed_event_leads_to_the_one_that_was_told(console: Consol
     await route(console, NOWHERE, "*")
     told = await emit(console, event_id="evt-told")
     page = await console.browser.get(f"/events/{await emit(console, event_id='evt-again')}")
-    assert page.says("chat-ops via ops suppressed")
+    assert page.says("chat-ops via ops a repeat")
     assert f'href="/events/{told}"' in page.text
     assert 'title="Not sent: an identical event was told' in page.text
 

@@ -54,6 +54,14 @@ async def test_a_fault_of_a_filter_is_shown_at_its_field(console: Console) -> No
     assert page.status == 422
     assert 'id="e-rule"' in page.text
     assert "severity is bad" in page.text
+    # Whatever else the filter asks for, the place is that of what was written.
+    page = await console.browser.get(
+        "/inbox?rule=type+%3D+a.b+and%0Aseverity+is+bad&severity=only-error"
+    )
+    assert page.status == 422
+    assert page.says("line 2, column 10: unknown operator `is`")
+    page = await console.browser.get("/inbox?rule=type+%3D+a)+or+(type+%3D+b&severity=only-error")
+    assert page.says("line 1, column 9: `)` closes nothing")
     page = await console.browser.get("/inbox?after=soon")
     assert page.status == 422
     assert 'id="e-after"' in page.text
@@ -143,12 +151,36 @@ async def test_all_that_match_are_counted_first_and_later_ones_stay(console: Con
     ]
 
 
+async def test_today_stays_today_when_the_filters_are_shown_again(console: Console) -> None:
+    page = await console.browser.get("/inbox?after=today&severity=error")
+    assert '<input type="hidden" name="after" value="today">' in page.text
+    field = page.text.partition('id="f-after"')[2].partition(">")[0]
+    assert 'value=""' in field
+    assert page.says("Empty: today.")
+    assert 'aria-current="true" title="Whenever">Today' in page.text
+    # What Show sends: the hidden one and the empty field; a date that is written goes first.
+    page = await console.browser.get("/inbox?after=today&after=&severity=error")
+    assert page.says("after: today")
+    page = await console.browser.get("/inbox?after=today&after=2026-11-27T00:00")
+    assert page.says("after: 2026-11-27T00:00")
+
+
+async def test_counts_are_of_what_is_in_the_view(console: Console) -> None:
+    for word in ("INFO", "WARNING", "ERROR", "CRITICAL"):
+        await emit(console, type="backup.failed", severity=f"SEVERITY_{word}")
+    page = await console.browser.get("/inbox/counts?severity=error")
+    assert page.says("critical 1 , 1 unread")
+    assert page.says("error 1 , 1 unread")
+    assert not page.says("warning 1")
+    assert not page.says("info 1")
+
+
 async def test_counts_lead_to_each_severity(console: Console) -> None:
     for number in range(3):
         await emit(console, event_id=f"evt-{number}")
     await emit(console, event_id="evt-done", type="backup.completed")
     page = await console.browser.get("/inbox/counts?source=backup")
-    assert page.says("error 3 info 1")
+    assert page.says("error 3 , 3 unread info 1 , 1 unread")
     assert 'href="/inbox?source=backup&amp;severity=only-error"' in page.text
     page = await console.browser.get("/inbox/counts?text=evt-1")
     assert page.says("error 1")

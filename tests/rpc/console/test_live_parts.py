@@ -124,7 +124,7 @@ async def test_the_sidebar_counts_what_needs_somebody_and_leads_to_just_that(
     async with HttpServer(400) as peer:
         await failing(console, peer)
         alarms = await part(console, "/alarms")
-        assert alarms.says("1 failing")
+        assert alarms.says("1 troubled")
         assert alarms.says("1 given up")
         # From now on every page begins with them.
         assert (await console.browser.get("/settings")).says("Tasks 1 given up")

@@ -20,7 +20,16 @@ from ironcore.notification.v1 import router_service_pb2 as router
 from ironcore.notification.v1.group_pb2 import Group, Subscription
 from ironcore.notification.v1.target_pb2 import Target, WebhookTarget
 
-PANELS = ("figures", "events", "deliveries", "trouble", "queue", "coverage", "ledger")
+PANELS = (
+    "figures",
+    "events",
+    "deliveries",
+    "trouble",
+    "queue",
+    "silences",
+    "coverage",
+    "ledger",
+)
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
 
 

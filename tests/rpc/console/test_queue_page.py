@@ -64,6 +64,10 @@ async def test_a_groups_queue_lists_what_waits_and_not_what_went(
     assert 'href="/events/evt%2F1"' in page.text
     assert not page.says("the first one")
     assert re.search("about in [12] min", page.words)
+    # In the order of going, each with its time, and where to change it.
+    assert page.text.index(">is worse</a>") < page.text.index(">waits</a>")
+    assert len(re.findall(r"about (?:\d\d? \w{3} )?\d\d:\d\d", page.words)) == 2
+    assert 'href="/groups/ops-team/edit#f-rate_limit"' in page.text
     assert page.says("ironcore-backup notification group status ops-team")
 
 

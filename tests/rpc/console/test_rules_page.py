@@ -77,6 +77,10 @@ async def test_a_rule_that_is_still_being_written_is_not_scolded(console: Consol
     assert "Not finished" in found["verdict"]
     assert "rule-fault" not in found["verdict"]
     assert (await analyze(console, "", 0))["verdict"].strip() == ""
+    # Who writes on is not offered to take back what was written; who left it is.
+    joined = "severity >= error and "
+    assert "Use" not in (await analyze(console, joined, len(joined)))["verdict"]
+    assert "Use <code>severity &gt;= error</code>" in (await analyze(console, joined, 0))["verdict"]
     # Neither is a word that may become a right one, as long as it is being written.
     found = await analyze(console, "severity >= err", 15)
     assert found["fault"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 
 import pytest
 from tests.support.console import Console
@@ -44,6 +45,27 @@ async def test_without_silences_the_next_step_is_one(console: Console) -> None:
     assert 'href="/new-silence"' in page.text
 
 
+NEVER = {"rule": "type = backup.*", "comment": "disk swap", "when": "hour"}
+
+
+async def test_a_silence_that_can_match_nothing_is_asked_about_once(console: Console) -> None:
+    page = await console.browser.post("/new-silence", NEVER)
+    assert page.status == 422
+    assert page.says("matches no event of the last 7 days, and may never match one.")
+    assert 'data-rule-fix="type starts-with backup."' in page.text
+    assert not await silences(console)
+    # Another rule is asked about again, the same is not.
+    page = await console.browser.post("/new-silence", {**NEVER, "sure": "type = sync.*"})
+    assert page.status == 422
+    page = await console.browser.post("/new-silence", {**NEVER, "sure": "type = backup.*"})
+    assert page.says("The silence sil-1 is in force.")
+    assert page.says("matches nothing")
+    assert page.says("Make one with type starts-with backup.")
+    # A rule of which nothing is known to be wrong is made at once.
+    page = await console.browser.post("/new-silence", {**SWAP, "when": "hour"})
+    assert page.says("The silence sil-2 is in force.")
+
+
 async def test_a_silence_for_an_hour_is_in_force_and_can_be_ended(console: Console) -> None:
     page = await console.browser.post("/new-silence", {**SWAP, "when": "hour"})
     assert page.says("The silence sil-1 is in force.")
@@ -53,6 +75,8 @@ async def test_a_silence_for_an_hour_is_in_force_and_can_be_ended(console: Conso
     assert (made.rule, made.author) == (SWAP["rule"], "alice")
     assert 3599 < span.total_seconds() < 3601
 
+    listed = await console.browser.get("/silences")
+    assert listed.says("End sil-1 now? What it silenced stays silenced. End it Cancel")
     page = await console.browser.post("/silences/sil-1/expire")
     assert page.says("The silence sil-1 has ended.")
     assert page.says("No silences")
@@ -144,6 +168,18 @@ async def test_beside_the_form_stands_what_it_would_have_kept_from_people(
     assert page.says("3 to chat-ops")
     assert page.says("Backup failed for vm/2")
     assert not page.says("elsewhere")
+
+    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    today = days[datetime.now(UTC).weekday()]
+    others = ", ".join(f"{day} 00:00-24:00" for day in days if day != today)
+    weekly = {**SWAP, "when": "weekly", "time_zone": "UTC"}
+    page = await console.browser.post("/new-silence/preview", {**weekly, "weekly": others})
+    assert page.says("nobody was told of an event that matches within")
+    window = f"{today} 00:00-24:00"
+    page = await console.browser.post("/new-silence/preview", {**weekly, "weekly": window})
+    assert page.says(f"3 events of the last 7 days that somebody was told of within {window}, UTC.")
+    page = await console.browser.post("/new-silence/preview", {**weekly, "weekly": "some day"})
+    assert page.says("As soon as the window is right")
 
     page = await console.browser.post("/new-silence/preview", {"rule": "type = backup.warning"})
     assert page.says("nobody was told of an event that matches")

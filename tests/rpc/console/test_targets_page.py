@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from datetime import timedelta
 from html import unescape
+from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
+from click.testing import CliRunner
 from tests.support.console import Console
 from tests.support.http_server import HttpServer
 
+from ibs_notify.cli.tree import root
 from ibs_notify.console.api import Api, Channels, claiming
 from ibs_notify.console.assets import Assets
 from ibs_notify.console.http.guard import NONCE
@@ -133,6 +137,88 @@ async def test_the_webhook_of_the_page_is_added_and_its_header_renewed(console: 
     assert hook.body_template == HOOK[7][1]
 
 
+MOVED = [
+    ("url", "https://elsewhere.example.com/hook"),
+    ("method", "POST"),
+    ("header_name", "Authorization"),
+    ("header_value", ""),
+    HOOK[7],
+]
+
+
+async def test_a_webhook_that_moves_says_at_the_header_that_it_is_needed_again(
+    console: Console,
+) -> None:
+    await console.browser.post("/targets/new/webhook", HOOK)
+    form = await console.browser.get("/targets/chat-ops/edit")
+    assert form.says("One is stored. Leave this empty to keep it.")
+    again = "The stored one does not follow to another URL: write it again, or tick Remove."
+    notes = await console.browser.post("/targets/chat-ops/edit/notes", MOVED)
+    assert notes.says(again)
+    assert "its Authorization is cleared" not in notes.words
+    assert notes.says("must be written again, or a header removed where it is not needed")
+    page = await console.browser.post("/targets/chat-ops/edit", MOVED)
+    assert page.status == 422
+    assert page.says(again)
+    assert not page.says("Leave this empty to keep it")
+    field = page.text.partition('id="f-header-1"')[2].partition(">")[0]
+    assert "aria-invalid" in field
+    assert "kept-header-1" in field
+    # Where it is not needed, Remove is enough, and nothing warns of it.
+    removes = [*MOVED, ("remove_header", "Authorization")]
+    assert not (await console.browser.post("/targets/chat-ops/edit/notes", removes)).says(again)
+    page = await console.browser.post("/targets/chat-ops/edit", removes)
+    assert page.says("chat-ops is saved.")
+
+
+async def test_a_test_of_a_webhook_that_moves_names_the_field_of_the_header(
+    console: Console,
+) -> None:
+    await console.browser.post("/targets/new/webhook", HOOK)
+    page = await console.browser.post("/targets/chat-ops/edit/test", MOVED)
+    assert page.says("with another URL it needs its header Authorization again")
+    assert "webhook.headers[" not in page.text
+
+
+async def test_the_command_of_a_move_is_one_that_the_services_take(
+    console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await console.browser.post("/targets/new/webhook", HOOK)
+    notes = await console.browser.post("/targets/chat-ops/edit/notes", MOVED)
+    command = unescape(notes.text.partition('data-copy="')[2].partition('"')[0])
+    assert "--header-file HEADER-FILE" in command
+    (tmp_path / "HEADER-FILE").write_text("Authorization: Bearer new")
+    monkeypatch.chdir(tmp_path)
+    addresses = {
+        f"IBS_NOTIFY_{name.upper()}_ADDRESS": getattr(console.settings, f"{name}_address")
+        for name in ("config", "router", "delivery")
+    }
+    _, _, *arguments = shlex.split(command.replace("\\\n", " "))
+    result = await asyncio.to_thread(
+        CliRunner().invoke, root, ["notification", *arguments], env=addresses
+    )
+    assert result.exit_code == 0, result.output
+    hook = (await stored(console, "chat-ops")).webhook
+    assert hook.url == MOVED[0][1]
+    assert [(each.name, each.value_set) for each in hook.headers] == [("Authorization", True)]
+
+
+async def test_a_target_without_a_group_is_offered_those_that_there_are(console: Console) -> None:
+    await console.browser.post("/targets/new/smtp", MAIL)
+    page = await console.browser.get("/targets/ops-smtp")
+    assert not page.says("Add it to a group")
+    assert 'href="/new-group?target=ops-smtp"' in page.text
+    made = pb.CreateGroupRequest(group=Group(name="ops-team"))
+    await console.api.call(console.api.config.CreateGroup, made)
+    page = await console.browser.get("/targets/ops-smtp")
+    assert page.says("Add it to a group")
+    page = await console.browser.get("/add-to-group?group=ops-team&target=ops-smtp")
+    assert page.url.endswith("/groups/ops-team/edit?target=ops-smtp")
+    row = page.text.partition('id="f-target-0"')[2].partition("</select>")[0]
+    assert '<option value="ops-smtp" data-kind="smtp" selected>' in row
+    assert 'data-unsaved="changed"' in page.text
+
+
 async def test_a_preset_needs_only_its_token(console: Console) -> None:
     page = await console.browser.post(
         "/targets/new/webhook", {"name": "pager", "preset": "pagerduty", "method": "PUT"}
@@ -188,6 +274,20 @@ async def test_clear_text_is_warned_of_when_it_begins_and_not_with_every_change(
     assert page.says("the password will travel in clear text")
 
 
+async def test_that_a_secret_travels_in_clear_text_stands_on_the_page_and_is_no_news(
+    console: Console,
+) -> None:
+    hook = {"name": "chat-ops", "url": "http://chat.example.com/x", "method": "POST"}
+    secret = {"header_name": "Authorization", "header_value": "Bearer s"}
+    made = await console.browser.post("/targets/new/webhook", hook | secret)
+    assert made.says("will travel in clear text")
+    quiet = "Not https: what is secret travels in clear text."
+    assert (await console.browser.get("/targets/chat-ops")).says(quiet)
+    page = await console.browser.post("/targets/chat-ops/disable")
+    assert page.says("chat-ops is disabled")
+    assert not page.says("will travel in clear text")
+
+
 async def test_who_was_overtaken_sees_by_whom_and_in_what_and_may_go_on(console: Console) -> None:
     await console.browser.post("/targets/new/smtp", MAIL)
     etag = (await stored(console, "ops-smtp")).etag
@@ -210,7 +310,7 @@ async def test_a_move_is_said_to_cost_the_secret_before_and_after(console: Conso
     await console.browser.post("/targets/new/smtp", MAIL)
     moved = {**MAIL, "password": "", "server": "other.example.com"}
     notes = await console.browser.post("/targets/ops-smtp/edit/notes", moved)
-    assert notes.says("With another server, its password is cleared")
+    assert notes.says("With another server, its password must be written again")
     assert notes.says("--server other.example.com")
     page = await console.browser.post("/targets/ops-smtp/edit", moved)
     assert page.status == 422
@@ -219,7 +319,7 @@ async def test_a_move_is_said_to_cost_the_secret_before_and_after(console: Conso
     page = await console.browser.post(
         "/targets/ops-smtp/edit", {**moved, "auth_method": "none", "username": ""}
     )
-    assert page.says("the stored smtp.password was cleared")
+    assert page.says("The stored smtp.password was cleared")
     assert not (await stored(console, "ops-smtp")).smtp.password_set
 
 
@@ -363,7 +463,7 @@ async def test_health_is_seen_at_a_glance(
         assert page.says("expires in 9 d")
         assert page.says("3 delivered, 2 failed attempts")
         assert page.says("Everything is held since 3 min ago")
-        assert '<rect class="spark-bad"' in page.text
+        assert '<rect class="series-failed"' in page.text
 
 
 async def test_without_delivery_the_list_is_still_there(console: Console) -> None:

@@ -59,10 +59,12 @@ async def test_a_dispatch_failure_is_listed_with_its_reason_and_what_the_peer_sa
     page = await console.browser.get("/tasks")
     assert page.says("2 chat-ops given up the endpoint refused it HTTP_4XX")
     assert page.says("Backup failed for vm/1")
+    assert page.says("HTTP_4XX 400 no such channel")
     assert 'href="/events/evt%2F0"' in page.text
 
     page = await console.browser.get(f"/tasks/{ids[0]}")
     assert page.says("1. refused")
+    assert page.says("Given up")
     assert page.says(f"no such channel {ATTACK}")
     assert ATTACK not in page.text
 

@@ -11,12 +11,12 @@ from ibs_notify.console.charts import (
     HEIGHT,
     Chart,
     Layer,
-    Period,
     coarse,
     delivery_chart,
     event_chart,
     spread,
 )
+from ibs_notify.console.periods import Period
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1.delivery_service_pb2 import DeliverySeries, DeliverySpan
@@ -68,7 +68,7 @@ def test_a_span_of_no_time_has_a_bar_all_the_same() -> None:
 
 def test_the_request_is_bounded_by_the_period_and_keeps_its_filter() -> None:
     period = Period.up_to(NOW, DAY, HOUR)
-    request = period.of_events(EventFilter(sources=["backup"]))
+    (request,) = period.of_events(EventFilter(sources=["backup"]))
     assert request.filter.sources == ["backup"]
     assert request.filter.before.ToDatetime(UTC) == period.before
     assert request.step.ToTimedelta() == HOUR

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ibs_notify.console.wording.form_words import advice, worded
+from ibs_notify.console.forms import faults_of
+from ibs_notify.console.wording.form_words import advice, sentence, worded
 from ibs_notify.delivery.transports.influxdb_verdict import _ADVICE as INFLUXDB_ADVICE
 from ibs_notify.delivery.transports.webhook_verdict import WEBHOOK_ADVICE
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 
 
 @pytest.mark.parametrize(
@@ -60,3 +62,23 @@ def test_an_advice_that_is_a_command_is_said_to_be_one() -> None:
         "try again when Delivery runs, or delete it all the same"
     )
     assert advice("wait a little") == "wait a little"
+
+
+def test_what_a_service_says_begins_with_a_capital_and_a_name_stays_a_name() -> None:
+    assert sentence("the password will travel in clear text") == (
+        "The password will travel in clear text"
+    )
+    assert sentence("group 'ops-team' was changed") == "Group 'ops-team' was changed"
+    assert sentence("ops-smtp is saved") == "ops-smtp is saved"
+    assert sentence("group-a is saved") == "group-a is saved"
+
+
+def test_a_field_that_no_form_has_is_not_called_by_its_path() -> None:
+    violations = [
+        FieldViolation("target.webhook.headers[authorization]", "must be given again"),
+        FieldViolation("settings.default_recipients", "names nobody"),
+    ]
+    faults = faults_of(InvalidArgument.of(violations), {})
+    assert faults.summary == (
+        "Header authorization: must be given again; Default recipients: names nobody"
+    )

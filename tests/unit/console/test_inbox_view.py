@@ -13,6 +13,7 @@ from tests.support.command_line import Cli
 from ibs_notify.console.commands import events as command
 from ibs_notify.console.events.view import View
 from ibs_notify.domain.errors import InvalidArgument
+from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.event_filter import COSTLY, countable
 from ironcore.notification.v1 import disposition_pb2, event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -130,6 +131,22 @@ def test_a_severity_is_meant_alone_or_with_the_worse_ones() -> None:
         view(f"severity={each}").chips()[0].text for each in ("error", "only-error", "critical")
     ]
     assert words == ["error and worse", "error only", "critical"]
+
+
+def test_the_address_has_the_name_of_the_api_and_the_chip_what_it_means() -> None:
+    (chip,) = view("disposition=coalesced").chips()
+    assert (chip.title, chip.text) == ("what became of it", "sent by another group")
+    assert view("disposition=coalesced").address() == "/inbox?disposition=coalesced"
+
+
+@pytest.mark.parametrize(("query", "least"), [
+    ("", 0),
+    ("severity=error", Severity.ERROR),
+    ("severity=only-info", Severity.INFO),
+    ("severity=x", 0),
+])  # fmt: skip
+def test_which_counts_are_of_what_is_shown(query: str, least: int) -> None:
+    assert view(query).least == least
 
 
 @pytest.mark.parametrize(

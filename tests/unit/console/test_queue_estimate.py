@@ -6,14 +6,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ibs_notify.console.pages.queue import empty_at, waiting_in
+from ibs_notify.console.pages.queue import Waiting, empty_at, in_order_of_going, waiting_in
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1.disposition_pb2 import (
     DISPOSITION_STATE_HANDED_OFF,
     DISPOSITION_STATE_READY,
     Disposition,
 )
-from ironcore.notification.v1.event_pb2 import SEVERITY_ERROR
+from ironcore.notification.v1.event_pb2 import (
+    SEVERITY_CRITICAL,
+    SEVERITY_ERROR,
+    SEVERITY_INFO,
+    Event,
+    Severity,
+)
 from ironcore.notification.v1.router_service_pb2 import (
     EventRecord,
     GetGroupStatusResponse,
@@ -36,6 +42,26 @@ def status(waiting: int, limit: int) -> GetGroupStatusResponse:
 )
 def test_each_minutes_worth_is_a_minute_later(waiting: int, minutes: int) -> None:
     assert empty_at(status(waiting, limit=10)) == NEXT + timedelta(minutes=minutes)
+
+
+def test_what_waits_is_listed_as_it_goes_each_with_its_time() -> None:
+    def waiting(sequence: int, severity: Severity.ValueType) -> Waiting:
+        return Waiting(EventRecord(sequence=sequence, event=Event(severity=severity)), ())
+
+    newest_first = [
+        waiting(4, SEVERITY_ERROR),
+        waiting(3, SEVERITY_CRITICAL),
+        waiting(2, SEVERITY_ERROR),
+        waiting(1, SEVERITY_INFO),
+    ]
+    ordered = in_order_of_going(status(4, limit=2), newest_first)
+    minute = timedelta(minutes=1)
+    assert [(each.record.sequence, each.goes) for each in ordered] == [
+        (3, NEXT),
+        (2, NEXT),
+        (4, NEXT + minute),
+        (1, NEXT + minute),
+    ]
 
 
 def test_without_a_limit_all_goes_at_once() -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ibs_notify.console.forms import Form
-from ibs_notify.console.pages.silence_form import When, quick_spans, request_of
+from ibs_notify.console.pages.silence_form import When, quick_spans, request_of, windows_of
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.rpc.convert import moment_from_proto
 from ironcore.notification.v1.router_service_pb2 import Silence
@@ -83,3 +83,44 @@ def test_a_time_that_is_none_is_said_at_its_field() -> None:
     with pytest.raises(InvalidArgument) as caught:
         wanted({"when": "span", "until": "later"})
     assert [each.path for each in caught.value.violations] == ["until"]
+
+
+def weekly(text: str, zone: str = "") -> Form:
+    return Form({"when": ["weekly"], "weekly": [text], "time_zone": [zone]})
+
+
+@pytest.mark.parametrize(("moment", "is_within"), [
+    # 25 October: 02:00 to 03:00 comes twice. 29 March: it is left out.
+    (datetime(2026, 10, 24, 23, 59, tzinfo=UTC), False),
+    (datetime(2026, 10, 25, 0, 0, tzinfo=UTC), True),
+    (datetime(2026, 10, 25, 1, 59, tzinfo=UTC), True),
+    (datetime(2026, 10, 25, 2, 0, tzinfo=UTC), False),
+    (datetime(2026, 3, 29, 0, 59, tzinfo=UTC), False),
+    (datetime(2026, 3, 29, 1, 0, tzinfo=UTC), False),
+    (datetime(2026, 3, 22, 1, 0, tzinfo=UTC), True),
+])  # fmt: skip
+def test_a_weekly_window_goes_by_the_clocks_also_when_they_are_changed(
+    moment: datetime, is_within: bool
+) -> None:
+    assert (moment in windows_of(weekly("sun 02:00-03:00"), VIENNA)) is is_within
+
+
+def test_a_window_has_the_zone_that_the_form_says() -> None:
+    windows = windows_of(weekly("sat 22:00-24:00", "Asia/Tokyo"), VIENNA)
+    assert datetime(2026, 11, 28, 13, 30, tzinfo=UTC) in windows
+    assert datetime(2026, 11, 28, 21, 30, tzinfo=UTC) not in windows
+
+
+def test_what_holds_once_leaves_no_time_of_the_past_out() -> None:
+    assert FRIDAY in windows_of(Form({"when": ["hour"], "weekly": ["sat 22:00-24:00"]}), VIENNA)
+
+
+@pytest.mark.parametrize(("form", "field"), [
+    (weekly("some day"), "weekly"),
+    (weekly(""), "weekly"),
+    (weekly("sat 1:00-2:00", "Mars"), "time_zone"),
+])  # fmt: skip
+def test_a_window_that_cannot_be_read_is_said_by_its_field(form: Form, field: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        windows_of(form, VIENNA)
+    assert [each.path for each in refused.value.violations] == [field]

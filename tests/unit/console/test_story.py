@@ -46,17 +46,17 @@ def test_what_failed_is_told_first_and_what_was_told_elsewhere_last() -> None:
     assert [each.state for each in stories] == [
         "dead",
         "retry wait",
-        "to be released",
+        "not sent yet",
         "delivered",
         "delivered",
-        "coalesced",
+        "sent by another group",
     ]
     assert [(each.state, each.tone, each.count) for each in shares_of(stories)] == [
         ("dead", "bad", 1),
         ("retry wait", "warn", 1),
-        ("to be released", "", 1),
+        ("not sent yet", "", 1),
         ("delivered", "good", 2),
-        ("coalesced", "", 1),
+        ("sent by another group", "", 1),
     ]
 
 
@@ -135,7 +135,7 @@ def test_a_rule_is_a_tree_of_what_joins_its_parts() -> None:
     ("reason", "decision", "word"),
     [
         ("RULE_MATCHED", "LIMIT_REACHED", "held by the rate limit"),
-        ("RULE_MATCHED", "WITHIN_LIMIT", "to be released"),
+        ("RULE_MATCHED", "WITHIN_LIMIT", "not sent yet"),
         ("GATHERED", "GATHERED", "for the digest"),
     ],
 )

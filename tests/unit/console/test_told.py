@@ -71,7 +71,7 @@ def test_what_waits_behind_a_failing_target_is_not_on_its_way() -> None:
 
 def test_what_another_group_takes_to_the_same_target_is_told_there() -> None:
     found = record(("HANDED_OFF", "chat"), ("COALESCED", "chat"), ("COALESCED", "metrics"))
-    assert said(kept_back(found)) == [("coalesced", ["metrics"])]
+    assert said(kept_back(found)) == [("sent by another group", ["metrics"])]
 
 
 def test_every_state_has_its_meaning() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from ibs_notify.domain.group import Group, Scope, Subscription
 from ibs_notify.domain.severity import Severity
 from ibs_notify.domain.target import PushgatewaySpec, SmtpSpec, Target, WebhookSpec
-from ibs_notify.router import coverage
+from ibs_notify.router import coverage, hearing
 from ibs_notify.router.coverage import Gap, Place, Trouble
 from ibs_notify.router.match import RoutingTable, build_table
 from ibs_notify.snapshot.model import Snapshot
@@ -18,6 +18,8 @@ TARGETS = {
     for each in (
         Target("chat", "u-chat", WebhookSpec("http://127.0.0.1/")),
         Target("mail", "u-mail", SmtpSpec("127.0.0.1", 25)),
+        Target("boss", "u-boss", SmtpSpec("127.0.0.1", 25, recipients=("boss@example.com",))),
+        Target("off", "u-off", WebhookSpec("http://127.0.0.1/"), disabled=True),
         Target("gauge", "u-gauge", PushgatewaySpec("http://127.0.0.1/")),
     )
 }
@@ -50,9 +52,11 @@ def test_what_is_attached_covers_what_is_below_it() -> None:
 
 
 def test_a_target_that_fails_is_told_to_another_one_or_to_nobody() -> None:
-    everybody = table({"chat": "*", "mail": "*", "gauge": "*"})
+    everybody = table({"chat": "*", "boss": "*", "gauge": "*"})
     assert coverage.unheard_alarms(everybody, NOW) == []
     (alone,) = coverage.unheard_alarms(table({"chat": "*", "gauge": "*"}), NOW)
+    (no_recipient,) = coverage.unheard_alarms(table({"chat": "*", "mail": "*"}), NOW)
+    assert no_recipient.sentence.startswith("when chat fails, no other target hears of it")
     assert (alone.gap, alone.subject) == (Gap.UNHEARD_ALARM, "notification.target-failing")
     assert alone.sentence.startswith("when chat fails, no other target hears of it")
     attached = table({"chat": "*", "mail": "*"}, Scope.ATTACHED, "/datastore/a")
@@ -63,17 +67,19 @@ def test_a_target_that_fails_is_told_to_another_one_or_to_nobody() -> None:
 
 def test_to_hear_something_of_a_datastore_is_not_to_hear_of_its_failed_backups() -> None:
     picky = table({"chat": "severity = critical or type = verify.failed"})
-    (found,) = coverage.unheard_problems(picky, ["/datastore/tank"], NOW)
+    (found,) = coverage.unheard_problems(picky, ["/datastore/tank"], (), NOW)
     assert (found.gap, found.subject) == (Gap.UNHEARD_PROBLEM, "/datastore/tank")
     assert found.sentence == (
         "nobody is told of backup.failed, restore.failed, sync.failed about it"
     )
     errors = table({"chat": "severity >= error"})
-    assert coverage.unheard_problems(errors, ["/datastore/tank"], NOW) == []
+    assert coverage.unheard_problems(errors, ["/datastore/tank"], (), NOW) == []
+    (heard,) = coverage.unheard_problems(table({}), ["/datastore/tank"], {"/datastore/tank"}, NOW)
+    assert heard.sentence.endswith("are about a part of it, somebody was told")
 
 
 def test_a_metric_server_tells_nobody() -> None:
-    assert not coverage.is_told(table({"gauge": "*"}), "a.b", Severity.CRITICAL, "", NOW)
+    assert not hearing.is_told(table({"gauge": "*"}), "a.b", Severity.CRITICAL, "", NOW)
 
 
 def test_critical_types_are_asked_for_each_datastore_or_without_a_resource() -> None:
@@ -82,13 +88,35 @@ def test_critical_types_are_asked_for_each_datastore_or_without_a_resource() -> 
     nowhere = coverage.unheard_critical_types(attached, {}, [], NOW)
     assert {each.subject for each in nowhere} == known
     some = coverage.unheard_critical_types(
-        attached, {"disk.melted": 3}, ["/datastore/a", *(f"/datastore/b{n}" for n in range(7))], NOW
+        attached,
+        {"disk.melted": {"": 3}},
+        ["/datastore/a", *(f"/datastore/b{n}" for n in range(7))],
+        NOW,
     )
     assert {each.subject: each.event_count for each in some} == dict.fromkeys(known, 0) | {
         "disk.melted": 3
     }
     assert some[0].sentence.startswith("about /datastore/b0, /datastore/b1,")
-    assert "and 2 more it would reach" in some[0].sentence
+    assert "and 3 more it would reach" in some[0].sentence
+
+
+def test_what_the_emitter_called_critical_is_looked_for_where_it_came() -> None:
+    """And counted is what nobody was told of, not what came about other datastores."""
+    attached = table({"chat": "*"}, Scope.ATTACHED, "/datastore/a")
+    came = {"backup.failed": {"/datastore/a": 0}, "verify.corrupt": {"/datastore/b": 2}}
+    places = ["/datastore/a", "/datastore/b"]
+    found = coverage.unheard_critical_types(attached, came, places, NOW)
+    assert {each.subject: each.event_count for each in found} == {
+        "sync.integrity-error": 0,
+        "verify.corrupt": 2,
+    }
+    assert {each.sentence for each in found} == {"about /datastore/b it would reach only the inbox"}
+
+
+def test_who_cannot_be_reached_is_not_told() -> None:
+    for target in ("gauge", "mail", "off"):
+        assert not hearing.is_told(table({target: "*"}), "a.b", Severity.CRITICAL, "", NOW), target
+    assert coverage.untold_places(table({"mail": "*"}), ["/datastore/a"], NOW) == ["/datastore/a"]
 
 
 def test_rules_are_idle_where_events_were_examined_and_none_matched() -> None:

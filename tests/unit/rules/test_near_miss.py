@@ -81,6 +81,20 @@ def found(text: str, **fields: Any) -> tuple[Difference, ...]:
             "type is backup.failed, the rule wants type contains Failed (it differs in case only)",
         ),
         ("type matches sync.*", "type is backup.failed, the rule wants type matches sync.*"),
+        (
+            "type in (config.role-created, config.key-rotated) or source = verify",
+            "type is backup.failed, the rule wants type in (config.role-created,"
+            " config.key-rotated) or source = verify",
+        ),
+        (
+            "type = a.b or (severity >= error or source = verify) or actor = x or actor = y",
+            "severity is warning, the rule wants severity >= error or type = a.b"
+            " or source = verify or one of 2 more (one step too low)",
+        ),
+        (
+            "actor = x or (type = a.b and labels.env = prod)",
+            "it has no actor, the rule wants actor = x",
+        ),
     ],
 )
 def test_a_difference_says_what_the_event_has_and_what_the_rule_wants(

@@ -15,9 +15,11 @@ from ibs_notify.rules.complete import complete
 from ibs_notify.rules.format import format_rule
 from ibs_notify.rules.parse import parse, read
 
-WORDS = st.sampled_from(
-    ["severity", "type", "=", "==", "in", "(", ")", ",", "error", "and", "or", "not", '"', "“", "*"]
+SAID = (
+    "severity type = == in ( ) , error and or not \" “ * like 'a%' is null contains ~ /x.*/ [ ] "
+    "backup.* && where"
 )
+WORDS = st.sampled_from(SAID.split())
 SCRIBBLES = st.one_of(st.text(max_size=60), st.lists(WORDS).map(" ".join))
 
 
@@ -100,7 +102,46 @@ def test_a_right_rule_has_no_fault_and_says_its_canonical_text(rule: Rule) -> No
         ("summary > 5", "summary = 5"),
         ("error or critical", "severity = error or severity = critical"),
         ("labels = prod", ""),
-        ("severity = error and", ""),
+        ("severity = error)", "severity = error"),
+        ("severity in (error,)", "severity in (error)"),
+        ("severity in (error,, critical)", "severity in (error, critical)"),
+        ("type in (a b c) and severity = error", "type in (a, b, c) and severity = error"),
+        ("severity = error and", "severity = error"),
+        ("severity = error and not", "severity = error"),
+        ("severity = error or or type = a.b", "severity = error or type = a.b"),
+        ("where severity = error", "severity = error"),
+        ("= error", "severity = error"),
+        ("'backup.failed'", "type = backup.failed"),
+        ('"severity" = error', "severity = error"),
+        ("error = severity", "severity = error"),
+        ("backup.*", "type matches backup.*"),
+        ("type LIKE 'backup%'", "type matches backup*"),
+        ("actor not like 'bob%'", "not actor matches bob*"),
+        ("actor IS NULL", 'actor = ""'),
+        ("actor is not null", 'actor != ""'),
+        ('type =~ "^backup"', "type matches backup*"),
+        ("subject ~ /fail.*/", "subject matches *fail*"),
+        ("subject ~ /a|b/", ""),
+        ('contains(subject, "x")', 'subject contains "x"'),
+        ('type.startsWith("sync.")', 'type starts-with "sync."'),
+        ("subject contains (a, b)", "(subject contains a or subject contains b)"),
+        ("type contains a, b", "(type contains a or type contains b)"),
+        ("actor = bob or alice", "actor = bob or actor = alice"),
+        ("severity = [error, critical]", "severity in (error, critical)"),
+        ("severity >= (error)", "severity >= error"),
+        ("[severity = error]", "(severity = error)"),
+        ("severity > = error", "severity >= error"),
+        ("severity ≥ error", "severity >= error"),
+        ("severity isn't error", "severity != error"),
+        ("severity !in (error)", "severity not-in (error)"),
+        ("severity:error type:a.b", "severity = error and type = a.b"),
+        ('subject = "never and severity = error', 'subject = "never" and severity = error'),
+        ("severity = \"error' and type = a.b", 'severity = "error" and type = a.b'),
+        ("actor matches [z-a]", "actor matches [a-z]"),
+        ("severity = error and or type = a.b", ""),
+        ("severity = error xor type = a.b", ""),
+        ("severity in ()", ""),
+        ("foo = bar", ""),
     ],
 )
 def test_the_likeliest_fix_is_a_whole_rule(rule: str, fixed: str) -> None:
@@ -189,16 +230,25 @@ def test_whatever_is_put_in_makes_a_rule_or_the_beginning_of_one(
         " or ".join(f"(type = a.b and resource under /x{number})" for number in range(31)) + " oor",
         "type = a b c d " * 270,
         "x " * 2000,
+        "x" * 4000,
         "(" * 4000,
         '"' * 4000,
+        "*" * 4000 + ",",
+        "x =" + " " * 4000 + "y z",
+        "type in (" + "a " * 2000,
+        "[" * 4000,
+        "in (" * 1000,
+        " or ".join(f"type in ({', '.join('a' * 64)})" for _ in range(21)),
     ],
 )
 def test_a_rule_of_4_kib_is_analysed_while_it_is_typed(rule: str) -> None:
-    begin = time.process_time()
-    analyze(rule)
-    complete(rule, len(rule))
-    # About 10 ms where nothing else runs.
-    assert time.process_time() - begin < 0.1
+    spent = []
+    for _ in range(3):
+        begin = time.process_time()
+        complete(rule, len(rule), reading=analyze(rule).reading)
+        spent.append(time.process_time() - begin)
+    # At most 20 ms where nothing else runs, whatever is in it.
+    assert min(spent) < 0.05
 
 
 def test_what_is_over_the_bound_is_not_looked_at() -> None:

@@ -284,3 +284,24 @@ def test_a_mail_whose_own_text_comes_out_blank_has_the_built_in_text(event_of: E
     own = MailTemplates.compile(text=" {{ event.labels.site }}", html="<p>{{ event.subject }}</p>")
     mail = mail_of(event_of(), own)
     assert (mail.text, mail.html) == (mail_of(event_of()).text, "<p>Backup failed for vm/12345</p>")
+
+
+SENT = {"target": "ops-smtp", "group": "ops-team", "url": "https://notify.example.com/events/e-1"}
+
+
+def test_a_mail_ends_with_why_it_was_sent_and_where_to_ask_more(event_of: EventOf) -> None:
+    mail = BUILTIN.render(event_context(event_of(), sent=SENT))
+    html = Outline(mail.html or "")
+    said = "Sent to ops-smtp, because a rule of group ops-team matches."
+    assert mail.text.rstrip().splitlines()[-2:] == [
+        said,
+        f"Why, and what became of it: {SENT['url']}",
+    ]
+    assert said in html.text
+    assert ("href", SENT["url"]) in [pair for _, pairs in html.elements for pair in pairs]
+
+
+def test_a_mail_without_a_group_or_a_console_says_neither(event_of: EventOf) -> None:
+    mail = mail_of(event_of())
+    assert "Sent to" not in mail.text + (mail.html or "")
+    assert "Why, and" not in mail.text + (mail.html or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ibs_notify.console.commands.line import Flag, line
@@ -62,8 +63,10 @@ def create(target: Target) -> str:
     return line("target", "create", flags=[("name", target.name), *_whole(target)])
 
 
-def update(request: UpdateTargetRequest, *, rotates: bool) -> str:
-    """``target update …``; ``rotates``: a new signing secret takes the place of one."""
+def update(request: UpdateTargetRequest, *, rotates: bool, again: Collection[str] = ()) -> str:
+    """``target update …``; ``rotates``: a new signing secret takes the place of one; ``again``:
+    the secrets that are not in the request, and without which it would be refused.
+    """
     target, paths = request.target, set(request.update_mask.paths)
     flags: list[Flag] = []
     if "description" in paths:
@@ -72,7 +75,11 @@ def update(request: UpdateTargetRequest, *, rotates: bool) -> str:
         flags.append(("max-rate", str(target.max_rate_per_minute or "off")))
     kind = target.WhichOneof("kind") or "smtp"
     message = getattr(target, kind)
+    needed = {each.partition("[")[0] for each in again}
     for name, flag in _FLAGS[kind].items():
+        if name in needed and not getattr(message, name):
+            flags.append((flag, _file(name)))
+            continue
         if f"{kind}.{name}" not in paths:
             continue
         if name == "signing_secret" and message.signing_secret and rotates:

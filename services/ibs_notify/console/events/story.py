@@ -11,11 +11,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.console.rendering import segment
 from ibs_notify.console.wording import meanings, words
+from ibs_notify.domain.reason_words import reason
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 MOST_ATTEMPTS = 12
 LIMIT_REACHED = "LIMIT_REACHED"
+NO_RECIPIENTS = "NO_RECIPIENTS"
 FIRST_ATTEMPTS = 3
 """Of more attempts than the most, those in the middle are left out."""
 _MOVING = (
@@ -150,10 +152,10 @@ def _attempts(delivery: delivery_pb2.Delivery) -> Iterable[Step]:
             yield Step(f"{words.counted(folded, 'more attempt')}: the task has them all")
         took = f" in {words.seconds(each.duration)}" if each.HasField("duration") else ""
         again = "; an earlier one may have arrived too" if each.maybe_duplicate else ""
-        reason = f" ({each.reason})" if each.reason and each.outcome != "delivered" else ""
+        why = f" ({reason(each.reason)})" if each.reason and each.outcome != "delivered" else ""
         reply = " ".join(filter(None, (str(each.code or ""), each.reply)))
         yield Step(
-            f"Attempt {each.number}: {each.outcome or 'under way'}{reason}{took}{again}",
+            f"Attempt {each.number}: {each.outcome or 'under way'}{why}{took}{again}",
             _ATTEMPT_TONES.get(each.outcome, ""),
             each.start_time,
             reply,
@@ -161,16 +163,16 @@ def _attempts(delivery: delivery_pb2.Delivery) -> Iterable[Step]:
 
 
 def _end(delivery: delivery_pb2.Delivery) -> Iterable[Step]:
-    reason = f": {delivery.reason}" if delivery.reason else ""
+    why = f": {reason(delivery.reason)}" if delivery.reason else ""
     match delivery.state:
         case delivery_pb2.DELIVERY_STATE_RETRY_WAIT:
             yield Step("The next attempt", "", delivery.due_time)
         case delivery_pb2.DELIVERY_STATE_WAITING:
-            yield Step(f"It waits until somebody acts{reason}", "warn", None, delivery.detail)
+            yield Step(f"It waits until somebody acts{why}", "warn", None, delivery.detail)
         case delivery_pb2.DELIVERY_STATE_DEAD:
-            yield Step(f"Given up{reason}", "bad", delivery.close_time, delivery.detail)
+            yield Step(f"Given up{why}", "bad", delivery.close_time, delivery.detail)
         case delivery_pb2.DELIVERY_STATE_CANCELLED:
-            yield Step(f"Cancelled{reason}", "bad", delivery.close_time, delivery.detail)
+            yield Step(f"Cancelled{why}", "bad", delivery.close_time, delivery.detail)
         case delivery_pb2.DELIVERY_STATE_DIGEST_OPEN:
             yield Step("It goes out with its digest", "", delivery.digest.close_time)
         case delivery_pb2.DELIVERY_STATE_DIGESTED:
@@ -193,6 +195,9 @@ def _links(told: pb.SubscriptionExplanation) -> Iterable[Link]:
             yield Link(f"/queue/{segment(route.group)}", "The queue")
         case _:
             pass
+    waits = delivery.state == delivery_pb2.DELIVERY_STATE_WAITING
+    if waits and delivery.reason == NO_RECIPIENTS:
+        yield Link("/settings#f-default_recipients", "Default recipients")
     if delivery.digest.digest_id:
         yield Link(f"/digests/{segment(delivery.digest.digest_id)}", "The digest")
     if route.delivery_id:

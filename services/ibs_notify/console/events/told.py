@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ibs_notify.console.wording import meanings, words
-from ibs_notify.console.wording.reasons import reason
+from ibs_notify.domain.reason_words import reason
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from ibs_notify.console.wording.local_time import read_moment
 from ibs_notify.console.wording.spoken_time import spoken
+from ibs_notify.console.wording.words import disposition_state
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import moment_to_proto
@@ -48,7 +49,7 @@ _TITLES = {
     "task": "task",
     "collapsed_into": "part of",
     "text": "contains",
-    "disposition": "outcome",
+    "disposition": "what became of it",
 }
 _FIELDS = {
     "min_severity": "severity",
@@ -78,6 +79,8 @@ class Chip:
     @property
     def text(self) -> str:
         """The value in words."""
+        if self.name == "disposition" and self.value in DISPOSITIONS:
+            return disposition_state(DISPOSITIONS[self.value])
         if self.name != "severity":
             return self.value
         if self.value.startswith(EXACTLY):
@@ -156,6 +159,14 @@ class View:
         return given.removeprefix(EXACTLY) if given.startswith(EXACTLY) else ""
 
     @property
+    def least(self) -> int:
+        """The least severity that it shows, as the API counts them; 0 where any is."""
+        try:
+            return Severity.parse(self.only or self.one("severity")).value
+        except ValueError:
+            return 0
+
+    @property
     def bare_resource(self) -> str:
         """A resource of neither spelling, which may be meant as the name of a datastore."""
         given = self.one("resource")
@@ -169,6 +180,11 @@ class View:
         left = tuple(each for each in self.values[name] if each != value)
         values = {key: each for key, each in self.values.items() if key != name}
         return View(values | ({name: left} if left else {}))
+
+    def said(self, name: str, now: datetime) -> str:
+        """A time that moves on with the clock, such as "today", as it was said; else nothing."""
+        text = self.one(name)
+        return text if spoken(text, now, "UTC") else ""
 
     def at(self, now: datetime, zone: str) -> View:
         """The same, with times that stay: "today" and "2 h ago" as of ``now``."""
@@ -211,7 +227,7 @@ class View:
         written, only = self.one("rule"), self.only.lower()
         if only in ("", WORST):
             return written
-        # On lines of its own, so that a fault's column is that of what was written.
+        # On lines of its own, so that nothing in it reaches beyond; its faults are found before.
         return f"severity = {only}\nand (\n{written}\n)" if written else f"severity = {only}"
 
     def _moment(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from google.protobuf.duration_pb2 import Duration
@@ -19,11 +18,10 @@ from ibs_notify.domain.group import (
     Frequency,
     Scope,
 )
-from ibs_notify.domain.resource import canonical
+from ibs_notify.domain.resource import meant
 from ironcore.notification.v1 import group_pb2 as pb
 
 OFF = "off"
-_BARE = re.compile(r"[A-Za-z0-9_.-]+")
 MOST_ROWS = 100
 
 _SCOPES = {each.value: pb.GroupScope.Value(f"GROUP_SCOPE_{each.name}") for each in Scope}
@@ -79,34 +77,33 @@ class Draft:
     rows: tuple[Row, ...] = ()
     etag: str = ""
     asked: tuple[str, ...] = ()
-    """Words among the resources that the form has asked about once."""
+    """Rules that the form has asked about once."""
 
-    def bare_names(self, known: Iterable[str] = ()) -> list[str]:
-        """Resources that say no path and name no datastore: events about a datastore of that
-        name would not be heard. Those that are ``known``, or were asked about, are meant.
+    def understood(self, kept: Collection[str] = ()) -> dict[str, str]:
+        """Each attached resource as it was written, and the one that is meant, in their order.
+
+        Those that are ``kept`` as they are have been attached before, by whoever knew the spelling.
         """
-        passed = {*known, *self.asked}
-        given = [each.strip() for each in self.attachments.splitlines()]
-        return [each for each in given if _BARE.fullmatch(each) and each not in passed]
+        given = [each.strip() for each in self.attachments.splitlines() if each.strip()]
+        return {each: each if each in kept else meant(each) for each in given}
 
-    def with_datastores(self, names: Sequence[str]) -> Draft:
-        """The same with each of ``names`` written as the datastore."""
-        lines = [each.strip() for each in self.attachments.splitlines()]
-        meant = [f"{each}:" if each in names else each for each in lines]
-        return replace(self, attachments="\n".join(meant), asked=(*self.asked, *names))
+    def rules(self) -> dict[str, str]:
+        """What stands in each field of a rule that counts."""
+        found = {f"rule-{n}": row.rule for n, row in enumerate(self.rows) if row.target}
+        return found | ({"digest_rule": self.digest_rule} if self.has_digest else {})
 
-    def shown_rows(self, spare: int) -> tuple[Row, ...]:
-        """The rows, and some to write more in, of which those that are empty already count."""
-        empty = sum(each == Row() for each in self.rows)
-        return (*self.rows, *[Row()] * min(spare - empty, MOST_ROWS - len(self.rows)))
+    def new_rules(self, before: Draft | None = None) -> list[str]:
+        """Its rules, each once, but for those of ``before`` and those that were asked about."""
+        known = {*self.asked, *(before.rules().values() if before else ())}
+        return [each for each in dict.fromkeys(self.rules().values()) if each not in known]
 
 
-def draft_about(resource: str, rule: str) -> Draft:
-    """A new group that hears of ``resource`` alone, its first target by ``rule``; either empty."""
+def draft_about(resource: str, rule: str, target: str = "") -> Draft:
+    """A new group that hears of ``resource`` alone, its first ``target`` by ``rule``; any empty."""
     return Draft(
         scope=Scope.ATTACHED if resource else Scope.EVERYTHING,
         attachments=resource,
-        rows=(Row(rule=rule),) if rule else (),
+        rows=(Row(target, rule),) if rule or target else (),
     )
 
 
@@ -127,7 +124,7 @@ def draft_of_form(form: Form, name: str = "") -> Draft:
         name=name or form.text("name"),
         description=form.text("description"),
         scope=form.text("scope"),
-        attachments=form.raw("attachments"),
+        attachments="\n".join(filter(None, map(form.raw, ("attachments", "attach_more")))),
         rate_limit=form.text("rate_limit"),
         dedup_window=form.text("dedup_window"),
         has_digest=form.is_on("digest"),
@@ -176,16 +173,17 @@ def draft_of_group(group: pb.Group) -> Draft:
     )
 
 
-def group_of(draft: Draft) -> pb.Group:
-    """The group that is meant. ``InvalidArgument`` names, by the API's paths, what is none."""
+def group_of(draft: Draft, kept: Collection[str] = ()) -> pb.Group:
+    """The group that is meant; ``kept`` are resources that it has already.
+
+    ``InvalidArgument`` names, by the API's paths, what is none.
+    """
     faults: list[FieldViolation] = []
     group = pb.Group(
         name=draft.name,
         description=draft.description,
         scope=_SCOPES.get(draft.scope, pb.GROUP_SCOPE_EVERYTHING),
-        attachments=dict.fromkeys(
-            canonical(each.strip()) for each in draft.attachments.splitlines() if each.strip()
-        ),
+        attachments=dict.fromkeys(draft.understood(kept).values()),
         subscriptions=[
             pb.Subscription(target=each.target, rule=each.rule, recipients=_words(each.recipients))
             for each in draft.rows

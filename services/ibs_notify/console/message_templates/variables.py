@@ -47,6 +47,9 @@ VARIABLES = (
     Family(
         "The message",
         (
+            Variable("sent.group", "the group that routes it"),
+            Variable("sent.target", "where it is sent to"),
+            Variable("sent.url", "the event in the console, if its address is known"),
             Variable("suppressed", "how many identical events were held back before"),
             Variable("rows", "other events that it stands for, for loops"),
             Variable("more", "how many more of them there are"),

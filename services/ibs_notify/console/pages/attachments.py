@@ -15,7 +15,7 @@ from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import named, segment
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.resource import canonical
+from ibs_notify.domain.resource import canonical, meant
 from ironcore.notification.v1.config_service_pb2 import (
     AttachResourceRequest,
     DetachResourceRequest,
@@ -84,13 +84,13 @@ async def attach(visit: Visit) -> web.StreamResponse:
 async def _ask(visit: Visit, group: Group, request: AttachResourceRequest) -> web.Response:
     """What the group would not hear any more, and what else helps."""
     resource = canonical(request.resource)
-    answers = await unless_failed(hearing.ask(visit, resource, hearing.GRAVE))
+    found = await unless_failed(hearing.ask_about(visit, resource))
     return visit.render(
         "pages/attach_narrows.html",
         name=_name(visit),
         group=group,
         resource=resource,
-        unheard=hearing.unheard(answers or ()),
+        unheard=found.unheard_problems if found is not None else (),
         confirmed=CONFIRMED,
         command=command.command(request),
     )
@@ -129,7 +129,8 @@ async def show_command(visit: Visit) -> web.StreamResponse:
 
 
 def _attachment(visit: Visit, form: Form) -> AttachResourceRequest:
-    resource = form.text("resource") or f"/datastore/{_name(visit)}"
+    written = form.text("resource")
+    resource = meant(written) if written else f"/datastore/{_name(visit)}"
     return AttachResourceRequest(group=form.text("group"), resource=resource)
 
 

@@ -16,6 +16,7 @@ from ibs_notify.console.forms import NO_FAULTS, REFUSED, faults_of, read_form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.visit import Visit
+from ibs_notify.console.wording.audit_words import said
 from ibs_notify.console.wording.local_time import read_moment
 from ibs_notify.domain.document_changes import changes
 from ibs_notify.domain.errors import InvalidArgument, NotificationError
@@ -67,6 +68,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         faults=faults,
         found=found,
         changes=changes,
+        said=said,
         absent=absent,
         services=SERVICES,
         zone=visit.time_zone,

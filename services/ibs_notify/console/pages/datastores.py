@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from aiohttp import web
 
-from ibs_notify.console.attempts import few_at_once, unless_failed
-from ibs_notify.console.charts import Period, event_chart
+from ibs_notify.console.attempts import unless_failed
+from ibs_notify.console.charts import event_chart
 from ibs_notify.console.configured import every_group
 from ibs_notify.console.coverage import hearing
+from ibs_notify.console.coverage.jobs import Job, job_of
 from ibs_notify.console.pages.attachments import choices
+from ibs_notify.console.pages.charted import charted
 from ibs_notify.console.pages.panels import Part, show_part
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.periods import Period
 from ibs_notify.console.rendering import named
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.resource import canonical, datastore_of, is_under
@@ -38,8 +42,13 @@ ALERTS = 10
 MOST_ASKED = 100
 """Of so many datastores the list says who hears of them, those with the most problems first."""
 LATEST = 200
-"""So many of the newest events are asked which namespaces there are."""
-SUCCESSES = {"Backup": "backup", "Sync": "sync", "Verification": "verify"}
+"""So many of the newest events are looked at, where the newest of each kind are sought."""
+JOBS = {"Backup": "backup", "Sync": "sync", "Verification": "verify"}
+PROBLEMS = (
+    event_pb2.SEVERITY_WARNING,
+    event_pb2.SEVERITY_ERROR,
+    event_pb2.SEVERITY_CRITICAL,
+)
 STATES = ("datastore.free-space", "datastore.status-change", "datastore.pruned")
 
 
@@ -51,16 +60,10 @@ class Seen:
     events: int = 0
     problems: int = 0
     worst: int = 0
-    heard: Heard | None = None
+    hearing: hearing.Hearing | None = None
     """None where it was not asked: there are more than ``MOST_ASKED``, or nobody answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Which groups tell somebody of its problems, and of which severities nobody is told."""
-
-    groups: Sequence[str]
-    unheard: Sequence[int]
+    of_a_part: list[str] = field(default_factory=list)
+    """Groups that have something below it attached."""
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -86,22 +89,21 @@ async def _list(visit: Visit) -> Mapping[str, Any]:
             seen.worst = max(seen.worst, each.severity)
     for group in groups or ():
         for name in {datastore_of(each) for each in group.attachments} - {""}:
-            found.setdefault(name, Seen(name))
+            seen = found.setdefault(name, Seen(name))
+            if _has_part_of(_resource(name), group.attachments):
+                seen.of_a_part.append(group.name)
     lines = sorted(found.values(), key=lambda each: each.name)
     await _ask_who_hears(visit, sorted(lines, key=lambda each: -each.problems)[:MOST_ASKED])
     return {"lines": lines, "config_answers": groups is not None}
 
 
 async def _ask_who_hears(visit: Visit, lines: Sequence[Seen]) -> None:
-    """By the dry runs that the datastore's own page has, some at a time."""
-
-    async def ask(seen: Seen) -> None:
-        answers = await unless_failed(hearing.ask(visit, _resource(seen.name), hearing.GRAVE))
-        if answers is not None:
-            unheard = [each.severity for each in hearing.unheard(answers)]
-            seen.heard = Heard(hearing.told(answers), unheard)
-
-    await few_at_once(ask, lines)
+    """By the answer that the datastore's own page has."""
+    resources = [_resource(each.name) for each in lines]
+    found = await unless_failed(hearing.ask(visit, resources)) if resources else None
+    for each in lines:
+        # A name that is spelled with slashes at its end, say, is no place of its own.
+        each.hearing = found.get(_resource(each.name)) if found is not None else None
 
 
 async def show_one(visit: Visit) -> web.StreamResponse:
@@ -111,27 +113,28 @@ async def show_one(visit: Visit) -> web.StreamResponse:
 
 
 async def _listeners(visit: Visit, name: str) -> Mapping[str, Any]:
-    """Who hears of what, by dry runs; and which groups it is attached to."""
+    """Who hears of what, why others do not, and which groups it is attached to."""
     resource = _resource(name)
-    groups, answers = await asyncio.gather(
-        unless_failed(every_group(visit.api)), hearing.ask(visit, resource, hearing.TYPICAL)
+    groups, found = await asyncio.gather(
+        unless_failed(every_group(visit.api)), hearing.ask_about(visit, resource)
     )
-    hearers = hearing.matrix(answers)
+    answers = await hearing.explain(visit, found)
     attached = [
         (group, mine)
         for group in groups or ()
         if (mine := [each for each in group.attachments if _touches(each, resource)])
     ]
+    helping = hearing.would_help(answers) if found.unheard_problems else frozenset()
     return {
         "name": name,
         "resource": resource,
-        "events": [each.event for each in answers],
-        "hearers": [each for each in hearers if each.hears],
-        "deaf": [each for each in hearers if not each.hears],
-        "unheard": hearing.unheard(answers),
+        "hearing": found,
+        "severities": hearing.SEVERITIES,
+        "deaf": hearing.deaf(found, answers),
+        "example": answers[0].event.type,
         "attached": attached,
-        "choices": choices(groups or (), resource, hearing.would_help(answers)),
-        "hearing": hearing.told(answers),
+        "of_a_part": [each.name for each, mine in attached if _has_part_of(resource, mine)],
+        "choices": choices(groups or (), resource, helping),
         "config_answers": groups is not None,
     }
 
@@ -143,29 +146,31 @@ async def _alerts(visit: Visit, name: str) -> Mapping[str, Any]:
 
 
 async def _state(visit: Visit, name: str) -> Mapping[str, Any]:
-    """The last success and the last failure of each kind of job, and the datastore's own state."""
+    """How each kind of job ended lately, and the datastore's own state."""
     resource = _resource(name)
-
-    async def last(event_type: str) -> EventRecord | None:
-        chosen = EventFilter(resource=resource, types=[event_type])
-        return next(iter(await _newest(visit, chosen, 1)), None)
-
-    types = [f"{job}.{end}" for job in SUCCESSES.values() for end in ("completed", "failed")]
-    *ends, states = await asyncio.gather(
-        *map(last, types), _newest(visit, EventFilter(resource=resource, types=STATES), 5)
+    jobs, states = await asyncio.gather(
+        asyncio.gather(*(_job(visit, title, resource) for title in JOBS)),
+        _newest(visit, EventFilter(resource=resource, types=STATES), 5),
     )
-    found = dict(zip(types, ends, strict=True))
-    jobs = [
-        (title, found[f"{job}.completed"], found[f"{job}.failed"])
-        for title, job in SUCCESSES.items()
-    ]
     return {"name": name, "jobs": jobs, "states": states}
 
 
+async def _job(visit: Visit, title: str, resource: str) -> Job:
+    """Of each severity so many are looked at that many warnings hide nothing critical."""
+    source = JOBS[title]
+    done = EventFilter(resource=resource, types=[f"{source}.completed"])
+    problems = [
+        EventFilter(resource=resource, sources=[source], min_severity=each) for each in PROBLEMS
+    ]
+    successes, *found = await asyncio.gather(
+        _newest(visit, done, 1), *(_newest(visit, each, LATEST) for each in problems)
+    )
+    return job_of(title, next(iter(successes), None), chain.from_iterable(found))
+
+
 async def _chart(visit: Visit, name: str) -> Mapping[str, Any]:
-    period = Period.up_to(visit.now(), MONTH, timedelta(days=1))
-    request = period.of_events(EventFilter(resource=_resource(name)))
-    answer = await visit.api.call(visit.api.router.ChartEvents, request)
+    period = Period.up_to(visit.now(), MONTH, timedelta(days=1), visit.zone)
+    answer = await charted(visit, period, EventFilter(resource=_resource(name)))
     chart = event_chart(answer, period, f"Events of {name}", resource=_resource(name))
     return {"name": name, "chart": chart}
 
@@ -199,6 +204,12 @@ def _resource(name: str) -> str:
 def _touches(attachment: str, resource: str) -> bool:
     """Whether an attached resource is the datastore, holds it, or is a part of it."""
     return is_under(attachment, resource) or is_under(resource, attachment)
+
+
+def _has_part_of(resource: str, attachments: Iterable[str]) -> bool:
+    """Whether something below the datastore is attached, and the datastore is not."""
+    touching = [each for each in attachments if _touches(each, resource)]
+    return bool(touching) and not any(is_under(resource, each) for each in touching)
 
 
 LIST = Part("Datastores", "parts/datastore/list.html", _list, 30)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias, assert_never
 
@@ -18,10 +18,14 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.groups import folded
 from ibs_notify.console.groups.changes import Change, Request, changes
+from ibs_notify.console.groups.differences import differences
 from ibs_notify.console.groups.draft import (
+    MOST_ROWS,
     NAMES,
     Draft,
+    Row,
     draft_about,
     draft_of_form,
     draft_of_group,
@@ -32,6 +36,9 @@ from ibs_notify.console.groups.recommended import RECOMMENDED, recommended
 from ibs_notify.console.pages import command_line, start
 from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.pages.rules import DOUBT, doubt_of
+from ibs_notify.console.rendering import query
+from ibs_notify.console.targets.changes import Difference
 from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import (
@@ -46,8 +53,6 @@ from ironcore.notification.v1.target_pb2 import Target
 
 NEW = "/new-group"
 EDIT = "/groups/{name}/edit"
-SPARE_ROWS = 1
-MORE_ROWS = 3
 _Answer: TypeAlias = (
     pb.UpdateGroupResponse
     | pb.AddSubscriptionResponse
@@ -63,7 +68,7 @@ async def show_new(visit: Visit) -> web.StreamResponse:
     """An empty form, one of the recommended groups, or one about a ``resource`` with a ``rule``."""
     targets, asked = await every_target(visit.api), visit.request.query
     draft = recommended(asked.get("start", ""), targets) or draft_about(
-        asked.get("resource", ""), asked.get("rule", "")
+        asked.get("resource", ""), asked.get("rule", ""), asked.get("target", "")
     )
     return _page(visit, draft, targets)
 
@@ -73,9 +78,9 @@ async def create(visit: Visit) -> web.StreamResponse:
     form = await read_form(visit.request)
     draft = draft_of_form(form)
     if form.is_on("more"):
-        return _page(visit, draft, await every_target(visit.api), spare=MORE_ROWS)
-    if names := draft.bare_names():
-        return await _ask_about(visit, draft, names)
+        return _page(visit, draft, await every_target(visit.api), adds=True)
+    if doubtful := await _doubtful(visit, draft):
+        return await _ask_about_rules(visit, draft, doubtful)
     try:
         request = pb.CreateGroupRequest(group=group_of(draft))
         answer = await visit.api.call(visit.api.config.CreateGroup, request)
@@ -83,7 +88,8 @@ async def create(visit: Visit) -> web.StreamResponse:
         faults = faults_of(error, {**NAMES, **row_names(draft)})
         return _page(visit, draft, await every_target(visit.api), faults)
     text = f"Group {draft.name} is saved, and jobs can select it."
-    await visit.applied(answer.group.revision, text, answer.warnings)
+    warnings = [*_said_of_names(draft), *answer.warnings]
+    await visit.applied(answer.group.revision, text, warnings)
     await start.say_next(visit)
     raise web.HTTPSeeOther(path_of(draft.name))
 
@@ -97,7 +103,18 @@ async def show_create_command(visit: Visit) -> web.StreamResponse:
 async def show_edit(visit: Visit) -> web.StreamResponse:
     """The form of a group that there is."""
     group = await find_group(visit)
-    return _page(visit, draft_of_group(group), await every_target(visit.api), name=group.name)
+    draft, asked = draft_of_group(group), visit.request.query.get("target", "")
+    adds = bool(asked) and all(each.target != asked for each in draft.rows)
+    if adds:
+        draft = replace(draft, rows=(*draft.rows, Row(asked)))
+    return _page(visit, draft, await every_target(visit.api), name=group.name, added=adds)
+
+
+async def show_added(visit: Visit) -> web.StreamResponse:
+    """Where a target page's choice of a group leads: to that group's form."""
+    asked = visit.request.query
+    path = path_of(asked.get("group", ""))
+    raise web.HTTPSeeOther(query(f"{path}/edit", target=asked.get("target", "")))
 
 
 async def save(visit: Visit) -> web.StreamResponse:
@@ -107,12 +124,12 @@ async def save(visit: Visit) -> web.StreamResponse:
     draft = draft_of_form(form, current.name)
     if form.is_on("more"):
         targets = await every_target(visit.api)
-        return _page(visit, draft, targets, spare=MORE_ROWS, name=current.name)
-    if names := draft.bare_names(current.attachments):
-        return await _ask_about(visit, draft, names, current.name)
+        return _page(visit, draft, targets, adds=True, name=current.name)
+    if doubtful := await _doubtful(visit, draft, draft_of_group(current)):
+        return await _ask_about_rules(visit, draft, doubtful, current.name)
     made = _Made(current)
     try:
-        wanted = group_of(draft)
+        wanted = group_of(draft, current.attachments)
         _require_same(current, draft)
         for change in changes(current, wanted):
             made.trying = change
@@ -121,12 +138,25 @@ async def save(visit: Visit) -> web.StreamResponse:
         if not made.done and not isinstance(error, _CHANGE_REFUSALS):
             raise
         draft = made.say_so_far(visit, draft)
+        if error.reason is Reason.ETAG_MISMATCH:
+            return await _overtaken(visit, draft, current, error)
         faults = faults_of(error, {**NAMES, **row_names(draft), **_names_of(made.trying, draft)})
         return _page(visit, draft, await every_target(visit.api), faults, name=current.name)
     said = "; ".join(made.done)
     text = f"Group {current.name} is saved: {said}." if said else "Nothing was changed."
-    await visit.applied(made.group.revision, text, made.warnings)
+    warnings = [*_said_of_names(draft, current.attachments), *made.warnings]
+    await visit.applied(made.group.revision, text, warnings)
     raise web.HTTPSeeOther(path_of(current.name))
+
+
+async def _overtaken(
+    visit: Visit, draft: Draft, stored: Group, error: NotificationError
+) -> web.Response:
+    """The fields keep what was written, and the next Save goes on from what is stored now."""
+    others = differences(draft_of_group(stored), draft)
+    targets, faults = await every_target(visit.api), faults_of(error, NAMES)
+    goes_on = replace(draft, etag=stored.etag)
+    return _page(visit, goes_on, targets, faults, name=stored.name, others=others, stored=stored)
 
 
 async def show_edit_command(visit: Visit) -> web.StreamResponse:
@@ -135,22 +165,36 @@ async def show_edit_command(visit: Visit) -> web.StreamResponse:
     draft = draft_of_form(await read_form(visit.request), current.name)
 
     def say() -> str:
-        return command.update([each.request for each in changes(current, group_of(draft))])
+        return command.update(
+            [each.request for each in changes(current, group_of(draft, current.attachments))]
+        )
 
     return command_line.show(visit, say)
 
 
-async def _ask_about(visit: Visit, draft: Draft, names: list[str], group: str = "") -> web.Response:
-    """Before anything is saved: the form with the datastores that were probably meant."""
-    said = ", ".join(f"“{each}”" for each in names)
-    meant = ", ".join(f"{each}:" for each in names)
-    fault = (
-        f"{said} alone is only what says exactly that; the datastore is {meant} and is written "
-        "here now. Save again, or write it as it was where that is meant."
-    )
-    faults = Faults({"attachments": fault}, "A resource needs another look; nothing is saved yet.")
-    targets = await every_target(visit.api)
-    return _page(visit, draft.with_datastores(names), targets, faults, name=group)
+def _said_of_names(draft: Draft, kept: Collection[str] = ()) -> list[str]:
+    """That a name alone was taken for a datastore, and how it is written now."""
+    return [
+        f"“{name}” is understood as the datastore, and attached as {resource}."
+        for name, resource in draft.understood(kept).items()
+        if resource == f"/datastore/{name}"
+    ]
+
+
+async def _doubtful(visit: Visit, draft: Draft, before: Draft | None = None) -> list[str]:
+    """Those of its rules that can probably match nothing, and are new."""
+    return [each for each in draft.new_rules(before) if await doubt_of(visit, each)]
+
+
+async def _ask_about_rules(
+    visit: Visit, draft: Draft, doubtful: list[str], group: str = ""
+) -> web.Response:
+    """Before anything is saved, and only once."""
+    fault = f"{DOUBT}. Save again if it is meant so."
+    fields = {name: fault for name, rule in draft.rules().items() if rule in doubtful}
+    faults = Faults(fields, "A rule needs another look; nothing is saved yet.")
+    asked = replace(draft, asked=(*draft.asked, *doubtful))
+    return _page(visit, asked, await every_target(visit.api), faults, name=group)
 
 
 @dataclass(slots=True)
@@ -204,7 +248,7 @@ def _require_same(current: Group, draft: Draft) -> None:
         raise Aborted(
             Reason.ETAG_MISMATCH,
             f"group {current.name!r} was changed by {current.updated_by} meanwhile",
-            advice="open the group in another window, compare, and save this form again there",
+            advice="compare yours with it, and save again: then yours is stored",
         )
 
 
@@ -223,22 +267,35 @@ def _page(
     faults: Faults = NO_FAULTS,
     *,
     name: str = "",
-    spare: int = 0,
+    adds: bool = False,
+    added: bool = False,
+    others: Sequence[Difference] = (),
+    stored: Group | None = None,
 ) -> web.Response:
-    """``spare`` rows to write more in; of themselves as many as there is a target left for."""
-    unused = {each.name for each in targets} - {each.target for each in draft.rows}
-    left = len(unused) - sum(not each.target for each in draft.rows)
-    free = max(0, min(SPARE_ROWS, left)) if draft.rows else SPARE_ROWS
+    """``adds`` a row to write one more target in, as the first of a new group is there anyway;
+    ``added``: the last row is such a one already. ``others`` is what differs from ``stored``, as
+    somebody else has saved it meanwhile.
+    """
+    rows = (*draft.rows, Row()) if adds or not draft.rows else draft.rows
+    unused = {each.name for each in targets} - {each.target for each in rows}
+    left = min(len(unused), MOST_ROWS - len(rows)) - sum(not each.target for each in rows)
     return visit.render(
         "pages/group_form.html",
         status=REFUSED if faults.any else 200,
         draft=draft,
-        rows=draft.shown_rows(spare or free),
+        rows=rows,
+        added=len(rows) - 1 if adds or added else None,
+        can_add=left > 0,
+        limits=folded.limits(draft, faults),
+        digest=folded.digest(draft, faults),
         targets=targets,
         faults=faults,
+        others=others,
+        stored=stored,
         name=name,
         recommended=RECOMMENDED,
         zones=ZONES,
+        zone=visit.time_zone,
     )
 
 
@@ -246,6 +303,7 @@ ROUTES = (
     Route("GET", NEW, show_new),
     Route("POST", NEW, create),
     Route("POST", f"{NEW}/command", show_create_command),
+    Route("GET", "/add-to-group", show_added),
     Route("GET", EDIT, show_edit),
     Route("POST", EDIT, save),
     Route("POST", f"{EDIT}/command", show_edit_command),

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+
 from aiohttp import web
 
-from ibs_notify.console.attempts import attempted
+from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.commands import groups as command
+from ibs_notify.console.configured import every_target
+from ibs_notify.console.coverage import hearing
 from ibs_notify.console.forms import REFUSALS, REFUSED, faults_of, read_form
 from ibs_notify.console.groups.recommended import RECOMMENDED
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query, segment
+from ibs_notify.console.targets.recipients import (
+    Recipients,
+    default_recipients,
+    recipients_of,
+)
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.durations import read_duration
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
+from ibs_notify.domain.resource import canonical, meant
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb
 from ironcore.notification.v1.group_pb2 import Group
@@ -30,18 +41,28 @@ async def show_list(visit: Visit) -> web.StreamResponse:
     request = config_pb.ListGroupsRequest(
         page_size=PAGE_SIZE,
         page_token=asked.get("page_token", ""),
-        resource=asked.get("resource", ""),
+        resource=meant(asked.get("resource", "").strip()),
     )
-    answer = await visit.api.call(visit.api.config.ListGroups, request)
+    answer, found = await asyncio.gather(
+        visit.api.call(visit.api.config.ListGroups, request), _hearing(visit, request.resource)
+    )
     more = query(PATH, resource=request.resource, page_token=answer.next_page_token)
     return visit.render(
         "pages/groups.html",
         groups=answer.groups,
         resource=request.resource,
+        hearing=found,
         recommended=RECOMMENDED,
         next_url=more if answer.next_page_token else "",
         first_url=query(PATH, resource=request.resource) if request.page_token else "",
     )
+
+
+async def _hearing(visit: Visit, resource: str) -> hearing.Hearing | None:
+    """Who hears of what about the resource that was asked for, where the Router answers."""
+    if not resource:
+        return None
+    return await unless_failed(hearing.ask_about(visit, canonical(resource)))
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -119,7 +140,9 @@ def path_of(name: str) -> str:
 async def _detail(
     visit: Visit, group: Group, refused: NotificationError | None = None
 ) -> web.Response:
-    status, failure = await _status(visit, group.name)
+    (status, failure), receives = await asyncio.gather(
+        _status(visit, group.name), unless_failed(_recipients(visit, group))
+    )
     holds = bool(group.subscriptions or group.attachments)
     return visit.render(
         "pages/group.html",
@@ -128,9 +151,21 @@ async def _detail(
         queue=status,
         queue_failure=failure,
         holds=holds,
+        receives=receives or {},
         faults=faults_of(refused, {}) if refused else None,
         delete_command=command.delete(group.name, force=holds),
     )
+
+
+async def _recipients(visit: Visit, group: Group) -> Mapping[str, Recipients]:
+    """Who receives what its targets are sent, by target."""
+    targets, defaults = await asyncio.gather(every_target(visit.api), default_recipients(visit.api))
+    by_name = {each.name: each for each in targets}
+    return {
+        each.target: recipients_of(each, by_name[each.target], defaults)
+        for each in group.subscriptions
+        if each.target in by_name
+    }
 
 
 async def _status(visit: Visit, name: str) -> tuple[router_pb.GetGroupStatusResponse | None, str]:

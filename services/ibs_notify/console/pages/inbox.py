@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,28 +11,33 @@ from typing import Any
 from aiohttp import web
 
 from ibs_notify.console.attempts import attempted, unless_failed
-from ibs_notify.console.charts import Chart, Period, event_chart
+from ibs_notify.console.charts import Chart, event_chart
 from ibs_notify.console.commands import events as command
 from ibs_notify.console.events.told import Sent, outcomes
 from ibs_notify.console.events.view import EXACTLY, FIELD_OF, PATH, WORST, View
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
 from ibs_notify.console.live.stream import PATH as LIVE
+from ibs_notify.console.pages.charted import charted
 from ibs_notify.console.pages.event_tally import Tally, tally
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.pages.rules import analyzed
+from ibs_notify.console.periods import Period
 from ibs_notify.console.rendering import moment_of, segment
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.local_time import written_moment
 from ibs_notify.domain.catalogue import CATALOGUE
-from ibs_notify.domain.errors import NotificationError
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument, NotificationError
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.event_filter import DISPOSITIONS
 from ironcore.notification.v1 import router_service_pb2 as pb
-from ironcore.notification.v1.delivery_service_pb2 import ListDeliveriesRequest
+from ironcore.notification.v1.delivery_service_pb2 import GetDeliveryRequest, ListDeliveriesRequest
 
 PAGE_SIZE = 50
 MOST_TOLD = 1000
 """So many deliveries does Delivery tell of at once; what is beyond was sent."""
 TOLD_SECONDS = 3.0
+_MESSAGE_ID = re.compile(r"(?:Message-ID: ?)?<?([A-Za-z0-9_.-]{1,64})@[^\s<>@]+>?", re.IGNORECASE)
+"""Of a mail: the id of its delivery, at the domain of who sends."""
 RANGES = (
     ("Today", "today", ""),
     ("Yesterday", "yesterday", "today"),
@@ -66,6 +72,8 @@ async def show(visit: Visit) -> web.StreamResponse:
     listing, faults = Listing(), NO_FAULTS
     try:
         chosen = view.filter(visit.now(), visit.time_zone)
+        if chosen.rule != view.one("rule"):
+            await _check_written(visit, view.one("rule"))
         request = pb.ListEventsRequest(filter=chosen, page_size=PAGE_SIZE, page_token=token)
         found = await visit.api.call(visit.api.router.ListEvents, request)
         listing = Listing(tuple(found.events), found.next_page_token)
@@ -76,13 +84,28 @@ async def show(visit: Visit) -> web.StreamResponse:
         is_empty = not listing.events and not listing.next_token
         if not visit.is_partial:
             await _lead_to_event(visit, view.one("text"))
-            await _lead_to_datastore(visit, view if is_empty else View())
+            _lead_to_datastore(visit, view if is_empty else View())
         elsewhere = await _elsewhere(visit, view) if is_empty else None
     return _page(visit, view, chosen, listing, faults, elsewhere)
 
 
+async def _check_written(visit: Visit, rule: str) -> None:
+    """The Router is sent it with more around it, and would name another place of a fault."""
+    found = await analyzed(visit, rule) if rule else None
+    if found is None or not found.HasField("fault"):
+        return
+    fault = found.fault
+    said = f"line {fault.line}, column {fault.column}: {fault.message}"
+    text = f"{said} ({fault.advice})" if fault.advice else said
+    raise InvalidArgument.of([FieldViolation("filter.rule", text)])
+
+
 async def _lead_to_event(visit: Visit, text: str) -> None:
-    """Who searches for the id of an event wants that event, however it is marked."""
+    """Who searches for the id of an event, or of a mail about it, wants that event."""
+    if delivery_id := _MESSAGE_ID.fullmatch(text):
+        asked = GetDeliveryRequest(delivery_id=delivery_id[1])
+        sent = await unless_failed(visit.api.call(visit.api.delivery.GetDelivery, asked))
+        text = sent.delivery.event_id if sent else text
     if not text or text.split() != [text]:
         return
     request = pb.GetEventRequest(event_id=text)
@@ -91,20 +114,11 @@ async def _lead_to_event(visit: Visit, text: str) -> None:
         raise web.HTTPSeeOther(f"/events/{segment(text)}")
 
 
-async def _lead_to_datastore(visit: Visit, view: View) -> None:
-    """A name of which no event says exactly that is the datastore's, where that has any."""
-    name = view.bare_resource
-    if not name:
-        return
-    meant = view.with_(resource=f"{name}:")
-    request = pb.ListEventsRequest(
-        filter=meant.filter(visit.now(), visit.renderer.time_zone), page_size=1
-    )
-    found = await unless_failed(visit.api.call(visit.api.router.ListEvents, request))
-    if found is not None and found.events:
-        text = f"No event is about “{name}” itself; these are of the datastore, {name}:"
-        visit.notice(text, "warning")
-        raise web.HTTPSeeOther(meant.address())
+def _lead_to_datastore(visit: Visit, view: View) -> None:
+    """A name of which no event says exactly that is the datastore's."""
+    if name := view.bare_resource:
+        visit.notice(f"“{name}” is understood as the datastore, {name}:", "info")
+        raise web.HTTPSeeOther(view.with_(resource=f"{name}:").address())
 
 
 async def _elsewhere(visit: Visit, view: View) -> Tally | None:
@@ -117,8 +131,8 @@ async def _elsewhere(visit: Visit, view: View) -> Tally | None:
 async def show_counts(visit: Visit) -> web.StreamResponse:
     """How many there are of each severity, which may take longer than the list."""
     view = View.of(visit.request.query.items())
-    # Of the others too, so that one leads to the next.
-    found = await attempted(tally(visit, view.with_(severity="")))
+    # Of one severity alone the others too, so that it leads to the next.
+    found = await attempted(tally(visit, view.with_(severity="") if view.only else view))
     values: dict[str, Any] = {"view": view, "tally": Tally(), "error": None}
     values["error" if isinstance(found, NotificationError) else "tally"] = found
     return _part(visit, "parts/inbox_counts.html", "How many of each severity", values)
@@ -136,7 +150,7 @@ async def show_chart(visit: Visit) -> web.StreamResponse:
 async def _chart(visit: Visit, view: View) -> Chart:
     chosen = view.filter(visit.now(), visit.time_zone)
     period = _period(visit, chosen)
-    answer = await visit.api.call(visit.api.router.ChartEvents, period.of_events(chosen))
+    answer = await charted(visit, period, chosen)
     filters = {name: list(view.values[name]) for name in view.values.keys() - {"after", "before"}}
     return event_chart(answer, period, "Events", PATH, **filters)
 
@@ -171,11 +185,11 @@ def _part(visit: Visit, part: str, title: str, values: Mapping[str, Any]) -> web
 def _period(visit: Visit, chosen: pb.EventFilter) -> Period:
     now = visit.now()
     if not chosen.HasField("after") and not chosen.HasField("before"):
-        return Period.up_to(now, WEEK, HOUR)
+        return Period.up_to(now, WEEK, HOUR, visit.zone)
     before = moment_of(chosen.before) or now
     after = moment_of(chosen.after) or before - WEEK
     # The other way round it is nothing, but still a time.
-    return Period.of(after, max(before, after + MINUTE))
+    return Period.of(after, max(before, after + MINUTE), zone=visit.zone)
 
 
 def _page(
@@ -197,8 +211,13 @@ def _page(
         listing=listing,
         faults=faults,
         elsewhere=elsewhere,
-        after=written_moment(moment_of(chosen.after), zone),
-        before=written_moment(moment_of(chosen.before), zone),
+        times={
+            name: (said, "" if said else written_moment(moment_of(stamp), zone))
+            for name, said, stamp in (
+                ("after", view.said("after", visit.now()), chosen.after),
+                ("before", view.said("before", visit.now()), chosen.before),
+            )
+        },
         zone=zone,
         ranges=RANGES,
         tabs=TABS,

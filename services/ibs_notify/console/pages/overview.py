@@ -13,13 +13,15 @@ from aiohttp import web
 
 from ibs_notify.console import trouble
 from ibs_notify.console.attempts import unless_failed
-from ibs_notify.console.charts import Period, coarse, delivery_chart, event_chart, spread
+from ibs_notify.console.charts import coarse, delivery_chart, event_chart, spread
 from ibs_notify.console.commands import overview as command
 from ibs_notify.console.coverage.remedies import remedies
 from ibs_notify.console.pages import start
+from ibs_notify.console.pages.charted import charted
 from ibs_notify.console.pages.panels import Part, show_part
 from ibs_notify.console.pages.queue import MOST_GROUPS, GroupQueue
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.periods import Period
 from ibs_notify.console.shared import Load
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1 import router_service_pb2
@@ -30,6 +32,7 @@ from ironcore.notification.v1.router_service_pb2 import (
     EventFilter,
     GetCoverageRequest,
     ListGroupStatusesRequest,
+    ListSilencesRequest,
     VerifyLedgerRequest,
 )
 
@@ -52,6 +55,7 @@ SHOWN_QUEUES = 10
 """So many groups are named; the page of the queue has them all."""
 FRAME_SECONDS = 1.0
 """What comes first waits for nobody longer than that."""
+MOST_SILENCES = 200
 SLOW_SECONDS = 60.0
 """For what looks at everything: the books, the coverage."""
 
@@ -78,7 +82,7 @@ async def _figures(visit: Visit) -> Mapping[str, Any]:
     """The last day in numbers, and what is given up now; those that nobody answers are missing."""
     api, period = visit.api, Period.up_to(visit.now(), DAY, HOUR)
     events, deliveries, now = await asyncio.gather(
-        unless_failed(api.call(api.router.ChartEvents, period.of_events(EventFilter()))),
+        unless_failed(charted(visit, period, EventFilter())),
         unless_failed(api.call(api.delivery.ChartDeliveries, period.of_deliveries())),
         trouble.now_or_lately(visit),
     )
@@ -97,9 +101,12 @@ async def _figures(visit: Visit) -> Mapping[str, Any]:
 
 async def _events(visit: Visit) -> Mapping[str, Any]:
     name = _period_name(visit)
-    period = Period.up_to(visit.now(), PERIODS[name], HOUR)
-    answer = await visit.api.call(visit.api.router.ChartEvents, period.of_events(EventFilter()))
-    return {"chart": event_chart(answer, period), "period": name, "periods": list(PERIODS)}
+    period = _period(visit, name)
+    return {
+        "chart": event_chart(await charted(visit, period, EventFilter()), period),
+        "period": name,
+        "periods": list(PERIODS),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +140,7 @@ def line_of(series: DeliverySeries, period: Period) -> Line:
 
 async def _deliveries(visit: Visit) -> Mapping[str, Any]:
     name = _period_name(visit)
-    period = Period.up_to(visit.now(), PERIODS[name], HOUR)
+    period = _period(visit, name)
     answer = await visit.api.call(visit.api.delivery.ChartDeliveries, period.of_deliveries())
     return {
         "chart": delivery_chart(answer.series, period, "Deliveries"),
@@ -157,6 +164,16 @@ async def _queue(visit: Visit) -> Mapping[str, Any]:
     }
 
 
+async def _silences(visit: Visit) -> Mapping[str, Any]:
+    """Those in force now: what they match is told to nobody meanwhile."""
+    router = visit.api.router
+    answer = await visit.api.call(router.ListSilences, ListSilencesRequest(page_size=MOST_SILENCES))
+    return {
+        "silences": [each for each in answer.silences if each.active],
+        "is_whole": not answer.next_page_token,
+    }
+
+
 async def _coverage(visit: Visit) -> Mapping[str, Any]:
     request = GetCoverageRequest()
     answer = await visit.api.call(visit.api.router.GetCoverage, request, timeout=SLOW_SECONDS)
@@ -165,6 +182,7 @@ async def _coverage(visit: Visit) -> Mapping[str, Any]:
         "coverage": answer,
         "kinds": COVERAGE_KINDS,
         "grave": COVERAGE_KINDS.keys() - {HARMLESS_GAP},
+        "only_inbox": (router_service_pb2.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE,),
         "remedies": remedies,
         "allowed": [each for each in needed if visit.may(each)],
         "command": command.COVERAGE,
@@ -175,6 +193,10 @@ async def _ledger(visit: Visit) -> Mapping[str, Any]:
     request = VerifyLedgerRequest()
     answer = await visit.api.call(visit.api.router.VerifyLedger, request, timeout=SLOW_SECONDS)
     return {"ledger": answer, "command": command.VERIFY_LEDGER}
+
+
+def _period(visit: Visit, name: str) -> Period:
+    return Period.up_to(visit.now(), PERIODS[name], HOUR, visit.zone, finest=HOUR)
 
 
 def _period_name(visit: Visit) -> str:
@@ -193,6 +215,7 @@ PARTS: Mapping[str, Part] = dict(
         _part("figures", "The last day", _figures, 10),
         _part("trouble", "Targets in trouble", trouble.look, 10),
         _part("queue", "Held by rate limits", _queue, 10),
+        _part("silences", "Silences in force", _silences, 30),
         _part("events", "Events", _events, 30),
         _part("deliveries", "Deliveries by target", _deliveries, 30),
         # These look at everything.

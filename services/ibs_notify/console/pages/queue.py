@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from ibs_notify.console.attempts import attempted
 from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import events as events_command
 from ibs_notify.console.commands import queue as command
+from ibs_notify.console.forms import Form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.shared import Found
@@ -33,6 +34,9 @@ from ironcore.notification.v1.router_service_pb2 import (
 PATH = "/queue"
 MOST_GROUPS = 1000
 PAGE_SIZE = 50
+MOST_ORDERED = 1000
+"""So many waiting events are put in the order of going; of more it is not known which go first."""
+_AT_ONCE = 500
 MOST_SUMMARIES = 20
 HELD_SECONDS = 2.0
 HELD_FOR = timedelta(seconds=8)
@@ -68,6 +72,8 @@ class Waiting:
 
     record: EventRecord
     dispositions: Sequence[Disposition]
+    goes: datetime | None = None
+    """About when, if nothing more severe comes; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +110,16 @@ def empty_at(status: GetGroupStatusResponse) -> datetime | None:
     An estimate: what still comes goes first where it is more severe.
     """
     waiting = sum(each.count for each in status.waiting)
+    return goes_at(status, waiting - 1) if waiting else None
+
+
+def goes_at(status: GetGroupStatusResponse, place: int) -> datetime | None:
+    """About when the event goes that ``place`` others go before."""
     first = moment_of(status.next_release_time)
-    if not waiting or first is None:
+    if first is None:
         return None
     limit = status.rate_limit_per_minute
-    return first + timedelta(minutes=(waiting - 1) // limit) if limit else first
+    return first + timedelta(minutes=place // limit) if limit else first
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -133,10 +144,10 @@ async def show(visit: Visit) -> web.StreamResponse:
 async def show_group(visit: Visit) -> web.StreamResponse:
     """What waits in one group, and what was collapsed; or only that, where it changed."""
     group = visit.request.match_info["group"]
+    first = Form({"first": [visit.request.query.get("first", "")]}).number("first")
     waiting = ListEventsRequest(
         filter=EventFilter(groups=[group], dispositions=[DISPOSITION_STATE_READY]),
-        page_size=PAGE_SIZE,
-        page_token=visit.request.query.get("page_token", ""),
+        page_size=_AT_ONCE,
     )
     summaries = ListEventsRequest(
         filter=EventFilter(groups=[group], types=[SUMMARY_TYPE]), page_size=MOST_SUMMARIES
@@ -144,21 +155,27 @@ async def show_group(visit: Visit) -> web.StreamResponse:
     request = GetGroupStatusRequest(group=group)
     status = await visit.api.call(visit.api.router.GetGroupStatus, request)
     # Looking for events takes a while, and where the status says that there are none nobody looks.
+    queue = GroupQueue(group, status)
     (events, failure), (collapsed, _) = await asyncio.gather(
-        _events(visit, waiting, is_empty=not status.waiting),
+        _events(visit, waiting, is_empty=not status.waiting, most=MOST_ORDERED),
         _events(visit, summaries, is_empty=not status.collapsed_count),
     )
-    mark = mark_of(status, events, failure, collapsed)
+    in_order = in_order_of_going(status, waiting_in(group, events.events))
+    shown = in_order[first : first + PAGE_SIZE]
+    mark = mark_of(status, *(each.record for each in shown), failure, collapsed)
     if is_known(visit, mark):
         return web.Response(status=204)
     return visit.render(
         "pages/queue.html",
         block="queue" if visit.is_partial else "",
-        queue=GroupQueue(group, status),
-        events=waiting_in(group, events.events),
+        queue=queue,
+        events=shown,
+        are_more=bool(events.next_page_token),
+        events_ordered=MOST_ORDERED,
         failure=failure,
-        next_page_token=events.next_page_token,
-        page_token=waiting.page_token,
+        first=first,
+        next_first=first + PAGE_SIZE if first + PAGE_SIZE < len(in_order) else 0,
+        every=5 + queue.waiting // 100,
         summaries=collapsed.events,
         mark=mark,
         commands=(command.status(request), events_command.listing(waiting.filter)),
@@ -179,16 +196,27 @@ def waiting_in(group: str, records: Sequence[EventRecord]) -> list[Waiting]:
     return found
 
 
+def in_order_of_going(status: GetGroupStatusResponse, waiting: Sequence[Waiting]) -> list[Waiting]:
+    """The most severe first, then the oldest, as the Router lets them go; each with its time."""
+    ordered = sorted(waiting, key=lambda each: (-each.record.event.severity, each.record.sequence))
+    return [replace(each, goes=goes_at(status, place)) for place, each in enumerate(ordered)]
+
+
 async def _events(
-    visit: Visit, request: ListEventsRequest, *, is_empty: bool
+    visit: Visit, request: ListEventsRequest, *, is_empty: bool, most: int = 0
 ) -> tuple[ListEventsResponse, str]:
-    """The events, or why they cannot be shown."""
-    if is_empty:
-        return ListEventsResponse(), ""
-    found = await attempted(visit.api.call(visit.api.router.ListEvents, request))
-    if isinstance(found, NotificationError):
-        return ListEventsResponse(), found.message
-    return found, ""
+    """The events, at most a page or about ``most``; or why they cannot be shown."""
+    whole = ListEventsResponse()
+    asked = ListEventsRequest()
+    asked.CopyFrom(request)
+    while not is_empty:
+        found = await attempted(visit.api.call(visit.api.router.ListEvents, asked))
+        if isinstance(found, NotificationError):
+            return ListEventsResponse(), found.message
+        whole.events.extend(found.events)
+        asked.page_token = whole.next_page_token = found.next_page_token
+        is_empty = not found.next_page_token or len(whole.events) >= most
+    return whole, ""
 
 
 ROUTES = (

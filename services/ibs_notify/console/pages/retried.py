@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ibs_notify.console.visit import Visit
-from ibs_notify.console.wording.reasons import reason
 from ibs_notify.console.wording.words import delivery_state
 from ibs_notify.domain.errors import NotificationError, Unauthenticated
+from ibs_notify.domain.reason_words import reason
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 from ironcore.notification.v1.config_service_pb2 import ListTargetsRequest

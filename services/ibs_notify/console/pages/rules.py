@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aiohttp import web
-from google.protobuf.duration_pb2 import Duration
 
 from ibs_notify.console.attempts import attempted, unless_failed
+from ibs_notify.console.charts import Chart, event_chart
 from ibs_notify.console.forms import read_form
+from ibs_notify.console.pages.charted import charted
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.periods import Period
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.rule_text import LABELS, Units, seen_labels, seen_values
+from ibs_notify.domain.clock import in_zone
 from ibs_notify.domain.errors import InvalidArgument, NotificationError
-from ibs_notify.rpc.convert import moment_from_proto, moment_to_proto
+from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb
 from ironcore.notification.v1.event_pb2 import Event
@@ -25,16 +28,14 @@ DAYS = 7
 SHOWN = 10
 LOOKED_AT = 100
 CHART_SECONDS = 4.0
-CHART_HEIGHT = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A bar: when it begins, how many events, and how high of ``CHART_HEIGHT``."""
+    """How many events; ``name`` is the day of the week, of the visitor's zone."""
 
-    start: datetime
+    name: str
     count: int
-    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,14 @@ async def analyze(visit: Visit) -> web.StreamResponse:
     rule = form.raw("rule")
     units = Units(rule)
     position = units.characters(form.number("position"))
-    answer = await _analysis(visit, rule, position)
+    answer = await analyzed(visit, rule, position)
     start, end = answer.completion_start, answer.completion_end
     offered = [
         (each.text, _word(each.kind), each.description) for each in answer.completions
     ] + await _seen(visit, answer.completion_field, rule[start:position])
-    # A word that may become a right one is no fault yet.
+    # A word that may become a right one is no fault yet; nor is it one to go on after `and`.
     is_written = bool(offered) and start == answer.fault.position < position
+    goes_on = len(answer.fault.fixed_rule) < position == len(rule)
     return web.json_response(
         {
             "tokens": [
@@ -88,7 +90,11 @@ async def analyze(visit: Visit) -> web.StreamResponse:
             if answer.HasField("fault") and not is_written
             else None,
             "verdict": visit.render(
-                "parts/rule_verdict.html", rule=rule, analysis=answer, is_written=is_written
+                "parts/rule_verdict.html",
+                rule=rule,
+                analysis=answer,
+                is_written=is_written,
+                goes_on=goes_on,
             ).text,
             "start": units.units(start),
             "end": units.units(end),
@@ -107,7 +113,7 @@ async def show_matches(visit: Visit) -> web.StreamResponse:
 
 
 async def _page(visit: Visit, rule: str) -> web.Response:
-    analysis = await _analysis(visit, rule, len(rule)) if rule.strip() else None
+    analysis = await analyzed(visit, rule) if rule.strip() else None
     is_right = analysis is not None and not analysis.HasField("fault")
     return visit.render(
         "pages/rules.html",
@@ -118,9 +124,28 @@ async def _page(visit: Visit, rule: str) -> web.Response:
     )
 
 
-async def _analysis(visit: Visit, rule: str, position: int) -> config_pb.AnalyzeRuleResponse:
+async def analyzed(visit: Visit, rule: str, position: int = 0) -> config_pb.AnalyzeRuleResponse:
+    """What Config says of a rule; ``position`` counts characters."""
     request = config_pb.AnalyzeRuleRequest(rule=rule, position=position)
     return await visit.api.call(visit.api.config.AnalyzeRule, request)
+
+
+async def doubt_of(visit: Visit, rule: str) -> config_pb.AnalyzeRuleResponse | None:
+    """What Config says of a rule that may never do what it says, and matches nothing of the last
+    days; None of any other. Where that cannot be found out, nobody is kept from saving it.
+    """
+    analysis = await unless_failed(analyzed(visit, rule)) if rule else None
+    if analysis is None or not analysis.warnings:
+        return None
+    after = moment_to_proto(visit.now() - timedelta(days=DAYS))
+    sought = router_pb.EventFilter(rule=rule, after=after)
+    request = router_pb.ListEventsRequest(filter=sought, page_size=1)
+    found = await unless_failed(visit.api.call(visit.api.router.ListEvents, request))
+    return None if found is None or found.events else analysis
+
+
+DOUBT = f"matches no event of the last {DAYS} days, and may never match one"
+"""Of a rule with a doubt; before it is saved all the same."""
 
 
 async def _seen(visit: Visit, field: str, written: str) -> list[tuple[str, str, str]]:
@@ -143,44 +168,26 @@ async def _seen(visit: Visit, field: str, written: str) -> list[tuple[str, str, 
 async def _matches(visit: Visit, rule: str) -> Matches:
     if not rule.strip():
         return Matches()
-    after = visit.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    after -= timedelta(days=DAYS - 1)
-    sought = router_pb.EventFilter(rule=rule, after=moment_to_proto(after))
-    api = visit.api
+    day = timedelta(days=1)
+    period = Period.up_to(visit.now(), DAYS * day, day, visit.zone)
+    sought = router_pb.EventFilter(rule=rule, after=moment_to_proto(period.after))
     events = router_pb.ListEventsRequest(filter=sought, page_size=SHOWN)
-    chart = router_pb.ChartEventsRequest(filter=sought, step=Duration(seconds=86_400))
-    listed, charted = await asyncio.gather(
-        attempted(api.call(api.router.ListEvents, events)),
-        unless_failed(api.call(api.router.ChartEvents, chart, timeout=CHART_SECONDS)),
+    listed, counted = await asyncio.gather(
+        attempted(visit.api.call(visit.api.router.ListEvents, events)),
+        unless_failed(charted(visit, period, sought, CHART_SECONDS)),
     )
     if isinstance(listed, InvalidArgument):
         return Matches()  # the verdict says it, at its place
     if isinstance(listed, NotificationError):
         return Matches(failure=listed.message)
     matches = Matches(tuple(listed.events), is_more=bool(listed.next_page_token))
-    return matches if charted is None else _with_days(matches, charted, after)
+    return matches if counted is None else _with_days(matches, event_chart(counted, period))
 
 
-def _with_days(
-    matches: Matches, charted: router_pb.ChartEventsResponse, after: datetime
-) -> Matches:
-    counts = {
-        moment_from_proto(span.start_time): sum(each.count for each in span.counts)
-        for span in charted.spans
-    }
-    starts = [after + timedelta(days=number) for number in range(DAYS)]
-    top = max([*counts.values(), 1])
-    days = [
-        Day(start, count, max(CHART_HEIGHT * count // top, 2) if count else 0)
-        for start, count in ((start, counts.get(start, 0)) for start in starts)
-    ]
-    since = charted.counted_since if charted.HasField("counted_since") else None
-    return replace(
-        matches,
-        days=tuple(days),
-        total=sum(counts.values()),
-        counted_since=moment_from_proto(since) if since else None,
-    )
+def _with_days(matches: Matches, chart: Chart) -> Matches:
+    zone = chart.period.zone
+    days = [Day(f"{in_zone(each.start, zone):%a}", sum(each.counts)) for each in chart.bars]
+    return replace(matches, days=tuple(days), total=chart.total, counted_since=chart.counted_since)
 
 
 def _word(kind: config_pb.RuleTokenKind.ValueType) -> str:

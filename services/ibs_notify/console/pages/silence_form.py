@@ -10,8 +10,10 @@ from typing import assert_never
 
 from ibs_notify.console.forms import Form
 from ibs_notify.console.wording.local_time import read_moment
+from ibs_notify.domain import weekly
 from ibs_notify.domain.clock import in_zone
-from ibs_notify.domain.time_zone import zone_of
+from ibs_notify.domain.errors import FieldViolation, InvalidArgument
+from ibs_notify.domain.time_zone import zone_of, zone_problem
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1.router_service_pb2 import CreateSilenceRequest, Silence
 
@@ -46,6 +48,36 @@ class Span:
 
     start: datetime | None
     end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The weekly windows of a form, on the clocks of ``zone``; ``text`` is how they were written.
+
+    Without any it is every time of the week: when a silence that holds once begins is to come.
+    """
+
+    text: str = ""
+    zone: str = ""
+    spans: tuple[weekly.Span, ...] = ()
+
+    def __contains__(self, moment: datetime) -> bool:
+        """As the Router decides it: by the wall clock, which leaves out and repeats hours."""
+        return not self.spans or weekly.holds(self.spans, in_zone(moment, zone_of(self.zone)))
+
+
+def windows_of(form: Form, zone: str) -> Windows:
+    """``InvalidArgument`` where a weekly one is not written out yet, or its zone is none."""
+    if when_of(form) is not When.WEEKLY:
+        return Windows()
+    text, zone = form.text("weekly"), form.text("time_zone") or zone
+    problem = zone_problem(zone)
+    if problem:
+        raise InvalidArgument.of([FieldViolation("time_zone", problem)])
+    try:
+        return Windows(text, zone, weekly.parse_weekly(text))
+    except ValueError as error:
+        raise InvalidArgument.of([FieldViolation("weekly", str(error))]) from None
 
 
 def quick_spans(now: datetime, zone: str) -> Mapping[When, Span]:

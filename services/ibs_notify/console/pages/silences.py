@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from aiohttp import web
 
+from ibs_notify.console.attempts import few_at_once
 from ibs_notify.console.commands import silences as command
 from ibs_notify.console.coverage.hearing import RECORDED
 from ibs_notify.console.forms import (
@@ -23,13 +24,23 @@ from ibs_notify.console.forms import (
 )
 from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.pages.silence_form import NAMES, When, quick_spans, request_of, when_of
+from ibs_notify.console.pages.rules import DOUBT, doubt_of
+from ibs_notify.console.pages.silence_form import (
+    NAMES,
+    When,
+    Windows,
+    quick_spans,
+    request_of,
+    when_of,
+    windows_of,
+)
 from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Unauthenticated
-from ibs_notify.rpc.convert import moment_to_proto
+from ibs_notify.rpc.convert import moment_from_proto, moment_to_proto
+from ironcore.notification.v1.config_service_pb2 import AnalyzeRuleResponse
 from ironcore.notification.v1.disposition_pb2 import (
     DISPOSITION_STATE_HANDED_OFF,
     DISPOSITION_STATE_READY,
@@ -48,7 +59,8 @@ PATH = "/silences"
 NEW = "/new-silence"
 PAGE_SIZE = 100
 LOOK_BACK = timedelta(days=7)
-MOST_LOOKED_AT = 500
+AT_ONCE = 500
+MOST_PAGES = 4
 SHOWN_EVENTS = 8
 _TOLD = (DISPOSITION_STATE_READY, DISPOSITION_STATE_HANDED_OFF)
 
@@ -64,15 +76,16 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A silence in the list."""
+    """A silence in the list. ``doubt``: why it may match nothing, with what was probably meant."""
 
     silence: Silence
     standing: Standing
+    doubt: AnalyzeRuleResponse | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class WouldSilence:
-    """What of the last days a rule would have kept from people.
+    """What of the last days a rule would have kept from people, within ``windows``.
 
     ``told`` are the newest events that somebody was told of, ``by_target`` how many of them each
     target heard. ``is_whole``: there was nothing more to look at.
@@ -82,6 +95,7 @@ class WouldSilence:
     by_target: Mapping[str, int]
     critical: int
     is_whole: bool
+    windows: Windows
 
 
 def standing_of(silence: Silence, now: datetime) -> Standing:
@@ -105,7 +119,10 @@ async def show(visit: Visit) -> web.StreamResponse:
     )
     found = await visit.api.call(visit.api.router.ListSilences, request)
     now = visit.now()
-    shown = [Shown(each, standing_of(each, now)) for each in found.silences]
+    standings = [(each, standing_of(each, now)) for each in found.silences]
+    open_rules = {each.rule for each, standing in standings if standing is not Standing.ENDED}
+    doubts = await _doubts(visit, open_rules)
+    shown = [Shown(each, standing, doubts.get(each.rule)) for each, standing in standings]
     order = list(Standing)
     return visit.render(
         "pages/silences.html",
@@ -116,6 +133,13 @@ async def show(visit: Visit) -> web.StreamResponse:
         page_token=request.page_token,
         command=command.list_(request),
     )
+
+
+async def _doubts(visit: Visit, rules: Collection[str]) -> Mapping[str, AnalyzeRuleResponse]:
+    async def ask(rule: str) -> tuple[str, AnalyzeRuleResponse | None]:
+        return rule, await doubt_of(visit, rule)
+
+    return {rule: doubt for rule, doubt in await few_at_once(ask, rules) if doubt}
 
 
 async def show_new(visit: Visit) -> web.StreamResponse:
@@ -129,6 +153,9 @@ async def create(visit: Visit) -> web.StreamResponse:
     form = await read_form(visit.request)
     try:
         request = request_of(form, visit.now(), visit.time_zone)
+        rule = request.silence.rule
+        if form.text("sure") != rule and (doubt := await doubt_of(visit, rule)):
+            return await _form_page(visit, form, _UNSURE, doubt)
         made = await visit.api.call(visit.api.router.CreateSilence, request)
     except REFUSALS as error:
         return await _form_page(visit, form, faults_of(error, NAMES))
@@ -150,13 +177,15 @@ async def show_command(visit: Visit) -> web.StreamResponse:
 
 async def preview(visit: Visit) -> web.StreamResponse:
     """What the rule would have silenced, beside the form."""
-    rule = (await read_form(visit.request)).text("rule")
-    found, failure = None, ""
+    form = await read_form(visit.request)
+    rule, found, failure = form.text("rule"), None, ""
     if rule:
         try:
-            found = await _would_silence(visit, rule)
-        except InvalidArgument:
-            failure = "As soon as the rule is right, this shows what it would have silenced."
+            found = await _would_silence(visit, rule, windows_of(form, visit.time_zone))
+        except InvalidArgument as error:
+            is_of_window = any(each.path in ("weekly", "time_zone") for each in error.violations)
+            part = "window" if is_of_window else "rule"
+            failure = f"As soon as the {part} is right, this shows what it would have silenced."
         except Unauthenticated:
             raise
         except NotificationError as error:
@@ -174,14 +203,26 @@ async def expire(visit: Visit) -> web.StreamResponse:
     raise web.HTTPSeeOther(PATH)
 
 
-async def _would_silence(visit: Visit, rule: str) -> WouldSilence:
+async def _would_silence(visit: Visit, rule: str, windows: Windows) -> WouldSilence:
     since = moment_to_proto(visit.now() - LOOK_BACK)
     request = ListEventsRequest(
-        filter=EventFilter(rule=rule, after=since, dispositions=_TOLD), page_size=MOST_LOOKED_AT
+        filter=EventFilter(rule=rule, after=since, dispositions=_TOLD), page_size=AT_ONCE
     )
-    answer = await visit.api.call(visit.api.router.ListEvents, request)
+    seen: list[EventRecord] = []
+    for _ in range(MOST_PAGES):
+        answer = await visit.api.call(visit.api.router.ListEvents, request)
+        seen += answer.events
+        request.page_token = answer.next_page_token
+        if not request.page_token:
+            break
     # Of the summary of a backlog no silence is asked.
-    told = [each for each in answer.events if each.event.type != SUMMARY_TYPE and _told_to(each)]
+    told = [
+        each
+        for each in seen
+        if each.event.type != SUMMARY_TYPE
+        and moment_from_proto(each.receive_time) in windows
+        and _told_to(each)
+    ]
     by_target = Counter[str]()
     for record in told:
         by_target.update(_told_to(record))
@@ -189,7 +230,8 @@ async def _would_silence(visit: Visit, rule: str) -> WouldSilence:
         told,
         dict(by_target.most_common()),
         sum(each.event.severity == SEVERITY_CRITICAL for each in told),
-        not answer.next_page_token,
+        not request.page_token,
+        windows,
     )
 
 
@@ -202,12 +244,24 @@ def _told_to(record: EventRecord) -> set[str]:
     }
 
 
-async def _form_page(visit: Visit, form: Form, faults: Faults = NO_FAULTS) -> web.Response:
+_UNSURE = Faults(
+    {"rule": f"{DOUBT}. Save again if it is meant so."},
+    "The rule needs another look; nothing is saved yet.",
+)
+
+
+async def _form_page(
+    visit: Visit,
+    form: Form,
+    faults: Faults = NO_FAULTS,
+    doubt: AnalyzeRuleResponse | None = None,
+) -> web.Response:
     zone = visit.time_zone
     return visit.render(
         "pages/new_silence.html",
         status=REFUSED if faults.any else 200,
         form=form,
+        doubt=doubt,
         when=when_of(form),
         choices=When,
         spans=quick_spans(visit.now(), zone),

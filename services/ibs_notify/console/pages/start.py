@@ -25,6 +25,7 @@ from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.panels import Part, show_part
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
+from ibs_notify.console.targets.recipients import ask_unaddressed
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE, Outcome
 from ironcore.notification.v1 import delivery_pb2, event_pb2
@@ -67,10 +68,14 @@ _ENDED = (
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What exists already, which ticks the steps."""
+    """What exists already, which ticks the steps.
+
+    ``unaddressed`` are the mail targets, by name, that a group sends to and nobody receives from.
+    """
 
     targets: Sequence[Target]
     groups: Sequence[Group]
+    unaddressed: Sequence[str] = ()
 
     @property
     def is_first_visit(self) -> bool:
@@ -81,9 +86,14 @@ class Steps:
         return bool(self.targets)
 
     @property
-    def has_listeners(self) -> bool:
+    def has_subscriptions(self) -> bool:
         """Whether a group has a target."""
         return any(each.subscriptions for each in self.groups)
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether a group has a target, and mail has somebody to go to."""
+        return self.has_subscriptions and not self.unaddressed
 
 
 async def steps_of(visit: Visit) -> Steps:
@@ -93,7 +103,10 @@ async def steps_of(visit: Visit) -> Steps:
         api.call(api.config.ListTargets, ListTargetsRequest(page_size=SHOWN)),
         api.call(api.config.ListGroups, ListGroupsRequest(page_size=SHOWN)),
     )
-    return Steps(targets.targets, groups.groups)
+    lacking = await ask_unaddressed(api, targets.targets)
+    return Steps(
+        targets.targets, groups.groups, [name for name, senders in lacking.items() if senders]
+    )
 
 
 def page(
@@ -137,8 +150,10 @@ def next_step(steps: Steps, *, arrived: bool | None) -> Way | None:
     """The first step that is not done; None where all are, or it is not known."""
     if not steps.has_target:
         return Way(PATH, "Where should messages go?")
-    if not steps.has_listeners:
+    if not steps.has_subscriptions:
         return Way("/new-group", "Who hears of what?")
+    if steps.unaddressed and arrived is False:
+        return Way("/settings#f-default_recipients", "Who receives the mails?")
     return Way(PATH, "Send a real event") if arrived is False else None
 
 

@@ -26,8 +26,10 @@ from ibs_notify.console.targets.changes import (
     Loss,
     differences,
     loss_of,
+    stored_secrets,
     update_of,
     warnings_of,
+    write_again,
 )
 from ibs_notify.console.targets.draft import PROTOCOLS, form_of, target_of
 from ibs_notify.console.targets.words import NAMES, PRESET_WORDS, SECRETS
@@ -65,6 +67,7 @@ class Sheet:
     faults: Faults = NO_FAULTS
     others: Sequence[Difference] = field(default_factory=tuple)
     """What differs from what somebody else has saved meanwhile."""
+    loss: Loss | None = None
 
 
 async def show_new(visit: Visit) -> web.StreamResponse:
@@ -127,7 +130,7 @@ def _refused(
         others = differences(stored, wanted)
         return replace(sheet, form=form, faults=faults, others=others)
     if error.reason is Reason.SECRET_REQUIRED and (loss := loss_of(stored, wanted, form)):
-        faults = _write_again(loss)
+        return replace(sheet, faults=write_again(stored, loss), loss=loss)
     return replace(sheet, faults=faults)
 
 
@@ -148,25 +151,23 @@ async def show_edit_notes(visit: Visit) -> web.StreamResponse:
         loss = loss_of(stored, wanted, form)
         request = update_of(stored, wanted, form)
         rotates = stored.webhook.signing_secret_set
-        return "" if request is None else commands.update(request, rotates=rotates)
+        again = loss.secrets if loss else ()
+        return "" if request is None else commands.update(request, rotates=rotates, again=again)
 
-    return _notes(visit, command_line.text_of(say), loss)
-
-
-def _notes(visit: Visit, command: str, loss: Loss | None = None) -> web.Response:
-    return visit.render("parts/target_notes.html", command=command, loss=loss)
+    return _notes(visit, command_line.text_of(say), stored, loss)
 
 
-def _write_again(loss: Loss) -> Faults:
-    """What the service refuses in its own terms, at the fields of the form."""
-    changed, secrets = loss.words
-    fields = {each.partition("[")[0]: "must be written again" for each in loss.secrets}
-    return Faults(
-        fields,
-        f"A stored secret never follows a target to another place: with another {changed} it "
-        f"needs its {secrets} again.",
-        "A header that is not needed there can be removed." if "headers" in fields else "",
-        Reason.SECRET_REQUIRED,
+def _notes(
+    visit: Visit,
+    command: str,
+    stored: target_pb2.Target | None = None,
+    loss: Loss | None = None,
+) -> web.Response:
+    return visit.render(
+        "parts/target_notes.html",
+        command=command,
+        loss=loss,
+        secrets=stored_secrets(stored) if stored else (),
     )
 
 
@@ -197,6 +198,7 @@ def _page(visit: Visit, sheet: Sheet) -> web.Response:
         "stored": stored,
         "faults": sheet.faults,
         "others": sheet.others,
+        "loss": sheet.loss,
         "presets": PRESET_WORDS,
         "preset_choices": PRESET_CHOICES,
         "again": _again(sheet),

@@ -17,12 +17,13 @@ from ibs_notify.console.forms import REFUSED, Form, faults_of, read_form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.target_form import EDIT, NEW, draft_of, kind_of
 from ibs_notify.console.pages.targets import ONE, target_of_path
+from ibs_notify.console.targets.changes import loss_of, write_again
 from ibs_notify.console.targets.words import NAMES
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.form_words import advice, worded
-from ibs_notify.domain.errors import NotificationError
+from ibs_notify.domain.errors import NotificationError, Reason
 from ironcore.notification.v1.config_service_pb2 import ConfigServiceStreamTargetTestRequest
-from ironcore.notification.v1.target_pb2 import TestProgress, TestStage
+from ironcore.notification.v1.target_pb2 import Target, TestProgress, TestStage
 
 LINES = "application/x-ndjson"
 SECONDS = 120.0
@@ -49,6 +50,7 @@ async def try_edited(visit: Visit) -> web.StreamResponse:
         visit,
         form,
         lambda: ConfigServiceStreamTargetTestRequest(draft=draft_of(kind, form, stored)),
+        stored,
     )
 
 
@@ -58,10 +60,13 @@ async def try_saved(visit: Visit) -> web.StreamResponse:
     return await _run(visit, form, lambda: ConfigServiceStreamTargetTestRequest(name=name))
 
 
-async def _run(visit: Visit, form: Form, ask: Ask) -> web.StreamResponse:
+async def _run(
+    visit: Visit, form: Form, ask: Ask, stored: Target | None = None
+) -> web.StreamResponse:
+    heard = _lines(visit, form, ask, stored)
     if LINES in visit.request.headers.get("Accept", ""):
-        return await _as_lines(visit, form, ask)
-    lines = [line async for line in _lines(visit, form, ask)]
+        return await _as_lines(visit, heard)
+    lines = [line async for line in heard]
     refused = next((line["refused"] for line in lines if "refused" in line), None)
     return visit.render(
         "pages/target_test.html",
@@ -72,10 +77,10 @@ async def _run(visit: Visit, form: Form, ask: Ask) -> web.StreamResponse:
     )
 
 
-async def _as_lines(visit: Visit, form: Form, ask: Ask) -> web.StreamResponse:
+async def _as_lines(visit: Visit, heard: AsyncGenerator[Line, None]) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": LINES})
     await response.prepare(visit.request)
-    async with aclosing(_lines(visit, form, ask)) as lines:
+    async with aclosing(heard) as lines:
         coming = asyncio.create_task(_next(lines))
         try:
             while True:
@@ -98,7 +103,9 @@ async def _next(lines: AsyncGenerator[Line, None]) -> Line | None:
     return await anext(lines, None)
 
 
-async def _lines(visit: Visit, form: Form, ask: Ask) -> AsyncGenerator[Line, None]:
+async def _lines(
+    visit: Visit, form: Form, ask: Ask, stored: Target | None
+) -> AsyncGenerator[Line, None]:
     """What is heard of a test; a refusal ends it."""
     try:
         request = ask()
@@ -109,6 +116,9 @@ async def _lines(visit: Visit, form: Form, ask: Ask) -> AsyncGenerator[Line, Non
                 yield _line(answer.progress)
     except NotificationError as error:
         faults = faults_of(error, NAMES)
+        if stored and error.reason is Reason.SECRET_REQUIRED:
+            loss = loss_of(stored, draft_of(kind_of(stored), form, stored), form)
+            faults = write_again(stored, loss) if loss else faults
         yield {
             "refused": {
                 "summary": faults.summary,

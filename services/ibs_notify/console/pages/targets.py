@@ -19,7 +19,9 @@ from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, fault
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.shared import Found
+from ibs_notify.console.targets.changes import warnings_of
 from ibs_notify.console.targets.health import SECONDS, Health, ask_health, certificate_tone
+from ibs_notify.console.targets.recipients import default_recipients
 from ibs_notify.console.targets.words import NAMES, kind_word, picture, where
 from ibs_notify.console.trouble import now_or_lately
 from ibs_notify.console.visit import Visit
@@ -99,12 +101,14 @@ async def _gone(visit: Visit, name: str) -> web.Response:
 
 
 async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
-    health, dead, groups, last = await asyncio.gather(
+    health, dead, every, last, defaults = await asyncio.gather(
         ask_health(visit.api, [target], visit.now()),
         _dead(visit, target.name),
-        groups_with(visit, target.name),
+        every_group(visit.api),
         _last_deliveries(visit, target.name),
+        unless_failed(default_recipients(visit.api)),
     )
+    groups = _with_target(every, target.name)
     return visit.render(
         "pages/target.html",
         target=target,
@@ -112,6 +116,8 @@ async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
         dead=dead,
         mark=_mark(visit, target, health, dead),
         groups=groups,
+        other_groups=[] if groups else [each.name for each in every],
+        defaults=defaults,
         last=last,
         last_mark=mark_of(*(last or ())),
         commands="\n".join(commands.plain(verb, target.name) for verb in _verbs(visit, target)),
@@ -138,11 +144,11 @@ async def target_of_path(visit: Visit) -> target_pb2.Target:
 
 async def groups_with(visit: Visit, name: str) -> list[Group]:
     """The groups that a target is in."""
-    return [
-        group
-        for group in await every_group(visit.api)
-        if any(each.target == name for each in group.subscriptions)
-    ]
+    return _with_target(await every_group(visit.api), name)
+
+
+def _with_target(groups: Sequence[Group], name: str) -> list[Group]:
+    return [group for group in groups if any(each.target == name for each in group.subscriptions)]
 
 
 async def show_health(visit: Visit) -> web.StreamResponse:
@@ -190,7 +196,7 @@ def _mark(
     if standing is None:
         return mark_of(target, health.unknown)
     is_later = standing.is_to_be_tried_later(visit.now())
-    return mark_of(target, standing.status, str(is_later), *dead)
+    return mark_of(target, standing.status, standing.word, str(is_later), *dead)
 
 
 async def _dead(visit: Visit, name: str) -> Sequence[DeliveryCount]:
@@ -246,7 +252,7 @@ async def _set_disabled(visit: Visit, *, disabled: bool) -> web.StreamResponse:
         if disabled
         else f"{name} is enabled: what waited for it is sent."
     )
-    await visit.applied(answer.target.revision, text, answer.warnings)
+    await visit.applied(answer.target.revision, text, warnings_of(request, answer.warnings))
     raise web.HTTPSeeOther(path_of(name))
 
 

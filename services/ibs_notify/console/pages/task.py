@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
+from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.task_filter import PATH
+from ibs_notify.console.targets.recipients import Source, default_recipients, recipients_of
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1 import delivery_pb2 as pb
+from ironcore.notification.v1.config_service_pb2 import GetGroupRequest, GetTargetRequest
 from ironcore.notification.v1.delivery_service_pb2 import GetDeliveryRequest
 
 CLOSED = (
@@ -28,20 +33,41 @@ async def show(visit: Visit) -> web.StreamResponse:
     """The delivery, or only what of it changes, where it did."""
     request = GetDeliveryRequest(delivery_id=visit.request.match_info["delivery_id"])
     found = await visit.api.call(visit.api.delivery.GetDelivery, request)
-    mark = mark_of(found)
+    delivery = found.delivery
+    source = await unless_failed(_source(visit, delivery))
+    mark = mark_of(found, source or "")
     if is_known(visit, mark):
         return web.Response(status=204)
-    delivery = found.delivery
     return visit.render(
         "pages/task.html",
         block="delivery" if visit.is_partial else "",
         delivery=delivery,
+        source=source,
         is_open=delivery.state not in CLOSED,
         retry=_retry(delivery),
         can_cancel=delivery.state in CANCELLABLE,
         mark=mark,
         command=command.show(request),
     )
+
+
+async def _source(visit: Visit, delivery: pb.Delivery) -> Source | None:
+    """Who names its recipients, as it is configured now; None where that is not known any more."""
+    if not delivery.recipients or not delivery.group:
+        return None
+    config = visit.api.config
+    group, target, defaults = await asyncio.gather(
+        visit.api.call(config.GetGroup, GetGroupRequest(name=delivery.group)),
+        visit.api.call(config.GetTarget, GetTargetRequest(name=delivery.target)),
+        default_recipients(visit.api),
+    )
+    for each in group.group.subscriptions:
+        if each.target == delivery.target:
+            found = recipients_of(each, target.target, defaults)
+            # Else somebody has changed it since, and others are meant now.
+            is_same = {*found.addresses} == {to.address for to in delivery.recipients}
+            return found.source if is_same else None
+    return None
 
 
 def _retry(delivery: pb.Delivery) -> str:

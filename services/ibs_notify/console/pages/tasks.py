@@ -66,7 +66,6 @@ class Counts:
 
     mark: str
     of_view: Mapping[View, int]
-    targets: Sequence[str]
     is_whole: bool
     in_both: int
     """Those that failed and are not given up."""
@@ -135,7 +134,6 @@ async def show_counts(visit: Visit) -> web.StreamResponse:
     counts = Counts(
         mark,
         {view: _sum(answer, view) for view in View},
-        sorted({each.target for each in answer.counts}),
         len(answer.counts) < MOST_LINES,
         sum(
             each.count

@@ -27,6 +27,7 @@ from ibs_notify.console.message_templates.reading import (
     read_events,
     read_owners,
 )
+from ibs_notify.console.message_templates.starting_points import starting_points
 from ibs_notify.console.message_templates.variables import VARIABLES
 from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
@@ -152,6 +153,7 @@ async def _editor(
     event = visit.request.query.get("event", "") or _telling(found)
     previewed = owners.shown_for(owner)
     builtin_names = {field: builtin_of(owner, field) for field in owner.fields}
+    texts = builtins if isinstance(builtins, dict) else {}
     return visit.render(
         "pages/template_editor.html",
         status=REFUSED if faults.any else 200,
@@ -162,10 +164,9 @@ async def _editor(
         faults=faults,
         digest=DIGEST,
         builtin_names=builtin_names,
-        texts={
-            field: builtins[name].text
+        points={
+            field: starting_points(field, texts[name].text if name in texts else "")
             for field, name in builtin_names.items()
-            if isinstance(builtins, dict) and name in builtins
         },
         events=found,
         events_missing=events if isinstance(events, NotificationError) else None,

@@ -29,6 +29,8 @@
     }
   }
 
+  const DAY = 82800; // the shortest
+
   function stamp(seconds) {
     return new Date(seconds * 1000).toISOString().replace(".000Z", "Z");
   }
@@ -38,6 +40,7 @@
       this.figure = figure;
       this.of = JSON.parse(figure.dataset.chart);
       this.zone = formatter(figure.dataset.zone);
+      this.height = Number(figure.dataset.height);
       this.place = figure.querySelector(".chart-plot");
       this.readout = figure.querySelector(".chart-readout");
       this.current = null;
@@ -46,7 +49,7 @@
     }
 
     draw() {
-      const { starts, step, layers } = this.of;
+      const { edges, layers } = this.of;
       const style = getComputedStyle(this.figure);
       const fills = colours(this.figure, layers);
       // uPlot draws one series over the other: the highest sum first.
@@ -59,13 +62,13 @@
       this.place.replaceChildren();
       this.plot = new window.uPlot({
         width: this.place.clientWidth,
-        height: 170,
+        height: this.height,
         legend: { show: false },
         tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), zoneOf),
         padding: [8, 20, 0, 0],
         cursor: { y: false, points: { show: false }, drag: { setScale: false, x: Boolean(this.of.address) } },
         scales: {
-          x: { range: () => [starts[0], starts.at(-1) + step] },
+          x: { range: () => [edges[0], edges.at(-1)] },
           y: { range: (_plot, _low, high) => [0, Math.max(high, 1) * 1.05] },
         },
         series: [
@@ -73,12 +76,12 @@
           ...order.map((place) => ({ fill: fills[place], width: 0, paths: bars, points: { show: false } })),
         ],
         axes: [
-          { ...axis, grid: { show: false }, size: 28, space: 64, values: (_plot, splits) => this.labels(splits) },
-          { ...axis, grid: { stroke: style.borderColor, width: 1 }, size: 46, space: 40,
+          { ...axis, grid: { show: false }, size: this.height > 100 ? 28 : 22, space: 64, values: (_plot, splits) => this.labels(splits) },
+          { ...axis, grid: { stroke: style.borderColor, width: 1 }, size: 46, space: this.height / 4,
             incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6] },
         ],
         hooks: { setSelect: [() => this.selected()], setCursor: [() => this.pointedAt()] },
-      }, [starts, ...order.map((place) => sums[place])], this.place);
+      }, [edges.slice(0, -1), ...order.map((place) => sums[place])], this.place);
       const over = this.plot.over;
       over.tabIndex = 0;
       over.setAttribute("role", "group");
@@ -87,9 +90,11 @@
       over.addEventListener("click", () => { if (!this.wasDragged) this.open(this.current, this.current); this.wasDragged = false; });
     }
 
-    /** The day at its beginning, else the hour. */
+    /** The day at its beginning, else the hour; nothing of where the chart ends. */
     labels(splits) {
+      const end = this.of.edges.at(-1);
       return splits.map((seconds) => {
+        if (seconds >= end) return "";
         const [day, hour] = this.zone.format(seconds * 1000).split(", ");
         return hour === "00:00" ? day : hour;
       });
@@ -98,15 +103,15 @@
     watch() {
       this.size = new ResizeObserver(() => {
         const width = this.place.clientWidth;
-        if (width && width !== this.plot.width) this.plot.setSize({ width, height: 170 });
+        if (width && width !== this.plot.width) this.plot.setSize({ width, height: this.height });
       });
       this.size.observe(this.place);
     }
 
     spanAt(left) {
-      const { starts, step } = this.of;
-      const place = Math.floor((this.plot.posToVal(left, "x") - starts[0]) / step);
-      return Math.min(Math.max(place, 0), starts.length - 1);
+      const { edges } = this.of;
+      const moment = this.plot.posToVal(left, "x");
+      return Math.max(edges.slice(0, -1).findLastIndex((edge) => edge <= moment), 0);
     }
 
     pointedAt() {
@@ -116,11 +121,17 @@
     }
 
     show(place) {
-      const { starts, step, layers } = this.of;
+      const { layers } = this.of;
       this.current = place;
       const counts = layers.filter(({ values }) => values[place]).map(({ label, values }) => `${values[place].toLocaleString("en")} ${label}`);
-      const text = `${this.zone.format(starts[place] * 1000)} – ${this.zone.format((starts[place] + step) * 1000)}: ${counts.join(", ") || "nothing"}`;
-      this.readout.textContent = text;
+      this.readout.textContent = `${this.span(place)}: ${counts.join(", ") || "nothing"}`;
+    }
+
+    /** In words: a day by its date, else from when until when. */
+    span(place) {
+      const [start, end] = this.of.edges.slice(place, place + 2);
+      const [day, hour] = this.zone.format(start * 1000).split(", ");
+      return hour === "00:00" && end - start >= DAY && end - start < 2 * DAY ? day : `${day}, ${hour} – ${this.zone.format(end * 1000)}`;
     }
 
     selected() {
@@ -131,21 +142,21 @@
     }
 
     open(first, last) {
-      const { starts, step, address } = this.of;
+      const { edges, address } = this.of;
       if (!address || first === null) return;
       const url = new URL(address, location.href);
-      url.searchParams.set("after", stamp(starts[first]));
-      url.searchParams.set("before", stamp(starts[last] + step));
+      url.searchParams.set("after", stamp(edges[first]));
+      url.searchParams.set("before", stamp(edges[last + 1]));
       location.assign(url);
     }
 
     key(event) {
-      const end = this.of.starts.length - 1;
+      const end = this.of.edges.length - 2;
       const from = this.current ?? end + 1;
       const moves = { ArrowLeft: from - 1, ArrowRight: from + 1, Home: 0, End: end };
       if (event.key in moves) {
         const place = Math.min(Math.max(moves[event.key], 0), end);
-        const middle = this.of.starts[place] + this.of.step / 2;
+        const middle = (this.of.edges[place] + this.of.edges[place + 1]) / 2;
         this.plot.setCursor({ left: this.plot.valToPos(middle, "x"), top: 10 });
         this.show(place);
       } else if (event.key === "Enter" && this.current !== null) {

@@ -1,4 +1,4 @@
-// What every page has: copying, confirming, times that stay true, and the keyboard. Pages work without.
+// What every page has: copying, asking first, times that stay true, and the keyboard. Pages work without.
 "use strict";
 
 const one = (selector, inside = document) => inside.querySelector(selector);
@@ -15,13 +15,56 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = text; }, 1500);
 });
 
-// ---- sending: only once it is sure to arrive (live.js), and after a yes where one is asked for
+// ---- sending: only once it is sure to arrive (live.js)
 
 document.addEventListener("submit", (event) => {
   if (event.defaultPrevented || window.reaching?.wasReached(event)) return;
-  const question = event.target.dataset.confirm;
-  if ((question && !window.confirm(question)) || window.reaching?.isToBeReached(event)) event.preventDefault();
+  if (window.reaching?.isToBeReached(event)) event.preventDefault();
 });
+
+// ---- asking first: Cancel closes the question, and the keyboard is where it was
+
+document.addEventListener("click", (event) => {
+  const question = event.target.closest("[data-close]")?.closest("details");
+  if (!question) return;
+  event.preventDefault();
+  question.open = false;
+  one("summary", question).focus();
+});
+
+// ---- a form with [data-unsaved] says that it is not saved yet, and leaving it asks: once for what
+// was written, and not where it is sent. "changed" is one that was refused, or got another row.
+
+function written(form) {
+  const fields = all("input:not([type=hidden]), select, textarea", form);
+  return JSON.stringify(fields.filter((each) => each.name && !each.matches("[data-preview]"))
+    .map((each) => [each.name, /checkbox|radio/.test(each.type) ? each.checked && each.value : each.value])
+    .filter((each) => each[1]));
+}
+
+for (const form of all("form[data-unsaved]")) {
+  const before = form.dataset.unsaved ? "" : written(form);
+  let [now, askedAbout, isSent] = [before, before, false];
+  const look = () => {
+    now = written(form);
+    const isChanged = now !== before;
+    const note = one("[data-unsaved-note]", form);
+    const says = Object.assign(document.createElement("span"), { className: "badge tone-warn", textContent: "not saved yet" });
+    if (note && isChanged === !note.firstChild) note.replaceChildren(...(isChanged ? [says] : []));
+    if (isChanged) for (const each of all("main > .banner.done")) each.remove();
+  };
+  for (const name of ["input", "change", "htmx:afterSettle"]) form.addEventListener(name, look);
+  document.addEventListener("submit", (event) => {
+    const isItself = event.target === form && !event.submitter?.formTarget;
+    isSent = isItself && !event.defaultPrevented;
+  });
+  addEventListener("pageshow", () => { isSent = false; look(); });
+  addEventListener("beforeunload", (event) => {
+    if (isSent || now === before || now === askedAbout) return;
+    askedAbout = now;
+    event.preventDefault();
+  });
+}
 
 // ---- times: "3 min ago" grows older while a page is open
 
@@ -57,8 +100,59 @@ document.addEventListener("input", (event) => {
   for (const row of all(filter)) row.hidden = !row.textContent.toLowerCase().includes(text);
 });
 
+// ---- focus: what htmx replaces gives it on. The same link or button has it again, else the row that
+// took the place, else the part as a whole; never nothing.
+
+const had = new WeakMap(); // by request: what had it, the which of its like, and its row's place
+
+function alike(one) {
+  const name = (each) => each.getAttribute("href") ?? each.textContent.trim();
+  return (other) => other.tagName === one.tagName && name(other) === name(one);
+}
+
+document.addEventListener("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
+  const focus = document.activeElement;
+  // The inbox sees to rows that are marked.
+  if (focus === document.body || !target.contains(focus) || target.matches("[data-row]")) return;
+  had.set(xhr, {
+    focus,
+    which: all(focus.tagName, target).filter(alike(focus)).indexOf(focus),
+    row: all("[data-row]", target).indexOf(focus.closest("[data-row]")),
+  });
+});
+
+document.addEventListener("htmx:afterSettle", ({ target, detail }) => {
+  const before = had.get(detail.xhr);
+  if (!before || document.activeElement !== document.body) return;
+  const part = detail.target.isConnected ? detail.target : target;
+  const rows = before.row < 0 ? [] : all("[data-row]", part);
+  const heir = all(before.focus.tagName, part).filter(alike(before.focus))[before.which]
+    ?? rows[Math.min(before.row, rows.length - 1)] ?? part;
+  if (heir === part) part.tabIndex = -1;
+  heir.focus({ preventScroll: true });
+});
+
+// ---- Escape folds what was unfolded, and its summary has the focus again
+
+const OWN_ESCAPE = "select, [list], [type^=date], [type=time], dialog *"; // closes what they opened themselves
+
+document.addEventListener("keydown", (event) => {
+  const { target } = event;
+  if (event.key !== "Escape" || event.defaultPrevented || event.isComposing || target.matches(OWN_ESCAPE)) return;
+  if (target.type === "search" && target.value) return;
+  const menu = one("#menu-toggle");
+  const details = target.closest("details[open]");
+  if (details) {
+    details.open = false;
+    one("summary", details).focus();
+  } else if (menu?.checked && target.closest(".sidebar")) {
+    menu.checked = false;
+    menu.focus();
+  }
+});
+
 // ---- keyboard: rows of a list are [data-row], opened by their [data-open], else by their first
-// link; a row may have [data-key="e"] buttons
+// link or what they unfold; a row may have [data-key="e"] buttons
 
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-keyboard]")) one("#keyboard-help").showModal();
@@ -111,7 +205,7 @@ document.addEventListener("keydown", (event) => {
     case "?": one("#keyboard-help").showModal(); break;
     case "Enter":
       if (row !== document.activeElement) return;
-      (one("a[data-open]", row) ?? one("a[href]", row))?.click();
+      (one("a[data-open]", row) ?? one("a[href], summary", row))?.click();
       break;
     case "x": if (row) one("input[type=checkbox]", row)?.click(); break;
     default: {

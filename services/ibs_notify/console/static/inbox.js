@@ -45,28 +45,10 @@
     }
   }
 
-  // ---- selecting
-
-  function showSelected() {
-    const boxes = all("#events tbody input[type=checkbox]");
-    const ticked = boxes.filter((box) => box.checked).length;
-    const every = one("[data-all]");
-    if (!every) return;
-    every.checked = ticked > 0 && ticked === boxes.length;
-    every.indeterminate = ticked > 0 && ticked < boxes.length;
-    one("[data-selected]").textContent = ticked ? `${ticked} selected` : "Select";
-  }
-
-  document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-all]")) {
-      for (const box of all("#events tbody input[type=checkbox]")) box.checked = event.target.checked;
-    }
-    if (event.target.closest("#events")) showSelected();
-  });
-
   // ---- marking by htmx: the keyboard goes on where it was
 
-  let place = -1;
+  const places = new WeakMap(); // by request: the place of the row that is marked
+  let marked = ""; // the event that was marked last, by its address
 
   // Numbers and what became of each go by what is still there; nothing left is said by the page.
   function afterMark() {
@@ -77,22 +59,34 @@
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     const row = event.target.closest("[data-row]");
-    place = row ? all("#events [data-row]").indexOf(row) : -1;
+    if (!row) return;
+    places.set(event.detail.xhr, all("#events [data-row]").indexOf(row));
+    marked = one(".event-text > a", row).getAttribute("href");
   });
 
-  document.addEventListener("htmx:afterSettle", () => {
-    if (place >= 0 && (document.activeElement === document.body || !document.activeElement)) {
+  // Undo loads the page anew, and goes on at what was marked.
+  document.addEventListener("submit", (event) => {
+    if (!marked || !event.target.elements.undo) return;
+    sessionStorage.setItem("inbox-opened", marked);
+    sessionStorage.setItem("inbox-back", location.pathname + location.search);
+  });
+
+  document.addEventListener("htmx:afterSettle", ({ detail: { xhr } }) => {
+    const place = places.get(xhr);
+    if (places.delete(xhr) && (document.activeElement === document.body || !document.activeElement)) {
       const rows = all("#events [data-row]");
       rows[Math.min(place, rows.length - 1)]?.focus({ preventScroll: true });
     }
-    if (place >= 0) afterMark();
-    place = -1;
+    if (place !== undefined) afterMark();
     keepOrder();
-    showSelected();
   });
 
-  document.addEventListener("htmx:afterSwap", (event) => {
-    if (!event.detail.elt.closest("#news") && event.detail.target.id !== "events") return;
+  document.addEventListener("htmx:afterSwap", ({ detail: { target, requestConfig } }) => {
+    if (target.id !== "events") return;
+    // Who asked for the new ones, or marked the last, goes on at the newest.
+    const isLost = document.activeElement === document.body;
+    const newest = one("#events [data-row]") ?? one("#events a");
+    if (isLost || requestConfig.elt.closest("#news")) newest?.focus();
     one("#news").hidden = true;
     listen();
     for (const id of ["#counts", "#chart"]) window.htmx.trigger(one(id), "refresh");
@@ -100,9 +94,10 @@
   });
 
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "." || !isForPage(event)) return;
+    if (!isForPage(event)) return;
     const news = one("#news");
-    if (news && !news.hidden) one("a", news).click();
+    if (event.key === "." && news && !news.hidden) one("a", news).click();
+    if (event.key === "z") (one("#toast button") ?? one("form:has([name=undo]) button"))?.click();
   });
 
   // ---- back from an event of this very view: on at its row. Every other way leads to the top.

@@ -19,7 +19,8 @@
       this.fault = null;
       this.answer = null;
       this.active = -1;
-      this.matched = null;
+      const isShown = this.matches?.querySelector(".rule-found, .rule-none");
+      this.matched = isShown ? this.area.value.trim() : null;
       root.querySelector(".rule-check")?.remove(); // it would be the form's default button
       root.classList.add("is-live");
       this.area.setAttribute("aria-autocomplete", "list");
@@ -43,8 +44,21 @@
         this.insert(fix.dataset.ruleFix);
       });
       this.area.form?.addEventListener("reset", () => setTimeout(() => this.changed(false)));
+      this.watch();
       if (!this.area.value) this.paint();
       else this.changed(false);
+    }
+
+    // Beside the field there is a place for the events, which is filled once it comes into view.
+    watch() {
+      if (!this.root.matches(".is-beside") || !matchMedia("(min-width: 1100px)").matches) return;
+      const sight = new IntersectionObserver(([entry]) => {
+        if (!entry.isIntersecting) return;
+        sight.disconnect();
+        this.isSeen = true;
+        this.settle();
+      });
+      sight.observe(this.root);
     }
 
     // ---- asking
@@ -100,10 +114,12 @@
     settle() {
       clearTimeout(this.settling);
       const rule = this.area.value.trim();
-      if (rule === this.matched) return;
+      if (!this.matches || rule === this.matched) return;
       this.matches.classList.add("is-stale");
-      if (document.activeElement !== this.area || !this.answer?.right || !rule) return;
+      const isLookedAt = this.isSeen || document.activeElement === this.area;
+      if (!isLookedAt || !this.answer?.right || !rule) return;
       this.settling = setTimeout(() => {
+        if (rule !== this.area.value.trim()) return; // somebody types on
         this.matched = rule;
         this.matches.classList.remove("is-stale");
         this.matches.dispatchEvent(new Event("rule-settled"));

@@ -83,11 +83,12 @@
   }
 
   async function test(button) {
+    if (button.ariaDisabled) return;
     const panel = document.getElementById(button.dataset.test);
     const list = element("ol", "stages");
     panel.replaceChildren(list);
     for (const field of button.form.elements) field.removeAttribute("aria-invalid");
-    button.disabled = true;
+    button.ariaDisabled = "true"; // one that is disabled would lose the focus
     try {
       const answer = await fetch(button.formAction, {
         method: "POST",
@@ -102,7 +103,7 @@
     } catch {
       panel.append(banner("failed", "The console does not answer."));
     } finally {
-      button.disabled = false;
+      button.ariaDisabled = null;
     }
   }
 
@@ -112,6 +113,12 @@
     if (!button) return;
     event.preventDefault();
     button.click();
+  });
+
+  // What was tried is not what stands there any more.
+  document.addEventListener("input", (event) => {
+    const button = document.querySelector("[data-test]");
+    if (button && !button.disabled && event.target.form === button.form) document.getElementById(button.dataset.test).replaceChildren();
   });
 
   document.addEventListener("click", (event) => {

@@ -7,7 +7,6 @@
   if (!editor) return;
   const pane = document.getElementById("preview-pane");
   const button = document.getElementById("preview-button");
-  const builtins = JSON.parse(document.getElementById("builtin-texts").textContent);
   const fields = [...editor.querySelectorAll("[data-template]")];
   let last = fields[0]; // where a variable is inserted
   for (const each of document.querySelectorAll("[data-scripted]")) each.hidden = false;
@@ -49,7 +48,12 @@
   }
 
   editor.addEventListener("input", (event) => {
-    if (event.target.matches("[data-template]")) soon(400);
+    if (event.target.matches("[data-template]")) {
+      const { name, value, defaultValue } = event.target;
+      editor.querySelector(`[data-changed="${CSS.escape(name)}"]`).hidden = value === defaultValue;
+      number(event.target);
+      soon(400);
+    }
     else if (event.target.matches("input[type=text], input:not([type])")) soon(600);
   });
   editor.addEventListener("change", (event) => {
@@ -73,6 +77,7 @@
       field.toggleAttribute("aria-invalid", Boolean(text));
       if (text) field.setAttribute("aria-invalid", "true");
       const place = /line (\d+), column (\d+)/.exec(text);
+      number(field, place ? Number(place[1]) : 0);
       if (!place) continue;
       const go = document.createElement("button");
       go.type = "button";
@@ -94,6 +99,25 @@
     field.scrollTop = (line - 3) * height;
   }
 
+  // ---- line numbers: what a fault names is marked
+
+  function number(field, fault = 0) {
+    const numbers = field.closest(".numbered")?.firstElementChild;
+    if (!numbers) return;
+    numbers.replaceChildren(...field.value.split("\n").map((_, place) => {
+      const line = document.createElement("span");
+      line.textContent = place + 1;
+      line.classList.toggle("at-fault", place + 1 === fault);
+      return line;
+    }));
+    numbers.scrollTop = field.scrollTop;
+  }
+
+  for (const field of fields) {
+    number(field);
+    field.addEventListener("scroll", () => { const numbers = field.previousElementSibling; if (numbers) numbers.scrollTop = field.scrollTop; });
+  }
+
   // ---- writing
 
   function put(field, text) {
@@ -102,42 +126,34 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
-  let leaving = false; // Esc was pressed: the next Tab moves on
-
-  editor.addEventListener("keydown", (event) => {
-    const field = event.target.closest("[data-template]");
-    if (!field || field.readOnly) return;
-    if (event.key === "Escape") { leaving = true; return; }
-    if (event.key === "Tab" && !leaving && !event.shiftKey && !event.ctrlKey && !event.altKey) {
-      event.preventDefault();
-      put(field, "  ");
-    }
-    leaving = false;
-  });
-
   editor.addEventListener("focusin", (event) => {
     const field = event.target.closest("[data-template]");
     if (!field) return;
-    leaving = false;
     last = field;
     const as = editor.querySelector(`input[name="as"][value="${field.dataset.family}"]`);
     if (as && !as.checked) { as.checked = true; soon(0); }
   });
 
   editor.addEventListener("click", (event) => {
-    const of = event.target.closest("[data-insert], [data-start], [data-clear]");
+    const of = event.target.closest("[data-insert], [data-start]");
     if (!of) return;
     if (of.dataset.insert) { if (!last.readOnly) put(last, `{{ ${of.dataset.insert} }}`); return; }
-    const name = of.dataset.start ?? of.dataset.clear;
-    const field = fields.find((each) => each.name === name);
-    const text = of.dataset.start ? builtins[name] : "";
-    if (field.value.trim() && field.value !== text && !window.confirm("Replace what is written there?")) return;
-    field.value = text;
+    of.closest("details")?.removeAttribute("open");
+    replace(fields.find((each) => each.name === of.dataset.start), of.dataset.text);
+  });
+
+  /** What was written comes back by the browser's own undo. */
+  function replace(field, text) {
+    const was = field.value.trim();
     field.focus();
+    field.select();
+    // The only way that leaves the undo of a field as it is.
+    if (!document.execCommand(text ? "insertText" : "delete", false, text)) field.value = text;
     field.setSelectionRange(0, 0);
     field.scrollTop = 0;
     field.dispatchEvent(new Event("input", { bubbles: true }));
-  });
+    if (was) tell("Replaced. Control and Z bring back what was written.");
+  }
 
   preview();
 })();

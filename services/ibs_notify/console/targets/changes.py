@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from google.protobuf.message import Message
 
-from ibs_notify.console.forms import Form
+from ibs_notify.console.forms import Faults, Form
 from ibs_notify.console.targets.words import LABELS, SECRETS
+from ibs_notify.domain.errors import Reason
 from ibs_notify.domain.moves import moves
 from ibs_notify.rpc.convert_config import target_from_proto
 from ironcore.notification.v1 import target_pb2 as pb
@@ -100,6 +101,11 @@ class Loss:
         """Both for a sentence: ``server and port``, ``password``."""
         return " and ".join(map(_inside, self.changed)), " and ".join(map(_inside, self.secrets))
 
+    @property
+    def has_headers(self) -> bool:
+        """Whether some may be done without."""
+        return any(each.startswith("headers[") for each in self.secrets)
+
 
 def loss_of(stored: pb.Target, wanted: pb.Target, form: Form) -> Loss | None:
     """The stored secrets that saving ``wanted`` clears, as they are not given again."""
@@ -114,6 +120,31 @@ def loss_of(stored: pb.Target, wanted: pb.Target, form: Form) -> Loss | None:
     if not changed or not left:
         return None
     return Loss([each.partition(".")[2] for each in changed], sorted(left))
+
+
+def stored_secrets(stored: pb.Target) -> list[tuple[str, str]]:
+    """Each secret that is stored, and the field of the form that takes another in its place."""
+    message = getattr(stored, stored.WhichOneof("kind") or "smtp")
+    found = [(each, each) for each in SECRETS if getattr(message, f"{each}_set", False)]
+    headers = enumerate(stored.webhook.headers, 1)
+    return found + [(f"headers[{each.name}]", f"header-{n}") for n, each in headers]
+
+
+def write_again(stored: pb.Target, loss: Loss) -> Faults:
+    """What the service refuses in its own terms, at the fields of the form."""
+    changed, secrets = loss.words
+    fields = {
+        field: "must be written again" + (", or removed" if name != field else "")
+        for name, field in stored_secrets(stored)
+        if name in loss.secrets
+    }
+    return Faults(
+        fields,
+        f"A stored secret never follows a target to another place: with another {changed} it "
+        f"needs its {secrets} again.",
+        "Where a header is not needed there, tick Remove beside it." if loss.has_headers else "",
+        Reason.SECRET_REQUIRED,
+    )
 
 
 def _moves(stored: pb.Target, wanted: pb.Target) -> Sequence[str]:

@@ -12,6 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.console.api import Api
 from ibs_notify.console.rendering import moment_of
+from ibs_notify.console.targets.recipients import ask_unaddressed
 from ibs_notify.console.targets.sparkline import Sparkline, sparkline
 from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1 import delivery_service_pb2 as pb
@@ -33,6 +34,8 @@ class Standing:
     word: str
     tone: str
     status: pb.GetTargetStatusResponse
+    lacks_recipients: bool = False
+    """Whether it has mails that nobody receives, which wait."""
     is_of_before: bool = False
     """Whether the last attempt was made before the target was changed: perhaps at another place."""
 
@@ -105,9 +108,13 @@ async def ask_health(
         return Health(unknown="Delivery does not answer in time")
     finally:
         lines.cancel()
+    lacking = await ask_unaddressed(api, targets)
     held = (each.held_since for each in statuses.values() if each.HasField("held_since"))
     return Health(
-        {target.uid: standing(target, statuses[target.uid]) for target in targets},
+        {
+            each.uid: standing(each, statuses[each.uid], lacks_recipients=each.name in lacking)
+            for each in targets
+        },
         found,
         moment_of(next(held, None)),
     )
@@ -123,27 +130,39 @@ async def _statuses(api: Api, uids: Sequence[str]) -> Mapping[str, pb.GetTargetS
     return found
 
 
-def standing(target: Target, status: pb.GetTargetStatusResponse) -> Standing:
+def standing(
+    target: Target, status: pb.GetTargetStatusResponse, *, lacks_recipients: bool = False
+) -> Standing:
     """What is said of a target, the gravest first."""
+    word, tone = _word(target, status, lacks_recipients=lacks_recipients)
+    return Standing(word, tone, status, lacks_recipients, _is_of_before(target, status))
+
+
+def _word(
+    target: Target, status: pb.GetTargetStatusResponse, *, lacks_recipients: bool
+) -> tuple[str, str]:
     if target.disabled:
-        return Standing("disabled", "warn" if status.open_count else "calm", status)
+        return "disabled", "warn" if status.open_count else "calm"
     match status.health:
         case pb.TARGET_HEALTH_PAUSED:
-            return Standing("paused", "bad", status)
+            return "paused", "bad"
         case pb.TARGET_HEALTH_FAILING:
-            return Standing("failing", "bad", status)
+            return "failing", "bad"
         case pb.TARGET_HEALTH_RECOVERING:
-            return Standing("recovering", "warn", status)
-    changed = _instant(target.update_time)
-    last = max(_instant(status.last_success_time), _instant(status.last_failure_time))
-    is_of_before = (0, 0) < last < changed
+            return "recovering", "warn"
+    if lacks_recipients:
+        return "no recipient", "warn"
     if status.HasField("failing_since") or _has_failed_last(status):
-        return Standing("failed lately", "warn", status, is_of_before)
+        return "failed lately", "warn"
     if status.HasField("last_success_time"):
-        if is_of_before:
-            return Standing("not tried since its change", "calm", status, is_of_before)
-        return Standing("ok", "good", status)
-    return Standing("no delivery yet", "calm", status)
+        is_of_before = _is_of_before(target, status)
+        return ("not tried since its change", "calm") if is_of_before else ("ok", "good")
+    return "no delivery yet", "calm"
+
+
+def _is_of_before(target: Target, status: pb.GetTargetStatusResponse) -> bool:
+    last = max(_instant(status.last_success_time), _instant(status.last_failure_time))
+    return (0, 0) < last < _instant(target.update_time)
 
 
 def certificate_tone(until: Timestamp, now: datetime) -> str:

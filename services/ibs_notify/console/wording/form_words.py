@@ -30,6 +30,11 @@ _KNOWN: Final = (
     ("or delete it with --force", "or delete it all the same"),
     ("token list --all shows every one", "Tokens shows every one"),
     ("list those that there are with: silence list --all", "Silences shows those that there are"),
+    ("the body for --preset ", "the body of the preset "),
+    (
+        "target's recipients or default_recipients",
+        "target's own, or Default recipients in Settings",
+    ),
     ("the setting default_recipients", "Default recipients in Settings"),
     ("the setting sender", "Sender in Settings"),
     ("neither the subscription nor", "neither this group nor"),
@@ -41,7 +46,19 @@ _TO_ATTACH: Final = re.compile(
     r"to attach it: ironcore-backup notification group attach \S+ --resource (?:'[^']*'|\S+)"
 )
 _TO_WIDEN: Final = re.compile(r": ironcore-backup notification group update \S+ --scope everything")
+_OPENING: Final = re.compile(
+    r"(?:the|a|an|all|any|at|by|each|every|from|group|header|it|its|mail|nobody|no|none|nothing|of|"
+    r"resource|rule|silence|so|some|somebody|target|there|this|token|unknown|with|without)\b(?![-.])"
+)
 _COMMAND: Final = re.compile(r"(?:^|[\s(])--[a-z]|^ironcore-backup |\b[a-z]+ list --")
+
+
+def sentence(text: str) -> str:
+    """``text`` of a service with a capital at its beginning, where that is a word of ours: what is
+    called by its name keeps it.
+    """
+    meant = worded(text)
+    return meant[:1].upper() + meant[1:] if _OPENING.match(meant) else meant
 
 
 def worded(text: str) -> str:

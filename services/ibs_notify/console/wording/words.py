@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 
 from ibs_notify.console.wording import meanings
-from ibs_notify.console.wording.reasons import reason
+from ibs_notify.domain.reason_words import reason
 from ironcore.notification.v1 import (
     delivery_pb2,
     delivery_service_pb2,
@@ -26,6 +26,14 @@ _TONES: Mapping[int, str] = {
     delivery_pb2.DELIVERY_STATE_DEAD: "bad",
     delivery_pb2.DELIVERY_STATE_RETRY_WAIT: "warn",
     delivery_pb2.DELIVERY_STATE_WAITING: "warn",
+}
+_DISPOSITIONS: Mapping[int, str] = {
+    disposition_pb2.DISPOSITION_STATE_READY: "not sent yet",
+    disposition_pb2.DISPOSITION_STATE_HANDED_OFF: "sent",
+    disposition_pb2.DISPOSITION_STATE_SILENCED: "silenced",
+    disposition_pb2.DISPOSITION_STATE_SUPPRESSED: "a repeat",
+    disposition_pb2.DISPOSITION_STATE_COALESCED: "sent by another group",
+    disposition_pb2.DISPOSITION_STATE_COLLAPSED: "in a summary",
 }
 DEFAULT_TIME = "09:00"
 """Of a digest that names none."""
@@ -64,15 +72,17 @@ def digest_state(value: int) -> str:
 
 
 def disposition_state(value: int) -> str:
-    """``handed off`` of ``DISPOSITION_STATE_HANDED_OFF``: as filters and commands name it."""
-    return _word(disposition_pb2.DispositionState.Name, value, "DISPOSITION_STATE_")
+    """``in a summary`` of ``DISPOSITION_STATE_COLLAPSED``: on pages and in their filters."""
+    known = _DISPOSITIONS.get(value)
+    return known or _word(disposition_pb2.DispositionState.Name, value, "DISPOSITION_STATE_")
 
 
 def disposition(route: disposition_pb2.Disposition) -> str:
     """What became of an obligation, to people. What is ``ready`` in the API waits for something."""
     if route.state != disposition_pb2.DISPOSITION_STATE_READY:
         return disposition_state(route.state)
-    return "for the digest" if route.reason == "GATHERED" else "to be released"
+    is_gathered = route.reason == "GATHERED"
+    return "for the digest" if is_gathered else disposition_state(route.state)
 
 
 def group_scope(value: int) -> str:
@@ -88,6 +98,13 @@ def digest_frequency(value: int) -> str:
 def weekday(value: int) -> str:
     """``Friday`` of ``WEEKDAY_FRIDAY``."""
     return _word(group_pb2.Weekday.Name, value, "WEEKDAY_").capitalize()
+
+
+def weekly_at(group: group_pb2.Group) -> str:
+    """When the weekly summary of a group goes: ``at 09:00 (Europe/Vienna)``."""
+    digest = group.digest
+    zone = digest.time_zone or "the setting's time zone"
+    return f"at {digest.time or DEFAULT_TIME} ({zone})"
 
 
 def schedule(digest: group_pb2.Digest) -> str:
@@ -180,6 +197,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "role": role,
     "duration": duration,
     "thousands": count,
+    "weekly_at": weekly_at,
     "counted": counted,
     "mark": mark,
 }

@@ -86,7 +86,7 @@ class DigestDesk:
                 f"target {window.target} is gone, or of a later release: there is nothing to show",
             )
         work = _as_if_sent(window, composed.body, now)
-        return rendered(target, message_of(work, snapshot), snapshot, self._clock)
+        return rendered(target, message_of(work, snapshot, target.name), snapshot, self._clock)
 
     async def flush(self, digest_id: str, actor: str) -> str:
         """Close an open window now; the delivery that it became. Errors as of ``preview``."""

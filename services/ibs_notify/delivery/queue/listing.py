@@ -41,6 +41,7 @@ _INDEXED_STATES = frozenset(State) - {State.DELIVERED, State.DIGESTED, State.CAN
 _OPEN_STATES = tuple(state for state in State if state.is_open)
 _LOOKED_AT_FOR_NAMES = 10_000
 _TROUBLED_STATES = (State.DEAD, State.RETRY_WAIT, State.WAITING, State.QUEUED)
+_ANSWERED_STATES = (State.DEAD, State.RETRY_WAIT)
 _IS_QUEUED = _C.state == State.QUEUED.value
 # What a hold or a breaker keeps back stays in the queue as it is; why is looked up when asked.
 REASON = sa.case(
@@ -76,9 +77,10 @@ class Listing:
         self._database = database
 
     async def page(
-        self, which: Filter, *, size: int, before_seq: int | None
+        self, which: Filter, *, size: int, before_seq: int | None, bodies: bool = False
     ) -> Sequence[DeliveryRecord]:
         """Up to ``size`` deliveries, newest first, of those accepted before ``before_seq``."""
+        columns = (*_SHOWN, _C.body) if bodies else _SHOWN
         conditions, parts = list(conditions_of(which)), _by_state(which)
         if parts:
             # Their numbers first: for the order alone SQLite would look at everything.
@@ -86,9 +88,9 @@ class Listing:
             conditions = [_C.seq.in_(sa.union_all(*numbers))]
         if before_seq is not None:
             conditions.append(_C.seq < before_seq)
-        statement = sa.select(*_SHOWN).where(*conditions).order_by(_C.seq.desc()).limit(size)
+        statement = sa.select(*columns).where(*conditions).order_by(_C.seq.desc()).limit(size)
         return await self._database.read(
-            lambda c: _with_digests(c, [record_of(row) for row in c.execute(statement)])
+            lambda c: _in_full(c, [record_of(row) for row in c.execute(statement)])
         )
 
     async def counts(self, which: Filter) -> Mapping[Alike, int]:
@@ -108,14 +110,14 @@ class Listing:
 
         def work(connection: sa.Connection) -> DeliveryRecord:
             row = connection.execute(
-                sa.select(*_SHOWN).where(_C.seq == _find(connection, delivery_id))
+                sa.select(*_SHOWN, _C.body).where(_C.seq == _find(connection, delivery_id))
             ).one()
             attempts = connection.execute(
                 sa.select(ATTEMPTS)
                 .where(ATTEMPTS.c.delivery_seq == row.seq)
                 .order_by(ATTEMPTS.c.number)
             ).all()
-            return _with_digests(connection, [record_of(row, attempts)])[0]
+            return _in_full(connection, [record_of(row, attempts)])[0]
 
         return await self._database.read(work)
 
@@ -172,16 +174,34 @@ def last_names(connection: sa.Connection, uids: Collection[str]) -> Mapping[str,
     return {row.target_uid: row.target_name for row in rows}
 
 
-def _with_digests(
+def _in_full(
     connection: sa.Connection, records: Sequence[DeliveryRecord]
 ) -> Sequence[DeliveryRecord]:
-    """With what the entries of digests belong to."""
+    """With what the entries of digests belong to, and what the peers answered that took nothing."""
     seqs = {each.window_seq for each in records if each.window_seq is not None}
-    found = digest_store.memberships(connection, seqs)
+    digests = digest_store.memberships(connection, seqs)
+    codes = _codes(connection, [each.seq for each in records if each.state in _ANSWERED_STATES])
     return [
-        replace(each, digest=found.get(each.window_seq)) if each.window_seq else each
+        replace(
+            each,
+            digest=digests.get(each.window_seq) if each.window_seq else None,
+            last_code=codes.get(each.seq, 0),
+        )
         for each in records
     ]
+
+
+def _codes(connection: sa.Connection, seqs: Sequence[int]) -> Mapping[int, int]:
+    """What the last attempt at each was answered."""
+    if not seqs:
+        return {}
+    attempt = ATTEMPTS.c
+    statement = (
+        sa.select(attempt.delivery_seq, attempt.code)
+        .join(DELIVERIES, (_C.seq == attempt.delivery_seq) & (_C.attempt_count == attempt.number))
+        .where(_C.seq.in_(seqs))
+    )
+    return {row.delivery_seq: row.code for row in connection.execute(statement)}
 
 
 def conditions_of(which: Filter) -> Sequence[sa.ColumnElement[bool]]:

@@ -65,6 +65,7 @@ RECORD_COLUMNS = (
     _C.window_seq,
 )
 NOBODY = "[]"
+_KINDS = {each.value: each for each in Kind}
 
 
 def addresses_to_json(addresses: Sequence[str]) -> str:
@@ -103,7 +104,7 @@ def work_of(
         seq=row[0],
         delivery_id=row[1],
         target_uid=row[2],
-        kind=Kind(row[3]),
+        kind=_KINDS[row[3]],
         recipients=recipients_from_json(row[4]) or tuple(map(Recipient, fallback)),
         suppressed_count=row[5],
         revision=row[6],
@@ -122,7 +123,9 @@ def work_of(
 
 
 def record_of(row: Row, attempts: Sequence[Row] | None = None) -> DeliveryRecord:
-    """The record of ``RECORD_COLUMNS``, with its attempts where the rows of them are given."""
+    """The record of ``RECORD_COLUMNS``, with its attempts where the rows of them are given, and
+    with its body where that was read as well.
+    """
     state = State(row.state)
     is_gathered = state is State.DIGEST_OPEN
     return DeliveryRecord(
@@ -147,6 +150,7 @@ def record_of(row: Row, attempts: Sequence[Row] | None = None) -> DeliveryRecord
         closed_at=moment(row.closed_at),
         revision=row.revision,
         attempts=() if attempts is None else _attempts(row, attempts),
+        body=getattr(row, "body", b""),
         window_seq=row.window_seq if state in (State.DIGEST_OPEN, State.DIGESTED) else None,
     )
 

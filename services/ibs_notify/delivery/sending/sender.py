@@ -34,6 +34,7 @@ from ibs_notify.delivery.transports.base import (
 )
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.failpoints import hit
+from ibs_notify.domain.target import Target
 from ibs_notify.rpc.convert import event_from_proto
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.templates.context import NO_REPORTS
@@ -48,7 +49,9 @@ _FAULT = Outcome(Verdict.RETRY, OutcomeReason.INTERNAL, reply="a fault of the se
 
 
 class Sender:
-    """Makes attempts. ``jitter`` gives numbers in [0, 1) that spread retries."""
+    """Makes attempts. ``jitter`` gives numbers in [0, 1) that spread retries; ``console`` is the
+    console's address for who reads messages, where there is one.
+    """
 
     def __init__(
         self,
@@ -56,11 +59,13 @@ class Sender:
         transports: Transports,
         clock: Clock,
         jitter: Callable[[], float],
+        console: str = "",
     ) -> None:
         self._outlook = outlook
         self._transports = transports
         self._clock = clock
         self._jitter = jitter
+        self._console = console
 
     async def send(self, works: Sequence[Work]) -> list[Completion]:
         """Make one attempt with ``works`` of one target, as it is now.
@@ -86,7 +91,8 @@ class Sender:
         began = self._clock.monotonic()
         try:
             with self._transports.use(target, snapshot) as transport:
-                outcomes = await _attempt(transport, ready, snapshot)
+                read = [self._readable(work, snapshot, target) for work in ready]
+                outcomes = await _attempt(transport, read, ready[0].delivery_id)
                 certificate_until = transport.certificate_until
         except CannotOpen as error:
             now = self._clock.now()
@@ -107,6 +113,13 @@ class Sender:
         ]
         _log(sent, outcomes)
         return done + sent
+
+    def _readable(self, work: Work, snapshot: Snapshot, target: Target) -> Message | None:
+        try:
+            return message_of(work, snapshot, target.name, self._console)
+        except (DecodeError, ValueError):
+            log.error("delivery %s: its event cannot be read", work.delivery_id)
+            return None
 
 
 def _addressed(work: Work, addresses: Sequence[str]) -> Work:
@@ -170,14 +183,14 @@ def interrupted(work: Work, now: datetime) -> Completion:
 
 
 async def _attempt(
-    transport: Transport, works: Sequence[Work], snapshot: Snapshot
+    transport: Transport, messages: Sequence[Message | None], delivery_id: str
 ) -> Sequence[Outcome]:
-    messages = [_readable(work, snapshot) for work in works]
+    """``delivery_id`` is that of the first, for the log; None is what cannot be read."""
     try:
         outcomes = iter(await _outcomes(transport, [each for each in messages if each]))
     except Exception:  # a transport's contract is not to raise; its fault must not stop the lane
-        log.exception("delivery %s: the transport failed", works[0].delivery_id)
-        return [_FAULT] * len(works)
+        log.exception("delivery %s: the transport failed", delivery_id)
+        return [_FAULT] * len(messages)
     return [_UNREADABLE if each is None else next(outcomes) for each in messages]
 
 
@@ -187,16 +200,11 @@ async def _outcomes(transport: Transport, messages: Sequence[Message]) -> Sequen
     return [await transport.attempt(message) for message in messages]
 
 
-def _readable(work: Work, snapshot: Snapshot) -> Message | None:
-    try:
-        return message_of(work, snapshot)
-    except (DecodeError, ValueError):
-        log.error("delivery %s: its event cannot be read", work.delivery_id)
-        return None
+def message_of(work: Work, snapshot: Snapshot, target: str = "", console: str = "") -> Message:
+    """What is sent: the same id and moment on every attempt, to those who are still open.
 
-
-def message_of(work: Work, snapshot: Snapshot) -> Message:
-    """What is sent: the same id and moment on every attempt, to those who are still open."""
+    ``target`` is its name, ``console`` as of ``Message``.
+    """
     report = read_report(work.body, work.delivery_id, work.created_at)
     if report is None:
         event, _ = event_from_proto(event_pb2.Event.FromString(work.body), work.created_at)
@@ -215,6 +223,9 @@ def message_of(work: Work, snapshot: Snapshot) -> Message:
         gathers=work.kind.gathers,
         sequence=work.seq,
         reports=reports,
+        target=target,
+        group=work.group,
+        console=console,
     )
 
 

@@ -18,10 +18,12 @@ from ibs_notify.delivery.model import Completion, State
 from ibs_notify.delivery.tables import HOURS
 from ibs_notify.domain.clock import to_micros
 from ibs_notify.store.bulk import Bulk
-from ibs_notify.store.upsert import insert_or_ignore
+from ibs_notify.store.upsert import insert_or_add
 
 HOUR = 3_600_000_000
 _H = HOURS.c
+_Total = defaultdict[tuple[str, int], list[int]]
+"""By target's uid and hour since the epoch: delivered, dead and failed attempts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +45,28 @@ class Counts:
 Chart: TypeAlias = Mapping[str, Mapping[int, Counts]]
 """By target's uid and by when a span begins, in microseconds."""
 
-_NOTHING, _DEATH = Counts(), Counts(dead=1)
-
 
 def note_ends(connection: sa.Connection, done: Iterable[Completion]) -> None:
     """Count what was settled."""
-    _add(connection, ((each.work.target_uid, each.ended_at, _counts(each)) for each in done))
+    total = _Total(_nothing)
+    for each in done:
+        state = each.settlement.state
+        delivered, dead = state is State.DELIVERED, state is State.DEAD
+        failed = each.end is not None and each.end.outcome != "delivered"
+        if delivered or dead or failed:
+            counts = total[each.work.target_uid, to_micros(each.ended_at) // HOUR]
+            counts[0] += delivered
+            counts[1] += dead
+            counts[2] += failed
+    _add(connection, total)
 
 
 def note_deaths(connection: sa.Connection, target_uids: Iterable[str], now: datetime) -> None:
     """Count deliveries that died without an end of their last attempt."""
-    _add(connection, ((each, now, _DEATH) for each in target_uids))
+    total = _Total(_nothing)
+    for uid in target_uids:
+        total[uid, to_micros(now) // HOUR][1] += 1
+    _add(connection, total)
 
 
 def chart(
@@ -93,41 +106,17 @@ def forget_before(connection: sa.Connection, moment: int) -> None:
     connection.execute(sa.delete(HOURS).where(_H.hour < moment // HOUR * HOUR))
 
 
-def _counts(done: Completion) -> Counts:
-    return Counts(
-        done.settlement.state is State.DELIVERED,
-        done.settlement.state is State.DEAD,
-        done.end is not None and done.end.outcome != "delivered",
-    )
+def _nothing() -> list[int]:
+    return [0, 0, 0]
 
 
-def _add(connection: sa.Connection, ends: Iterable[tuple[str, datetime, Counts]]) -> None:
-    total: dict[tuple[str, int], Counts] = {}
-    for uid, at, counts in ends:
-        if counts != _NOTHING:
-            key = uid, to_micros(at) // HOUR * HOUR
-            total[key] = total.get(key, _NOTHING) + counts
+def _add(connection: sa.Connection, total: _Total) -> None:
     # In order, so that two that add wait for one another and never for each other.
-    for (uid, hour), counts in sorted(total.items()):
-        values = (counts.delivered, counts.dead, counts.failed_attempts, uid, hour)
-        if _ADD.change(connection, values) == 0:
-            first = insert_or_ignore(HOURS, connection.dialect.name)
-            connection.execute(
-                first.values(target_uid=uid, hour=hour, delivered=0, dead=0, failed_attempts=0)
-            )
-            _ADD.change(connection, values)
+    rows = [(uid, hour * HOUR, *counts) for (uid, hour), counts in sorted(total.items())]
+    _ADD[connection.dialect.name].run(connection, rows)
 
 
-def _more(column: sa.Column[int]) -> tuple[sa.Column[int], sa.ColumnElement[int]]:
-    return column, column + sa.bindparam(f"more_{column.name}", type_=sa.BigInteger)
-
-
-_ADD = Bulk(
-    sa.update(HOURS)
-    .ordered_values(_more(_H.delivered), _more(_H.dead), _more(_H.failed_attempts))
-    .where(
-        _H.target_uid == sa.bindparam("uid", type_=sa.String),
-        _H.hour == sa.bindparam("key_hour", type_=sa.BigInteger),
-    ),
-    ("more_delivered", "more_dead", "more_failed_attempts", "uid", "key_hour"),
-)
+_ADD = {
+    each: Bulk(insert_or_add(HOURS, each), [column.name for column in HOURS.columns])
+    for each in ("sqlite", "postgresql")
+}

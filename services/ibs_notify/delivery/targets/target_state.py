@@ -80,20 +80,20 @@ def _summary(ends: Sequence[Completion]) -> tuple[Any, ...]:
 
     A peer that judged a message works, also where it refused that one.
     """
-    success: int | None = None
-    worked: int | None = None
-    failure: int | None = None
+    success: datetime | None = None
+    worked: datetime | None = None
+    failure: datetime | None = None
     text: str | None = None
-    failing_since: int | None = None
+    failing_since: datetime | None = None
     delivered = 0
     code = 0
-    certificate: int | None = None
+    certificate: datetime | None = None
     for each in ends:
         if each.end is None:
             continue
         if each.end.certificate_until is not None:
-            certificate = to_micros(each.end.certificate_until)
-        at, code = to_micros(each.ended_at), each.end.code
+            certificate = each.end.certificate_until
+        at, code = each.ended_at, each.end.code
         delivered += each.settlement.state is State.DELIVERED
         if each.end.outcome == "delivered":
             success = at
@@ -103,17 +103,22 @@ def _summary(ends: Sequence[Completion]) -> tuple[Any, ...]:
             worked, failing_since = at, None
         else:
             failing_since = failing_since or at
+    began_failing = _micros(failing_since)
     return (
         delivered,
-        success,
-        failure,
+        _micros(success),
+        _micros(failure),
         text,
-        worked,
-        failing_since,
-        failing_since,
+        _micros(worked),
+        began_failing,
+        began_failing,
         code,
-        certificate,
+        _micros(certificate),
     )
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else to_micros(at)
 
 
 def _ensure(connection: sa.Connection, uid: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, TypeAlias, runtime_checkable
+from urllib.parse import quote
 
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import InstallationSettings
@@ -130,7 +131,8 @@ class Message:
     a digest or a summary stands for. ``templates`` are those of its group, which go before the
     target's; ``gathers`` says that those of digests are meant. ``sequence`` grows with acceptance;
     no two deliveries have the same one. ``reports`` is what a digest or a weekly summary says,
-    under the name that templates know it by.
+    under the name that templates know it by. ``group`` routed it to ``target``; ``console`` is
+    where the console is for who reads the message, without a slash at its end, or empty.
     """
 
     delivery_id: str
@@ -145,6 +147,17 @@ class Message:
     gathers: bool = False
     sequence: int = 0
     reports: Mapping[str, Report] = field(default_factory=_no_reports)
+    target: str = ""
+    group: str = ""
+    console: str = ""
+
+    @property
+    def sent(self) -> Mapping[str, str]:
+        """Why it is sent, as templates know it. What no event of the inbox is has no page."""
+        event_id = quote(self.event.event_id, safe="")
+        has_page = self.console and self.group and not self.gathers
+        url = f"{self.console}/events/{event_id}" if has_page else ""
+        return {"target": self.target, "group": self.group, "url": url}
 
 
 @dataclass(frozen=True, slots=True)

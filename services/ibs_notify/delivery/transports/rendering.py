@@ -41,6 +41,7 @@ def render(
         suppressed=message.suppressed_count,
         rows=message.rows,
         preset=preset or {},
+        sent=message.sent,
         reports=message.reports,
         zone=zone_of(message.settings.time_zone),
     )

@@ -1272,6 +1272,7 @@ class AnalyzeRuleResponse(google.protobuf.message.Message):
     COMPLETION_START_FIELD_NUMBER: builtins.int
     COMPLETION_END_FIELD_NUMBER: builtins.int
     COMPLETION_FIELD_FIELD_NUMBER: builtins.int
+    LIKELIER_RULE_FIELD_NUMBER: builtins.int
     canonical_rule: builtins.str
     """The rule in canonical form; empty where it is wrong."""
     completion_start: builtins.int
@@ -1280,6 +1281,8 @@ class AnalyzeRuleResponse(google.protobuf.message.Message):
     """Where it ends."""
     completion_field: builtins.str
     """The field whose value is written at the position, such as "resource"; empty where none is."""
+    likelier_rule: builtins.str
+    """With warnings: the whole rule as it was probably meant; empty where nobody can say."""
     @property
     def tokens(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RuleToken]:
         """Its parts in order."""
@@ -1307,10 +1310,11 @@ class AnalyzeRuleResponse(google.protobuf.message.Message):
         completion_start: builtins.int = ...,
         completion_end: builtins.int = ...,
         completion_field: builtins.str = ...,
+        likelier_rule: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["fault", b"fault"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["canonical_rule", b"canonical_rule", "completion_end", b"completion_end", "completion_field", b"completion_field", "completion_start", b"completion_start", "completions", b"completions", "fault", b"fault", "tokens", b"tokens", "warnings", b"warnings"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["canonical_rule", b"canonical_rule", "completion_end", b"completion_end", "completion_field", b"completion_field", "completion_start", b"completion_start", "completions", b"completions", "fault", b"fault", "likelier_rule", b"likelier_rule", "tokens", b"tokens", "warnings", b"warnings"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___AnalyzeRuleResponse: typing_extensions.TypeAlias = AnalyzeRuleResponse

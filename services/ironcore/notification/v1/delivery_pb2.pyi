@@ -256,6 +256,8 @@ class Delivery(google.protobuf.message.Message):
     REVISION_FIELD_NUMBER: builtins.int
     ATTEMPTS_FIELD_NUMBER: builtins.int
     DIGEST_FIELD_NUMBER: builtins.int
+    LAST_CODE_FIELD_NUMBER: builtins.int
+    EVENT_TIME_FIELD_NUMBER: builtins.int
     delivery_id: builtins.str
     """Identifies it: a hash of event, target, kind and recipients."""
     obligation_id: builtins.str
@@ -286,6 +288,8 @@ class Delivery(google.protobuf.message.Message):
     """How many attempts were begun."""
     revision: builtins.int
     """The revision of the configuration that its event was routed by."""
+    last_code: builtins.int
+    """The peer's code in the last attempt; 0 where it failed without one, and of what is delivered."""
     @property
     def recipients(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RecipientOutcome]:
         """For mail: what became of each recipient."""
@@ -309,6 +313,10 @@ class Delivery(google.protobuf.message.Message):
     @property
     def digest(self) -> Global___DigestMembership:
         """Of an entry of a digest: its window and, once that is closed, what became of the digest."""
+
+    @property
+    def event_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the event happened. A page of more than 100 leaves it out."""
 
     def __init__(
         self,
@@ -334,10 +342,12 @@ class Delivery(google.protobuf.message.Message):
         revision: builtins.int = ...,
         attempts: collections.abc.Iterable[Global___Attempt] | None = ...,
         digest: Global___DigestMembership | None = ...,
+        last_code: builtins.int = ...,
+        event_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["close_time", b"close_time", "create_time", b"create_time", "digest", b"digest", "due_time", b"due_time"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["close_time", b"close_time", "create_time", b"create_time", "digest", b"digest", "due_time", b"due_time", "event_time", b"event_time"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "close_time", b"close_time", "create_time", b"create_time", "delivery_id", b"delivery_id", "detail", b"detail", "digest", b"digest", "due_time", b"due_time", "event_id", b"event_id", "event_type", b"event_type", "group", b"group", "kind", b"kind", "obligation_id", b"obligation_id", "reason", b"reason", "recipients", b"recipients", "revision", b"revision", "severity", b"severity", "state", b"state", "subject", b"subject", "target", b"target", "target_uid", b"target_uid"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["attempt_count", b"attempt_count", "attempts", b"attempts", "close_time", b"close_time", "create_time", b"create_time", "delivery_id", b"delivery_id", "detail", b"detail", "digest", b"digest", "due_time", b"due_time", "event_id", b"event_id", "event_time", b"event_time", "event_type", b"event_type", "group", b"group", "kind", b"kind", "last_code", b"last_code", "obligation_id", b"obligation_id", "reason", b"reason", "recipients", b"recipients", "revision", b"revision", "severity", b"severity", "state", b"state", "subject", b"subject", "target", b"target", "target_uid", b"target_uid"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___Delivery: typing_extensions.TypeAlias = Delivery

@@ -53,6 +53,38 @@ INBOX_STATE_ARCHIVED: InboxState.ValueType  # 3
 """Read and put away: listed only where asked for."""
 Global___InboxState: typing_extensions.TypeAlias = InboxState
 
+class _HearingEffect:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _HearingEffectEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_HearingEffect.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    HEARING_EFFECT_UNSPECIFIED: _HearingEffect.ValueType  # 0
+    """Not given."""
+    HEARING_EFFECT_TELLS: _HearingEffect.ValueType  # 1
+    """It tells somebody."""
+    HEARING_EFFECT_COUNTS: _HearingEffect.ValueType  # 2
+    """A metric server counts them, and tells nobody."""
+    HEARING_EFFECT_NO_RECIPIENTS: _HearingEffect.ValueType  # 3
+    """Its mails have no recipient, and wait for one."""
+    HEARING_EFFECT_TARGET_DISABLED: _HearingEffect.ValueType  # 4
+    """Its target is disabled, and what is meant for it waits."""
+
+class HearingEffect(_HearingEffect, metaclass=_HearingEffectEnumTypeWrapper):
+    """What a subscription does with events that it hears of."""
+
+HEARING_EFFECT_UNSPECIFIED: HearingEffect.ValueType  # 0
+"""Not given."""
+HEARING_EFFECT_TELLS: HearingEffect.ValueType  # 1
+"""It tells somebody."""
+HEARING_EFFECT_COUNTS: HearingEffect.ValueType  # 2
+"""A metric server counts them, and tells nobody."""
+HEARING_EFFECT_NO_RECIPIENTS: HearingEffect.ValueType  # 3
+"""Its mails have no recipient, and wait for one."""
+HEARING_EFFECT_TARGET_DISABLED: HearingEffect.ValueType  # 4
+"""Its target is disabled, and what is meant for it waits."""
+Global___HearingEffect: typing_extensions.TypeAlias = HearingEffect
+
 class _CoverageKind:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -1671,6 +1703,159 @@ class PreviewDedupResponse(google.protobuf.message.Message):
 Global___PreviewDedupResponse: typing_extensions.TypeAlias = PreviewDedupResponse
 
 @typing.final
+class ListHearingsRequest(google.protobuf.message.Message):
+    """Asks who would hear of what about resources."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESOURCES_FIELD_NUMBER: builtins.int
+    @property
+    def resources(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Datastores, or what is below them, in either spelling. At most 500."""
+
+    def __init__(
+        self,
+        *,
+        resources: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["resources", b"resources"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListHearingsRequest: typing_extensions.TypeAlias = ListHearingsRequest
+
+@typing.final
+class HearingSubscription(google.protobuf.message.Message):
+    """A subscription that hears of something."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: builtins.int
+    TARGET_FIELD_NUMBER: builtins.int
+    EFFECT_FIELD_NUMBER: builtins.int
+    group: builtins.str
+    """The group."""
+    target: builtins.str
+    """The target."""
+    effect: Global___HearingEffect.ValueType
+    """What it does with what it hears of."""
+    def __init__(
+        self,
+        *,
+        group: builtins.str = ...,
+        target: builtins.str = ...,
+        effect: Global___HearingEffect.ValueType = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["effect", b"effect", "group", b"group", "target", b"target"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___HearingSubscription: typing_extensions.TypeAlias = HearingSubscription
+
+@typing.final
+class TypeHearing(google.protobuf.message.Message):
+    """What would become of a bare event of a type: a type, its usual severity and a resource, no more."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: builtins.int
+    SEVERITY_FIELD_NUMBER: builtins.int
+    TOLD_FIELD_NUMBER: builtins.int
+    SUBSCRIPTIONS_FIELD_NUMBER: builtins.int
+    GATHERED_FIELD_NUMBER: builtins.int
+    SILENCE_ID_FIELD_NUMBER: builtins.int
+    type: builtins.str
+    """The type."""
+    severity: ironcore.notification.v1.event_pb2.Severity.ValueType
+    """Its usual severity."""
+    told: builtins.bool
+    """Whether somebody would be told, were it not for the silence."""
+    silence_id: builtins.str
+    """The silence that keeps it quiet now; empty where none does."""
+    @property
+    def subscriptions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """The subscriptions that hear of it, by their places in ListHearingsResponse.subscriptions."""
+
+    @property
+    def gathered(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Those of them whose group's digest gathers it."""
+
+    def __init__(
+        self,
+        *,
+        type: builtins.str = ...,
+        severity: ironcore.notification.v1.event_pb2.Severity.ValueType = ...,
+        told: builtins.bool = ...,
+        subscriptions: collections.abc.Iterable[builtins.int] | None = ...,
+        gathered: collections.abc.Iterable[builtins.int] | None = ...,
+        silence_id: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["gathered", b"gathered", "severity", b"severity", "silence_id", b"silence_id", "subscriptions", b"subscriptions", "told", b"told", "type", b"type"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___TypeHearing: typing_extensions.TypeAlias = TypeHearing
+
+@typing.final
+class ResourceHearing(google.protobuf.message.Message):
+    """Who would hear of what about a resource."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESOURCE_FIELD_NUMBER: builtins.int
+    TYPES_FIELD_NUMBER: builtins.int
+    resource: builtins.str
+    """The resource, in the spelling that begins with a slash."""
+    @property
+    def types(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___TypeHearing]:
+        """Every known type that can be about a datastore, the gravest first."""
+
+    def __init__(
+        self,
+        *,
+        resource: builtins.str = ...,
+        types: collections.abc.Iterable[Global___TypeHearing] | None = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["resource", b"resource", "types", b"types"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ResourceHearing: typing_extensions.TypeAlias = ResourceHearing
+
+@typing.final
+class ListHearingsResponse(google.protobuf.message.Message):
+    """Who would hear of what."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESOURCES_FIELD_NUMBER: builtins.int
+    SUBSCRIPTIONS_FIELD_NUMBER: builtins.int
+    SILENCES_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
+    revision: builtins.int
+    """The revision of the configuration whose rules these are."""
+    @property
+    def resources(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ResourceHearing]:
+        """One for each resource asked about, in their order."""
+
+    @property
+    def subscriptions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___HearingSubscription]:
+        """What hears of anything of it."""
+
+    @property
+    def silences(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Silence]:
+        """The silences in force that keep any of it quiet."""
+
+    def __init__(
+        self,
+        *,
+        resources: collections.abc.Iterable[Global___ResourceHearing] | None = ...,
+        subscriptions: collections.abc.Iterable[Global___HearingSubscription] | None = ...,
+        silences: collections.abc.Iterable[Global___Silence] | None = ...,
+        revision: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["resources", b"resources", "revision", b"revision", "silences", b"silences", "subscriptions", b"subscriptions"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___ListHearingsResponse: typing_extensions.TypeAlias = ListHearingsResponse
+
+@typing.final
 class GetCoverageRequest(google.protobuf.message.Message):
     """Asks what nobody hears of."""
 
@@ -1713,7 +1898,7 @@ class CoverageFinding(google.protobuf.message.Message):
     advice: builtins.str
     """What to do about it, with the command."""
     event_count: builtins.int
-    """How many events it concerns."""
+    """How many events it concerns; of a critical type, those that came and nobody was told of."""
     def __init__(
         self,
         *,

@@ -120,6 +120,11 @@ class RouterServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupResponse.FromString,
                 _registered_method=True)
+        self.ListHearings = channel.unary_unary(
+                '/ironcore.notification.v1.RouterService/ListHearings',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListHearingsRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListHearingsResponse.FromString,
+                _registered_method=True)
         self.GetCoverage = channel.unary_unary(
                 '/ironcore.notification.v1.RouterService/GetCoverage',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.GetCoverageRequest.SerializeToString,
@@ -267,6 +272,13 @@ class RouterServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListHearings(self, request, context):
+        """Who would hear of every known type of event about resources, and what keeps it from whom.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetCoverage(self, request, context):
         """Finds what nobody hears of, and rules and groups that reach nobody.
         """
@@ -375,6 +387,11 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     servicer.PreviewDedup,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupResponse.SerializeToString,
+            ),
+            'ListHearings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHearings,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListHearingsRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListHearingsResponse.SerializeToString,
             ),
             'GetCoverage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCoverage,
@@ -852,6 +869,33 @@ class RouterService(object):
             '/ironcore.notification.v1.RouterService/PreviewDedup',
             ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHearings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.RouterService/ListHearings',
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListHearingsRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListHearingsResponse.FromString,
             options,
             channel_credentials,
             insecure,

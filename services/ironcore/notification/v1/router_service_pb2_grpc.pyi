@@ -72,6 +72,8 @@ class RouterServiceStub:
     """Lists the queues of all groups; those of a page are of one moment."""
     PreviewDedup: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.PreviewDedupRequest, ironcore.notification.v1.router_service_pb2.PreviewDedupResponse]
     """Says which events of the past were, or would be, told once instead of each time."""
+    ListHearings: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ListHearingsRequest, ironcore.notification.v1.router_service_pb2.ListHearingsResponse]
+    """Who would hear of every known type of event about resources, and what keeps it from whom."""
     GetCoverage: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetCoverageRequest, ironcore.notification.v1.router_service_pb2.GetCoverageResponse]
     """Finds what nobody hears of, and rules and groups that reach nobody."""
     VerifyLedger: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.VerifyLedgerRequest, ironcore.notification.v1.router_service_pb2.VerifyLedgerResponse]
@@ -129,6 +131,8 @@ class RouterServiceAsyncStub(RouterServiceStub):
     """Lists the queues of all groups; those of a page are of one moment."""
     PreviewDedup: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.PreviewDedupRequest, ironcore.notification.v1.router_service_pb2.PreviewDedupResponse]  # type: ignore[assignment]
     """Says which events of the past were, or would be, told once instead of each time."""
+    ListHearings: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ListHearingsRequest, ironcore.notification.v1.router_service_pb2.ListHearingsResponse]  # type: ignore[assignment]
+    """Who would hear of every known type of event about resources, and what keeps it from whom."""
     GetCoverage: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetCoverageRequest, ironcore.notification.v1.router_service_pb2.GetCoverageResponse]  # type: ignore[assignment]
     """Finds what nobody hears of, and rules and groups that reach nobody."""
     VerifyLedger: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.VerifyLedgerRequest, ironcore.notification.v1.router_service_pb2.VerifyLedgerResponse]  # type: ignore[assignment]
@@ -285,6 +289,14 @@ class RouterServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.router_service_pb2.PreviewDedupResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.PreviewDedupResponse]]:
         """Says which events of the past were, or would be, told once instead of each time."""
+
+    @abc.abstractmethod
+    def ListHearings(
+        self,
+        request: ironcore.notification.v1.router_service_pb2.ListHearingsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.router_service_pb2.ListHearingsResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.ListHearingsResponse]]:
+        """Who would hear of every known type of event about resources, and what keeps it from whom."""
 
     @abc.abstractmethod
     def GetCoverage(

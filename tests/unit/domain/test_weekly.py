@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibs_notify.domain.group import WEEKDAYS
-from ibs_notify.router.weekly import DAY, WEEK, Span, holds, parse_weekly
+from ibs_notify.domain.weekly import DAY, WEEK, Span, holds, parse_weekly
 
 MONDAY = datetime(2026, 5, 18, tzinfo=UTC)
 

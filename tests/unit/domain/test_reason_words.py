@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.wording.reasons import WORDS, reason
 from ibs_notify.delivery.admission import Admission
 from ibs_notify.delivery.model import QueueReason
 from ibs_notify.delivery.transports.base import OutcomeReason
+from ibs_notify.domain.reason_words import WORDS, reason
 
 
 def test_every_reason_of_a_delivery_has_words_and_no_other_has() -> None:

@@ -1,5 +1,5 @@
-// Selecting rows: all of a page at once, and how many are selected. A list that renews itself keeps
-// what is selected.
+// Selecting rows, in the inbox and in Tasks: all of a page at once, and how many are selected. A list
+// that renews itself keeps what is selected.
 "use strict";
 
 (() => {
@@ -8,7 +8,7 @@
   function show(form) {
     const selected = boxes(form).filter((box) => box.checked).length;
     for (const place of all(`[data-selected="${form}"]`)) {
-      place.textContent = selected ? `${selected} selected` : "";
+      place.textContent = selected ? `${selected} selected` : "Select all";
     }
     for (const button of all(`#${form} button`)) button.disabled = !selected;
     const every = one(`[data-select-all="${form}"]`);

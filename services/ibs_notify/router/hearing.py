@@ -1,0 +1,100 @@
+"""Who would be told of a bare event, and what keeps it from whom. Pure.
+
+Coverage, ListHearings and all that show them ask here, so that no summary says other than its
+detail. A metric server records and tells nobody; neither does a target that has no recipient, or
+is disabled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from ibs_notify.domain.catalogue import ABOUT_DATASTORES, EventType
+from ibs_notify.domain.event import Event
+from ibs_notify.domain.severity import Severity
+from ibs_notify.router.digest import DigestReason, gather
+from ibs_notify.router.match import Route, RoutingTable
+from ibs_notify.router.silence import Armed, silenced_by
+
+GRAVEST_FIRST: Final = tuple(sorted(ABOUT_DATASTORES, key=lambda each: (-each.severity, each.name)))
+
+
+class Effect(StrEnum):
+    """What a subscription does with an event that it hears of."""
+
+    TELLS = "TELLS"
+    COUNTS = "COUNTS"
+    NO_RECIPIENTS = "NO_RECIPIENTS"
+    TARGET_DISABLED = "TARGET_DISABLED"
+
+
+@dataclass(frozen=True, slots=True)
+class TypeHearing:
+    """What would become of an event of a type about a place.
+
+    ``routes`` are all that match, ``gathered`` those of them whose digest takes it. ``silence_id``
+    names the silence that keeps it quiet now; who hears of it else is the same with and without.
+    """
+
+    type: EventType
+    routes: tuple[Route, ...]
+    gathered: tuple[Route, ...] = ()
+    silence_id: str = ""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether somebody would be told, were it not for the silence."""
+        return tells_any(self.routes)
+
+
+def effect_of(route: Route) -> Effect:
+    """The same for every event that ``route`` matches."""
+    if route.is_metric_server:
+        return Effect.COUNTS
+    if route.is_disabled:
+        return Effect.TARGET_DISABLED
+    return Effect.NO_RECIPIENTS if route.lacks_recipients else Effect.TELLS
+
+
+def tells(route: Route) -> bool:
+    """Whether somebody is told by it."""
+    return effect_of(route) is Effect.TELLS
+
+
+def tells_any(routes: Iterable[Route]) -> bool:
+    """Whether anybody is told by one of ``routes``."""
+    return any(map(tells, routes))
+
+
+def is_told(
+    table: RoutingTable, event_type: str, severity: Severity, resource: str, now: datetime
+) -> bool:
+    """Whether a bare event would be told to anybody; no silence is asked."""
+    return tells_any(table.hearing(_bare(event_type, severity, resource, now)))
+
+
+def hearings_of(
+    table: RoutingTable, resource: str, silences: Sequence[Armed], now: datetime
+) -> list[TypeHearing]:
+    """Of every type that can be about a datastore, the gravest first."""
+    found = []
+    for each in GRAVEST_FIRST:
+        event = _bare(each.name, each.severity, resource, now)
+        routes = table.hearing(event)
+        silenced = silenced_by(silences, event, now)
+        gathered = tuple(
+            route
+            for route in routes
+            if route.gathers is not None and gather(route.gathers, event) is DigestReason.GATHERED
+        )
+        silence_id = silenced.pointer if silenced is not None else ""
+        found.append(TypeHearing(each, routes, gathered, silence_id))
+    return found
+
+
+def _bare(event_type: str, severity: Severity, resource: str, now: datetime) -> Event:
+    return Event("", event_type, severity, now, resource=resource, canonical_resource=resource)

@@ -1,0 +1,157 @@
+"""Coverage on the overview, the list of datastores and the page of each say the same of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+
+from tests.rpc.console.test_overview_page import emit
+from tests.support.console import Console
+from tests.support.console_work import add_group, add_webhook
+
+from ibs_notify.domain.catalogue import ABOUT_DATASTORES
+from ibs_notify.domain.severity import Severity
+from ironcore.notification.v1 import config_service_pb2 as config
+from ironcore.notification.v1 import router_service_pb2 as router
+from ironcore.notification.v1.event_pb2 import SEVERITY_CRITICAL
+from ironcore.notification.v1.group_pb2 import GROUP_SCOPE_ATTACHED
+from ironcore.notification.v1.target_pb2 import PushgatewayTarget, SmtpTarget, Target
+
+ERRORS = {each.name for each in ABOUT_DATASTORES if each.severity >= Severity.ERROR}
+CRITICAL = {each.name for each in ABOUT_DATASTORES if each.severity is Severity.CRITICAL}
+UNHEARD: Mapping[str, Collection[str]] = {
+    "heard": (),
+    "silenced": (),
+    "verified": {each for each in ERRORS if not each.startswith("verify.")},
+    "nearly": {"sync.integrity-error"},
+    "in-part": ERRORS,
+    "counted": ERRORS,
+    "disabled": ERRORS,
+    "unaddressed": ERRORS,
+}
+"""By datastore, the errors and worse that nobody is told of."""
+RULES = {
+    "heard": ("chat", "*"),
+    "silenced": ("chat", "severity >= warning"),
+    "verified": ("chat", "type starts-with verify."),
+    "nearly": ("chat", "severity >= error and type != sync.integrity-error"),
+    "in-part": ("chat", "*"),
+    "disabled": ("off", "*"),
+    "unaddressed": ("mail", "*"),
+}
+
+
+async def install(console: Console) -> None:
+    api = console.api
+    await add_webhook(api, "chat", "http://127.0.0.1:9/")
+    await add_webhook(api, "off", "http://127.0.0.1:9/", disabled=True)
+    for target in (
+        Target(name="mail", smtp=SmtpTarget(server="127.0.0.1", port=9)),
+        Target(name="gauge", pushgateway=PushgatewayTarget(url="http://127.0.0.1:9/")),
+    ):
+        await api.call(api.config.CreateTarget, config.CreateTargetRequest(target=target))
+    await add_group(api, "counters", {"gauge": "*"})
+    for name, (told, rule) in RULES.items():
+        place = "/datastore/in-part/production" if name == "in-part" else f"/datastore/{name}"
+        attached = {"scope": GROUP_SCOPE_ATTACHED, "attachments": [place]}
+        await add_group(api, f"on-{name}", {told: rule}, **attached)
+    silence = router.Silence(rule="resource under /datastore/silenced", comment="disks are changed")
+    silence.end_time.FromDatetime(datetime.now(UTC) + timedelta(hours=1))
+    await api.call(api.router.CreateSilence, router.CreateSilenceRequest(silence=silence))
+    for name in UNHEARD:
+        await emit(api, resource=f"{name}:production/vm/1")
+
+
+def by_coverage(answer: router.GetCoverageResponse, name: str) -> set[str]:
+    """What coverage finds that nobody hears of about the datastore."""
+    place, found = f"/datastore/{name}", set()
+    for each in answer.findings:
+        if each.kind == router.COVERAGE_KIND_UNHEARD_RESOURCE and each.subject == place:
+            return ERRORS
+        if each.kind == router.COVERAGE_KIND_UNHEARD_PROBLEM and each.subject == place:
+            found |= {error for error in ERRORS if error in each.sentence}
+        if each.kind == router.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE and (
+            "whatever" in each.sentence or re.search(rf"{place}\b(?!-)", each.sentence)
+        ):
+            found.add(each.subject)
+    return found
+
+
+def types_in(text: str) -> list[str]:
+    return re.findall(r"<code>(.*?)</code>", text)
+
+
+async def test_the_three_say_the_same_of_every_datastore(console: Console) -> None:
+    await install(console)
+    answer = await console.api.call(console.api.router.GetCoverage, router.GetCoverageRequest())
+    overview = await console.browser.get("/overview/coverage")
+    listed = (await console.browser.get("/datastore-list")).text
+    for name, unheard in UNHEARD.items():
+        assert by_coverage(answer, name) == set(unheard), name
+        assert overview.says(f"/datastore/{name}") is bool(unheard), name
+        (row,) = re.findall(rf'<tr data-row.*?href="/datastores/{name}".*?</tr>', listed, re.DOTALL)
+        row = row[row.rindex("<tr data-row") :]
+        page = (await console.browser.get(f"/datastores/{name}/listeners")).text
+        of_page = re.findall(r"<b>Nobody hears of (.*?)\.</b>", page, re.DOTALL)
+        assert {each for text in of_page for each in types_in(text)} & ERRORS == set(unheard), name
+        if set(unheard) == ERRORS:
+            assert "nobody hears of any problem" in row, name
+            continue
+        # The gravest first, of many only some, and how many more.
+        line = "".join(re.findall(r">nobody hears of</span>(.*?)</div>", row, re.DOTALL))
+        shown = types_in(line)
+        more = sum(int(each) for each in re.findall(r"and (\d+) more", line))
+        every = [each for text in of_page for each in types_in(text)]
+        assert shown == every[: len(shown)], name
+        assert len(shown) + more == len(every), name
+
+
+async def test_a_silence_is_said_first_and_is_no_gap(console: Console) -> None:
+    await install(console)
+    page = await console.browser.get("/datastores/silenced/listeners")
+    assert page.says("It is silenced until")
+    assert page.says("(alice: disks are changed). Meanwhile nobody is told of anything about it")
+    assert not page.says("Nobody hears of backup")
+    assert 'class="banner failed"' not in page.text
+    assert 'href="/silences#sil-1"' in page.text
+    assert (await console.browser.get("/datastore-list")).says("silenced until")
+    assert (await console.browser.get("/overview/silences")).says("sil-1 until")
+
+
+async def test_what_hears_of_a_part_is_named(console: Console) -> None:
+    await install(console)
+    listed = await console.browser.get("/datastore-list")
+    assert listed.says("of a part of it: on-in-part")
+    page = await console.browser.get("/datastores/in-part/listeners")
+    assert page.says("Of a part of it that is attached, on-in-part hears.")
+
+
+async def test_who_hears_of_a_datastore_says_of_what(console: Console) -> None:
+    await install(console)
+    page = await console.browser.get("/groups?resource=verified:")
+    assert page.says("tells of verify.corrupt , verify.failed , verify.stale , verify.completed")
+    assert page.says("of 14 types not")
+    assert page.says("tells nobody of it")  # the counters
+    await add_group(console.api, "corrupt", {"chat": "type = verify.corrupt"})
+    listed = await console.browser.get("/groups")
+    assert listed.says("anything that a rule of it matches")
+
+
+async def test_an_event_that_was_told_is_not_called_unheard(console: Console) -> None:
+    """Its emitter called it critical; about another datastore nobody would be told."""
+    await install(console)
+    api = console.api
+    for name in ("heard", "verified"):
+        request = router.EmitRequest()
+        request.event.type, request.event.resource = "backup.failed", f"{name}:vm/1"
+        request.event.severity = SEVERITY_CRITICAL
+        await api.call(api.router.Emit, request)
+    answer = await api.call(api.router.GetCoverage, router.GetCoverageRequest())
+    kind = router.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE
+    (found,) = [
+        each for each in answer.findings if (each.kind, each.subject) == (kind, "backup.failed")
+    ]
+    assert found.sentence == "about /datastore/verified it would reach only the inbox"
+    assert found.event_count == 1
+    assert (await console.browser.get("/overview/coverage")).says("1 event reached only the inbox")

@@ -1,0 +1,80 @@
+"""ListHearings over the wire: who would hear of what about many datastores at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from tests.support.router import (
+    Surroundings,
+    group,
+    mail,
+    metrics,
+    refusal,
+    surrounded,
+    webhook,
+)
+
+from ibs_notify.domain.errors import InvalidArgument
+from ironcore.notification.v1 import group_pb2
+from ironcore.notification.v1 import router_service_pb2 as pb
+
+
+async def hearings(around: Surroundings, *resources: str) -> pb.ListHearingsResponse:
+    return await around.stub.ListHearings(pb.ListHearingsRequest(resources=resources))
+
+
+def unheard(of: pb.ResourceHearing) -> list[str]:
+    return [each.type for each in of.types if not each.told]
+
+
+async def test_each_resource_has_every_type_with_who_hears_of_it(tmp_path: Path) -> None:
+    team = group("team", {"chat": "severity >= error", "gauge": "*", "mail": "*"})
+    compliance = group(
+        "compliance",
+        {"chat": "type starts-with verify."},
+        scope=group_pb2.GROUP_SCOPE_ATTACHED,
+        attachments=["/datastore/a"],
+    )
+    parts = (webhook("chat"), metrics("gauge"), mail("mail"), team, compliance)
+    async with surrounded(tmp_path, *parts) as around:
+        answer = await hearings(around, "a:", "/datastore/b")
+    a, b = answer.resources
+    assert (a.resource, b.resource) == ("/datastore/a", "/datastore/b")
+    who = [(each.group, each.target, each.effect) for each in answer.subscriptions]
+    stale = {each.type: each for each in a.types}["verify.stale"]
+    assert {who[each] for each in stale.subscriptions} == {
+        ("compliance", "chat", pb.HEARING_EFFECT_TELLS),
+        ("team", "gauge", pb.HEARING_EFFECT_COUNTS),
+        ("team", "mail", pb.HEARING_EFFECT_NO_RECIPIENTS),
+    }
+    assert stale.told
+    assert "verify.stale" in unheard(b)
+    assert "datastore.free-space" in unheard(a)
+    assert "sync.integrity-error" not in unheard(b)
+    assert answer.revision
+
+
+async def test_a_silence_in_force_is_told_with_who_hears_else(tmp_path: Path) -> None:
+    async with surrounded(tmp_path, webhook("chat"), group("g", {"chat": "*"})) as around:
+        silence = pb.Silence(rule="resource under /datastore/a", comment="disks are changed")
+        silence.end_time.FromDatetime(datetime.now(UTC) + timedelta(hours=1))
+        made = await around.stub.CreateSilence(pb.CreateSilenceRequest(silence=silence))
+        answer = await hearings(around, "a:", "b:")
+        request = pb.ExpireSilenceRequest(silence_id=made.silence.silence_id)
+        await around.stub.ExpireSilence(request)
+        after = await hearings(around, "a:")
+    a, b = answer.resources
+    assert {each.silence_id for each in a.types} == {made.silence.silence_id}
+    assert {each.silence_id for each in b.types} == {""}
+    assert not unheard(a)
+    (told,) = answer.silences
+    assert (told.comment, told.active) == ("disks are changed", True)
+    assert told.end_time == silence.end_time
+    assert not after.silences
+
+
+async def test_too_many_resources_are_refused(tmp_path: Path) -> None:
+    async with surrounded(tmp_path, webhook("chat")) as around:
+        call = around.stub.ListHearings(pb.ListHearingsRequest(resources=["a:"] * 501))
+        assert isinstance(await refusal(call), InvalidArgument)
