@@ -41,9 +41,13 @@ def running_console(
     installation: Installation,
     extra: Mapping[str, str] | None = None,
     command: Sequence[str] = COMMAND,
+    port: int = 0,
 ) -> Iterator[Console]:
-    """A console that answers, until the block ends. ``extra`` are more environment variables."""
-    port = free_port()
+    """A console that answers, until the block ends. ``extra`` are more environment variables.
+
+    ``port``: that of one that ended, where it is to be found again.
+    """
+    port = port or free_port()
     log = next(iter(installation.services.values())).log.with_name("console.log")
     environment = {
         **installation.environment,

@@ -20,6 +20,7 @@ from ibs_notify.delivery.tables import HOURS
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.rpc.convert import moment_to_proto
+from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.store.database import Database
 from ibs_notify.store.migrate import downgrade, upgrade
 from ironcore.notification.v1 import delivery_service_pb2 as pb
@@ -42,7 +43,8 @@ class Desk:
         self.database = database
         self.clock = FakeClock()
         self.queue = DeliveryQueue(database, self.clock, "worker-a", lease_seconds=lease)
-        self.charts = DeliveryCharts(database, Outlook(), self.clock)
+        self.outlook = Outlook()
+        self.charts = DeliveryCharts(database, self.outlook, self.clock)
 
     async def accept(self, *numbers: int, uid: str = "t1") -> None:
         await self.queue.accept([handoff(each, target_uid=uid) for each in numbers], sendable)
@@ -182,6 +184,17 @@ async def test_what_ended_before_the_hours_were_counted_is_counted_from_what_is_
     await downgrade(desk.database, "delivery", "0007")
     await upgrade(desk.database, "delivery")
     assert await desk.chart() == counted
+
+
+async def test_a_deleted_target_has_the_name_that_it_had_last(desk: Desk) -> None:
+    await desk.accept(1, 2, uid="gone")
+    await desk.end(OK, uid="gone")
+    asked = pb.ChartDeliveriesRequest()
+    # Without a snapshot nobody knows that it is deleted.
+    assert [each.last_name for each in (await desk.charts.of(asked)).series] == [""]
+    desk.outlook.snapshot = Snapshot(revision=1)
+    (series,) = (await desk.charts.of(asked)).series
+    assert (series.target, series.last_name) == ("gone", handoff(1).target)
 
 
 @pytest.mark.parametrize("seconds", [0, -3600, 1800, 5400])

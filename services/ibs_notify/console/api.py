@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from ibs_notify.domain.errors import NotificationError
+from ibs_notify.domain.errors import NotificationError, Reason, Unavailable
 from ibs_notify.rpc.caller import calling_as
 from ibs_notify.rpc.channel import open_anonymous_channel
 from ibs_notify.rpc.status import from_rpc_error, naming_service
@@ -83,6 +83,8 @@ class Api:
 
     channels: Channels
     metadata: Metadata
+    patience: float = CALL_SECONDS
+    """How long a call may take, in seconds, where it is not said with it."""
 
     @property
     def config(self) -> ConfigServiceAsyncStub:
@@ -105,11 +107,11 @@ class Api:
         method: grpc.aio.UnaryUnaryMultiCallable[Any, Response],
         request: Message,
         *,
-        timeout: float = CALL_SECONDS,
+        timeout: float | None = None,
     ) -> Response:
         """``await api.call(api.config.GetTarget, GetTargetRequest(name=name))``."""
         try:
-            return await method(request, timeout=timeout, metadata=self.metadata)
+            return await method(request, timeout=timeout or self.patience, metadata=self.metadata)
         except grpc.aio.AioRpcError as error:
             raise self._failure(method, error) from None
 
@@ -154,4 +156,9 @@ class Api:
         return late
 
     def _failure(self, method: object, error: grpc.aio.AioRpcError) -> NotificationError:
-        return naming_service(from_rpc_error(error), self.channels.service_of(method))
+        service = self.channels.service_of(method)
+        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return Unavailable(
+                Reason.SERVICE_UNREACHABLE, f"{service.capitalize()} does not answer in time"
+            )
+        return naming_service(from_rpc_error(error), service)

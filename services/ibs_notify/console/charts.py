@@ -161,7 +161,7 @@ def delivery_chart(series: Iterable[DeliverySeries], period: Period, title: str)
         title,
         period,
         (
-            Layer("dead", "dead", spread(spans, "dead", period)),
+            Layer("dead", "given up", spread(spans, "dead", period)),
             Layer("failed", "failed attempts", spread(spans, "failed_attempts", period)),
             Layer("delivered", "delivered", spread(spans, "delivered", period)),
         ),

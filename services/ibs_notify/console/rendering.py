@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ibs_notify.console.assets import Assets
+from ibs_notify.console.changes import knowing
 from ibs_notify.console.events import told
 from ibs_notify.console.login.cookies import theme_of
 from ibs_notify.console.navigation import NAVIGATION
@@ -53,6 +54,7 @@ class Renderer:
             segment=segment,
             zip=zip,
             worded=worded,
+            knowing=knowing,
             sentence=sentence,
             advice=advice,
             field_name=field_name,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console import trouble
 from ibs_notify.console.api import Api
+from ibs_notify.console.changes import KNOWN, is_shown
 from ibs_notify.console.http.guard import NONCE
 from ibs_notify.console.login.sessions import Notice, Session, Undo, Way
 from ibs_notify.console.rendering import Renderer
+from ibs_notify.console.shared import Shared
 from ibs_notify.console.wording.form_words import sentence
 from ibs_notify.domain import errors
 from ibs_notify.domain.time_zone import zone_of
@@ -31,12 +34,18 @@ class Visit:
     api: Api
     session: Session
     renderer: Renderer
+    shared: Shared
 
     @property
     def is_partial(self) -> bool:
         """Whether a script asked for a part of the page (htmx), and not for all of it."""
         headers = self.request.headers
         return headers.get("HX-Request") == "true" and headers.get("HX-Boosted") != "true"
+
+    @property
+    def here(self) -> str:
+        """The address that was asked for, but for the mark of what is shown of it already."""
+        return str(self.request.rel_url.without_query_params(KNOWN))
 
     @property
     def nonce(self) -> str:
@@ -51,6 +60,10 @@ class Visit:
     def time_zone(self) -> str:
         """The name of the installation's, as far as it is known: of times that name none."""
         return self.renderer.time_zone
+
+    def within(self, seconds: float) -> Visit:
+        """The same visit, whose calls may take no longer than that."""
+        return replace(self, api=replace(self.api, patience=seconds))
 
     @property
     def zone(self) -> tzinfo:
@@ -76,10 +89,13 @@ class Visit:
     def render(
         self, template: str, /, *, block: str = "", status: int = 200, **values: Any
     ) -> web.Response:
-        """A page, or of it only ``block``. Templates see ``visit`` and ``values``."""
-        return self.renderer.response(
-            template, {"visit": self, **values}, block=block, status=status
-        )
+        """A page, or of it only ``block``. Templates see ``visit`` and ``values``.
+
+        Of a part that keeps itself current and is shown already: nothing.
+        """
+        values = {"visit": self, "trouble_now": trouble.last(self), **values}
+        answer = self.renderer.response(template, values, block=block, status=status)
+        return web.Response(status=204) if is_shown(self, answer.text or "") else answer
 
     def notice(
         self, text: str, kind: str = "done", undo: Undo | None = None, way: Way | None = None

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from ibs_notify.delivery.outlook import Outlook
+from ibs_notify.delivery.queue.listing import last_names
 from ibs_notify.delivery.targets import hours
 from ibs_notify.delivery.targets.hours import Chart, Counts
 from ibs_notify.domain.clock import Clock, to_micros
@@ -32,10 +33,13 @@ class DeliveryCharts:
         after, before, step = self._bounds(request)
         uids = self._uids(request.targets) if request.targets else None
         chart = await self._database.read(lambda c: hours.chart(c, uids, after, before, step))
+        gone = {uid for uid in chart if self._outlook.is_deleted(uid)}
+        names = await self._database.read(lambda c: last_names(c, gone)) if gone else {}
         response = pb.ChartDeliveriesResponse()
         response.step.FromMicroseconds(step)
         for uid in sorted(chart, key=lambda uid: _rank(uid, chart))[:MOST_SERIES]:
             series = response.series.add(target_uid=uid, target=self._outlook.name_of(uid))
+            series.last_name = names.get(uid, "")
             for start, counts in sorted(chart[uid].items()):
                 span = series.spans.add(
                     delivered=counts.delivered,

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 
-def is_among(column: sa.Column[Any], parameter: str, dialect: str) -> sa.ColumnElement[bool]:
+def is_among(column: sa.ColumnElement[Any], parameter: str, dialect: str) -> sa.ColumnElement[bool]:
     """Whether ``column`` is one of the values of ``parameter``, which ``listed`` makes."""
     if dialect == "sqlite":
         each = sa.func.json_each(sa.bindparam(parameter)).table_valued("value")

@@ -65,7 +65,7 @@ async def test_a_page_asks_again_while_something_is_under_way(console: Console) 
     event_id = await emit(console)
     page = await until(console, f"/events/{event_id}/outcome", "Attempt 1: retry")
     assert page.says("The next attempt")
-    assert f'hx-get="/events/{event_id}/outcome" hx-trigger="every 3s"' in page.text
+    assert f'hx-get="/events/{event_id}/outcome" hx-trigger="every 3s, ' in page.text
 
 
 async def test_who_does_not_hear_is_told_why(console: Console) -> None:
@@ -203,7 +203,7 @@ async def test_of_a_thousand_that_hear_those_that_need_somebody_are_shown_first(
     console: Console, crowded: str
 ) -> None:
     page = await console.browser.get(crowded)
-    assert page.says("dead 2 delivered 998 chat-700 via team-700 dead")
+    assert page.says("given up 2 delivered 998 chat-700 via team-700 given up")
     assert page.text.count('<article class="story">') == event.MOST_STORIES
     assert page.text.count('<details class="why"') == event.MOST_REASONS
     assert page.says("Show all 1,000")

@@ -79,7 +79,10 @@ async def test_what_costs_much_is_asked_once_until_something_is_changed(console:
         again = await console.browser.get(f"/overview/{part}")
         assert again.words == first.words
     assert (await console.browser.get("/overview/ledger")).says("1 accepted = 0 routed")
+    # A form that is looked at changes nothing; one that is sent does.
     await console.browser.post("/new-silence/preview", {"rule": "*"})
+    assert (await console.browser.get("/overview/ledger")).says("1 accepted = 0 routed")
+    await console.browser.post("/inbox/mark", {"one": "read unread evt", "back": "/inbox"})
     assert (await console.browser.get("/overview/ledger")).says("3 accepted = 0 routed")
 
 
@@ -188,7 +191,7 @@ async def test_a_service_that_does_not_answer_takes_only_its_own_parts_with_it(
     await console.stop("delivery")
     assert (await console.browser.get("/overview/events")).says("events")
     figures = await console.browser.get("/overview/figures")
-    assert figures.says("events in the last day")
+    assert figures.says("events in the last 24 h")
     assert figures.says("Delivery does not answer")
     failed = await console.browser.get("/overview/deliveries")
     assert failed.status == 200

@@ -21,6 +21,7 @@ from ibs_notify.console.http.guard import NONCE
 from ibs_notify.console.login.sessions import Session
 from ibs_notify.console.pages import target_form, targets
 from ibs_notify.console.rendering import Renderer
+from ibs_notify.console.shared import Shared
 from ibs_notify.console.targets.health import Health, ask_health, standing
 from ibs_notify.console.targets.sparkline import sparkline
 from ibs_notify.console.visit import Visit
@@ -390,7 +391,7 @@ async def test_health_is_shown_anew_where_it_changed(console: Console) -> None:
         assert "<html" not in shown.text
         assert shown.headers["HX-Trigger"] == "target-changed"
         last = await console.browser.get("/targets/pager/last", **part)
-        assert last.says("dead disk <b>full</b>")
+        assert last.says("given up disk <b>full</b>")
 
 
 async def test_a_target_that_waits_for_nothing_is_not_said_to_be_tried(console: Console) -> None:
@@ -483,7 +484,7 @@ def as_viewer(console: Console, path: str, **match: str) -> Visit:
     request[NONCE] = "nonce"
     now = CLOCK.now()
     session = Session("vera", Role.VIEWER, claiming("vera"), now, now + timedelta(hours=1))
-    return Visit(request, console.api, session, Renderer(Assets(), CLOCK))
+    return Visit(request, console.api, session, Renderer(Assets(), CLOCK), Shared())
 
 
 async def test_a_viewer_sees_no_button_that_would_be_refused(console: Console) -> None:

@@ -16,6 +16,7 @@ from ibs_notify.console.http.mishaps import mark
 from ibs_notify.console.login.cookies import SessionCookie
 from ibs_notify.console.login.sessions import Session, Sessions
 from ibs_notify.console.rendering import Renderer, query
+from ibs_notify.console.shared import Shared
 from ibs_notify.console.time_zone import TimeZone
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain import errors
@@ -44,6 +45,7 @@ class Entrance:
         self._sessions = sessions
         self._renderer = renderer
         self._zone = zone
+        self._shared = Shared()
         self._cookie = SessionCookie(settings)
 
     def page(
@@ -61,14 +63,16 @@ class Entrance:
             if request.method == "POST":
                 await receive(request)
             await refuse_forgery(request, session)
-            if request.method == "POST":
-                session.kept.clear()
-            visit = Visit(request, Api(self._channels, session.metadata), session, self._renderer)
+            api = Api(self._channels, session.metadata)
+            visit = Visit(request, api, session, self._renderer, self._shared)
             await self._zone.refresh(visit.api)
             try:
                 async with session.turn if in_turn else nullcontext():
                     response = await page(visit)
             except web.HTTPException as answer:
+                if request.method == "POST":
+                    # It was done: what was asked for before is not how it is now.
+                    self._shared.forget()
                 self._remember(answer, secret)
                 raise
             except errors.NotificationError as error:

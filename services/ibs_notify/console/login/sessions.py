@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from ibs_notify.console.api import Metadata
 from ibs_notify.domain.clock import Clock
@@ -38,8 +37,8 @@ class Session:
     """Shown once, on the next page."""
     turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
     """Of what one browser asks for, so much is answered at once; the rest waits for its turn."""
-    kept: dict[str, Kept] = field(default_factory=dict)
-    """By name; forgotten with every change, so that a page shows what it led to."""
+    proved: datetime | None = None
+    """When a service last took its token."""
 
     def is_live(self, now: datetime) -> bool:
         """Whether it still counts."""
@@ -86,14 +85,6 @@ class Notice:
     text: str
     undo: Undo | None = None
     way: Way | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An answer that cost much, which serves this session for a while."""
-
-    found: Mapping[str, Any]
-    until: datetime
 
 
 class Sessions:

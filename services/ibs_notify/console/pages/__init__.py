@@ -5,6 +5,7 @@ from __future__ import annotations
 from ibs_notify.console.pages import (
     attachments,
     audit,
+    beside,
     choices,
     datastores,
     digests,
@@ -59,4 +60,5 @@ ROUTES: tuple[Route, ...] = (
     *tokens.ROUTES,
     *keys.ROUTES,
     *audit.ROUTES,
+    *beside.ROUTES,
 )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from ibs_notify.console.api import CALL_SECONDS
 from ibs_notify.console.periods import Period
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1.router_service_pb2 import ChartEventsResponse, EventFilter
 
 
 async def charted(
-    visit: Visit, period: Period, chosen: EventFilter, timeout: float = CALL_SECONDS
+    visit: Visit, period: Period, chosen: EventFilter, timeout: float | None = None
 ) -> ChartEventsResponse:
     """The spans of all answers. What was not counted in one of them was not counted."""
     api = visit.api

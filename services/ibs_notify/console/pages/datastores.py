@@ -19,7 +19,7 @@ from ibs_notify.console.coverage import hearing
 from ibs_notify.console.coverage.jobs import Job, job_of
 from ibs_notify.console.pages.attachments import choices
 from ibs_notify.console.pages.charted import charted
-from ibs_notify.console.pages.panels import Load, panel
+from ibs_notify.console.pages.panels import Part, show_part
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.periods import Period
 from ibs_notify.console.rendering import named
@@ -212,29 +212,29 @@ def _has_part_of(resource: str, attachments: Iterable[str]) -> bool:
     return bool(touching) and not any(is_under(resource, each) for each in touching)
 
 
-PANELS: Mapping[str, tuple[str, Any]] = {
-    "listeners": ("Who hears of it", _listeners),
-    "alerts": ("Alerts", _alerts),
-    "state": ("How it fares", _state),
-    "chart": ("Events", _chart),
-    "nested": ("Namespaces", _nested),
+LIST = Part("Datastores", "parts/datastore/list.html", _list, 30)
+PARTS: Mapping[str, tuple[str, Any, int]] = {
+    "listeners": ("Who hears of it", _listeners, 60),
+    "alerts": ("Alerts", _alerts, 10),
+    "state": ("How it fares", _state, 10),
+    "chart": ("Events", _chart, 60),
+    "nested": ("Namespaces", _nested, 60),
 }
 
 
-async def _panel(visit: Visit, part: str) -> web.StreamResponse:
-    title, load = PANELS[part]
-    name = _name(visit)
-    found: Load = partial(load, name=name)
-    return await panel(visit, f"parts/datastore/{part}.html", title, found, PATH)
+async def _show_part(visit: Visit, part: str) -> web.StreamResponse:
+    title, load, seconds = PARTS[part]
+    found = partial(load, name=_name(visit))
+    return await show_part(visit, Part(title, f"parts/datastore/{part}.html", found, seconds), PATH)
 
 
-async def _list_panel(visit: Visit) -> web.StreamResponse:
-    return await panel(visit, "parts/datastore/list.html", "Datastores", _list, PATH)
+async def _show_list(visit: Visit) -> web.StreamResponse:
+    return await show_part(visit, LIST, PATH)
 
 
 ROUTES = (
     Route("GET", PATH, show),
-    Route("GET", "/datastore-list", _list_panel),
+    Route("GET", "/datastore-list", _show_list),
     Route("GET", f"{PATH}/{{name}}", show_one),
-    *(Route("GET", f"{PATH}/{{name}}/{part}", partial(_panel, part=part)) for part in PANELS),
+    *(Route("GET", f"{PATH}/{{name}}/{part}", partial(_show_part, part=part)) for part in PARTS),
 )

@@ -50,6 +50,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         next_url = query(PATH, group=group, page_token=answer.next_page_token)
     return visit.render(
         "pages/digests.html",
+        block="windows" if visit.is_partial else "",
         open=sorted(unfinished.digests, key=lambda each: each.close_time.ToNanoseconds()),
         closed=closed,
         groups=groups,

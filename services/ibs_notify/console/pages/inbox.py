@@ -166,12 +166,13 @@ async def show_told(visit: Visit) -> web.StreamResponse:
         return web.Response(status=204)
     request = ListDeliveriesRequest(page_size=MOST_TOLD)
     request.filter.delivery_ids.extend({each.delivery_id for each in sent})
-    found = await unless_failed(
+    found = await attempted(
         visit.api.call(visit.api.delivery.ListDeliveries, request, timeout=TOLD_SECONDS)
     )
-    if found is None:
-        return web.Response(status=204)
-    return visit.render("parts/told_rows.html", told=outcomes(sent, found.deliveries))
+    if isinstance(found, NotificationError):
+        return visit.render("parts/told_rows.html", told={}, failure=found.message)
+    told = outcomes(sent, found.deliveries)
+    return visit.render("parts/told_rows.html", told=told, failure="")
 
 
 def _part(visit: Visit, part: str, title: str, values: Mapping[str, Any]) -> web.Response:

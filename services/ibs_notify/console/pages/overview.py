@@ -11,23 +11,22 @@ from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console import trouble
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.charts import coarse, delivery_chart, event_chart, spread
 from ibs_notify.console.commands import overview as command
-from ibs_notify.console.configured import every_target
 from ibs_notify.console.coverage.remedies import remedies
 from ibs_notify.console.pages import start
 from ibs_notify.console.pages.charted import charted
-from ibs_notify.console.pages.panels import Load, kept, panel
+from ibs_notify.console.pages.panels import Part, show_part
 from ibs_notify.console.pages.queue import MOST_GROUPS, GroupQueue
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.periods import Period
-from ibs_notify.console.targets.health import ask_health
+from ibs_notify.console.shared import Load
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1 import router_service_pb2
 from ironcore.notification.v1.delivery_service_pb2 import (
     DeliverySeries,
-    ListTroubledTargetsRequest,
 )
 from ironcore.notification.v1.router_service_pb2 import (
     EventFilter,
@@ -54,6 +53,8 @@ PERIODS = {"24h": DAY, "7d": timedelta(days=7), "30d": timedelta(days=30)}
 DEFAULT_PERIOD = "7d"
 SHOWN_QUEUES = 10
 """So many groups are named; the page of the queue has them all."""
+FRAME_SECONDS = 1.0
+"""What comes first waits for nobody longer than that."""
 MOST_SILENCES = 200
 SLOW_SECONDS = 60.0
 """For what looks at everything: the books, the coverage."""
@@ -62,8 +63,9 @@ SLOW_SECONDS = 60.0
 async def show(visit: Visit) -> web.StreamResponse:
     """The frame, whose parts are loaded after it; on an empty installation, how to begin."""
     # Each part says of its own service that it does not answer.
+    quick = visit.within(FRAME_SECONDS)
     steps, arrived = await asyncio.gather(
-        unless_failed(start.steps_of(visit)), start.was_delivered(visit)
+        unless_failed(start.steps_of(quick)), start.was_delivered(quick)
     )
     if steps is not None and steps.is_first_visit:
         return start.page(visit, steps)
@@ -77,22 +79,23 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 
 async def _figures(visit: Visit) -> Mapping[str, Any]:
-    """The last day in four numbers; those of a service that does not answer are missing."""
+    """The last day in numbers, and what is given up now; those that nobody answers are missing."""
     api, period = visit.api, Period.up_to(visit.now(), DAY, HOUR)
-    events, deliveries = await asyncio.gather(
+    events, deliveries, now = await asyncio.gather(
         unless_failed(charted(visit, period, EventFilter())),
         unless_failed(api.call(api.delivery.ChartDeliveries, period.of_deliveries())),
+        trouble.now_or_lately(visit),
     )
-    found: dict[str, Any] = {"after": period.after, "events": None, "lines": None}
+    found: dict[str, Any] = {"after": period.after, "events": None, "delivered": None, "dead": None}
     if events is not None:
         chart = event_chart(events, period)
         grave = sum(each.total for each in chart.layers if each.key in ("critical", "error"))
         found |= {"events": chart.total, "grave": grave}
     if deliveries is not None:
         lines = [line_of(each, period) for each in deliveries.series]
-        found["lines"] = lines
         found["delivered"] = sum(each.delivered for each in lines)
-        found["dead"] = sum(each.dead for each in lines)
+    if now is not None and now.dead is not None:
+        found["dead"] = now.given_up
     return found
 
 
@@ -126,7 +129,7 @@ def line_of(series: DeliverySeries, period: Period) -> Line:
     is_deleted = series.target == series.target_uid
     return Line(
         name="" if is_deleted else series.target,
-        shown=f"{series.target} (deleted)" if is_deleted else series.target,
+        shown=f"{series.last_name or 'A target'} (deleted)" if is_deleted else series.target,
         delivered=sum(delivered),
         dead=sum(spread(series.spans, "dead", period)),
         failed=sum(failed),
@@ -143,25 +146,6 @@ async def _deliveries(visit: Visit) -> Mapping[str, Any]:
         "chart": delivery_chart(answer.series, period, "Deliveries"),
         "lines": [line_of(each, period) for each in answer.series],
         "period": name,
-    }
-
-
-async def _trouble(visit: Visit) -> Mapping[str, Any]:
-    """Every target whose last attempt failed, also where Delivery still sends to it as usual."""
-    api = visit.api
-    troubled, targets = await asyncio.gather(
-        api.call(api.delivery.ListTroubledTargets, ListTroubledTargetsRequest()),
-        every_target(api),
-    )
-    health = await ask_health(api, targets, visit.now())
-    standings = [(each, health.standings[each.uid]) for each in targets if health.standings]
-    return {
-        "troubled": troubled,
-        "names": {each.uid: each.name for each in targets},
-        "unknown": health.unknown,
-        "standings": [(each, it) for each, it in standings if it.is_in_trouble],
-        "used": sum(it.was_tried for _, it in standings),
-        "targets": len(targets),
     }
 
 
@@ -220,24 +204,32 @@ def _period_name(visit: Visit) -> str:
     return chosen if chosen in PERIODS else DEFAULT_PERIOD
 
 
-PANELS: Mapping[str, tuple[str, Load]] = {
-    "figures": ("The last day", _figures),
-    "events": ("Events", _events),
-    "deliveries": ("Deliveries", _deliveries),
-    "trouble": ("Targets", _trouble),
-    "queue": ("Queue", _queue),
-    "silences": ("Silences", _silences),
-    "coverage": ("Coverage", kept("coverage", _coverage)),
-    "ledger": ("The ledger", kept("ledger", _ledger)),
-}
+def _part(
+    name: str, title: str, load: Load, seconds: int, *, is_costly: bool = False
+) -> tuple[str, Part]:
+    return name, Part(title, f"parts/overview/{name}.html", load, seconds, is_costly)
 
 
-async def _panel(visit: Visit, name: str) -> web.StreamResponse:
-    title, load = PANELS[name]
-    return await panel(visit, f"parts/overview/{name}.html", title, load, PATH)
+PARTS: Mapping[str, Part] = dict(
+    (
+        _part("figures", "The last day", _figures, 10),
+        _part("trouble", "Targets in trouble", trouble.look, 10),
+        _part("queue", "Held by rate limits", _queue, 10),
+        _part("silences", "Silences in force", _silences, 30),
+        _part("events", "Events", _events, 30),
+        _part("deliveries", "Deliveries by target", _deliveries, 30),
+        # These look at everything.
+        _part("coverage", "Coverage", _coverage, 60, is_costly=True),
+        _part("ledger", "The ledger", _ledger, 60, is_costly=True),
+    )
+)
+
+
+async def _show_part(visit: Visit, name: str) -> web.StreamResponse:
+    return await show_part(visit, PARTS[name], PATH)
 
 
 ROUTES = (
     Route("GET", PATH, show),
-    *(Route("GET", f"/overview/{name}", partial(_panel, name=name)) for name in PANELS),
+    *(Route("GET", f"/overview/{name}", partial(_show_part, name=name)) for name in PARTS),
 )

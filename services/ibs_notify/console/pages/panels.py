@@ -1,53 +1,55 @@
 """Parts of a page that are loaded after it: what may be slow, and what may fail, fails alone.
 
-A part has an address of its own. A script asks for it and is given the part; without scripts it is
-a link, and a page with that part on it.
+A part has an address of its own. A script asks for it and is given the part, which then keeps
+itself current; without scripts it is a link, and a page with that part on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from aiohttp import web
 
-from ibs_notify.console.attempts import attempted
-from ibs_notify.console.login.sessions import Kept
+from ibs_notify.console.changes import KNOWN
+from ibs_notify.console.shared import Load
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotificationError
 
-Load = Callable[[Visit], Awaitable[Mapping[str, Any]]]
-KEPT_FOR = timedelta(seconds=30)
+QUICK_SECONDS = 3.0
+"""Nobody is kept waiting for a service longer, but by what says that it takes long."""
 
 
-def kept(name: str, load: Load) -> Load:
-    """``load``, whose answer serves the same session again for a while: it looks at everything."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """``load`` finds what ``template`` shows, anew every ``seconds`` while somebody looks.
 
-    async def kept_or_loaded(visit: Visit) -> Mapping[str, Any]:
-        now, known = visit.now(), visit.session.kept.get(name)
-        if known is not None and now < known.until:
-            return known.found
-        found = await load(visit)
-        visit.session.kept[name] = Kept(found, now + KEPT_FOR)
-        return found
+    Of 0 seconds: the template itself says when it is to be asked for again.
+    """
 
-    return kept_or_loaded
+    title: str
+    template: str
+    load: Load
+    seconds: int
+    is_costly: bool = False
+    """Who opens a page is told what others asked for, too, and when that was."""
 
 
-async def panel(visit: Visit, template: str, title: str, load: Load, section: str) -> web.Response:
-    """The part of ``template`` with what ``load`` found, or with why it found nothing.
+async def show_part(visit: Visit, part: Part, section: str) -> web.Response:
+    """The part with what was found, or with why nothing was.
 
     ``section`` is the entry of the sidebar that the page belongs to.
     """
-    found = await attempted(load(visit))
-    error = found if isinstance(found, NotificationError) else None
-    whole = "" if visit.is_partial else "pages/panel.html"
+    # Pages that are open ask together; who opens one wants to know how it is now.
+    is_open = part.is_costly or KNOWN in visit.request.query
+    keep = timedelta(seconds=part.seconds) * 0.8 if is_open else timedelta()
+    answer = await visit.shared.ask(visit.within(QUICK_SECONDS), visit.here, part.load, keep)
+    error = answer.found if isinstance(answer.found, NotificationError) else None
     return visit.render(
-        whole or "parts/panel.html",
-        panel_template=template,
-        panel_title=title,
+        "parts/panel.html" if visit.is_partial else "pages/panel.html",
+        part=part,
+        as_of=answer.asked_at,
         section_path=section,
         error=error,
-        **({} if isinstance(found, NotificationError) else found),
+        **({} if isinstance(answer.found, NotificationError) else answer.found),
     )

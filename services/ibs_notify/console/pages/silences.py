@@ -126,6 +126,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     order = list(Standing)
     return visit.render(
         "pages/silences.html",
+        block="silences" if visit.is_partial else "",
         silences=sorted(shown, key=lambda each: order.index(each.standing)),
         with_ended=request.include_expired,
         next_page_token=found.next_page_token,

@@ -22,7 +22,7 @@ from ibs_notify.console.forms import (
 )
 from ibs_notify.console.login.sessions import Way
 from ibs_notify.console.pages import command_line
-from ibs_notify.console.pages.panels import panel
+from ibs_notify.console.pages.panels import Part, show_part
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.targets.recipients import ask_unaddressed
@@ -190,7 +190,7 @@ def _request(form: Form) -> EmitRequest:
 
 async def follow(visit: Visit) -> web.StreamResponse:
     """What became of the event by now."""
-    return await panel(visit, "parts/sent.html", "What became of it", _sent, PATH)
+    return await show_part(visit, FOLLOWED, PATH)
 
 
 async def _sent(visit: Visit) -> Mapping[str, Any]:
@@ -209,6 +209,9 @@ async def _sent(visit: Visit) -> Mapping[str, Any]:
 def _is_over(heard: Sequence[SubscriptionExplanation]) -> bool:
     """Whether nothing of it changes soon."""
     return all(each.delivery.state in _ENDED for each in heard)
+
+
+FOLLOWED = Part("What became of it", "parts/sent.html", _sent, 0)
 
 
 ROUTES = (

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from ibs_notify.console.attempts import unless_failed
-from ibs_notify.console.changes import is_known, mark_of
+from ibs_notify.console.changes import KNOWN, is_known, mark_of
 from ibs_notify.console.commands import targets as commands
 from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
+from ibs_notify.console.shared import Found
 from ibs_notify.console.targets.changes import warnings_of
-from ibs_notify.console.targets.health import Health, ask_health, certificate_tone
+from ibs_notify.console.targets.health import SECONDS, Health, ask_health, certificate_tone
 from ibs_notify.console.targets.recipients import default_recipients
 from ibs_notify.console.targets.words import NAMES, kind_word, picture, where
+from ibs_notify.console.trouble import now_or_lately
 from ibs_notify.console.visit import Visit
+from ibs_notify.domain.errors import NotFound, NotificationError
 from ironcore.notification.v1 import delivery_pb2, target_pb2
 from ironcore.notification.v1.config_service_pb2 import (
     DeleteTargetRequest,
@@ -29,6 +34,7 @@ from ironcore.notification.v1.config_service_pb2 import (
     UpdateTargetRequest,
 )
 from ironcore.notification.v1.delivery_service_pb2 import (
+    DeliveryCount,
     ListDeliveriesRequest,
     ResumeTargetRequest,
 )
@@ -38,6 +44,8 @@ PATH = "/targets"
 ONE = f"{PATH}/{{name}}"
 SIZE = 50
 LAST = 8
+SHARED_FOR = timedelta(seconds=8)
+"""Of the list, which asks for itself every 10 seconds."""
 CHANGED = "target-changed"
 """What the health tells the last deliveries, so that both are of the same moment."""
 WORDS: dict[str, Any] = {
@@ -49,30 +57,53 @@ WORDS: dict[str, Any] = {
 
 
 async def show_list(visit: Visit) -> web.StreamResponse:
-    """A page of targets and how they fare."""
+    """A page of targets and how they fare; or only these, where that changed."""
     token = visit.request.query.get("page_token", "")
-    request = ListTargetsRequest(page_size=SIZE, page_token=token)
-    found = await visit.api.call(visit.api.config.ListTargets, request)
-    health = await ask_health(visit.api, found.targets, visit.now())
+    # Pages that are open ask together; who opens one wants to know how it is now.
+    keep = SHARED_FOR if KNOWN in visit.request.query else timedelta()
+    answer = await visit.shared.ask(visit, visit.here, partial(_listed, token=token), keep)
+    if isinstance(answer.found, NotificationError):
+        raise answer.found
     return visit.render(
         "pages/targets.html",
-        targets=found.targets,
-        health=health,
-        next_url=query(PATH, page_token=found.next_page_token) if found.next_page_token else "",
+        block="standings" if visit.is_partial else "",
         first_url=PATH if token else "",
         command=commands.LIST,
+        **answer.found,
         **WORDS,
     )
 
 
+async def _listed(visit: Visit, token: str) -> Found:
+    request = ListTargetsRequest(page_size=SIZE, page_token=token)
+    found = await visit.api.call(visit.api.config.ListTargets, request)
+    more = found.next_page_token
+    return {
+        "targets": found.targets,
+        "health": await ask_health(visit.api, found.targets, visit.now()),
+        "next_url": query(PATH, page_token=more) if more else "",
+    }
+
+
 async def show_one(visit: Visit) -> web.StreamResponse:
     """Everything about a target; what another service knows may be missing, and is said so."""
-    return await _page(visit, await target_of_path(visit))
+    try:
+        target = await target_of_path(visit)
+    except NotFound:
+        return await _gone(visit, visit.request.match_info["name"])
+    return await _page(visit, target)
+
+
+async def _gone(visit: Visit, name: str) -> web.Response:
+    """Events and deliveries name targets that were deleted since: no fault of who asks."""
+    last = await _last_deliveries(visit, name)
+    return visit.render("pages/target_gone.html", status=404, name=name, last=last)
 
 
 async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
-    health, every, last, defaults = await asyncio.gather(
+    health, dead, every, last, defaults = await asyncio.gather(
         ask_health(visit.api, [target], visit.now()),
+        _dead(visit, target.name),
         every_group(visit.api),
         _last_deliveries(visit, target.name),
         unless_failed(default_recipients(visit.api)),
@@ -82,7 +113,8 @@ async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
         "pages/target.html",
         target=target,
         health=health,
-        mark=_mark(visit, target, health),
+        dead=dead,
+        mark=_mark(visit, target, health, dead),
         groups=groups,
         other_groups=[] if groups else [each.name for each in every],
         defaults=defaults,
@@ -122,14 +154,22 @@ def _with_target(groups: Sequence[Group], name: str) -> list[Group]:
 async def show_health(visit: Visit) -> web.StreamResponse:
     """How it fares, where that changed."""
     target = await target_of_path(visit)
-    health = await ask_health(visit.api, [target], visit.now())
-    mark = _mark(visit, target, health)
+    health, dead = await asyncio.gather(
+        ask_health(visit.api, [target], visit.now()), _dead(visit, target.name)
+    )
+    mark = _mark(visit, target, health, dead)
     if not visit.is_partial:
         return await _page(visit, target)
     if is_known(visit, mark):
         return web.Response(status=204)
     answer = visit.render(
-        "pages/target.html", block="health", target=target, health=health, mark=mark, **WORDS
+        "pages/target.html",
+        block="health",
+        target=target,
+        health=health,
+        dead=dead,
+        mark=mark,
+        **WORDS,
     )
     answer.headers["HX-Trigger"] = CHANGED
     return answer
@@ -149,20 +189,29 @@ async def show_last(visit: Visit) -> web.StreamResponse:
     )
 
 
-def _mark(visit: Visit, target: target_pb2.Target, health: Health) -> str:
+def _mark(
+    visit: Visit, target: target_pb2.Target, health: Health, dead: Sequence[DeliveryCount]
+) -> str:
     standing = health.standings.get(target.uid)
     if standing is None:
         return mark_of(target, health.unknown)
-    return mark_of(
-        target, standing.status, standing.word, str(standing.is_to_be_tried_later(visit.now()))
-    )
+    is_later = standing.is_to_be_tried_later(visit.now())
+    return mark_of(target, standing.status, standing.word, str(is_later), *dead)
+
+
+async def _dead(visit: Visit, name: str) -> Sequence[DeliveryCount]:
+    """What is given up of it, by reason, as far as that is known."""
+    found = await now_or_lately(visit)
+    return () if found is None else found.dead_of(name)
 
 
 async def _last_deliveries(visit: Visit, name: str) -> Sequence[delivery_pb2.Delivery] | None:
     """None where Delivery does not answer."""
     request = ListDeliveriesRequest(page_size=LAST)
     request.filter.targets.append(name)
-    found = await unless_failed(visit.api.call(visit.api.delivery.ListDeliveries, request))
+    found = await unless_failed(
+        visit.api.call(visit.api.delivery.ListDeliveries, request, timeout=SECONDS)
+    )
     return None if found is None else found.deliveries  # its health says why
 
 

@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from aiohttp import web
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.forms import NO_FAULTS, REFUSED, Faults, faults_of
+from ibs_notify.console.pages.queue import held_now
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.task_filter import (
     PATH,
@@ -24,6 +26,7 @@ from ibs_notify.console.pages.task_filter import (
     of_address,
 )
 from ibs_notify.console.targets.health import ask_health
+from ibs_notify.console.trouble import now_or_lately
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.local_time import read_moment, written_moment
 from ibs_notify.domain.errors import InvalidArgument
@@ -33,7 +36,9 @@ from ironcore.notification.v1 import delivery_service_pb2 as pb
 PAGE_SIZE = 50
 CHANGED = "tasks-changed"
 """What the rows tell the counts, so that both are of the same moment."""
-QUICK_SECONDS = 1.0
+QUICK_SECONDS = 3.0
+LIST_SECONDS = 10.0
+TROUBLE_SECONDS = 1.0
 """So long does the page wait to say what is wrong; the list is there all the same."""
 LONG_SECONDS = 60.0
 MOST_LINES = 1000
@@ -62,6 +67,8 @@ class Counts:
     mark: str
     of_view: Mapping[View, int]
     is_whole: bool
+    in_both: int
+    """Those that failed and are not given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,8 @@ class Troubles:
     mark: str
     lines: Sequence[pb.DeliveryCount]
     next_tries: Mapping[str, datetime]
+    answers: Mapping[str, str]
+    """What targets answered last that did not take what they were sent, by name."""
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -86,20 +95,32 @@ async def show(visit: Visit) -> web.StreamResponse:
             page_size=PAGE_SIZE,
             page_token=visit.request.query.get("page_token", ""),
         )
-        found = await visit.api.call(visit.api.delivery.ListDeliveries, request)
+        # Where nothing has to be looked for, an answer that takes long is none.
+        seconds = LIST_SECONDS if chosen.chips() else QUICK_SECONDS
+        found = await visit.api.call(visit.api.delivery.ListDeliveries, request, timeout=seconds)
     except InvalidArgument as error:
         return await _page(
             visit, chosen, zone, pb.ListDeliveriesRequest(), faults_of(error, FIELDS)
         )
     if not visit.is_partial:
         return await _page(visit, chosen, zone, request, found=found)
-    mark = mark_of(found)
-    if is_known(visit, mark):
+    rows = await _rows(visit, chosen, found, request.page_token)
+    if is_known(visit, rows["mark"]):
         return web.Response(status=204)
-    rows = _rows(chosen, found, request.page_token)
     answer = visit.render("pages/tasks.html", block="rows", **rows)
     answer.headers["HX-Trigger"] = CHANGED
     return answer
+
+
+async def show_held(visit: Visit) -> web.StreamResponse:
+    """Whether everything is held, where that changed."""
+    return visit.render("pages/tasks.html", block="held", held_since=await _held_since(visit))
+
+
+async def _held_since(visit: Visit) -> Timestamp | None:
+    """Since when everything is held; None also where it is not known."""
+    found = await now_or_lately(visit)
+    return None if found is None or found.held is None else found.held.held_since
 
 
 async def show_counts(visit: Visit) -> web.StreamResponse:
@@ -114,6 +135,11 @@ async def show_counts(visit: Visit) -> web.StreamResponse:
         mark,
         {view: _sum(answer, view) for view in View},
         len(answer.counts) < MOST_LINES,
+        sum(
+            each.count
+            for each in answer.counts
+            if counts_in(View.FAILURES, each) and counts_in(View.WAITING, each)
+        ),
     )
     return visit.render(
         "pages/tasks.html", block="tabs", chosen=chosen, counts=counts, views=tuple(View)
@@ -145,11 +171,10 @@ async def _page(
     faults: Faults = NO_FAULTS,
     found: pb.ListDeliveriesResponse | None = None,
 ) -> web.Response:
-    troubles, troubled = None, pb.ListTroubledTargetsResponse()
+    troubles, held_since = None, None
     if found is not None:
-        troubles, troubled = await asyncio.gather(
-            _troubles(visit, chosen, zone),
-            visit.api.call(visit.api.delivery.ListTroubledTargets, pb.ListTroubledTargetsRequest()),
+        troubles, held_since = await asyncio.gather(
+            _troubles(visit, chosen, zone), _held_since(visit)
         )
     return visit.render(
         "pages/tasks.html",
@@ -157,24 +182,30 @@ async def _page(
         counts=None,
         troubles=troubles,
         views=tuple(View),
-        held_since=troubled.held_since,
+        held_since=held_since,
         faults=faults,
         after=_local(chosen.after, zone),
         before=_local(chosen.before, zone),
         zone=zone,
         command=command.list_(request),
-        **_rows(chosen, found or pb.ListDeliveriesResponse(), request.page_token),
+        **await _rows(visit, chosen, found or pb.ListDeliveriesResponse(), request.page_token),
     )
 
 
-def _rows(chosen: TaskFilter, found: pb.ListDeliveriesResponse, page_token: str) -> dict[str, Any]:
-    """What the block of the rows needs."""
+async def _rows(
+    visit: Visit, chosen: TaskFilter, found: pb.ListDeliveriesResponse, page_token: str
+) -> dict[str, Any]:
+    """What the block of the rows needs. Where nothing failed, what else keeps anything back."""
+    is_well = chosen.is_about_failures and not found.deliveries and not page_token
+    limits = await held_now(visit) if is_well else None
     return {
+        "limits": limits,
+        "all_held": is_well and await _held_since(visit),
         "chosen": chosen,
         "deliveries": found.deliveries,
         "next_page_token": found.next_page_token,
         "page_token": page_token,
-        "mark": mark_of(found),
+        "mark": mark_of(found, str(limits)),
     }
 
 
@@ -182,12 +213,15 @@ async def _troubles(visit: Visit, chosen: TaskFilter, zone: str) -> Troubles | N
     """None where the page is not about them, or it takes too long to find out."""
     if not chosen.is_about_failures:
         return None
-    answer = await unless_failed(_count(visit, chosen.to_proto(zone), QUICK_SECONDS))
+    answer = await unless_failed(_count(visit, chosen.to_proto(zone), TROUBLE_SECONDS))
     if answer is None:
         return None
     lines = answer.counts[:SHOWN_LINES]
     tries = await _next_tries(visit, {each.target for each in lines if each.reason == FAILING})
-    return Troubles(mark_of(answer, *(f"{name} {at}" for name, at in tries.items())), lines, tries)
+    now = await now_or_lately(visit)
+    answers = {} if now is None else now.answers
+    shown = [*(f"{name} {at}" for name, at in tries.items()), *answers.values()]
+    return Troubles(mark_of(answer, *shown), lines, tries, answers)
 
 
 async def _next_tries(visit: Visit, names: Collection[str]) -> Mapping[str, datetime]:
@@ -224,6 +258,7 @@ def _local(text: str, zone: str) -> str:
 
 ROUTES = (
     Route("GET", PATH, show),
+    Route("GET", f"{PATH}/held", show_held),
     Route("GET", f"{PATH}/counts", show_counts),
     Route("GET", f"{PATH}/troubles", show_troubles),
 )

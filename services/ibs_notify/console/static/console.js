@@ -15,6 +15,13 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = text; }, 1500);
 });
 
+// ---- sending: only once it is sure to arrive (live.js)
+
+document.addEventListener("submit", (event) => {
+  if (event.defaultPrevented || window.reaching?.wasReached(event)) return;
+  if (window.reaching?.isToBeReached(event)) event.preventDefault();
+});
+
 // ---- asking first: Cancel closes the question, and the keyboard is where it was
 
 document.addEventListener("click", (event) => {
@@ -74,11 +81,15 @@ function relative(seconds) {
 // The console's clock, as far as it is ahead of the visitor's.
 const ahead = Date.parse(document.body.dataset.now) - Date.now();
 
-setInterval(() => {
+/** Of what nobody has told anything newer of since "frozen", ages stand still as well. */
+function tellAges() {
+  const now = (Number(document.body.dataset.frozen) || Date.now()) + ahead;
   for (const time of all("time[datetime]")) {
-    time.textContent = relative((Date.parse(time.dateTime) - Date.now() - ahead) / 1000);
+    time.textContent = relative((Date.parse(time.dateTime) - now) / 1000);
   }
-}, 15000);
+}
+
+setInterval(tellAges, 15000);
 
 // ---- finding in a list that is all there: the rows that [data-filter] names and that have the text
 

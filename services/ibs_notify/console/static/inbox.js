@@ -26,6 +26,7 @@
     if (!url || document.hidden) return;
     source = new EventSource(url);
     source.addEventListener("new", (event) => announce(JSON.parse(event.data)));
+    source.addEventListener("error", () => document.dispatchEvent(new Event("silent")));
     source.addEventListener("gap", () => say("Some events may be missing: look again"));
     source.addEventListener("ended", () => {
       source.close();
@@ -115,6 +116,8 @@
   keepOrder();
   goOn();
   document.addEventListener("visibilitychange", listen);
+  // Whatever ended the stream: a console that was started anew answers a new one.
+  document.body.addEventListener("renew", listen);
   // A page that comes back from the browser's store is no longer listening.
   addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
   addEventListener("pagehide", () => source?.close());

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from textwrap import shorten
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -21,6 +22,8 @@ SECONDS = 3.0
 """A page of targets is not kept waiting for Delivery any longer."""
 MOST_AT_ONCE = 1000
 """So many targets does Delivery tell of in one answer."""
+MOST_WORDS = 80
+"""Characters of what a peer answered, where it is one thing among others."""
 EXPIRES_SOON = timedelta(days=30)
 
 
@@ -33,6 +36,8 @@ class Standing:
     status: pb.GetTargetStatusResponse
     lacks_recipients: bool = False
     """Whether it has mails that nobody receives, which wait."""
+    is_of_before: bool = False
+    """Whether the last attempt was made before the target was changed: perhaps at another place."""
 
     @property
     def is_paused(self) -> bool:
@@ -58,11 +63,18 @@ class Standing:
         return _has_failed_last(self.status)
 
     @property
+    def last_answer(self) -> str:
+        """What the last failed attempt was answered: its code and first words; else nothing."""
+        if not self.last_failed:
+            return ""
+        code = str(self.status.last_code or "")
+        words = shorten(self.status.last_failure, MOST_WORDS, placeholder=" …")
+        return words if words.startswith(code) else f"{code} {words}"
+
+    @property
     def is_in_trouble(self) -> bool:
         """Whether something is to be said of it where only what is wrong is listed."""
-        if self.word == "disabled":
-            return self.status.open_count > 0
-        return self.tone in ("warn", "bad")
+        return self.word == "disabled" or self.tone in ("warn", "bad")
 
     @property
     def was_tried(self) -> bool:
@@ -79,11 +91,13 @@ class Health:
     unknown: str = ""
 
 
-async def ask_health(api: Api, targets: Sequence[Target], now: datetime) -> Health:
+async def ask_health(
+    api: Api, targets: Sequence[Target], now: datetime, *, with_lines: bool = True
+) -> Health:
     """One answer for all ``targets``: where Delivery is away, that is said and not raised."""
     if not targets:
         return Health()
-    lines = asyncio.create_task(_lines(api, targets, now))
+    lines = asyncio.create_task(_lines(api, targets if with_lines else (), now))
     try:
         async with asyncio.timeout(SECONDS):
             statuses = await _statuses(api, [each.uid for each in targets])
@@ -91,7 +105,7 @@ async def ask_health(api: Api, targets: Sequence[Target], now: datetime) -> Heal
     except NotificationError as error:
         return Health(unknown=error.message)
     except TimeoutError:
-        return Health(unknown="Delivery does not answer in time.")
+        return Health(unknown="Delivery does not answer in time")
     finally:
         lines.cancel()
     lacking = await ask_unaddressed(api, targets)
@@ -121,14 +135,14 @@ def standing(
 ) -> Standing:
     """What is said of a target, the gravest first."""
     word, tone = _word(target, status, lacks_recipients=lacks_recipients)
-    return Standing(word, tone, status, lacks_recipients)
+    return Standing(word, tone, status, lacks_recipients, _is_of_before(target, status))
 
 
 def _word(
     target: Target, status: pb.GetTargetStatusResponse, *, lacks_recipients: bool
 ) -> tuple[str, str]:
     if target.disabled:
-        return "disabled", "warn"
+        return "disabled", "warn" if status.open_count else "calm"
     match status.health:
         case pb.TARGET_HEALTH_PAUSED:
             return "paused", "bad"
@@ -141,8 +155,14 @@ def _word(
     if status.HasField("failing_since") or _has_failed_last(status):
         return "failed lately", "warn"
     if status.HasField("last_success_time"):
-        return "ok", "good"
+        is_of_before = _is_of_before(target, status)
+        return ("not tried since its change", "calm") if is_of_before else ("ok", "good")
     return "no delivery yet", "calm"
+
+
+def _is_of_before(target: Target, status: pb.GetTargetStatusResponse) -> bool:
+    last = max(_instant(status.last_success_time), _instant(status.last_failure_time))
+    return (0, 0) < last < _instant(target.update_time)
 
 
 def certificate_tone(until: Timestamp, now: datetime) -> str:
@@ -155,6 +175,8 @@ def certificate_tone(until: Timestamp, now: datetime) -> str:
 
 async def _lines(api: Api, targets: Sequence[Target], now: datetime) -> Mapping[str, Sparkline]:
     """Empty where Delivery has no charts (of an older release) or does not answer."""
+    if not targets:
+        return {}
     request = pb.ChartDeliveriesRequest(targets=[each.name for each in targets])
     try:
         chart = await api.call(api.delivery.ChartDeliveries, request, timeout=SECONDS)

@@ -50,6 +50,11 @@ def delivery_state(value: int) -> str:
     return _word(delivery_pb2.DeliveryState.Name, value, "DELIVERY_STATE_")
 
 
+def spoken(state: str) -> str:
+    """A state as pages say it: what filters and commands call ``dead`` is ``given up``."""
+    return "given up" if state == "dead" else state
+
+
 def delivery_tone(value: int) -> str:
     """The colour of a delivery's state: good, bad, warn or calm."""
     return _TONES.get(value, "calm")
@@ -176,6 +181,7 @@ def _word(name: Callable[[Any], str], value: int, prefix: str) -> str:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "reason": reason,
+    "spoken": spoken,
     "seconds": seconds,
     "severity": severity,
     "delivery_state": delivery_state,

@@ -742,10 +742,13 @@ class DeliverySeries(google.protobuf.message.Message):
     TARGET_UID_FIELD_NUMBER: builtins.int
     TARGET_FIELD_NUMBER: builtins.int
     SPANS_FIELD_NUMBER: builtins.int
+    LAST_NAME_FIELD_NUMBER: builtins.int
     target_uid: builtins.str
     """The target's uid."""
     target: builtins.str
     """Its name; the uid where it is deleted."""
+    last_name: builtins.str
+    """Of a deleted target: the name that its last deliveries were routed by; empty where none is kept."""
     @property
     def spans(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DeliverySpan]:
         """Spans in which something happened, in order."""
@@ -756,8 +759,9 @@ class DeliverySeries(google.protobuf.message.Message):
         target_uid: builtins.str = ...,
         target: builtins.str = ...,
         spans: collections.abc.Iterable[Global___DeliverySpan] | None = ...,
+        last_name: builtins.str = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["spans", b"spans", "target", b"target", "target_uid", b"target_uid"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["last_name", b"last_name", "spans", b"spans", "target", b"target", "target_uid", b"target_uid"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___DeliverySeries: typing_extensions.TypeAlias = DeliverySeries

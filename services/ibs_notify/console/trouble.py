@@ -1,0 +1,114 @@
+"""What needs somebody now, for every page: counted once for all who look."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ibs_notify.console.attempts import unless_failed
+from ibs_notify.console.changes import KNOWN
+from ibs_notify.console.configured import every_target
+from ibs_notify.console.shared import Found
+from ibs_notify.console.targets.health import Standing, ask_health
+from ibs_notify.domain.errors import NotificationError
+from ironcore.notification.v1 import delivery_pb2
+from ironcore.notification.v1 import delivery_service_pb2 as pb
+from ironcore.notification.v1.target_pb2 import Target
+
+if TYPE_CHECKING:
+    from ibs_notify.console.visit import Visit
+
+NAME = "trouble"
+KEEP = timedelta(seconds=8)
+AT_ONCE = timedelta(seconds=1)
+LATELY = timedelta(minutes=1)
+"""What is older is not said of now."""
+QUICK_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """``standings``: of the targets that are listed where only what is wrong is.
+
+    ``dead``: what is given up now, whenever that was, by target and reason; None where that is not
+    known. ``unknown`` says why it is not known how targets fare.
+    """
+
+    targets: Sequence[Target]
+    standings: Sequence[tuple[Target, Standing]]
+    used: int
+    dead: Sequence[pb.DeliveryCount] | None
+    held: pb.ListTroubledTargetsResponse | None
+    unknown: str = ""
+
+    @property
+    def troubled(self) -> int:
+        """How many targets do not take what they are sent, as far as that is known."""
+        return sum(not target.disabled for target, _ in self.standings)
+
+    @property
+    def given_up(self) -> int:
+        """How many deliveries are given up now, as far as that is known."""
+        return sum(each.count for each in self.dead or ())
+
+    @property
+    def answers(self) -> Mapping[str, str]:
+        """What targets answered last that did not take what they were sent, in a few words."""
+        return {target.name: answer for target, it in self.standings if (answer := it.last_answer)}
+
+    def dead_of(self, name: str) -> Sequence[pb.DeliveryCount]:
+        """Those of a target, the most first."""
+        return [each for each in self.dead or () if each.target == name]
+
+
+async def find(visit: Visit) -> Found:
+    """``trouble``, as far as Delivery answers. Where Config does not, it raises."""
+    api = visit.api
+    dead = pb.CountDeliveriesRequest(
+        filter=delivery_pb2.DeliveryFilter(states=[delivery_pb2.DELIVERY_STATE_DEAD])
+    )
+    targets = await every_target(api)
+    health, counted, held = await asyncio.gather(
+        ask_health(api, targets, visit.now(), with_lines=False),
+        unless_failed(api.call(api.delivery.CountDeliveries, dead)),
+        unless_failed(api.call(api.delivery.ListTroubledTargets, pb.ListTroubledTargetsRequest())),
+    )
+    standings = [(each, health.standings[each.uid]) for each in targets if health.standings]
+    return {
+        "trouble": Trouble(
+            targets,
+            [(each, it) for each, it in standings if it.is_in_trouble],
+            sum(it.was_tried for _, it in standings),
+            None if counted is None else counted.counts,
+            held,
+            health.unknown,
+        )
+    }
+
+
+async def look(visit: Visit) -> Found:
+    """As ``find``; of a page that is open together with what others ask for at the same time."""
+    keep = AT_ONCE if KNOWN in visit.request.query else timedelta()
+    answer = await visit.shared.ask(visit, NAME, find, keep)
+    if isinstance(answer.found, NotificationError):
+        raise answer.found
+    return answer.found
+
+
+async def now_or_lately(visit: Visit) -> Trouble | None:
+    """How it is; None where that is not known."""
+    await visit.shared.ask(visit.within(QUICK_SECONDS), NAME, find, KEEP)
+    return last(visit)
+
+
+def last(visit: Visit) -> Trouble | None:
+    """How it was last, where that is not long ago; None where it is not known."""
+    answer = visit.shared.known(visit, NAME)
+    is_old = answer is None or visit.now() >= answer.asked_at + LATELY
+    if answer is None or is_old or isinstance(answer.found, NotificationError):
+        return None
+    found: Trouble = answer.found["trouble"]
+    return found

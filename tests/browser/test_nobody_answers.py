@@ -1,0 +1,150 @@
+"""No page looks alive when it is not: the console ends, is started again, and the page is true."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ironcore.notification.v1 import router_service_pb2 as router
+from ironcore.notification.v1.config_service_pb2 import CreateTargetRequest
+from ironcore.notification.v1.event_pb2 import Event
+from ironcore.notification.v1.target_pb2 import Target, WebhookTarget
+from tests.browser.console_process import Console, running_console
+from tests.system.installation import CALL_SECONDS
+
+PATIENCE = 40_000
+SILENT = "The console does not answer since"
+
+
+class Own:
+    """A console of this test's own, which it may end and start again where it was."""
+
+    def __init__(self, console: Console) -> None:
+        self._installation = console.installation
+        self._running = ExitStack()
+        self.base = ""
+        self._port = 0
+        self.start()
+
+    def start(self) -> None:
+        one = self._running.enter_context(running_console(self._installation, port=self._port))
+        self.base, self._port = one.base, one.port
+
+    def end(self) -> None:
+        self._running.close()
+
+
+@pytest.fixture
+def own(console: Console) -> Iterator[Own]:
+    own = Own(console)
+    yield own
+    own.end()
+
+
+def emit(console: Console, subject: str) -> None:
+    event = Event(type="backup.failed", subject=subject)
+    console.installation.router.Emit(router.EmitRequest(event=event), timeout=CALL_SECONDS)
+
+
+def add_target(console: Console, name: str) -> None:
+    target = Target(name=name, webhook=WebhookTarget(url="http://127.0.0.1:9/hook"))
+    request = CreateTargetRequest(target=target)
+    console.installation.config.CreateTarget(request, timeout=CALL_SECONDS)
+
+
+def test_a_page_says_that_nobody_answers_and_is_true_again_once_somebody_does(
+    page: Page, console: Console, own: Own
+) -> None:
+    add_target(console, "silent-one")
+    page.goto(f"{own.base}/")
+    tile = page.locator(".tile").first
+    expect(tile).to_contain_text("events")
+    shown = tile.inner_text()
+    banner = page.locator("#silence")
+    expect(banner).to_be_hidden()
+
+    own.end()
+    expect(banner).to_contain_text(SILENT, timeout=PATIENCE)
+    assert re.search(r"since \d\d:\d\d:\d\d: what is shown is of then", banner.inner_text())
+    # What is shown is of then: it grows no older by itself.
+    frozen = page.evaluate("Number(document.body.dataset.frozen)")
+    assert frozen <= page.evaluate("Date.now()")
+
+    emit(console, "While the console was away")
+    own.start()
+    expect(banner).to_be_hidden(timeout=PATIENCE)
+    expect(tile).not_to_have_text(shown, timeout=PATIENCE)
+    assert page.evaluate("document.body.dataset.frozen") is None
+
+
+def test_a_form_that_is_saved_meanwhile_stays_as_it_was_written(
+    page: Page, console: Console, own: Own
+) -> None:
+    add_target(console, "written-to")
+    page.goto(f"{own.base}/targets/written-to/edit")
+    page.get_by_label("URL", exact=True).fill("http://127.0.0.1:9/written")
+
+    own.end()
+    page.get_by_role("button", name="Save").click()
+    banner = page.locator("#silence")
+    expect(banner).to_contain_text("Nothing was sent; what you typed stays here.")
+    assert page.url.endswith("/targets/written-to/edit")
+    expect(page.get_by_label("URL", exact=True)).to_have_value("http://127.0.0.1:9/written")
+
+    own.start()
+    expect(banner).to_be_hidden(timeout=PATIENCE)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("main")).to_contain_text("written-to is saved")
+    expect(page.locator("main")).to_contain_text("http://127.0.0.1:9/written")
+
+
+def test_a_machine_that_is_cut_off_is_said_so_at_once(page: Page, own: Own) -> None:
+    page.goto(f"{own.base}/tasks")
+    page.context.set_offline(True)
+    banner = page.locator("#silence")
+    expect(banner).to_contain_text("This machine is not connected")
+    page.context.set_offline(False)
+    expect(banner).to_be_hidden(timeout=PATIENCE)
+
+
+def test_a_part_that_changes_keeps_what_is_open_and_where_the_keyboard_is(
+    page: Page, console: Console, own: Own
+) -> None:
+    add_target(console, "kept-open")
+    page.goto(f"{own.base}/")
+    events = page.locator("[data-live]").filter(has=page.get_by_role("heading", name="Events"))
+    numbers = events.get_by_text("The numbers")
+    numbers.click()
+    week = events.get_by_role("link", name="30d")
+    week.focus()
+    before = events.inner_text()
+
+    emit(console, "Something new")
+    page.evaluate("htmx.trigger(document.body, 'renew')")
+    expect(events).not_to_have_text(before, timeout=PATIENCE)
+
+    expect(events.get_by_role("link", name="30d")).to_be_focused()
+    assert events.locator("details").first.get_attribute("open") is not None
+
+
+def test_a_page_that_nobody_looks_at_asks_for_nothing(page: Page, own: Own) -> None:
+    page.clock.install()
+    page.goto(f"{own.base}/tasks")
+    page.wait_for_load_state("networkidle")
+    page.evaluate(
+        "Object.defineProperty(document, 'hidden', {get: () => window.away ?? false});"
+        "window.away = true"
+    )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(30_000)
+    assert not asked
+
+    page.evaluate("window.away = false")
+    with page.expect_response(lambda answer: "/alarms" in answer.url):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert asked
