@@ -116,7 +116,7 @@ async def test_of_what_was_told_in_vain_the_next_of_its_kind_says_so(around: Sur
     dedup = next(each for each in chat.decisions if each.stage == "dedup")
     assert dedup.reason == "FIRST"
     assert dedup.sentence.startswith("e0, told at ")
-    assert "did not arrive (dead: REFUSED)" in dedup.sentence
+    assert "did not arrive (dead: refused (REFUSED))" in dedup.sentence
 
 
 async def test_who_does_not_hear_is_told_what_would_have_to_differ(around: Surroundings) -> None:
