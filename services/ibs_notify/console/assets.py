@@ -12,6 +12,31 @@ from aiohttp import web
 
 STATIC = Path(__file__).parent / "static"
 PREFIX = "/static/"
+STYLE = (
+    # First the tokens and what every page is made of,
+    "tokens",
+    "frame",
+    "blocks",
+    "badges",
+    "forms",
+    "lists",
+    # then what only some pages have,
+    "charts",
+    "overview",
+    "inbox",
+    "tasks",
+    "datastores",
+    "targets",
+    "groups",
+    "rules",
+    "templates",
+    "administration",
+    "login",
+    # at the end what differs where there is little room, and on paper.
+    "small_screens",
+    "paper",
+)
+"""The parts of ``style.css``, one stylesheet for browsers: what comes later has the last word."""
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 
@@ -27,11 +52,15 @@ class Assets:
     """Everything in ``console/static``; a URL changes with the content, so it never grows old."""
 
     def __init__(self, directory: Path = STATIC) -> None:
+        style = directory / "style"
         self._by_name = {
-            path.relative_to(directory).as_posix(): _read(path, directory)
+            name: _asset(name, path.read_bytes())
             for path in sorted(directory.rglob("*"))
-            if path.is_file() and path.suffix in (".css", ".js", ".svg")
+            if path.suffix in (".css", ".js", ".svg") and path.parent != style
+            for name in [path.relative_to(directory).as_posix()]
         }
+        whole = b"\n".join((style / f"{part}.css").read_bytes() for part in STYLE)
+        self._by_name["style.css"] = _asset("style.css", whole)
         self._by_url = {each.url: each for each in self._by_name.values()}
 
     def url(self, name: str) -> str:
@@ -55,9 +84,7 @@ class Assets:
         return response
 
 
-def _read(path: Path, directory: Path) -> _Asset:
-    content = path.read_bytes()
+def _asset(name: str, content: bytes) -> _Asset:
     mark = hashlib.sha256(content).hexdigest()[:12]
-    name = path.relative_to(directory).as_posix()
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return _Asset(f"{PREFIX}{mark}/{name}", kind, content, gzip.compress(content, mtime=0))
