@@ -24,8 +24,6 @@ PROVED_FOR = timedelta(seconds=30)
 """So long may who showed a good token be told what others asked for."""
 MOST = 200
 """Answers that are kept: one for each role and thing to look at."""
-
-
 FAILURE_FOR = timedelta(seconds=4)
 """So long is not asked again what nobody answered: each who asks would wait for it."""
 

@@ -25,9 +25,7 @@ from ibs_notify.console.periods import Period
 from ibs_notify.console.shared import Load
 from ibs_notify.console.visit import Visit
 from ironcore.notification.v1 import router_service_pb2
-from ironcore.notification.v1.delivery_service_pb2 import (
-    DeliverySeries,
-)
+from ironcore.notification.v1.delivery_service_pb2 import DeliverySeries
 from ironcore.notification.v1.router_service_pb2 import (
     EventFilter,
     GetCoverageRequest,

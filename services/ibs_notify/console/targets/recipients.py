@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,15 +56,18 @@ def unaddressed(
 
     No group sends to it yet: none is named, and nothing would be received.
     """
+    senders: defaultdict[str, list[tuple[str, Subscription]]] = defaultdict(list)
+    for group in groups:
+        for each in group.subscriptions:
+            senders[each.target].append((group.name, each))
     found: dict[str, list[str]] = {}
     for target in targets:
-        sent = [
-            (group.name, recipients_of(each, target, defaults).source)
-            for group in groups
-            for each in group.subscriptions
-            if each.target == target.name
+        sent = senders[target.name]
+        lacking = [
+            name
+            for name, each in sent
+            if recipients_of(each, target, defaults).source is Source.NOBODY
         ]
-        lacking = [name for name, source in sent if source is Source.NOBODY]
         own = recipients_of(Subscription(), target, defaults).source
         if lacking or (not sent and own is Source.NOBODY):
             found[target.name] = lacking
