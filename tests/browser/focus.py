@@ -42,17 +42,27 @@ _WATCH = """() => {
   const expected = [...document.querySelectorAll("*")].filter(isStop);
   const placeOf = each => expected.findIndex(other => other === each
     || each.type === "radio" && other.type === "radio" && other.name === each.name);
+  // What is in a list that scrolls by itself is where that list is.
+  const frameOf = each => {
+    for (let at = each.parentElement; at && at !== document.body; at = at.parentElement) {
+      const scrolls = ["auto", "scroll"].includes(getComputedStyle(at).overflowY);
+      if (scrolls && at.scrollHeight > at.clientHeight) return at;
+    }
+    return each;
+  };
   const stops = [];
   window.__walk?.end.abort();
   const end = new AbortController();
   document.addEventListener("focusin", ({ target }) => {
     const [line] = target.getClientRects();
     const box = target.getBoundingClientRect();
+    const frame = frameOf(target).getBoundingClientRect();
     stops.push({
       what: say(target), place: placeOf(target),
       isMarked: isMarked(target), isInSight: isInSight(target, line ?? box),
       isBeside: Boolean(target.closest(".sidebar, .skip")),
-      left: box.left, right: box.right, top: box.top + scrollY, bottom: box.bottom + scrollY,
+      left: frame.left, right: frame.right,
+      top: frame.top + scrollY, bottom: frame.bottom + scrollY,
     });
   }, { signal: end.signal });
   window.__walk = { stops, expected, end };

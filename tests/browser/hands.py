@@ -69,8 +69,7 @@ class Mouse:
         expect(box).to_be_checked()
 
     def menu(self, entry: str) -> None:
-        navigation = self.page.get_by_role("navigation", name="Main")
-        navigation.get_by_role("link", name=entry, exact=True).click()
+        _entry(self.page, entry).click()
         settle(self.page)
 
 
@@ -125,8 +124,7 @@ class Keys:
         expect(box).to_be_checked()
 
     def menu(self, entry: str) -> None:
-        navigation = self.page.get_by_role("navigation", name="Main")
-        self.press(navigation.get_by_role("link", name=entry, exact=True))
+        self.press(_entry(self.page, entry))
         settle(self.page)
 
     def keys(self, *keys: str) -> None:
@@ -166,3 +164,9 @@ _WAY = """each => {
   if (each === at) return "";
   return at.compareDocumentPosition(each) & Node.DOCUMENT_POSITION_PRECEDING ? "Shift+Tab" : "Tab";
 }"""
+
+
+def _entry(page: Page, title: str) -> Locator:
+    """Beside some entries of the sidebar is a number."""
+    navigation = page.get_by_role("navigation", name="Main")
+    return navigation.get_by_role("link", name=re.compile(rf"^{re.escape(title)}\b"))

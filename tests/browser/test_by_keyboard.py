@@ -79,10 +79,10 @@ def test_the_chart_is_a_filter_of_time_by_arrows(keys: Keys, console: Console) -
 
 def test_enter_unfolds_an_entry_of_the_audit_log(keys: Keys, console: Console) -> None:
     page = keys.page
-    console.installation.create_webhook("unfolded", "http://127.0.0.1:9/")
+    console.installation.create_mail("unfolded", 9, "ops@example.com")
     keys.open(f"{console.base}/audit?subject=target/unfolded")
     entry = page.locator("[data-row]").first
-    details = entry.locator("details")
+    details = entry.locator("details").first
     expect(details).not_to_have_attribute("open", "")
     keys.keys("j", "Enter")
     expect(entry).to_be_focused()

@@ -55,6 +55,7 @@ OWN = TemplateSet(
     ),
     digest=Templates(html="<p>{{ event.summary }}</p>", body='{"digest": "{{ event.subject }}"}'),
 )
+CONSOLE = "https://console.example.com"
 GROUPS = st.sampled_from([TemplateSet(), OWN])
 OPTIONS: dict[str, Any] = {
     "deadline": None,
@@ -77,12 +78,22 @@ def snapshot_of(spec: TargetSpec, group: TemplateSet, **sealed: bytes) -> Snapsh
 
 def shown(spec: TargetSpec, group: TemplateSet, said: Event, *, gathers: bool = False) -> Preview:
     asked = Asked("ops", "team", said, ("a@example.org",), gathers)
-    return preview(asked, snapshot_of(spec, group, **{WEBHOOK_TOKEN: b"sealed"}), StillClock())
+    return preview(
+        asked, snapshot_of(spec, group, **{WEBHOOK_TOKEN: b"sealed"}), StillClock(), CONSOLE
+    )
 
 
 def message_for(said: Event, group: TemplateSet, *, gathers: bool) -> Message:
     made = message("a@example.org", delivery_id=DELIVERY_ID)
-    return replace(made, event=said, templates=group, gathers=gathers)
+    return replace(
+        made,
+        event=said,
+        templates=group,
+        gathers=gathers,
+        target="ops",
+        group="team",
+        console=CONSOLE,
+    )
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -64,7 +64,8 @@ def _show(answer: pb.GetCoverageResponse) -> None:
         f"{counted(answer.rule_count, 'rule')}"
     )
     if not answer.findings:
-        click.echo(f"no gaps: somebody hears of every error ({looked_at})")
+        heard = "somebody hears of everything critical, and of every error of a datastore"
+        click.echo(f"no gaps: {heard} ({looked_at})")
         return
     # The gravest first, also among the kinds.
     order = list(dict.fromkeys(each.kind for each in answer.findings))

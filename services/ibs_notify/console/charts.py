@@ -157,12 +157,18 @@ def event_chart(
 def delivery_chart(series: Iterable[DeliverySeries], period: Period, title: str) -> Chart:
     """What became of deliveries, of all that ``series`` are of."""
     spans = [each for one in series for each in one.spans]
+    dead = spread(spans, "dead", period)
+    # The last attempt of what is given up is in both counts, and is one result.
+    failed = [
+        max(attempts - deaths, 0)
+        for attempts, deaths in zip(spread(spans, "failed_attempts", period), dead, strict=True)
+    ]
     return Chart(
         title,
         period,
         (
-            Layer("dead", "given up", spread(spans, "dead", period)),
-            Layer("failed", "failed attempts", spread(spans, "failed_attempts", period)),
+            Layer("dead", "given up", dead),
+            Layer("failed", "failed, and tried again", failed),
             Layer("delivered", "delivered", spread(spans, "delivered", period)),
         ),
     )

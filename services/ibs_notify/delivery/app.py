@@ -113,9 +113,8 @@ class DeliveryApp(App):
         build = partial(build_transport, book=book, dialler=self._dialler)
         transports = TransportCache(build, secrets, clock)
         stack.push_async_callback(transports.close)
-        sender = Sender(
-            outlook, transports, clock, self._jitter, next(iter(settings.console_origins), "")
-        )
+        console = next(iter(settings.console_origins), "")
+        sender = Sender(outlook, transports, clock, self._jitter, console)
         dispatcher = Dispatcher(outlook, queue, transports, sender, clock)
         run_beside(stack, dispatcher.run())
         keeper = GatewayKeeper(database, outlook, transports, book, secrets, clock, self._dialler)
@@ -165,6 +164,7 @@ class DeliveryApp(App):
                 database.directory or settings.home, clock, min_free_mib=settings.min_free_mib
             ),
             clock=clock,
+            console=console,
         )
         _add_services(server.grpc_server, use_cases, database)
         await server.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email import message_from_bytes, policy
 
@@ -70,16 +70,20 @@ class Preview:
     html: str = ""
 
 
-def preview(asked: Asked, snapshot: Snapshot, clock: Clock) -> Preview:
-    """What the target would be sent. ``NotFound`` where there is no such target or group,
-    ``InvalidArgument`` where it has no templates or the result is too large."""
+def preview(asked: Asked, snapshot: Snapshot, clock: Clock, console: str = "") -> Preview:
+    """What the target would be sent; ``console`` is as of ``Message``.
+
+    ``NotFound`` where there is no such target or group, ``InvalidArgument`` where it has no
+    templates or the result is too large.
+    """
     target = snapshot.target_named(asked.target)
     if target is None:
         raise NotFound(Reason.TARGET_NOT_FOUND, f"there is no target {asked.target!r}")
     asked.draft.check(target, of_group=bool(asked.group))
     if not asked.group:
         target = asked.draft.of_target(target)
-    return rendered(target, _message(asked, target, snapshot, clock), snapshot, clock)
+    message = replace(_message(asked, target, snapshot, clock), console=console)
+    return rendered(target, message, snapshot, clock)
 
 
 def rendered(target: Target, message: Message, snapshot: Snapshot, clock: Clock) -> Preview:

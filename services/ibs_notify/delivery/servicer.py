@@ -70,6 +70,8 @@ class UseCases:
     held_keys: HeldKeys
     free_space: FreeSpace
     clock: Clock
+    console: str
+    """Its address for who reads messages; empty where there is none."""
 
 
 class DeliveryServicer(DeliveryServiceServicer):
@@ -109,7 +111,8 @@ class DeliveryServicer(DeliveryServiceServicer):
             raise Unavailable(Reason.NOT_READY, "Delivery has no configuration yet")
         public_url = snapshot.settings.public_url
         asked = preview_messages.asked_from_proto(request, public_url, self._use.clock.now())
-        return preview_messages.preview_to_proto(preview(asked, snapshot, self._use.clock))
+        shown = preview(asked, snapshot, self._use.clock, self._use.console)
+        return preview_messages.preview_to_proto(shown)
 
     async def ListTemplates(
         self, request: pb.ListTemplatesRequest, context: Context

@@ -15,7 +15,6 @@ from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.resource import datastore_of
 from ibs_notify.router import coverage, coverage_reads
 from ibs_notify.router.coverage import Finding, Gap, Place, Trouble
-from ibs_notify.router.hearing import tells
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.ports import DeliveryAnswers, TargetHealth
@@ -75,7 +74,8 @@ class Coverage:
         """Everything that is found, the gravest first; what was bounded is a warning."""
         table, now = required(self._in_force.table), self._clock.now()
         since = moment_of(request, now - SINCE)
-        mute = [each.route_id for each in table.routes if not tells(each)]
+        # What a target that is disabled now was sent before had been told.
+        mute = [r.route_id for r in table.routes if r.is_metric_server or r.lacks_recipients]
         seen = await self._database.read(lambda c: _see(c, table, since, mute))
         held = await self._held_against(table, seen.begin)
         untold = await asyncio.to_thread(coverage.untold_places, table, seen.places, now)

@@ -71,7 +71,7 @@ async def test_a_line_tells_of_some_of_very_many_messages_and_counts_the_others(
     await emit(console)
     monkeypatch.setattr(Api, "call", crowded)
     page = await console.browser.get("/inbox")
-    assert page.says("sent to chat-0, chat-1 +18 and 980 more messages")
+    assert page.says("sent to chat-0, chat-1, chat-2 +17 and 980 more messages")
     assert len(told_fields(page)) == MOST_OF_EVENT
     assert len(page.text) < 60_000
 

@@ -214,8 +214,8 @@ PARTS: Mapping[str, Part] = dict(
         _part("trouble", "Targets in trouble", trouble.look, 10),
         _part("queue", "Held by rate limits", _queue, 10),
         _part("silences", "Silences in force", _silences, 30),
-        _part("events", "Events", _events, 30),
-        _part("deliveries", "Deliveries by target", _deliveries, 30),
+        _part("events", "Events", _events, 10),
+        _part("deliveries", "Deliveries by target", _deliveries, 10),
         # These look at everything.
         _part("coverage", "Coverage", _coverage, 60, is_costly=True),
         _part("ledger", "The ledger", _ledger, 60, is_costly=True),

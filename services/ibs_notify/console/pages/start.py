@@ -121,6 +121,7 @@ def page(
     """The three steps."""
     return visit.render(
         "pages/start.html",
+        block="setup" if visit.is_partial else "",
         status=REFUSED if faults.any else 200,
         steps=steps,
         event=event,

@@ -55,6 +55,7 @@
   const banner = one("#silence");
   let heard = Date.now(); // when the console last answered
   let isUnsent = false; // somebody pressed a button meanwhile
+  let isReminding = false; // and is told so, now that the console answers
   let isAsking = false;
   let isLeaving = false;
 
@@ -78,6 +79,7 @@
 
   function saySilent() {
     const who = navigator.onLine ? "The console does not answer" : "This machine is not connected, so the console does not answer";
+    isReminding = false;
     const unsent = isUnsent ? " Nothing was sent; what you typed stays here." : "";
     say(`${who} since ${clockTime(heard + ahead)}: what is shown is of then. It is asked again by itself.${unsent}`);
     tellAges();
@@ -116,9 +118,10 @@
 
   function answered() {
     heard = Date.now();
-    isUnsent = false;
-    if (banner.hidden) return;
-    say("");
+    if (banner.hidden || isReminding) return;
+    isReminding = isUnsent;
+    say(isUnsent ? "The console answers again. What you pressed was not carried out: press it again." : "");
+    delete document.body.dataset.frozen;
     tell("The console answers again.");
     renew();
   }
@@ -159,6 +162,7 @@
     const status = await ask();
     waiting.delete(form);
     if (status === 204) {
+      isUnsent = isReminding = false;
       reached.add(form);
       form.requestSubmit(button);
       return;

@@ -154,8 +154,8 @@ class Message:
     @property
     def sent(self) -> Mapping[str, str]:
         """Why it is sent, as templates know it. What no event of the inbox is has no page."""
-        event_id = quote(self.event.event_id, safe="")
         has_page = self.console and self.group and not self.gathers
+        event_id = quote(self.event.event_id, safe="", errors="replace")
         url = f"{self.console}/events/{event_id}" if has_page else ""
         return {"target": self.target, "group": self.group, "url": url}
 
