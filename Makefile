@@ -105,7 +105,7 @@ test-fast: install ## the unit tests: seconds
 
 .PHONY: test
 test: install ## the whole suite, without root: SQLite, PostgreSQL, SMTP, HTTP, killed services
-	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist worksteal $(ARGS)
 
 .PHONY: vulnerabilities
 vulnerabilities: install ## are faults known of what we lock? says so where it cannot ask
