@@ -7,10 +7,11 @@ have one: it ends with this package, while the installation stays.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from tests.browser.chromium import DESKTOP, running_chromium
 from tests.browser.console_process import Console, running_console
@@ -28,6 +29,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.peer)
+
+
+PATIENCE = 20_000
+"""Milliseconds: other tests keep the machine busy, and what never comes fails all the same."""
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="package")
@@ -75,8 +81,13 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(
         viewport={"width": width, "height": height}, color_scheme="light"
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     yield context
+    # Leaving a form that is not saved asks first, and nobody is there to answer.
+    context.on("dialog", lambda asked: asked.accept())
+    with suppress(Error):
+        for each in context.pages:
+            each.goto("about:blank", timeout=2000)
     context.close()
 
 
