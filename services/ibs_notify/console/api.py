@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 10.0
 AWAIT_SECONDS = 3.0
+QUICK_SECONDS = 3.0
+"""Nobody is kept waiting for a service longer, but by what says that it takes long."""
 
 Response = TypeVar("Response", bound=Message)
 Metadata = tuple[tuple[str, str], ...]
@@ -114,6 +116,17 @@ class Api:
             return await method(request, timeout=timeout or self.patience, metadata=self.metadata)
         except grpc.aio.AioRpcError as error:
             raise self._failure(method, error) from None
+
+    async def pages(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[Any, Response], request: Any
+    ) -> AsyncGenerator[Response, None]:
+        """The pages of a list from ``request`` on, which is changed on the way, to the last."""
+        while True:
+            answer = await self.call(method, request)
+            yield answer
+            request.page_token = answer.next_page_token  # type: ignore[attr-defined]  # each list has it
+            if not request.page_token:
+                return
 
     async def stream(
         self,

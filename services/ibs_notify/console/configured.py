@@ -16,35 +16,17 @@ _PAGE = 1000
 
 async def every_target(api: Api) -> list[Target]:
     """By their names."""
-    found: list[Target] = []
-    request = ListTargetsRequest(page_size=_PAGE)
-    while True:
-        answer = await api.call(api.config.ListTargets, request)
-        found += answer.targets
-        if not answer.next_page_token:
-            return found
-        request.page_token = answer.next_page_token
+    pages = api.pages(api.config.ListTargets, ListTargetsRequest(page_size=_PAGE))
+    return [each async for page in pages for each in page.targets]
 
 
 async def every_group(api: Api) -> list[Group]:
     """By their names."""
-    found: list[Group] = []
-    request = ListGroupsRequest(page_size=_PAGE)
-    while True:
-        answer = await api.call(api.config.ListGroups, request)
-        found += answer.groups
-        if not answer.next_page_token:
-            return found
-        request.page_token = answer.next_page_token
+    pages = api.pages(api.config.ListGroups, ListGroupsRequest(page_size=_PAGE))
+    return [each async for page in pages for each in page.groups]
 
 
 async def every_group_name(api: Api) -> list[str]:
     """In their order."""
-    found: list[str] = []
-    request = ListGroupNamesRequest(page_size=_PAGE)
-    while True:
-        answer = await api.call(api.config.ListGroupNames, request)
-        found += (each.name for each in answer.groups)
-        if not answer.next_page_token:
-            return found
-        request.page_token = answer.next_page_token
+    pages = api.pages(api.config.ListGroupNames, ListGroupNamesRequest(page_size=_PAGE))
+    return [each.name async for page in pages for each in page.groups]

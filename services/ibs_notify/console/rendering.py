@@ -23,6 +23,7 @@ from ibs_notify.console.navigation import NAVIGATION
 from ibs_notify.console.wording import words
 from ibs_notify.console.wording.field_names import field_name
 from ibs_notify.console.wording.form_words import advice, sentence, worded
+from ibs_notify.domain.catalogue import DELIVERY_DEAD_TYPE
 from ibs_notify.domain.clock import Clock, in_zone
 from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.rpc.convert import is_moment, moment_from_proto
@@ -68,6 +69,7 @@ class Renderer:
             navigation=NAVIGATION,
             query=query,
             most_sent=told.MOST_OF_EVENT,
+            delivery_dead=DELIVERY_DEAD_TYPE,
             now=clock.now,
             theme_of=theme_of,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from ibs_notify.console.api import QUICK_SECONDS
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.changes import KNOWN
 from ibs_notify.console.configured import every_target
@@ -26,7 +27,6 @@ KEEP = timedelta(seconds=8)
 AT_ONCE = timedelta(seconds=1)
 LATELY = timedelta(minutes=1)
 """What is older is not said of now."""
-QUICK_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ def _row(name: str, severity: Severity, outcome: Outcome, meaning: str) -> tuple
 
 _S, _O = Severity, Outcome
 SUMMARY_TYPE = "notification.summary"
+DELIVERY_DEAD_TYPE = "notification.delivery-dead"
 CATALOGUE: dict[str, EventType] = dict(
     (
         _row("backup.started", _S.INFO, _O.NEUTRAL, "A backup job began"),
@@ -78,7 +79,7 @@ CATALOGUE: dict[str, EventType] = dict(
         _row("notification.target-failing", _S.ERROR, _O.PROBLEM, "A target does not accept"),
         _row("notification.target-recovered", _S.NOTICE, _O.OK, "A target accepts again"),
         _row("notification.target-paused", _S.WARNING, _O.PROBLEM, "A target was paused"),
-        _row("notification.delivery-dead", _S.ERROR, _O.PROBLEM, "A delivery was given up"),
+        _row(DELIVERY_DEAD_TYPE, _S.ERROR, _O.PROBLEM, "A delivery was given up"),
         _row("notification.delivery-cancelled", _S.NOTICE, _O.NEUTRAL, "A delivery was cancelled"),
         _row("notification.no-recipients", _S.WARNING, _O.PROBLEM, "A mail has no recipient"),
         _row("notification.unknown-group", _S.WARNING, _O.PROBLEM, "An event named no known group"),

@@ -22,7 +22,7 @@ from ibs_notify.domain.reason_words import reason
 from ibs_notify.router.match import Route
 from ibs_notify.router.ports import End, Ended, TargetTurned, Turn
 
-DELIVERY_DEAD = "notification.delivery-dead"
+DELIVERY_DEAD = catalogue.DELIVERY_DEAD_TYPE
 DELIVERY_CANCELLED = "notification.delivery-cancelled"
 NO_RECIPIENTS = "notification.no-recipients"
 UNKNOWN_GROUP = "notification.unknown-group"

@@ -80,15 +80,15 @@ class Hearing:
     @property
     def gaps(self) -> Sequence[str]:
         """The errors and worse that nobody is told of, gravest first, as coverage finds them."""
-        return self._unheard(Severity.ERROR, Severity.CRITICAL)
+        return self.unheard_of(Severity.ERROR, Severity.CRITICAL)
 
     @property
     def unheard_warnings(self) -> Sequence[str]:
-        return self._unheard(Severity.WARNING)
+        return self.unheard_of(Severity.WARNING)
 
     @property
     def unheard_routine(self) -> Sequence[str]:
-        return self._unheard(Severity.INFO, Severity.NOTICE)
+        return self.unheard_of(Severity.INFO, Severity.NOTICE)
 
     @property
     def unheard_problems(self) -> Sequence[str]:
@@ -156,11 +156,8 @@ class Hearing:
             )
         ]
 
-    def unheard_of(self, severity: int) -> Sequence[str]:
-        """What of that severity nobody is told of."""
-        return self._unheard(severity)
-
-    def _unheard(self, *severities: int) -> Sequence[str]:
+    def unheard_of(self, *severities: int) -> Sequence[str]:
+        """What of those severities nobody is told of, the gravest first."""
         return [each.type for each in self.types if not each.told and each.severity in severities]
 
     def _cell(self, place: int, severity: int) -> Cell:

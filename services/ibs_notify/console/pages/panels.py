@@ -11,13 +11,11 @@ from datetime import timedelta
 
 from aiohttp import web
 
+from ibs_notify.console.api import QUICK_SECONDS
 from ibs_notify.console.changes import KNOWN
 from ibs_notify.console.shared import Load
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotificationError
-
-QUICK_SECONDS = 3.0
-"""Nobody is kept waiting for a service longer, but by what says that it takes long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from ibs_notify.console.api import QUICK_SECONDS
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import deliveries as command
@@ -36,7 +37,6 @@ from ironcore.notification.v1 import delivery_service_pb2 as pb
 PAGE_SIZE = 50
 CHANGED = "tasks-changed"
 """What the rows tell the counts, so that both are of the same moment."""
-QUICK_SECONDS = 3.0
 LIST_SECONDS = 10.0
 TROUBLE_SECONDS = 1.0
 """So long does the page wait to say what is wrong; the list is there all the same."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
@@ -173,21 +172,12 @@ def _form(visit: Visit, form: Form, faults: Faults = NO_FAULTS) -> web.Response:
 
 async def _token(visit: Visit) -> Token:
     name = visit.request.match_info["name"]
-    async for token in _tokens(visit):
-        if token.name == name:
-            return token
-    raise NotFound(Reason.TOKEN_NOT_FOUND, f"there is no token {name!r}")
-
-
-async def _tokens(visit: Visit) -> AsyncIterator[Token]:
     request = ListTokensRequest(page_size=1000, include_revoked=True)
-    while True:
-        answer = await visit.api.call(visit.api.config.ListTokens, request)
+    async for answer in visit.api.pages(visit.api.config.ListTokens, request):
         for token in answer.tokens:
-            yield token
-        if not answer.next_page_token:
-            return
-        request.page_token = answer.next_page_token
+            if token.name == name:
+                return token
+    raise NotFound(Reason.TOKEN_NOT_FOUND, f"there is no token {name!r}")
 
 
 ROUTES = (
