@@ -57,6 +57,24 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """The events of ``block`` that are numbered ``first`` to ``last``."""
+
+    block: Block
+    first: int
+    last: int
+
+    def is_all_of(self, after: int | None, before: int | None) -> bool:
+        """Whether it is the whole block, no event of which was accepted at another time."""
+        block = self.block
+        return (
+            (self.first, self.last) == (block.first, block.last)
+            and (after is None or block.earliest >= after)
+            and (before is None or block.latest < before)
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """The whole history in blocks, oldest first; those without events are left out."""
 
@@ -77,6 +95,14 @@ class Overview:
             and (before is None or each.earliest < before)
         ]
         return (found[0].first, found[-1].last) if found else (1, 0)
+
+    def pieces(self, first: int, last: int) -> list[Piece]:
+        """What the blocks have of the events numbered ``first`` to ``last``, oldest first."""
+        return [
+            Piece(each, max(each.first, first), min(each.last, last))
+            for each in self.blocks
+            if each.first <= last and first <= each.last
+        ]
 
     def count(self, connection: sa.Connection, first: int, last: int) -> Counter[int]:
         """How many events of each severity are numbered ``first`` to ``last``."""
@@ -119,6 +145,10 @@ class Blocks:
             found.append(block)
         self._full = full
         return Overview([each for each in found if each.counts], newest, retired)
+
+    def is_full(self, block: Block) -> bool:
+        """Whether no event will come to a block of an overview any more, nor change in it."""
+        return self._kept(block) is not None
 
     def hours_of(self, block: Block) -> Hours | None:
         """The counts by hour of a block of an overview, where they are kept."""

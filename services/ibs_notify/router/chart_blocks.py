@@ -7,13 +7,12 @@ of its own apart: that are few. Plain SQL.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from functools import partial
 
 import sqlalchemy as sa
 
 from ibs_notify.domain.severity import Severity
-from ibs_notify.router.blocks import HOUR, Block, Blocks, Overview
+from ibs_notify.router.blocks import HOUR, Blocks, Piece
 from ibs_notify.router.chart_turns import Spans, grouped
 from ibs_notify.router.event_conditions import Condition
 from ibs_notify.router.event_query import EventQuery
@@ -28,19 +27,6 @@ MOST_MARKS = 10_000
 """So many marks are counted in a turn, for the same reason; of more all events are walked."""
 _E = EVENTS.c
 _SEVERITIES = [each.value for each in Severity]
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """The events of ``block`` that are numbered ``first`` to ``last``."""
-
-    block: Block
-    first: int
-    last: int
-
-    @property
-    def is_whole(self) -> bool:
-        return self.first == self.block.first and self.last == self.block.last
 
 
 class BlockCharts:
@@ -65,34 +51,34 @@ class BlockCharts:
 
     def _begin(
         self, connection: sa.Connection, query: EventQuery, step: int
-    ) -> tuple[list[_Piece], Spans] | None:
+    ) -> tuple[list[Piece], Spans] | None:
         """What to count, and what to add to it, or to take from it, for marks."""
         overview = self._blocks.overview(connection)
         first, last = overview.between(query.after, query.before)
         if not query.marks or query.marks == ALL:
-            return _pieces(overview, first, last), Counter()
+            return overview.pieces(first, last), Counter()
         if has_more_marks(connection, query.viewer, first, last, MOST_MARKS):
             return None
-        pieces: list[_Piece] = []
+        pieces: list[Piece] = []
         own: Spans = Counter()
         for stretch in lines_of(connection, query.viewer).stretches(last):
             low, high = max(stretch.first, first), stretch.last
             if stretch.mark in query.marks:
-                pieces += _pieces(overview, low, high)
+                pieces += overview.pieces(low, high)
                 own.subtract(_marked(connection, query, low, high, step, others=True))
             else:
                 own.update(_marked(connection, query, low, high, step))
         return pieces, own
 
     def _some(
-        self, pieces: list[_Piece], query: EventQuery, step: int, connection: sa.Connection
+        self, pieces: list[Piece], query: EventQuery, step: int, connection: sa.Connection
     ) -> Spans:
         """Of the last of ``pieces``, which are taken from the list, as many as a turn may count."""
         total: Spans = Counter()
         left = COUNTED_BLOCKS
         while pieces and left:
             piece = pieces.pop()
-            if step % HOUR or not piece.is_whole or _is_cut(piece.block, query):
+            if step % HOUR or not piece.is_all_of(query.after, query.before):
                 total.update(_count(connection, piece, query, step))
                 left -= 1
                 continue
@@ -106,22 +92,7 @@ class BlockCharts:
         return total
 
 
-def _pieces(overview: Overview, first: int, last: int) -> list[_Piece]:
-    return [
-        _Piece(each, max(each.first, first), min(each.last, last))
-        for each in overview.blocks
-        if each.first <= last and first <= each.last
-    ]
-
-
-def _is_cut(block: Block, query: EventQuery) -> bool:
-    """Whether a bound of the chart goes through the block."""
-    return (query.after is not None and block.earliest < query.after) or (
-        query.before is not None and block.latest >= query.before
-    )
-
-
-def _count(connection: sa.Connection, piece: _Piece, query: EventQuery, step: int) -> Spans:
+def _count(connection: sa.Connection, piece: Piece, query: EventQuery, step: int) -> Spans:
     return grouped(connection, _E, [_E.seq.between(piece.first, piece.last), *_wanted(query)], step)
 
 

@@ -16,6 +16,7 @@ from ibs_notify.domain.catalogue import Outcome, outcome_of
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.blocks import Blocks
+from ibs_notify.router.combination_blocks import Combination, CombinationBlocks, combine
 from ibs_notify.router.event_conditions import Columns, Condition
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.event_scan import OPENED, EventScan
@@ -35,11 +36,8 @@ MOST_OF_A_TURN = 5_000
 """So many resources are taken from a turn."""
 MOST_TYPES = 1_000
 """So many types of problems are looked for."""
-_DATASTORE = "/datastore/"
 
 Key = TypeVar("Key")
-Combination = tuple[str, str, int]
-"""Datastore, type and severity."""
 Offence = tuple[str, str, int]
 """Canonical resource, type and severity."""
 
@@ -87,6 +85,7 @@ class EventCounts:
         self._database = database
         self._blocks = blocks
         self._clock = clock
+        self._kept = CombinationBlocks(database, blocks)
 
     async def by_severity(self, query: EventQuery) -> tuple[Counter[int], Counter[int]]:
         """Of each severity how many events there are, and how many the viewer has not read."""
@@ -105,7 +104,10 @@ class EventCounts:
     async def by_combination(self, query: EventQuery) -> Tally[Combination]:
         """Of each datastore, type and severity how many events there are."""
         tally: Tally[Combination] = Tally(lambda item: (item[1],))
-        async for part in self._grouped(query, _combine):
+        every = replace(query, min_severity=0, after=None, before=None)
+        is_kept = every.asks_only_for_marks and (not query.marks or query.marks == ALL)
+        parts = self._kept.of(query) if is_kept else self._grouped(query, combine)
+        async for part in parts:
             tally.add(part)
         return tally
 
@@ -212,18 +214,6 @@ def _group_turn(
     return group(connection, piece.events.c, piece.rest), go_on(walk, piece.first)
 
 
-def _combine(
-    connection: sa.Connection, c: Columns, conditions: Sequence[Condition]
-) -> Counter[Combination]:
-    store = _datastore(c.resource, connection.dialect.name).label("datastore")
-    rows = connection.execute(
-        sa.select(store, c.type, c.severity, sa.func.count())
-        .where(*conditions)
-        .group_by(store, c.type, c.severity)
-    )
-    return Counter({(row[0], row[1], row[2]): row[3] for row in rows})
-
-
 def _offences(
     connection: sa.Connection, c: Columns, conditions: Sequence[Condition], types: Sequence[str]
 ) -> Counter[Offence]:
@@ -241,15 +231,3 @@ def _offences(
 def _rank(item: tuple[Offence, int]) -> tuple[int, ...]:
     (_, _, severity), count = item
     return severity, count
-
-
-def _datastore(resource: sa.ColumnElement[str], dialect: str) -> sa.ColumnElement[str]:
-    """As ``domain.resource.datastore_of``, in SQL: a report must not read every resource."""
-    name = sa.func.substr(resource, len(_DATASTORE) + 1)
-    position = sa.func.instr if dialect == "sqlite" else sa.func.strpos
-    slash = position(name, "/")
-    return sa.case(
-        (sa.func.substr(resource, 1, len(_DATASTORE)) != _DATASTORE, ""),
-        (slash > 0, sa.func.substr(name, 1, slash - 1)),
-        else_=name,
-    )
