@@ -166,7 +166,7 @@ def test_gaps_are_grouped_by_kind_the_gravest_first(cli: Cli) -> None:
         "Datastores and jobs that nobody hears of (1):",
         "  /datastore/a: nobody",
         "",
-        "3 gaps (looked at: 12 resources, 1 rule)",
+        "3 gaps (looked at: 12 datastores and jobs, 1 rule)",
     ]
 
 
