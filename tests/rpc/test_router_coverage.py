@@ -153,8 +153,8 @@ async def test_errors_wait_where_every_target_that_would_tell_them_fails(tmp_pat
     assert not subjects(answer, GROUP)
     assert found.subject == "chat"
     assert found.sentence == (
-        "nobody hears for now of any error about /datastore/a, of auth.mfa-lockout, which waits: "
-        "chat fails since 2026-05-21 00:00:00 UTC: connection refused"
+        "nobody hears now of any error about /datastore/a, nor of auth.mfa-lockout, until a "
+        "target works again: chat fails since 2026-05-21 00:00:00 UTC: connection refused"
     )
 
 

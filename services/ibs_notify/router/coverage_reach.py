@@ -132,9 +132,14 @@ def _waits(troubles: Sequence[Trouble], what: Mapping[tuple[str, ...], Sequence[
     return Finding(
         Gap.WAITING_ERROR,
         named([each.target for each in troubles]),
-        f"nobody hears for now {named(things)}, which waits: {_in_words(troubles)}",
+        f"nobody hears now {_nor(things)}, until a target works again: {_in_words(troubles)}",
         f"{COMMAND} target test {troubles[0].target}",
     )
+
+
+def _nor(things: Sequence[str]) -> str:
+    more = len(things) - MOST_NAMED
+    return ", nor ".join(things[:MOST_NAMED]) + (f", nor {more:,} more" if more > 0 else "")
 
 
 def _all_of(types: Sequence[str]) -> str:

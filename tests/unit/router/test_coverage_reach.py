@@ -40,8 +40,8 @@ def test_an_error_waits_if_all_who_would_be_told_take_nothing_now() -> None:
     (found,) = coverage.waiting_errors(both, ["/datastore/a"], CHAT_FAILS, NOW)
     assert (found.gap, found.subject) == (Gap.WAITING_ERROR, "chat")
     assert found.sentence == (
-        "nobody hears for now of backup.failed, restore.failed, sync.failed, verify.failed about "
-        "/datastore/a, of auth.mfa-lockout, which waits: chat fails since 00:00"
+        "nobody hears now of backup.failed, restore.failed, sync.failed, verify.failed about "
+        "/datastore/a, nor of auth.mfa-lockout, until a target works again: chat fails since 00:00"
     )
     assert found.advice == "ironcore-backup notification target test chat"
 
@@ -50,8 +50,8 @@ def test_what_waits_for_the_same_targets_is_one_finding() -> None:
     one = table({"chat": "*"}, Scope.ATTACHED, *(f"/datastore/a{n}" for n in range(7)))
     places = [f"/datastore/a{n}" for n in range(8)]
     (found,) = coverage.waiting_errors(one, places, CHAT_FAILS, NOW)
-    assert found.sentence.startswith("nobody hears for now of any error about /datastore/a0, ")
-    assert "/datastore/a4 and 2 more, which waits" in found.sentence
+    assert found.sentence.startswith("nobody hears now of any error about /datastore/a0, ")
+    assert "/datastore/a4 and 2 more, until a" in found.sentence
 
 
 def test_what_a_target_that_works_tells_does_not_wait() -> None:

@@ -249,6 +249,11 @@ class Hearing:
             and not any(map(self._tells_now, each.subscriptions))
         ]
 
+    def untold_now(self, severity: int) -> Sequence[str]:
+        """What of that severity nobody is told of now, by the rules or by how targets fare."""
+        untold = {*self.unheard_of(severity), *self.waiting_of(severity)}
+        return [each.type for each in self.types if each.type in untold]
+
     def would_help(self, types: Collection[str]) -> frozenset[str]:
         """Groups that would tell somebody of any of ``types``, if the resource were attached."""
         return frozenset(

@@ -39,7 +39,7 @@ COVERAGE_KINDS: Mapping[int, str] = {
     router_service_pb2.COVERAGE_KIND_UNHEARD_ALARM: "our own alarm, and only in the inbox",
     router_service_pb2.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE: "critical, and only in the inbox",
     router_service_pb2.COVERAGE_KIND_UNREACHABLE_GROUP: "reaches nobody",
-    router_service_pb2.COVERAGE_KIND_WAITING_ERROR: "waits, and nobody hears of it now",
+    router_service_pb2.COVERAGE_KIND_WAITING_ERROR: "errors wait for",
     router_service_pb2.COVERAGE_KIND_UNHEARD_RESOURCE: "nobody hears of it",
     router_service_pb2.COVERAGE_KIND_UNHEARD_PROBLEM: "nobody hears of its errors",
     router_service_pb2.COVERAGE_KIND_UNHEARD_ERROR_TYPE: "error, and only in the inbox",
