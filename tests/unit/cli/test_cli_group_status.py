@@ -170,6 +170,14 @@ def test_gaps_are_grouped_by_kind_the_gravest_first(cli: Cli) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", [each for each in pb.CoverageKind.values() if each])
+def test_every_kind_of_gap_has_a_heading_of_its_own(cli: Cli, kind: int) -> None:
+    found = pb.CoverageFinding(kind=kind, subject="it", sentence="nobody")  # type: ignore[arg-type]
+    cli.router.answers["GetCoverage"] = pb.GetCoverageResponse(findings=[found])
+
+    assert "Other gaps" not in cli("coverage").stdout
+
+
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_strict_has_exit_code_1_where_there_is_a_gap(cli: Cli, form: str) -> None:
     cli.router.answers["GetCoverage"] = gaps()

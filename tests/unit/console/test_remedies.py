@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ibs_notify.console.coverage.remedies import remedies
+from ibs_notify.console.pages.overview import COVERAGE_KINDS
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 SUBJECTS = {
@@ -28,6 +29,10 @@ def urls(kind: int, subject: str, advice: str = "") -> list[str]:
 @pytest.mark.parametrize("kind", [each for each in pb.CoverageKind.values() if each])
 def test_every_kind_of_gap_has_a_remedy(kind: int) -> None:
     assert urls(kind, SUBJECTS[kind], ADVICE)  # type: ignore[index]
+
+
+def test_every_kind_of_gap_has_words() -> None:
+    assert COVERAGE_KINDS.keys() == {each for each in pb.CoverageKind.values() if each}
 
 
 def test_a_remedy_leads_to_the_group_the_datastore_or_the_target() -> None:
