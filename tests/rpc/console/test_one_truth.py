@@ -184,6 +184,8 @@ async def test_who_hears_of_a_datastore_says_of_what(console: Console) -> None:
     assert page.says("tells of verify.corrupt , verify.failed , verify.stale , verify.completed")
     assert page.says("of 14 types not")
     assert page.says("tells nobody of it")  # the counters
+    page = await console.browser.get("/groups?resource=failing:")
+    assert page.says("/datastore/failing tells nobody of it")
     await add_group(console.api, "corrupt", {"chat": "type = verify.corrupt"})
     listed = await console.browser.get("/groups")
     assert listed.says("anything that a rule of it matches")

@@ -225,13 +225,13 @@ class Hearing:
         return found
 
     def told_by(self, group: str) -> Sequence[str]:
-        """The types that ``group`` tells somebody of, the gravest first."""
+        """The types that ``group`` tells somebody of now, the gravest first."""
         return [
             each.type
             for each in self.types
             if any(
-                it.group == group and it.effect == pb.HEARING_EFFECT_TELLS
-                for it in map(self.subscriptions.__getitem__, each.subscriptions)
+                self.subscriptions[place].group == group and self._tells_now(place)
+                for place in each.subscriptions
             )
         ]
 
@@ -302,7 +302,7 @@ async def ask_about(visit: Visit, resource: str, *, with_out_of_scope: bool = Fa
 
 
 async def explain(visit: Visit, of: Hearing) -> pb.ExplainResponse:
-    """Why who hears of the gravest that nobody is told of, and who does not; else of an example."""
+    """Why who hears, and why not, of the gravest that nobody is told of; else of an example."""
     router, event_type = visit.api.router, next(iter(of.unheard_problems), _EXAMPLE)
     subject = f"{event_type} of {of.resource}"[:1000]
     event = event_pb2.Event(type=event_type, subject=subject, resource=of.resource)
