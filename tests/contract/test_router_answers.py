@@ -201,7 +201,7 @@ async def test_what_is_below_a_place_is_counted_and_what_is_beside_it_is_not(
 
 async def test_critical_types_are_counted_since_a_moment(database: Database) -> None:
     await store(database, "a", "b", "c", severity=Severity.CRITICAL)
-    assert await database.read(lambda c: coverage_reads.critical_types(c, 2, [])) == {
+    assert await database.read(lambda c: coverage_reads.types_of(c, Severity.CRITICAL, 2, [])) == {
         "backup.failed": {"b": 1, "c": 1}
     }
 

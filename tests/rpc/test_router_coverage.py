@@ -27,6 +27,8 @@ TYPE = pb.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE
 GROUP = pb.COVERAGE_KIND_UNREACHABLE_GROUP
 RESOURCE = pb.COVERAGE_KIND_UNHEARD_RESOURCE
 RULE = pb.COVERAGE_KIND_IDLE_RULE
+ERROR = pb.COVERAGE_KIND_UNHEARD_ERROR_TYPE
+WAITING = pb.COVERAGE_KIND_WAITING_ERROR
 ON_A = group(
     "on-a",
     {"chat": "*"},
@@ -116,6 +118,44 @@ async def test_critical_types_that_reach_only_the_inbox_are_found_also_unknown_o
     assert found["disk.melted"].sentence == ("whatever it is about, it would reach only the inbox")
     # The gravest first: a target that fails is told to no other, since there is none.
     assert [each.kind for each in answer.findings][:2] == [ALARM, TYPE]
+
+
+async def test_errors_that_are_about_no_datastore_are_found_too(tmp_path: Path) -> None:
+    """By the catalogue, and those that came; not again what its datastore says."""
+    async with surrounded(tmp_path, webhook("chat"), ON_A) as around:
+        await around.emit("one", type="auth.mfa-lockout")
+        error = event_pb2.SEVERITY_ERROR
+        await around.emit("two", type="disk.dying", severity=error, resource="b:x")
+        await around.emit("three", type="disk.dying", severity=error, resource="a:production/x")
+        await around.emit("four", type="disk.dead", severity=error)
+        answer = await coverage_of(around)
+    found = {each.subject: each for each in answer.findings if each.kind == ERROR}
+    assert "/datastore/b" in subjects(answer, RESOURCE)
+    assert found.keys() == {"auth.mfa-lockout", "disk.dying", "disk.dead"}
+    assert found["auth.mfa-lockout"].event_count == 1
+    assert found["auth.mfa-lockout"].sentence == "without a resource it would reach only the inbox"
+    assert found["disk.dying"].sentence == "about /datastore/a it would reach only the inbox"
+    assert found["disk.dead"].advice.endswith("--rule 'severity >= error'")
+
+
+async def test_errors_wait_where_every_target_that_would_tell_them_fails(tmp_path: Path) -> None:
+    """The group reaches somebody all the same: of what is no error."""
+    rules = {"chat": "*", "pager": "severity <= warning"}
+    async with surrounded(
+        tmp_path, webhook("chat"), webhook("pager"), group("ops", rules)
+    ) as around:
+        await around.emit(resource="a:vm/1")
+        status = delivery_service_pb2.GetTargetStatusResponse(last_failure="connection refused")
+        status.failing_since.FromDatetime(datetime(2026, 5, 21, tzinfo=UTC))
+        around.delivery.statuses["uid-chat"] = status
+        answer = await coverage_of(around)
+    (found,) = [each for each in answer.findings if each.kind == WAITING]
+    assert not subjects(answer, GROUP)
+    assert found.subject == "chat"
+    assert found.sentence == (
+        "nobody hears now of any error about /datastore/a, nor of auth.mfa-lockout, until a "
+        "target works again: chat fails since 2026-05-21 00:00:00 UTC: connection refused"
+    )
 
 
 async def test_a_critical_type_that_only_some_datastores_lack_names_them(tmp_path: Path) -> None:

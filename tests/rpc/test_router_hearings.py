@@ -78,3 +78,35 @@ async def test_too_many_resources_are_refused(tmp_path: Path) -> None:
     async with surrounded(tmp_path, webhook("chat")) as around:
         call = around.stub.ListHearings(pb.ListHearingsRequest(resources=["a:"] * 501))
         assert isinstance(await refusal(call), InvalidArgument)
+
+
+async def test_rules_that_match_out_of_scope_are_told_where_that_is_asked(tmp_path: Path) -> None:
+    """To attach the datastore to their groups would help; a group that hears it needs no help."""
+    everything = group("all", {"chat": "severity = critical"})
+    on_a = group(
+        "on-a",
+        {"chat": "severity >= error", "gauge": "type = backup.failed"},
+        scope=group_pb2.GROUP_SCOPE_ATTACHED,
+        attachments=["/datastore/a"],
+    )
+    chosen = group("chosen", {"chat": "*"}, scope=group_pb2.GROUP_SCOPE_SELECTED)
+    async with surrounded(
+        tmp_path, webhook("chat"), metrics("gauge"), everything, on_a, chosen
+    ) as around:
+        request = pb.ListHearingsRequest(resources=["b:", "a:"], with_out_of_scope=True)
+        answer = await around.stub.ListHearings(request)
+        usual = await hearings(around, "b:")
+        request.resources.extend(["c:"] * 9)
+        assert isinstance(await refusal(around.stub.ListHearings(request)), InvalidArgument)
+    names = [f"{each.group}/{each.target}" for each in answer.subscriptions]
+
+    def beyond(of: pb.ResourceHearing, event_type: str) -> set[str]:
+        (found,) = [each for each in of.types if each.type == event_type]
+        return {names[each] for each in found.out_of_scope}
+
+    b, a = answer.resources
+    assert beyond(b, "backup.failed") == {"on-a/chat", "on-a/gauge", "chosen/chat"}
+    assert beyond(b, "verify.corrupt") == {"on-a/chat", "chosen/chat"}
+    assert beyond(b, "verify.stale") == {"chosen/chat"}
+    assert beyond(a, "backup.failed") == {"chosen/chat"}
+    assert not any(each.out_of_scope for each in usual.resources[0].types)

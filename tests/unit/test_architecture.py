@@ -64,6 +64,7 @@ PURE = (
     "audit.entry",
     "router.collapse",
     "router.coverage",
+    "router.coverage_reach",
     "router.dedup",
     "router.digest",
     "router.dispositions",

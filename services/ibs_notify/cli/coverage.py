@@ -28,8 +28,10 @@ _HEADINGS = {
     pb.COVERAGE_KIND_UNHEARD_ALARM: "Alarms of our own that nobody hears of",
     pb.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE: "Critical, and only in the inbox",
     pb.COVERAGE_KIND_UNREACHABLE_GROUP: "Groups that reach nobody",
+    pb.COVERAGE_KIND_WAITING_ERROR: "Errors that nobody hears of until a target works again",
     pb.COVERAGE_KIND_UNHEARD_RESOURCE: "Datastores and jobs that nobody hears of",
     pb.COVERAGE_KIND_UNHEARD_PROBLEM: "Datastores with errors that nobody hears of",
+    pb.COVERAGE_KIND_UNHEARD_ERROR_TYPE: "Errors that are only in the inbox",
     pb.COVERAGE_KIND_IDLE_RULE: "Rules that matched nothing",
 }
 
@@ -59,12 +61,11 @@ def coverage(since: datetime | None, strict: bool, output: str) -> None:
 
 
 def _show(answer: pb.GetCoverageResponse) -> None:
-    looked_at = (
-        f"looked at: {counted(answer.resource_count, 'resource')}, "
-        f"{counted(answer.rule_count, 'rule')}"
-    )
+    count = answer.resource_count
+    places = f"{count:,} {'datastore or job' if count == 1 else 'datastores and jobs'}"
+    looked_at = f"looked at: {places}, {counted(answer.rule_count, 'rule')}"
     if not answer.findings:
-        heard = "somebody hears of everything critical, and of every error of a datastore"
+        heard = "somebody hears of everything critical, and of every error"
         click.echo(f"no gaps: {heard} ({looked_at})")
         return
     # The gravest first, also among the kinds.

@@ -50,6 +50,13 @@ class Trouble:
         return sum(not target.disabled for target, _ in self.standings)
 
     @property
+    def taking_nothing(self) -> Mapping[str, Standing] | None:
+        """Those that fail or are paused, by name; None where it is not known how targets fare."""
+        if self.unknown:
+            return None
+        return {target.name: it for target, it in self.standings if it.takes_nothing}
+
+    @property
     def given_up(self) -> int:
         """How many deliveries are given up now, as far as that is known."""
         return sum(each.count for each in self.dead or ())

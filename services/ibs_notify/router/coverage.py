@@ -10,22 +10,23 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import islice
 from shlex import quote
 from typing import Final
 
 from ibs_notify.domain.catalogue import ABOUT_DATASTORES, CATALOGUE, Outcome
 from ibs_notify.domain.event import Event
+from ibs_notify.domain.resource import datastore_of
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.hearing import is_told, tells_any
-from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
-from ibs_notify.router.notices import TARGET_FAILING, resource_of_target
+from ibs_notify.router.match import Route, RoutingTable
+from ibs_notify.router.notices import NOTICES, TARGET_FAILING, resource_of_target
 from ibs_notify.router.scope import who_hears
+from ibs_notify.router.standing import at
 from ibs_notify.rules.format import format_rule
 
 MOST_OF_A_KIND: Final = 1000
-_MOST_NAMED: Final = 5
-_COMMAND: Final = "ironcore-backup notification"
+MOST_NAMED: Final = 5
+COMMAND: Final = "ironcore-backup notification"
 _PROBLEMS: Final = tuple(
     sorted(
         (each for each in ABOUT_DATASTORES if each.outcome is Outcome.PROBLEM),
@@ -37,6 +38,14 @@ _ERRORS: Final = tuple(each for each in _PROBLEMS if each.severity is Severity.E
 _CRITICAL: Final = frozenset(
     each.name for each in CATALOGUE.values() if each.severity is Severity.CRITICAL
 )
+_ERRORS_OF_DATASTORES: Final = frozenset(each.name for each in _ERRORS)
+ERRORS_ELSEWHERE: Final = frozenset(
+    each.name
+    for each in CATALOGUE.values()
+    if each.severity is Severity.ERROR and each not in ABOUT_DATASTORES and each.name not in NOTICES
+)
+"""What needs somebody and happens to no datastore. Of our own notices, those that are ever sent to
+anybody are looked at as alarms."""
 
 
 class Gap(StrEnum):
@@ -45,8 +54,10 @@ class Gap(StrEnum):
     UNHEARD_ALARM = "UNHEARD_ALARM"
     UNHEARD_CRITICAL_TYPE = "UNHEARD_CRITICAL_TYPE"
     UNREACHABLE_GROUP = "UNREACHABLE_GROUP"
+    WAITING_ERROR = "WAITING_ERROR"
     UNHEARD_RESOURCE = "UNHEARD_RESOURCE"
     UNHEARD_PROBLEM = "UNHEARD_PROBLEM"
+    UNHEARD_ERROR_TYPE = "UNHEARD_ERROR_TYPE"
     IDLE_RULE = "IDLE_RULE"
 
 
@@ -71,14 +82,6 @@ class Place:
     resource: str
     event_count: int = 0
     was_heard: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a target reaches nobody, in words."""
-
-    target: str
-    problem: str
 
 
 def untold_places(table: RoutingTable, places: Iterable[str], now: datetime) -> list[str]:
@@ -115,7 +118,7 @@ def unheard_places(unheard: Iterable[Place]) -> list[Finding]:
             Gap.UNHEARD_RESOURCE,
             place.resource,
             f"{_how_many(place.event_count)}, and nobody is told even if a backup of it fails",
-            f"{_COMMAND} group attach GROUP --resource {quote(place.resource)}",
+            f"{COMMAND} group attach GROUP --resource {quote(place.resource)}",
             place.event_count,
         )
         for place in unheard
@@ -123,12 +126,16 @@ def unheard_places(unheard: Iterable[Place]) -> list[Finding]:
 
 
 def unheard_problems(
-    table: RoutingTable, datastores: Iterable[str], untold: Collection[str], now: datetime
+    table: RoutingTable,
+    datastores: Iterable[str],
+    untold: Collection[str],
+    since: datetime,
+    now: datetime,
 ) -> list[Finding]:
     """Datastores that have errors of which nobody is told, though of other events somebody is.
 
-    Of those that are ``untold`` as a whole, somebody heard something all the same: by a rule that
-    asks for more, or for a part.
+    Of those that are ``untold`` as a whole, somebody was told something all the same ``since``: by
+    a rule that asked for more, or for a part, or by one that is no more.
     """
     findings: list[Finding] = []
     for place in sorted(datastores):
@@ -143,15 +150,16 @@ def unheard_problems(
                     Gap.UNHEARD_PROBLEM,
                     place,
                     f"nobody is told of {', '.join(unheard)} about it"
-                    + (_BUT_WAS_HEARD if place in untold else ""),
-                    f"{_COMMAND} group target add GROUP TARGET --rule 'severity >= error'",
+                    + (_BUT_WAS_HEARD.format(at(since)) if place in untold else ""),
+                    f"{COMMAND} group target add GROUP TARGET --rule 'severity >= error'",
                 )
             )
     return findings
 
 
 _BUT_WAS_HEARD: Final = (
-    "; of some events that say more, or are about a part of it, somebody was told"
+    "; since {} somebody was told of events that said more, or were about a part of it, "
+    "by the rules of then"
 )
 
 
@@ -163,13 +171,13 @@ def unheard_alarms(table: RoutingTable, now: datetime) -> list[Finding]:
     )
     if not silent:
         return []
-    which = "a target" if len(silent) == len(targets) else _named(silent)
+    which = "a target" if len(silent) == len(targets) else named(silent)
     return [
         Finding(
             Gap.UNHEARD_ALARM,
             TARGET_FAILING,
             f"when {which} fails, no other target hears of it: it would reach only the inbox",
-            f"{_COMMAND} group target add GROUP TARGET --rule 'type = {TARGET_FAILING}'",
+            f"{COMMAND} group target add GROUP TARGET --rule 'type = {TARGET_FAILING}'",
         )
     ]
 
@@ -211,11 +219,7 @@ def unheard_critical_types(
         came = seen.get(name, {})
         anywhere = name in _CRITICAL or "" in came
         places = {*came, *(datastores if anywhere else ())} or {""}
-        unheard = [
-            each
-            for each in sorted(places, key=lambda each: (not each, each))
-            if not is_told(table, name, Severity.CRITICAL, each, now)
-        ]
+        unheard = _untold(table, name, Severity.CRITICAL, places, now)
         if unheard:
             everywhere = anywhere and len(unheard) == len(places)
             findings.append(
@@ -223,22 +227,64 @@ def unheard_critical_types(
                     Gap.UNHEARD_CRITICAL_TYPE,
                     name,
                     f"{_where(unheard, everywhere=everywhere)} it would reach only the inbox",
-                    f"{_COMMAND} group target add GROUP TARGET --rule 'severity = critical'",
+                    f"{COMMAND} group target add GROUP TARGET --rule 'severity = critical'",
                     sum(came.get(each, 0) for each in unheard),
                 )
             )
     return findings
 
 
+def unheard_error_types(
+    table: RoutingTable, seen: Mapping[str, Mapping[str, int]], now: datetime
+) -> list[Finding]:
+    """Types of severity error that would reach only the inbox, where no datastore says so itself.
+
+    ``seen`` as in ``unheard_critical_types``, of severity error. Looked at are the errors of the
+    catalogue that happen to no datastore, and what came: but for those errors of a datastore that
+    ``unheard_problems`` asks about, and for our own notices.
+    """
+    findings: list[Finding] = []
+    for name in sorted((ERRORS_ELSEWHERE | seen.keys()) - NOTICES):
+        came = seen.get(name, {})
+        places = set(came)
+        if name in ERRORS_ELSEWHERE:
+            places.add("")
+        if name in _ERRORS_OF_DATASTORES:
+            places = {each for each in places if not datastore_of(each)}
+        unheard = _untold(table, name, Severity.ERROR, places, now)
+        if unheard:
+            findings.append(
+                Finding(
+                    Gap.UNHEARD_ERROR_TYPE,
+                    name,
+                    f"{_where(unheard, everywhere=False)} it would reach only the inbox",
+                    f"{COMMAND} group target add GROUP TARGET --rule 'severity >= error'",
+                    sum(came.get(each, 0) for each in unheard),
+                )
+            )
+    return findings
+
+
+def _untold(
+    table: RoutingTable, name: str, severity: Severity, places: Iterable[str], now: datetime
+) -> list[str]:
+    """Those of ``places``, the empty one last, about which the type would be told to nobody."""
+    ordered = sorted(places, key=lambda each: (not each, each))
+    return [each for each in ordered if not is_told(table, name, severity, each, now)]
+
+
 def _where(unheard: Sequence[str], *, everywhere: bool) -> str:
     if everywhere:
         return "whatever it is about,"
-    return f"about {_named([each or 'no resource' for each in unheard])}"
+    if unheard == [""]:
+        return "without a resource"
+    return f"about {named([each or 'no resource' for each in unheard])}"
 
 
-def _named(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+def named(names: Sequence[str]) -> str:
+    """The first of ``names``, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def idle_rules(routes: Iterable[Route], matched: Collection[str], examined: int) -> list[Finding]:
@@ -253,57 +299,9 @@ def idle_rules(routes: Iterable[Route], matched: Collection[str], examined: int)
             Gap.IDLE_RULE,
             f"{route.group}/{route.target}",
             f"{format_rule(route.rule)} matched no event of {examined:,}",
-            f"{_COMMAND} group target update {route.group} {route.target} --rule RULE",
+            f"{COMMAND} group target update {route.group} {route.target} --rule RULE",
             examined,
         )
         for route in routes
         if route.subscription_uid not in matched
     ]
-
-
-def unreachable_groups(
-    groups: Iterable[RoutedGroup], troubles: Mapping[str, Trouble]
-) -> list[Finding]:
-    """Groups that have no target, or none that reaches anybody; ``troubles`` by target uid.
-
-    A metric server reaches nobody, whether it works or not; a group of nothing else is in order
-    as long as one does.
-    """
-    findings: list[Finding] = []
-    for group in groups:
-        meant = [each for each in group.routes if not each.is_metric_server] or group.routes
-        problems = [
-            Trouble(route.target, "has no recipient")
-            if route.lacks_recipients
-            else troubles.get(route.target_uid)
-            for route in meant
-        ]
-        known = [each for each in problems if each is not None]
-        if len(known) == len(problems):
-            findings.append(_unreachable(group, known))
-    return findings
-
-
-def _unreachable(group: RoutedGroup, problems: Sequence[Trouble]) -> Finding:
-    if not problems:
-        return Finding(
-            Gap.UNREACHABLE_GROUP,
-            group.name,
-            "it has no target",
-            f"{_COMMAND} group target add {group.name} TARGET --rule RULE",
-        )
-    named = "; ".join(f"{each.target} {each.problem}" for each in islice(problems, _MOST_NAMED))
-    more = f"; and {len(problems) - _MOST_NAMED} more" if len(problems) > _MOST_NAMED else ""
-    return Finding(
-        Gap.UNREACHABLE_GROUP,
-        group.name,
-        f"none of its targets reaches anybody: {named}{more}",
-        _to_mend(group, problems[0]),
-    )
-
-
-def _to_mend(group: RoutedGroup, trouble: Trouble) -> str:
-    lacking = {route.target for route in group.routes if route.lacks_recipients}
-    if trouble.target in lacking:
-        return f"{_COMMAND} group target update {group.name} {trouble.target} --recipient ADDRESS"
-    return f"{_COMMAND} target test {trouble.target}"

@@ -7,14 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeAlias
 
 import sqlalchemy as sa
 
 from ibs_notify.domain.clock import Clock, from_micros
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.resource import datastore_of
-from ibs_notify.router import coverage, coverage_reads
-from ibs_notify.router.coverage import Finding, Gap, Place, Trouble
+from ibs_notify.domain.severity import Severity
+from ibs_notify.router import coverage, coverage_reach, coverage_reads
+from ibs_notify.router.coverage import Finding, Gap, Place
+from ibs_notify.router.coverage_reach import Trouble
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.ports import DeliveryAnswers, TargetHealth
@@ -31,19 +34,29 @@ _KINDS = {
     Gap.UNHEARD_ALARM: pb.COVERAGE_KIND_UNHEARD_ALARM,
     Gap.UNHEARD_CRITICAL_TYPE: pb.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE,
     Gap.UNREACHABLE_GROUP: pb.COVERAGE_KIND_UNREACHABLE_GROUP,
+    Gap.WAITING_ERROR: pb.COVERAGE_KIND_WAITING_ERROR,
     Gap.UNHEARD_RESOURCE: pb.COVERAGE_KIND_UNHEARD_RESOURCE,
     Gap.UNHEARD_PROBLEM: pb.COVERAGE_KIND_UNHEARD_PROBLEM,
+    Gap.UNHEARD_ERROR_TYPE: pb.COVERAGE_KIND_UNHEARD_ERROR_TYPE,
     Gap.IDLE_RULE: pb.COVERAGE_KIND_IDLE_RULE,
 }
 
 
+_ByType: TypeAlias = Mapping[str, Mapping[str, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What there is to look at, from the event ``begin`` on."""
+    """What there is to look at, from the event ``begin`` on, which came ``since`` at the earliest.
 
+    ``critical`` and ``errors``: how many events of a type about a place nobody was told of.
+    """
+
+    since: datetime
     begin: int
     places: Sequence[str]
-    critical: Mapping[str, Mapping[str, int]]
+    critical: _ByType
+    errors: _ByType
     warnings: Sequence[str]
 
 
@@ -169,9 +182,12 @@ def _see(
     warnings = []
     if len(names) > coverage_reads.MOST_PLACES:
         warnings.append(f"only {coverage_reads.MOST_PLACES:,} datastores and jobs were looked at")
-    critical = coverage_reads.critical_types(connection, begin, mute)
+    critical, errors = (
+        coverage_reads.types_of(connection, severity, begin, mute)
+        for severity in (Severity.CRITICAL, Severity.ERROR)
+    )
     places = list(names)[: coverage_reads.MOST_PLACES]
-    return _Seen(begin, places, critical, warnings)
+    return _Seen(since, begin, places, critical, errors, warnings)
 
 
 def _left_out(held: _Held) -> list[str]:
@@ -207,20 +223,26 @@ def _find(
     names = {datastore_of(each) for each in seen.places} - {""}
     whole = {each.subject for each in places}
     datastores = {f"/datastore/{name}" for name in names} - whole
-    # Of a place that nobody hears of at all, that is said, and not each thing again.
-    critical = {
-        event_type: {place: count for place, count in came.items() if place not in whole}
-        for event_type, came in seen.critical.items()
-        if not whole.issuperset(came)
-    }
+    critical, errors = _but_for(whole, seen.critical), _but_for(whole, seen.errors)
     return [
         coverage.unheard_alarms(table, now),
         coverage.unheard_critical_types(table, critical, datastores, now),
-        coverage.unreachable_groups(table.groups, troubles),
+        coverage_reach.unreachable_groups(table.groups, troubles),
+        coverage_reach.waiting_errors(table, datastores, troubles, now),
         places,
-        coverage.unheard_problems(table, datastores, untold, now),
+        coverage.unheard_problems(table, datastores, untold, seen.since, now),
+        coverage.unheard_error_types(table, errors, now),
         coverage.idle_rules(table.routes, held.matched, held.examined),
     ]
+
+
+def _but_for(whole: set[str], seen: _ByType) -> _ByType:
+    """Of a place that nobody hears of at all, that is said, and not each thing again."""
+    return {
+        event_type: {place: count for place, count in came.items() if place not in whole}
+        for event_type, came in seen.items()
+        if not whole.issuperset(came)
+    }
 
 
 def _view(each: Finding) -> pb.CoverageFinding:

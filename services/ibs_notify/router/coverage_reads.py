@@ -1,4 +1,4 @@
-"""What was seen: places, critical types and the rules that matched. Plain SQL, of bounded work."""
+"""What was seen: places, grave types and the rules that matched. Plain SQL, of bounded work."""
 
 from __future__ import annotations
 
@@ -92,16 +92,16 @@ def _some_of(resource: str, first_seq: int, *columns: sa.Column[int]) -> sa.Sele
     return sa.select(both).limit(MOST_COUNTED)
 
 
-def critical_types(
-    connection: sa.Connection, first_seq: int, mute: Collection[int]
+def types_of(
+    connection: sa.Connection, severity: Severity, first_seq: int, mute: Collection[int]
 ) -> dict[str, dict[str, int]]:
-    """The types that came with severity critical, of the newest that did, by type and place.
+    """The types that came with that severity, of the newest events that did, by type and place.
 
     A place is a datastore, or a resource that is none; counted is what nobody was told of.
     """
     newest = (
         sa.select(_E.type, _E.resource, _E.seq, _E.opened, _E.closed)
-        .where(_E.severity == Severity.CRITICAL.value, _E.seq >= first_seq)
+        .where(_E.severity == severity.value, _E.seq >= first_seq)
         .order_by(_E.seq.desc())
         .limit(MOST_COUNTED)
         .cte("newest")

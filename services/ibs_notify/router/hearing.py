@@ -7,8 +7,8 @@ is disabled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -38,12 +38,14 @@ class TypeHearing:
 
     ``routes`` are all that match, ``gathered`` those of them whose digest takes it. ``silence_id``
     names the silence that keeps it quiet now; who hears of it else is the same with and without.
+    ``out_of_scope``: those whose rule would match, but whose group does not hear of the place.
     """
 
     type: EventType
     routes: tuple[Route, ...]
     gathered: tuple[Route, ...] = ()
     silence_id: str = ""
+    out_of_scope: tuple[Route, ...] = ()
 
     @property
     def is_told(self) -> bool:
@@ -74,11 +76,24 @@ def is_told(
     table: RoutingTable, event_type: str, severity: Severity, resource: str, now: datetime
 ) -> bool:
     """Whether a bare event would be told to anybody; no silence is asked."""
-    return tells_any(table.hearing(_bare(event_type, severity, resource, now)))
+    return bool(telling(table, event_type, severity, resource, now))
+
+
+def telling(
+    table: RoutingTable, event_type: str, severity: Severity, resource: str, now: datetime
+) -> tuple[Route, ...]:
+    """The routes by which somebody would be told of a bare event; no silence is asked."""
+    routes = table.hearing(_bare(event_type, severity, resource, now))
+    return tuple(filter(tells, routes))
 
 
 def hearings_of(
-    table: RoutingTable, resource: str, silences: Sequence[Armed], now: datetime
+    table: RoutingTable,
+    resource: str,
+    silences: Sequence[Armed],
+    now: datetime,
+    *,
+    with_out_of_scope: bool = False,
 ) -> list[TypeHearing]:
     """Of every type that can be about a datastore, the gravest first."""
     found = []
@@ -92,8 +107,18 @@ def hearings_of(
             if route.gathers is not None and gather(route.gathers, event) is DigestReason.GATHERED
         )
         silence_id = silenced.pointer if silenced is not None else ""
-        found.append(TypeHearing(each, routes, gathered, silence_id))
+        beyond = _out_of_scope(table, event, routes) if with_out_of_scope else ()
+        found.append(TypeHearing(each, routes, gathered, silence_id, beyond))
     return found
+
+
+def _out_of_scope(
+    table: RoutingTable, event: Event, routes: Collection[Route]
+) -> tuple[Route, ...]:
+    """Those beside ``routes`` that would match ``event`` if every group heard of it."""
+    named = replace(event, groups=tuple(table.group_names))
+    heard = {(each.group, each.target) for each in routes}
+    return tuple(each for each in table.hearing(named) if (each.group, each.target) not in heard)
 
 
 def _bare(event_type: str, severity: Severity, resource: str, now: datetime) -> Event:

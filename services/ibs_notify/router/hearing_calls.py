@@ -22,6 +22,8 @@ from ibs_notify.store.database import Database
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 MOST_RESOURCES: Final = 500
+MOST_WITH_OUT_OF_SCOPE: Final = 10
+"""Of these more may match than hear: every rule there is."""
 _EFFECTS: Final = {
     Effect.TELLS: pb.HEARING_EFFECT_TELLS,
     Effect.COUNTS: pb.HEARING_EFFECT_COUNTS,
@@ -42,22 +44,21 @@ class Hearings:
 
     async def list(self, request: pb.ListHearingsRequest) -> pb.ListHearingsResponse:
         """``InvalidArgument`` for too many resources."""
-        if len(request.resources) > MOST_RESOURCES:
-            fault = FieldViolation(
-                "resources", f"are {len(request.resources):,}; at most {MOST_RESOURCES}"
-            )
+        most = MOST_WITH_OUT_OF_SCOPE if request.with_out_of_scope else MOST_RESOURCES
+        if len(request.resources) > most:
+            fault = FieldViolation("resources", f"are {len(request.resources):,}; at most {most}")
             raise InvalidArgument.of([fault])
         table, now = required(self._in_force.table), self._clock.now()
         not_over = await self._database.read(lambda c: self._silences.not_over(c, now))
         silences = [each for each in not_over if is_active(each.schedule, now)]
-        answer, named = await asyncio.to_thread(_answer, table, request.resources, silences, now)
+        answer, named = await asyncio.to_thread(_answer, table, request, silences, now)
         found = await self._database.read(lambda c: _found(c, named))
         answer.silences.extend(silence_view(each, now) for each in found)
         return answer
 
 
 def _answer(
-    table: RoutingTable, resources: Sequence[str], silences: Sequence[Armed], now: datetime
+    table: RoutingTable, request: pb.ListHearingsRequest, silences: Sequence[Armed], now: datetime
 ) -> tuple[pb.ListHearingsResponse, list[str]]:
     """All but the silences, whose ids come beside it."""
     answer = pb.ListHearingsResponse(revision=table.revision)
@@ -80,14 +81,17 @@ def _answer(
             subscriptions=map(place_of, each.routes),
             gathered=map(place_of, each.gathered),
             silence_id=each.silence_id,
+            out_of_scope=map(place_of, each.out_of_scope),
         )
         if each.silence_id:
             named[each.silence_id] = None
 
-    for given in resources:
+    for given in request.resources:
         resource = canonical(given)
         view = answer.resources.add(resource=resource)
-        for each in hearings_of(table, resource, silences, now):
+        for each in hearings_of(
+            table, resource, silences, now, with_out_of_scope=request.with_out_of_scope
+        ):
             add(view, each)
     return answer, list(named)
 

@@ -9,6 +9,7 @@ from tests.support.console import Console
 from tests.support.console_work import add_group, add_webhook
 
 from ibs_notify.console.api import Api
+from ironcore.notification.v1.group_pb2 import GROUP_SCOPE_ATTACHED
 
 
 @pytest.fixture(name="calls")
@@ -55,6 +56,19 @@ async def test_the_queues_of_all_groups_are_one_call(console: Console, calls: li
         await add_group(console.api, f"team-{number}", {"chat-ops": "*"})
 
     assert (await asked_for(console, "/queue", calls)).count("ListGroupStatusesRequest") == 1
+
+
+async def test_why_nobody_hears_of_a_datastore_is_asked_once_for_all_types(
+    console: Console, calls: list[str]
+) -> None:
+    await add_webhook(console.api, "chat-ops", "http://127.0.0.1:9/hook")
+    attached = {"scope": GROUP_SCOPE_ATTACHED, "attachments": ["/datastore/elsewhere"]}
+    await add_group(console.api, "ops-team", {"chat-ops": "*"}, **attached)
+
+    asked = await asked_for(console, "/datastores/tank/listeners", calls)
+    assert asked.count("ExplainRequest") == asked.count("ListHearingsRequest") == 1
+    page = await console.browser.get("/datastores/tank/listeners")
+    assert page.says("It helps to attach the datastore to ops-team, below.")
 
 
 async def test_where_the_router_is_away_queue_and_overview_say_so(console: Console) -> None:

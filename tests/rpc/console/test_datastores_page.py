@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from tests.rpc.console.test_overview_page import HOSTILE, emit, make_group
 from tests.support.console import Console
+from tests.support.console_work import add_group
 
 from ironcore.notification.v1 import config_service_pb2 as config
 from ironcore.notification.v1 import event_pb2
@@ -53,7 +55,7 @@ async def test_a_tick_stands_for_every_type_of_its_severity(console: Console) ->
 
 async def test_a_critical_type_that_nobody_hears_of_is_named_in_the_list(console: Console) -> None:
     await make_group(console.api, rule="severity >= warning and type != sync.integrity-error")
-    await emit(console.api, resource="ibs:vm/1")
+    await emit(console.api, "backup.completed", resource="ibs:vm/1")
     page = await console.browser.get("/datastore-list")
     assert page.says("nobody hears of sync.integrity-error of the other problems: ops-team")
     assert page.says("what is no problem is in the inbox only")
@@ -242,3 +244,44 @@ async def test_a_metric_server_is_nobody(console: Console) -> None:
     assert (await console.browser.get("/datastores/tank/listeners")).says("Nobody hears of")
     page = await console.browser.get("/datastore-list")
     assert page.says("nobody hears of any problem")
+
+
+async def test_a_silence_stays_in_sight_where_nobody_would_hear_anyway(console: Console) -> None:
+    """And attaching the datastore does not end it."""
+    await make_group(console.api)
+    await attach_to(console, "ops-team", "elsewhere:")
+    await emit(console.api, resource="tank:vm/1")
+    silence = router.Silence(rule="resource under /datastore/tank", comment="disks are changed")
+    silence.end_time.FromDatetime(datetime.now(UTC) + timedelta(hours=1))
+    await console.api.call(
+        console.api.router.CreateSilence, router.CreateSilenceRequest(silence=silence)
+    )
+    listed = await console.browser.get("/datastore-list")
+    assert listed.says("silenced until")
+    assert listed.says("nobody hears of any problem")
+    page = await console.browser.get("/datastores/tank/listeners")
+    assert page.says("It is silenced until")
+    assert page.says(", silence or not.")
+    assert page.says(
+        "It helps to attach the datastore to ops-team, below, but sil-1 keeps them quiet all the "
+        "same until"
+    )
+
+
+async def test_a_group_that_only_counts_would_not_help(console: Console) -> None:
+    gauge = Target(name="gauge", pushgateway=PushgatewayTarget(url="http://127.0.0.1:9/"))
+    await console.api.call(
+        console.api.config.CreateTarget, config.CreateTargetRequest(target=gauge)
+    )
+    await add_group(console.api, "counted", {"gauge": "*"})
+    await attach_to(console, "counted", "elsewhere:")
+    page = await console.browser.get("/datastores/tank/listeners")
+    assert page.says("No group would hear of them by being attached")
+    assert not page.says("It helps")
+
+
+async def test_how_it_fares_tells_of_restores_too(console: Console) -> None:
+    bad = await emit(console.api, "restore.failed", resource="ibs:vm/1")
+    page = await console.browser.get("/datastores/ibs/state")
+    assert page.says("Restore error restore.failed")
+    assert f'href="/events/{bad}"' in page.text

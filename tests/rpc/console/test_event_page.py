@@ -262,3 +262,19 @@ async def test_no_text_of_an_event_is_markup_on_its_page(console: Console) -> No
     assert "<script>alert" not in page.text
     assert "<img src=x" not in page.text
     assert page.says("<script>alert(1)</script>")
+
+
+async def test_a_note_of_the_system_is_not_laid_to_the_rules(console: Console) -> None:
+    """Every rule would match it, and none is asked."""
+    await route(console, NOWHERE, "*")
+    sent = pb.EmitRequest()
+    sent.event.type, sent.event.subject = "backup.failed", "disk full"
+    sent.event.groups.append("no-such-team")
+    await console.api.call(console.api.router.Emit, sent)
+    chosen = pb.EventFilter(types=["notification.unknown-group"])
+    found = await console.api.call(
+        console.api.router.ListEvents, pb.ListEventsRequest(filter=chosen)
+    )
+    page = await console.browser.get(f"/events/{found.events[0].event.event_id}")
+    assert page.says("It is in the inbox alone: of what the system itself notes here")
+    assert not page.says("no rule of a group in scope matched")

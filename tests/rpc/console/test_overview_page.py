@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.console import Console
-from tests.support.console_work import deaths
+from tests.support.console_work import add_group, add_webhook, deaths
 from tests.support.http_server import HttpServer
 from tests.support.writes import PATIENCE_SECONDS
 
@@ -157,6 +157,24 @@ async def test_gaps_come_with_their_advice(console: Console) -> None:
     # Of the only target nobody else hears that it fails.
     assert page.says("When a target fails, no other target hears of it")
     assert 'href="/new-group?rule=type+%3D+notification.target-failing"' in page.text
+
+
+async def test_no_gaps_means_errors_about_no_datastore_too(console: Console) -> None:
+    api = console.api
+    for name in ("chat-ops", "pager"):
+        await add_webhook(api, name, "http://127.0.0.1:9/")
+    await add_group(api, "ops-team", {"chat-ops": "severity >= error", "pager": "*"})
+    page = await console.browser.get("/overview/coverage")
+    assert page.says("0 datastores and jobs, seen or attached, 2 rules")
+    assert page.says("No gaps: somebody hears of everything critical, and of every error.")
+    assert page.says("that a delivery was given up is never sent on")
+    fields = {"group": "ops-team", "resource": "/datastore/tank", "all-the-same": "on"}
+    await console.browser.post("/datastores/tank/attach", fields)
+    await emit(api, "auth.mfa-lockout")
+    page = await console.browser.get("/overview/coverage")
+    assert page.says("auth.mfa-lockout 1 event reached only the inbox")
+    assert page.says("Without a resource it would reach only the inbox.")
+    assert 'href="/new-group?rule=severity+%3E%3D+error"' in page.text
 
 
 async def test_a_new_group_begins_with_what_it_is_for(console: Console) -> None:

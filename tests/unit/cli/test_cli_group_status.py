@@ -166,8 +166,16 @@ def test_gaps_are_grouped_by_kind_the_gravest_first(cli: Cli) -> None:
         "Datastores and jobs that nobody hears of (1):",
         "  /datastore/a: nobody",
         "",
-        "3 gaps (looked at: 12 resources, 1 rule)",
+        "3 gaps (looked at: 12 datastores and jobs, 1 rule)",
     ]
+
+
+@pytest.mark.parametrize("kind", [each for each in pb.CoverageKind.values() if each])
+def test_every_kind_of_gap_has_a_heading_of_its_own(cli: Cli, kind: int) -> None:
+    found = pb.CoverageFinding(kind=kind, subject="it", sentence="nobody")  # type: ignore[arg-type]
+    cli.router.answers["GetCoverage"] = pb.GetCoverageResponse(findings=[found])
+
+    assert "Other gaps" not in cli("coverage").stdout
 
 
 @pytest.mark.parametrize("form", ["table", "json"])

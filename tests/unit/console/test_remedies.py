@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ibs_notify.console.coverage.remedies import remedies
+from ibs_notify.console.pages.overview import COVERAGE_KINDS
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 SUBJECTS = {
@@ -14,7 +15,10 @@ SUBJECTS = {
     pb.COVERAGE_KIND_UNHEARD_RESOURCE: "/datastore/tank/production",
     pb.COVERAGE_KIND_UNHEARD_PROBLEM: "/datastore/tank",
     pb.COVERAGE_KIND_IDLE_RULE: "ops-team/chat-ops",
+    pb.COVERAGE_KIND_UNHEARD_ERROR_TYPE: "auth.mfa-lockout",
+    pb.COVERAGE_KIND_WAITING_ERROR: "pager",
 }
+ADVICE = "ironcore-backup notification target test pager"
 
 
 def urls(kind: int, subject: str, advice: str = "") -> list[str]:
@@ -24,7 +28,11 @@ def urls(kind: int, subject: str, advice: str = "") -> list[str]:
 
 @pytest.mark.parametrize("kind", [each for each in pb.CoverageKind.values() if each])
 def test_every_kind_of_gap_has_a_remedy(kind: int) -> None:
-    assert urls(kind, SUBJECTS[kind])  # type: ignore[index]
+    assert urls(kind, SUBJECTS[kind], ADVICE)  # type: ignore[index]
+
+
+def test_every_kind_of_gap_has_words() -> None:
+    assert COVERAGE_KINDS.keys() == {each for each in pb.CoverageKind.values() if each}
 
 
 def test_a_remedy_leads_to_the_group_the_datastore_or_the_target() -> None:
@@ -32,8 +40,7 @@ def test_a_remedy_leads_to_the_group_the_datastore_or_the_target() -> None:
     attach, make = urls(pb.COVERAGE_KIND_UNHEARD_RESOURCE, "/datastore/a b/x")
     assert attach == "/datastores/a%20b"
     assert make == "/new-group?resource=%2Fdatastore%2Fa+b%2Fx&rule=severity+%3E%3D+warning"
-    advice = "ironcore-backup notification target test pager"
-    look, edit = urls(pb.COVERAGE_KIND_UNREACHABLE_GROUP, "on-call", advice)
+    look, edit = urls(pb.COVERAGE_KIND_UNREACHABLE_GROUP, "on-call", ADVICE)
     assert (look, edit) == ("/targets/pager", "/groups/on-call/edit")
 
 

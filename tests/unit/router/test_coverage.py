@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ibs_notify.domain.group import Group, Scope, Subscription
 from ibs_notify.domain.severity import Severity
 from ibs_notify.domain.target import PushgatewaySpec, SmtpSpec, Target, WebhookSpec
 from ibs_notify.router import coverage, hearing
-from ibs_notify.router.coverage import Gap, Place, Trouble
+from ibs_notify.router.coverage import Gap, Place
 from ibs_notify.router.match import RoutingTable, build_table
 from ibs_notify.snapshot.model import Snapshot
 
 NOW = datetime(2026, 5, 21, tzinfo=UTC)
+SINCE = NOW - timedelta(days=7)
 TARGETS = {
     each.uid: each
     for each in (
@@ -67,15 +68,50 @@ def test_a_target_that_fails_is_told_to_another_one_or_to_nobody() -> None:
 
 def test_to_hear_something_of_a_datastore_is_not_to_hear_of_its_failed_backups() -> None:
     picky = table({"chat": "severity = critical or type = verify.failed"})
-    (found,) = coverage.unheard_problems(picky, ["/datastore/tank"], (), NOW)
+    (found,) = coverage.unheard_problems(picky, ["/datastore/tank"], (), SINCE, NOW)
     assert (found.gap, found.subject) == (Gap.UNHEARD_PROBLEM, "/datastore/tank")
     assert found.sentence == (
         "nobody is told of backup.failed, restore.failed, sync.failed about it"
     )
     errors = table({"chat": "severity >= error"})
-    assert coverage.unheard_problems(errors, ["/datastore/tank"], (), NOW) == []
-    (heard,) = coverage.unheard_problems(table({}), ["/datastore/tank"], {"/datastore/tank"}, NOW)
-    assert heard.sentence.endswith("are about a part of it, somebody was told")
+    assert coverage.unheard_problems(errors, ["/datastore/tank"], (), SINCE, NOW) == []
+
+
+def test_what_was_told_of_an_unheard_place_is_history() -> None:
+    tank = "/datastore/tank"
+    (heard,) = coverage.unheard_problems(table({}), [tank], {tank}, SINCE, NOW)
+    assert heard.sentence.endswith(
+        "; since 2026-05-14 00:00:00 UTC somebody was told of events that said more, or were about "
+        "a part of it, by the rules of then"
+    )
+
+
+def test_an_error_that_happens_to_no_datastore_is_asked_for_too() -> None:
+    """By the catalogue, and of what came what the datastores are not asked about anyway."""
+    attached = table({"chat": "*"}, Scope.ATTACHED, "/datastore/a")
+    (known,) = coverage.unheard_error_types(attached, {}, NOW)
+    assert (known.gap, known.subject) == (Gap.UNHEARD_ERROR_TYPE, "auth.mfa-lockout")
+    assert known.sentence == "without a resource it would reach only the inbox"
+    came = {
+        "auth.mfa-lockout": {"": 2, "/auth/bob": 1},
+        "backup.failed": {"/datastore/b": 4, "": 1},
+        "disk.dying": {"/datastore/a": 0, "/datastore/b": 5},
+        "sync.failed": {"/datastore/b": 1},
+        "notification.delivery-dead": {"/notification/target/chat": 1},
+    }
+    found = coverage.unheard_error_types(attached, came, NOW)
+    assert {each.subject: each.event_count for each in found} == {
+        "auth.mfa-lockout": 3,
+        "backup.failed": 1,
+        "disk.dying": 5,
+    }
+    assert [each.sentence.removesuffix(" it would reach only the inbox") for each in found] == [
+        "about /auth/bob, no resource",
+        "without a resource",
+        "about /datastore/b",
+    ]
+    everything = table({"chat": "severity >= error"})
+    assert coverage.unheard_error_types(everything, came, NOW) == []
 
 
 def test_a_metric_server_tells_nobody() -> None:
@@ -125,27 +161,6 @@ def test_rules_are_idle_where_events_were_examined_and_none_matched() -> None:
     assert (found.gap, found.subject) == (Gap.IDLE_RULE, "ops/chat")
     assert found.sentence == "severity = critical matched no event of 12,345"
     assert coverage.idle_rules(routes, set(), 0) == []
-
-
-def test_a_group_reaches_nobody_only_if_no_target_of_it_does() -> None:
-    groups = table({"chat": "*", "mail": "*"}).groups
-    assert coverage.unreachable_groups(groups, {}) == []
-    (found,) = coverage.unreachable_groups(groups, {"u-chat": Trouble("chat", "is disabled")})
-    assert found.sentence == (
-        "none of its targets reaches anybody: chat is disabled; mail has no recipient"
-    )
-    (bare,) = coverage.unreachable_groups(table({}).groups, {})
-    assert bare.sentence == "it has no target"
-
-
-def test_a_metric_server_does_not_make_a_group_reach_anybody() -> None:
-    troubles = {"u-chat": Trouble("chat", "is disabled")}
-    groups = table({"chat": "*", "mail": "*", "gauge": "*"}).groups
-    (found,) = coverage.unreachable_groups(groups, troubles)
-    assert found.sentence.endswith("chat is disabled; mail has no recipient")
-    counting = table({"gauge": "*"}).groups
-    assert coverage.unreachable_groups(counting, {}) == []
-    assert coverage.unreachable_groups(counting, {"u-gauge": Trouble("gauge", "fails")})
 
 
 def test_before_a_datastore_is_known_it_is_said_what_nobody_would_hear_of_one() -> None:

@@ -1,11 +1,18 @@
-"""Who hears of a datastore: what the Router says of every type, for a line, a table and a page."""
+"""Who hears of a datastore: what the Router says of every type, for a line, a table and a page.
+
+Who is told by the rules is not told now where the target fails or is paused: Delivery knows that.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from ibs_notify.console import trouble
+from ibs_notify.console.targets.health import Standing
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.severity import Severity
 from ironcore.notification.v1 import event_pb2
@@ -33,16 +40,21 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Hearer:
-    """A line of the table: a subscription that hears of something, by severity."""
+    """A line of the table: a subscription that hears of something, by severity.
+
+    ``standing`` is of a target that takes nothing now.
+    """
 
     group: str
     target: str
     effect: int
     cells: Sequence[Cell]
+    standing: Standing | None = None
 
     @property
     def tells(self) -> bool:
-        return self.effect == pb.HEARING_EFFECT_TELLS
+        """Whether it tells somebody, by the rules and now."""
+        return self.effect == pb.HEARING_EFFECT_TELLS and self.standing is None
 
     @property
     def counts(self) -> bool:
@@ -56,12 +68,26 @@ class Hearer:
     @property
     def obstacle(self) -> str:
         """Why it tells nobody; empty where it does."""
-        return _TELLS_NOBODY.get(self.effect, "")
+        if self.effect != pb.HEARING_EFFECT_TELLS or self.standing is None:
+            return _TELLS_NOBODY.get(self.effect, "")
+        return "paused" if self.standing.status.paused_reason else "fails"
+
+    @property
+    def obstacle_since(self) -> Timestamp | None:
+        """Since when, where that is known."""
+        if self.effect != pb.HEARING_EFFECT_TELLS or self.standing is None:
+            return None
+        status = self.standing.status
+        return status.paused_time if status.paused_reason else status.failing_since
+
+    @property
+    def fails(self) -> bool:
+        return self.obstacle == "fails"
 
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """A silence in force, and the types that it keeps quiet though somebody hears of them."""
+    """A silence in force, and the types that it keeps quiet, whoever hears of them else."""
 
     silence: pb.Silence
     types: Sequence[str]
@@ -70,12 +96,16 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """Of one resource. Unheard is what nobody would be told of, with and without a silence."""
+    """Of one resource. Unheard is what nobody would be told of, with and without a silence.
+
+    ``troubled`` are the targets that take nothing now, by name; None where that is not known.
+    """
 
     resource: str
     types: Sequence[pb.TypeHearing]
     subscriptions: Sequence[pb.HearingSubscription]
     silences: Sequence[pb.Silence]
+    troubled: Mapping[str, Standing] | None = None
 
     @property
     def gaps(self) -> Sequence[str]:
@@ -87,8 +117,20 @@ class Hearing:
         return self.unheard_of(Severity.WARNING)
 
     @property
-    def unheard_routine(self) -> Sequence[str]:
-        return self.unheard_of(Severity.INFO, Severity.NOTICE)
+    def waiting_problems(self) -> Sequence[str]:
+        """What somebody is told of by the rules, but only through targets that take nothing now."""
+        return self.waiting_of(Severity.WARNING, Severity.ERROR, Severity.CRITICAL)
+
+    @property
+    def waiting_errors(self) -> Sequence[str]:
+        """The errors and worse of them, as coverage finds them."""
+        return self.waiting_of(Severity.ERROR, Severity.CRITICAL)
+
+    @property
+    def all_wait(self) -> bool:
+        """Whether of all problems that somebody is told of by the rules nobody is told now."""
+        told = [each for each in self.types if each.told and each.severity >= Severity.WARNING]
+        return bool(told) and len(self.waiting_problems) == len(told)
 
     @property
     def unheard_problems(self) -> Sequence[str]:
@@ -96,9 +138,30 @@ class Hearing:
         return [*self.gaps, *self.unheard_warnings]
 
     @property
-    def hears_routine(self) -> bool:
-        """Whether somebody is told of any that is no problem."""
-        return any(each.told for each in self.types if each.severity < Severity.WARNING)
+    def routine_in_inbox(self) -> Sequence[str]:
+        """What is no problem and meant for nobody: the inbox has it, and no target."""
+        return [each for each in self.in_inbox_only if each in self._routine]
+
+    @property
+    def is_routine_in_inbox(self) -> bool:
+        """Whether that is all that is no problem."""
+        return len(self.routine_in_inbox) == len(self._routine)
+
+    @property
+    def in_inbox_only(self) -> Sequence[str]:
+        """What is meant for nobody, whether a target works or not."""
+        return [
+            each.type
+            for each in self.types
+            if all(
+                self.subscriptions[place].effect == pb.HEARING_EFFECT_COUNTS
+                for place in each.subscriptions
+            )
+        ]
+
+    @property
+    def _routine(self) -> Sequence[str]:
+        return [each.type for each in self.types if each.severity < Severity.WARNING]
 
     @property
     def is_deaf(self) -> bool:
@@ -107,16 +170,24 @@ class Hearing:
 
     @property
     def groups(self) -> Sequence[str]:
-        """Those that tell somebody of a problem, by name."""
-        return sorted(
-            {
-                it.group
-                for each in self.types
-                if each.severity >= Severity.WARNING
-                for it in map(self.subscriptions.__getitem__, each.subscriptions)
-                if it.effect == pb.HEARING_EFFECT_TELLS
-            }
-        )
+        """Those that tell somebody of a problem by their rules, by name."""
+        return sorted({self.subscriptions[place].group for place in self._telling_of_problems})
+
+    @property
+    def groups_now(self) -> Sequence[str]:
+        """Those of them by which somebody is told now."""
+        telling = filter(self._tells_now, self._telling_of_problems)
+        return sorted({self.subscriptions[place].group for place in telling})
+
+    @property
+    def _telling_of_problems(self) -> Collection[int]:
+        return {
+            place
+            for each in self.types
+            if each.severity >= Severity.WARNING
+            for place in each.subscriptions
+            if self.subscriptions[place].effect == pb.HEARING_EFFECT_TELLS
+        }
 
     @property
     def unreached(self) -> Sequence[Hearer]:
@@ -125,14 +196,8 @@ class Hearing:
 
     @property
     def quiet(self) -> Sequence[Quiet]:
-        """The silences that keep something of it quiet now."""
-        heard = [each for each in self.types if each.told]
-        found = []
-        for silence in self.silences:
-            types = [each.type for each in heard if each.silence_id == silence.silence_id]
-            if types:
-                found.append(Quiet(silence, types, len(types) == len(heard)))
-        return found
+        """The silences that keep something of it quiet now, heard of or not."""
+        return self.quiet_among([each.type for each in self.types])
 
     @property
     def hearers(self) -> Sequence[Hearer]:
@@ -142,23 +207,66 @@ class Hearing:
         for place in known:
             it = self.subscriptions[place]
             cells = [self._cell(place, severity) for severity in SEVERITIES]
-            found.append(Hearer(it.group, it.target, it.effect, cells))
+            standing = (self.troubled or {}).get(it.target)
+            found.append(Hearer(it.group, it.target, it.effect, cells, standing))
         return sorted(found, key=lambda each: (each.group, each.target))
 
+    def quiet_among(self, types: Sequence[str]) -> Sequence[Quiet]:
+        """The silences that keep any of ``types`` quiet now, each with those."""
+        found = []
+        for silence in self.silences:
+            kept = [
+                each.type
+                for each in self.types
+                if each.type in types and each.silence_id == silence.silence_id
+            ]
+            if kept:
+                found.append(Quiet(silence, kept, len(kept) == len(types)))
+        return found
+
     def told_by(self, group: str) -> Sequence[str]:
-        """The types that ``group`` tells somebody of, the gravest first."""
+        """The types that ``group`` tells somebody of now, the gravest first."""
         return [
             each.type
             for each in self.types
             if any(
-                it.group == group and it.effect == pb.HEARING_EFFECT_TELLS
-                for it in map(self.subscriptions.__getitem__, each.subscriptions)
+                self.subscriptions[place].group == group and self._tells_now(place)
+                for place in each.subscriptions
             )
         ]
 
     def unheard_of(self, *severities: int) -> Sequence[str]:
         """What of those severities nobody is told of, the gravest first."""
         return [each.type for each in self.types if not each.told and each.severity in severities]
+
+    def waiting_of(self, *severities: int) -> Sequence[str]:
+        """As ``waiting_problems``, of those severities."""
+        return [
+            each.type
+            for each in self.types
+            if each.told
+            and each.severity in severities
+            and not any(map(self._tells_now, each.subscriptions))
+        ]
+
+    def untold_now(self, severity: int) -> Sequence[str]:
+        """What of that severity nobody is told of now, by the rules or by how targets fare."""
+        untold = {*self.unheard_of(severity), *self.waiting_of(severity)}
+        return [each.type for each in self.types if each.type in untold]
+
+    def would_help(self, types: Collection[str]) -> frozenset[str]:
+        """Groups that would tell somebody of any of ``types``, if the resource were attached."""
+        return frozenset(
+            it.group
+            for each in self.types
+            if each.type in types
+            for it in map(self.subscriptions.__getitem__, each.out_of_scope)
+            if it.effect == pb.HEARING_EFFECT_TELLS
+        )
+
+    def _tells_now(self, place: int) -> bool:
+        it = self.subscriptions[place]
+        return it.effect == pb.HEARING_EFFECT_TELLS and it.target not in (self.troubled or {})
 
     def _cell(self, place: int, severity: int) -> Cell:
         of_it = [each for each in self.types if each.severity == severity]
@@ -169,54 +277,39 @@ class Hearing:
         )
 
 
-async def ask(visit: Visit, resources: Sequence[str]) -> Mapping[str, Hearing]:
+async def ask(
+    visit: Visit, resources: Sequence[str], *, with_out_of_scope: bool = False
+) -> Mapping[str, Hearing]:
     """By resource, in the spelling that begins with a slash."""
-    router = visit.api.router
-    answer = await visit.api.call(router.ListHearings, pb.ListHearingsRequest(resources=resources))
+    request = pb.ListHearingsRequest(resources=resources, with_out_of_scope=with_out_of_scope)
+    answer, now = await asyncio.gather(
+        visit.api.call(visit.api.router.ListHearings, request), trouble.now_or_lately(visit)
+    )
+    troubled = now.taking_nothing if now is not None else None
     return {
-        each.resource: Hearing(each.resource, each.types, answer.subscriptions, answer.silences)
+        each.resource: Hearing(
+            each.resource, each.types, answer.subscriptions, answer.silences, troubled
+        )
         for each in answer.resources
     }
 
 
-async def ask_about(visit: Visit, resource: str) -> Hearing:
+async def ask_about(visit: Visit, resource: str, *, with_out_of_scope: bool = False) -> Hearing:
     """Of one, in either spelling."""
-    (found,) = (await ask(visit, [resource])).values()
-    return found
+    found = await ask(visit, [resource], with_out_of_scope=with_out_of_scope)
+    (one,) = found.values()
+    return one
 
 
-async def explain(visit: Visit, of: Hearing) -> Sequence[pb.ExplainResponse]:
-    """Why nobody is told of each problem that nobody is told of; else of an example."""
-    router = visit.api.router
-    return await asyncio.gather(
-        *(
-            visit.api.call(router.Explain, _dry_run(each, of.resource))
-            for each in of.unheard_problems or [_EXAMPLE]
-        )
-    )
+async def explain(visit: Visit, of: Hearing) -> pb.ExplainResponse:
+    """Why who hears, and why not, of the gravest that nobody is told of; else of an example."""
+    router, event_type = visit.api.router, next(iter(of.unheard_problems), _EXAMPLE)
+    subject = f"{event_type} of {of.resource}"[:1000]
+    event = event_pb2.Event(type=event_type, subject=subject, resource=of.resource)
+    return await visit.api.call(router.Explain, pb.ExplainRequest(event=event))
 
 
-def _dry_run(event_type: str, resource: str) -> pb.ExplainRequest:
-    subject = f"{event_type} of {resource}"[:1000]
-    return pb.ExplainRequest(
-        event=event_pb2.Event(type=event_type, subject=subject, resource=resource)
-    )
-
-
-def deaf(
-    of: Hearing, answers: Iterable[pb.ExplainResponse]
-) -> Sequence[pb.SubscriptionExplanation]:
-    """The subscriptions that hear of nothing at all, each with why not of the first event asked."""
+def deaf(of: Hearing, answer: pb.ExplainResponse) -> Sequence[pb.SubscriptionExplanation]:
+    """The subscriptions that hear of nothing at all, each with why not of the event asked about."""
     hearing = {(each.group, each.target) for each in of.hearers}
-    first = next(iter(answers), pb.ExplainResponse())
-    return [each for each in first.subscriptions if (each.group, each.target) not in hearing]
-
-
-def would_help(answers: Iterable[pb.ExplainResponse]) -> frozenset[str]:
-    """Groups a rule of which matches what nobody is told of."""
-    return frozenset(
-        each.group
-        for answer in answers
-        for each in answer.subscriptions
-        if each.rule.holds and not each.hears
-    )
+    return [each for each in answer.subscriptions if (each.group, each.target) not in hearing]

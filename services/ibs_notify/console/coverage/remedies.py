@@ -31,6 +31,10 @@ def remedies(finding: pb.CoverageFinding) -> Sequence[Remedy]:
             return _by_rule(f"type = {finding.subject}")
         case pb.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE:
             return _by_rule("severity = critical")
+        case pb.COVERAGE_KIND_UNHEARD_ERROR_TYPE:
+            return _by_rule("severity >= error")
+        case pb.COVERAGE_KIND_WAITING_ERROR:
+            return _of_target(finding.advice)
         case pb.COVERAGE_KIND_UNREACHABLE_GROUP:
             return [*_of_target(finding.advice), _edit(finding.subject)]
         case pb.COVERAGE_KIND_UNHEARD_RESOURCE:

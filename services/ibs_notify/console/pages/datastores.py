@@ -43,7 +43,7 @@ MOST_ASKED = 100
 """Of so many datastores the list says who hears of them, those with the most problems first."""
 LATEST = 200
 """So many of the newest events are looked at, where the newest of each kind are sought."""
-JOBS = {"Backup": "backup", "Sync": "sync", "Verification": "verify"}
+JOBS = {"Backup": "backup", "Restore": "restore", "Sync": "sync", "Verification": "verify"}
 PROBLEMS = (
     event_pb2.SEVERITY_WARNING,
     event_pb2.SEVERITY_ERROR,
@@ -94,7 +94,12 @@ async def _list(visit: Visit) -> Mapping[str, Any]:
                 seen.of_a_part.append(group.name)
     lines = sorted(found.values(), key=lambda each: each.name)
     await _ask_who_hears(visit, sorted(lines, key=lambda each: -each.problems)[:MOST_ASKED])
-    return {"lines": lines, "config_answers": groups is not None}
+    asked = [each.hearing for each in lines if each.hearing is not None]
+    return {
+        "lines": lines,
+        "config_answers": groups is not None,
+        "targets_known": all(each.troubled is not None for each in asked),
+    }
 
 
 async def _ask_who_hears(visit: Visit, lines: Sequence[Seen]) -> None:
@@ -116,25 +121,25 @@ async def _listeners(visit: Visit, name: str) -> Mapping[str, Any]:
     """Who hears of what, why others do not, and which groups it is attached to."""
     resource = _resource(name)
     groups, found = await asyncio.gather(
-        unless_failed(every_group(visit.api)), hearing.ask_about(visit, resource)
+        unless_failed(every_group(visit.api)),
+        hearing.ask_about(visit, resource, with_out_of_scope=True),
     )
-    answers = await hearing.explain(visit, found)
+    explained = await hearing.explain(visit, found)
     attached = [
         (group, mine)
         for group in groups or ()
         if (mine := [each for each in group.attachments if _touches(each, resource)])
     ]
-    helping = hearing.would_help(answers) if found.unheard_problems else frozenset()
     return {
         "name": name,
         "resource": resource,
         "hearing": found,
         "severities": hearing.SEVERITIES,
-        "deaf": hearing.deaf(found, answers),
-        "example": answers[0].event.type,
+        "deaf": hearing.deaf(found, explained),
+        "example": explained.event.type,
         "attached": attached,
         "of_a_part": [each.name for each, mine in attached if _has_part_of(resource, mine)],
-        "choices": choices(groups or (), resource, helping),
+        "choices": choices(groups or (), resource, found.would_help(found.unheard_problems)),
         "config_answers": groups is not None,
     }
 

@@ -39,8 +39,10 @@ COVERAGE_KINDS: Mapping[int, str] = {
     router_service_pb2.COVERAGE_KIND_UNHEARD_ALARM: "our own alarm, and only in the inbox",
     router_service_pb2.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE: "critical, and only in the inbox",
     router_service_pb2.COVERAGE_KIND_UNREACHABLE_GROUP: "reaches nobody",
+    router_service_pb2.COVERAGE_KIND_WAITING_ERROR: "errors wait for",
     router_service_pb2.COVERAGE_KIND_UNHEARD_RESOURCE: "nobody hears of it",
     router_service_pb2.COVERAGE_KIND_UNHEARD_PROBLEM: "nobody hears of its errors",
+    router_service_pb2.COVERAGE_KIND_UNHEARD_ERROR_TYPE: "error, and only in the inbox",
     router_service_pb2.COVERAGE_KIND_IDLE_RULE: "matched nothing",
 }
 HARMLESS_GAP = router_service_pb2.COVERAGE_KIND_IDLE_RULE
@@ -180,7 +182,10 @@ async def _coverage(visit: Visit) -> Mapping[str, Any]:
         "coverage": answer,
         "kinds": COVERAGE_KINDS,
         "grave": COVERAGE_KINDS.keys() - {HARMLESS_GAP},
-        "only_inbox": (router_service_pb2.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE,),
+        "only_inbox": (
+            router_service_pb2.COVERAGE_KIND_UNHEARD_CRITICAL_TYPE,
+            router_service_pb2.COVERAGE_KIND_UNHEARD_ERROR_TYPE,
+        ),
         "remedies": remedies,
         "allowed": [each for each in needed if visit.may(each)],
         "command": command.COVERAGE,

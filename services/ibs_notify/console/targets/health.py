@@ -44,6 +44,13 @@ class Standing:
         return self.status.health == pb.TARGET_HEALTH_PAUSED
 
     @property
+    def takes_nothing(self) -> bool:
+        """Whether it is paused, or failed each time of late: what coverage calls a target that
+        reaches nobody.
+        """
+        return bool(self.status.paused_reason) or self.status.HasField("failing_since")
+
+    @property
     def can_resume(self) -> bool:
         """Whether it makes sense to try it again now."""
         return self.status.health in (pb.TARGET_HEALTH_PAUSED, pb.TARGET_HEALTH_FAILING)

@@ -105,6 +105,14 @@ class _CoverageKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     """That a target fails would reach only the inbox."""
     COVERAGE_KIND_UNHEARD_PROBLEM: _CoverageKind.ValueType  # 6
     """A datastore that somebody hears of, but not of every error, such as a failed backup."""
+    COVERAGE_KIND_UNHEARD_ERROR_TYPE: _CoverageKind.ValueType  # 7
+    """A type of severity error that would reach only the inbox where it is about no datastore, or is
+    none of those that every datastore is asked about.
+    """
+    COVERAGE_KIND_WAITING_ERROR: _CoverageKind.ValueType  # 8
+    """Errors that somebody hears of by the rules, but only through targets that fail or are paused
+    now: they wait.
+    """
 
 class CoverageKind(_CoverageKind, metaclass=_CoverageKindEnumTypeWrapper):
     """What kind of gap a finding is."""
@@ -123,6 +131,14 @@ COVERAGE_KIND_UNHEARD_ALARM: CoverageKind.ValueType  # 5
 """That a target fails would reach only the inbox."""
 COVERAGE_KIND_UNHEARD_PROBLEM: CoverageKind.ValueType  # 6
 """A datastore that somebody hears of, but not of every error, such as a failed backup."""
+COVERAGE_KIND_UNHEARD_ERROR_TYPE: CoverageKind.ValueType  # 7
+"""A type of severity error that would reach only the inbox where it is about no datastore, or is
+none of those that every datastore is asked about.
+"""
+COVERAGE_KIND_WAITING_ERROR: CoverageKind.ValueType  # 8
+"""Errors that somebody hears of by the rules, but only through targets that fail or are paused
+now: they wait.
+"""
 Global___CoverageKind: typing_extensions.TypeAlias = CoverageKind
 
 @typing.final
@@ -1709,6 +1725,11 @@ class ListHearingsRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     RESOURCES_FIELD_NUMBER: builtins.int
+    WITH_OUT_OF_SCOPE_FIELD_NUMBER: builtins.int
+    with_out_of_scope: builtins.bool
+    """Say also which rules match though their groups do not hear of the resource: it would help to
+    attach it to them. Then at most 10 resources.
+    """
     @property
     def resources(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Datastores, or what is below them, in either spelling. At most 500."""
@@ -1717,15 +1738,16 @@ class ListHearingsRequest(google.protobuf.message.Message):
         self,
         *,
         resources: collections.abc.Iterable[builtins.str] | None = ...,
+        with_out_of_scope: builtins.bool = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["resources", b"resources"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["resources", b"resources", "with_out_of_scope", b"with_out_of_scope"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListHearingsRequest: typing_extensions.TypeAlias = ListHearingsRequest
 
 @typing.final
 class HearingSubscription(google.protobuf.message.Message):
-    """A subscription that hears of something."""
+    """A subscription that hears of something, or would."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -1762,6 +1784,7 @@ class TypeHearing(google.protobuf.message.Message):
     SUBSCRIPTIONS_FIELD_NUMBER: builtins.int
     GATHERED_FIELD_NUMBER: builtins.int
     SILENCE_ID_FIELD_NUMBER: builtins.int
+    OUT_OF_SCOPE_FIELD_NUMBER: builtins.int
     type: builtins.str
     """The type."""
     severity: ironcore.notification.v1.event_pb2.Severity.ValueType
@@ -1778,6 +1801,12 @@ class TypeHearing(google.protobuf.message.Message):
     def gathered(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """Those of them whose group's digest gathers it."""
 
+    @property
+    def out_of_scope(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Where asked for: the subscriptions whose rule matches, but whose group does not hear of the
+        resource, by their places as above.
+        """
+
     def __init__(
         self,
         *,
@@ -1787,8 +1816,9 @@ class TypeHearing(google.protobuf.message.Message):
         subscriptions: collections.abc.Iterable[builtins.int] | None = ...,
         gathered: collections.abc.Iterable[builtins.int] | None = ...,
         silence_id: builtins.str = ...,
+        out_of_scope: collections.abc.Iterable[builtins.int] | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["gathered", b"gathered", "severity", b"severity", "silence_id", b"silence_id", "subscriptions", b"subscriptions", "told", b"told", "type", b"type"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["gathered", b"gathered", "out_of_scope", b"out_of_scope", "severity", b"severity", "silence_id", b"silence_id", "subscriptions", b"subscriptions", "told", b"told", "type", b"type"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___TypeHearing: typing_extensions.TypeAlias = TypeHearing
@@ -1836,7 +1866,7 @@ class ListHearingsResponse(google.protobuf.message.Message):
 
     @property
     def subscriptions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___HearingSubscription]:
-        """What hears of anything of it."""
+        """What hears of anything of it, or would where that was asked for."""
 
     @property
     def silences(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Silence]:
@@ -1892,13 +1922,13 @@ class CoverageFinding(google.protobuf.message.Message):
     kind: Global___CoverageKind.ValueType
     """Its kind."""
     subject: builtins.str
-    """The resource, the type, the group, or the group and target it is about."""
+    """The resource, the type, the group, the group and target, or the targets it is about."""
     sentence: builtins.str
     """In one sentence."""
     advice: builtins.str
     """What to do about it, with the command."""
     event_count: builtins.int
-    """How many events it concerns; of a critical type, those that came and nobody was told of."""
+    """How many events it concerns; of a type, those that came and nobody was told of."""
     def __init__(
         self,
         *,
