@@ -17,7 +17,7 @@ from tests.support.router import (
     surrounded,
 )
 
-from ibs_notify.domain.errors import NotFound, Reason
+from ibs_notify.domain.errors import InvalidArgument, NotFound, Reason
 from ibs_notify.rpc.paging import page_token
 from ironcore.notification.v1 import event_pb2, group_pb2, target_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -155,7 +155,8 @@ async def test_some_groups_can_be_asked_for_by_their_names(tmp_path: Path) -> No
     assert [each.group for each in last.group_statuses] == ["team-007"]
     assert not last.next_page_token
     assert not none.group_statuses
-    assert [each.field for each in error.violations] == ["groups"]
+    assert isinstance(error, InvalidArgument)
+    assert [each.path for each in error.violations] == ["groups"]
 
 
 async def test_pages_of_queues_have_each_group_once(tmp_path: Path) -> None:
