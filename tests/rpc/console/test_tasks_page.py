@@ -231,7 +231,7 @@ async def test_what_waits_behind_a_failing_target_is_a_failure_in_card_tab_and_l
     await failing(console, target, peer, *(f"event {number}" for number in range(60)))
 
     page = await console.browser.get("/tasks?target=chat-ops")
-    assert page.says("queued its target fails")
+    assert page.says("waiting its target fails")
     assert page.says("One is tried in")
     assert not page.says("Nothing needs attention")
     assert page.text.count('data-row tabindex="0"') == 50

@@ -55,9 +55,9 @@ FIRST_EVENT = event_pb2.Event(
     summary="This is a trial: the first event of this installation, sent from the console.",
     resource="ibs-primary:production/vm/12345",
 )
+_ARRIVED = (delivery_pb2.DELIVERY_STATE_DELIVERED, delivery_pb2.DELIVERY_STATE_DIGESTED)
 _ENDED = (
-    delivery_pb2.DELIVERY_STATE_DELIVERED,
-    delivery_pb2.DELIVERY_STATE_DIGESTED,
+    *_ARRIVED,
     delivery_pb2.DELIVERY_STATE_DEAD,
     delivery_pb2.DELIVERY_STATE_CANCELLED,
     delivery_pb2.DELIVERY_STATE_DIGEST_OPEN,
@@ -202,6 +202,7 @@ async def _sent(visit: Visit) -> Mapping[str, Any]:
         "event": answer.event,
         "heard": heard,
         "is_over": _is_over(heard),
+        "arrived": bool(heard) and all(each.delivery.state in _ARRIVED for each in heard),
         "warnings": answer.warnings,
         "address": query(SENT, event=event_id),
     }
