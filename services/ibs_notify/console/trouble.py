@@ -135,9 +135,9 @@ async def look(visit: Visit) -> Found:
     return answer.found
 
 
-async def now_or_lately(visit: Visit) -> Trouble | None:
-    """How it is; None where that is not known."""
-    await visit.shared.ask(visit.within(QUICK_SECONDS), NAME, find, KEEP)
+async def now_or_lately(visit: Visit, keep: timedelta = KEEP) -> Trouble | None:
+    """How it is, at most ``keep`` old; None where that is not known."""
+    await visit.shared.ask(visit.within(QUICK_SECONDS), NAME, find, keep)
     return last(visit)
 
 

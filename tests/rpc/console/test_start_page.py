@@ -55,7 +55,7 @@ async def test_a_step_whose_event_does_not_arrive_everywhere_is_not_done(console
         page = await console.browser.post("/start", SEND)
         address = f"/start/sent?{urlsplit(page.url).query}"
         part = await console.browser.get(address, **{"HX-Request": "true"})
-        while not (part.says("delivered to chat-ops") and part.says("waiting to off")):
+        while not (part.says("delivered to chat-ops") and part.says("waiting for off")):
             part = await console.browser.get(address, **{"HX-Request": "true"})
     assert not part.says("done")
 

@@ -92,7 +92,7 @@ async def test_a_change_by_filter_says_first_how_many_of_what(
 
     page = await console.browser.get("/tasks/cancel?target=chat-ops")
     assert page.says("2 deliveries would be cancelled.")
-    assert page.says("2 chat-ops queued all deliveries are held until somebody releases them HELD")
+    assert page.says("2 chat-ops waiting all deliveries are held until somebody releases them HELD")
     assert page.says("ironcore-backup notification delivery cancel --target chat-ops")
     assert await states(console) == {"one": "QUEUED", "two": "QUEUED"}
 

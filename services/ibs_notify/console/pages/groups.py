@@ -40,7 +40,7 @@ PATH = "/groups"
 PAGE_SIZE = 50
 STATUS_SECONDS = 3.0
 SHARED_FOR = timedelta(seconds=8)
-"""Of the list, which asks for itself every 10 seconds."""
+"""Of what asks for itself every 10 seconds."""
 PREVIEW_SECONDS = 30.0
 SHOWN_FINGERPRINTS = 20
 
@@ -56,10 +56,9 @@ class Line:
 
 async def show_list(visit: Visit) -> web.StreamResponse:
     """A page of groups by name, and how they fare; or only these, where that changed."""
-    # Pages that are open ask together; who opens one wants to know how it is now.
-    keep = SHARED_FOR if KNOWN in visit.request.query else timedelta()
+    keep = _keep(visit)
     answer, trouble = await asyncio.gather(
-        visit.shared.ask(visit, visit.here, _listed, keep), now_or_lately(visit)
+        visit.shared.ask(visit, visit.here, _listed, keep), now_or_lately(visit, keep)
     )
     if isinstance(answer.found, NotificationError):
         raise answer.found
@@ -68,10 +67,15 @@ async def show_list(visit: Visit) -> web.StreamResponse:
         "pages/groups.html",
         block="lines" if visit.is_partial else "",
         lines=[Line(each, reach_of(each, trouble), queues.get(each.name)) for each in groups],
-        unknown="Nobody answers" if trouble is None else trouble.unknown,
+        unknown="it takes too long to ask" if trouble is None else trouble.unknown,
         recommended=RECOMMENDED,
         **answer.found,
     )
+
+
+def _keep(visit: Visit) -> timedelta:
+    """Pages that are open ask together; who opens one wants to know how it is now."""
+    return SHARED_FOR if KNOWN in visit.request.query else timedelta()
 
 
 async def _listed(visit: Visit) -> Found:
@@ -199,7 +203,7 @@ async def _detail(
 async def _targets(visit: Visit, group: Group) -> dict[str, Any]:
     """What the block of its targets needs."""
     receivers, trouble = await asyncio.gather(
-        unless_failed(_receivers(visit, group)), now_or_lately(visit)
+        unless_failed(_receivers(visit, group)), now_or_lately(visit, _keep(visit))
     )
     return {"group": group, "receivers": receivers or {}, "reach": reach_of(group, trouble)}
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.commands import start as command
+from ibs_notify.console.events.story import before_delivery
 from ibs_notify.console.forms import (
     NO_FAULTS,
     REFUSALS,
@@ -201,6 +202,7 @@ async def _sent(visit: Visit) -> Mapping[str, Any]:
     return {
         "event": answer.event,
         "heard": heard,
+        "before_delivery": before_delivery,
         "is_over": _is_over(heard),
         "arrived": bool(heard) and all(each.delivery.state in _ARRIVED for each in heard),
         "warnings": answer.warnings,
