@@ -17,7 +17,7 @@ from tests.support.router import (
     surrounded,
 )
 
-from ibs_notify.domain.errors import NotFound, Reason
+from ibs_notify.domain.errors import InvalidArgument, NotFound, Reason
 from ibs_notify.rpc.paging import page_token
 from ironcore.notification.v1 import event_pb2, group_pb2, target_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -139,6 +139,24 @@ async def test_groups_in_which_something_waits_can_be_asked_for_alone(tmp_path: 
         await around.emit("second", subject="another")
         answer = await around.stub.ListGroupStatuses(only)
     assert [each.group for each in answer.group_statuses] == ["ops-team"]
+
+
+async def test_some_groups_can_be_asked_for_by_their_names(tmp_path: Path) -> None:
+    async with surrounded(tmp_path, *many(waiting="ops-team")) as around:
+        named = ["team-007", "nobody", "ops-team", "team-001", "team-007"]
+        asked = pb.ListGroupStatusesRequest(groups=named, page_size=2)
+        first = await around.stub.ListGroupStatuses(asked)
+        asked.page_token = first.next_page_token
+        last = await around.stub.ListGroupStatuses(asked)
+        none = await around.stub.ListGroupStatuses(pb.ListGroupStatusesRequest(groups=["nobody"]))
+        many_names = pb.ListGroupStatusesRequest(groups=map(str, range(1001)))
+        error = await refusal(around.stub.ListGroupStatuses(many_names))
+    assert [each.group for each in first.group_statuses] == ["ops-team", "team-001"]
+    assert [each.group for each in last.group_statuses] == ["team-007"]
+    assert not last.next_page_token
+    assert not none.group_statuses
+    assert isinstance(error, InvalidArgument)
+    assert [each.path for each in error.violations] == ["groups"]
 
 
 async def test_pages_of_queues_have_each_group_once(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from ibs_notify.console.targets.health import Standing, ask_health
 from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
+from ironcore.notification.v1.router_service_pb2 import ListGroupStatusesRequest
 from ironcore.notification.v1.target_pb2 import Target
 
 if TYPE_CHECKING:
@@ -27,6 +28,18 @@ KEEP = timedelta(seconds=8)
 AT_ONCE = timedelta(seconds=1)
 LATELY = timedelta(minutes=1)
 """What is older is not said of now."""
+HELD_SECONDS = 2.0
+"""Who wants to know of deliveries does not wait for the Router any longer."""
+MOST_GROUPS = 1000
+"""So many queues does the Router tell of in one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What all rate limits together hold back: events, and the notifications of them."""
+
+    events: int
+    notifications: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +47,8 @@ class Trouble:
     """``standings``: of the targets that are listed where only what is wrong is.
 
     ``dead``: what is given up now, whenever that was, by target and reason; None where that is not
-    known. ``unknown`` says why it is not known how targets fare.
+    known. ``by_limits``: what rate limits hold, likewise. ``unknown`` says why it is not known how
+    targets fare.
     """
 
     targets: Sequence[Target]
@@ -42,6 +56,7 @@ class Trouble:
     used: int
     dead: Sequence[pb.DeliveryCount] | None
     held: pb.ListTroubledTargetsResponse | None
+    by_limits: Held | None = None
     unknown: str = ""
 
     @property
@@ -55,6 +70,16 @@ class Trouble:
         if self.unknown:
             return None
         return {target.name: it for target, it in self.standings if it.takes_nothing}
+
+    @property
+    def waited_for(self) -> int:
+        """How many targets are disabled though something waits for them, likewise."""
+        return sum(target.disabled and it.status.open_count > 0 for target, it in self.standings)
+
+    @property
+    def events_held(self) -> int:
+        """How many events rate limits hold back now, as far as that is known."""
+        return 0 if self.by_limits is None else self.by_limits.events
 
     @property
     def given_up(self) -> int:
@@ -78,10 +103,11 @@ async def find(visit: Visit) -> Found:
         filter=delivery_pb2.DeliveryFilter(states=[delivery_pb2.DELIVERY_STATE_DEAD])
     )
     targets = await every_target(api)
-    health, counted, held = await asyncio.gather(
+    health, counted, held, by_limits = await asyncio.gather(
         ask_health(api, targets, visit.now(), with_lines=False),
         unless_failed(api.call(api.delivery.CountDeliveries, dead)),
         unless_failed(api.call(api.delivery.ListTroubledTargets, pb.ListTroubledTargetsRequest())),
+        unless_failed(_held_by_limits(visit)),
     )
     standings = [(each, health.standings[each.uid]) for each in targets if health.standings]
     return {
@@ -91,9 +117,20 @@ async def find(visit: Visit) -> Found:
             sum(it.was_tried for _, it in standings),
             None if counted is None else counted.counts,
             held,
+            by_limits,
             health.unknown,
         )
     }
+
+
+async def _held_by_limits(visit: Visit) -> Held:
+    request = ListGroupStatusesRequest(waiting_only=True, page_size=MOST_GROUPS)
+    found = await visit.within(HELD_SECONDS).api.call(visit.api.router.ListGroupStatuses, request)
+    queues = [each.status for each in found.group_statuses]
+    return Held(
+        sum(of_severity.count for each in queues for of_severity in each.waiting),
+        sum(each.ready_count for each in queues),
+    )
 
 
 async def look(visit: Visit) -> Found:
@@ -105,9 +142,9 @@ async def look(visit: Visit) -> Found:
     return answer.found
 
 
-async def now_or_lately(visit: Visit) -> Trouble | None:
-    """How it is; None where that is not known."""
-    await visit.shared.ask(visit.within(QUICK_SECONDS), NAME, find, KEEP)
+async def now_or_lately(visit: Visit, keep: timedelta = KEEP) -> Trouble | None:
+    """How it is, at most ``keep`` old; None where that is not known."""
+    await visit.shared.ask(visit.within(QUICK_SECONDS), NAME, find, keep)
     return last(visit)
 
 

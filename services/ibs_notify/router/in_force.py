@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 
 from ibs_notify.domain.errors import NotFound, NotificationError, Reason, Unavailable
@@ -73,10 +73,11 @@ class InForce:
             advice="list those that there are with: group list",
         )
 
-    def groups_after(self, name: str) -> list[RoutedGroup]:
-        """The groups in order of name, from behind ``name`` on."""
+    def groups_after(self, name: str, only: Container[str] = ()) -> list[RoutedGroup]:
+        """The groups in order of name, from behind ``name`` on; of all where ``only`` is empty."""
         behind = (each for each in required(self.table).groups if each.name > name)
-        return sorted(behind, key=lambda each: each.name)
+        chosen = (each for each in behind if not only or each.name in only)
+        return sorted(chosen, key=lambda each: each.name)
 
     async def run(self) -> None:
         """Build and swap until cancelled."""

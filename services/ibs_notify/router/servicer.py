@@ -35,7 +35,7 @@ from ibs_notify.router.read_ahead import ReadAhead
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.silence_calls import SilenceCalls
 from ibs_notify.rpc.caller import caller_of, principal
-from ibs_notify.rpc.paging import page_size, read_page_name
+from ibs_notify.rpc.paging import MAX_PAGE_SIZE, page_size, read_page_name
 from ibs_notify.store.database import Database
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
@@ -205,9 +205,12 @@ class RouterServicer(RouterServiceServicer):
     async def ListGroupStatuses(
         self, request: pb.ListGroupStatusesRequest, context: Context
     ) -> pb.ListGroupStatusesResponse:
+        if len(request.groups) > MAX_PAGE_SIZE:
+            fault = f"are more than {MAX_PAGE_SIZE}"
+            raise InvalidArgument.of([FieldViolation("groups", fault)])
         size = page_size(request.page_size)
         after = read_page_name(views.QUEUES, request.page_token)
-        groups = self._in_force.groups_after(after)
+        groups = self._in_force.groups_after(after, only=set(request.groups))
         now = to_micros(self._clock.now())
         page = await self._database.read(
             lambda c: read_page(c, groups, now, size=size, waiting_only=request.waiting_only)

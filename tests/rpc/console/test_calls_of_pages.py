@@ -35,7 +35,7 @@ async def asked_for(console: Console, path: str, calls: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/queue", "/targets", "/overview/queue", "/overview/trouble", "/tasks"]
+    "path", ["/queue", "/targets", "/groups", "/overview/queue", "/overview/trouble", "/tasks"]
 )
 async def test_a_page_asks_no_more_often_where_there_is_more(
     console: Console, path: str, calls: list[str]
@@ -75,3 +75,4 @@ async def test_where_the_router_is_away_queue_and_overview_say_so(console: Conso
     await console.stop("router")
     for path in ("/queue", "/overview/queue"):
         assert (await console.browser.get(path)).says("the Router service cannot be reached")
+    assert (await console.browser.get("/tasks")).says("What rate limits hold is not known now")

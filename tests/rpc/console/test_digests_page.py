@@ -108,7 +108,7 @@ async def test_send_now_closes_the_window_and_leads_to_its_delivery(
 ) -> None:
     address = f"/digests/{windows['chat'].digest_id}"
     page = await console.browser.post(f"{address}/flush")
-    assert page.says("is closed and on its way")
+    assert page.says("is closed and being sent")
     assert page.says("It was sent")
     assert 'href="/tasks/' in page.text
     again = await console.browser.post(f"{address}/flush")

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
 from tests.support.config import smtp_target, webhook_target
 from tests.support.console import Console
+from tests.support.console_work import add_group, add_webhook, emit
+from tests.support.http_server import HttpServer
+from tests.support.writes import PATIENCE_SECONDS
 
 from ironcore.notification.v1.config_service_pb2 import (
     AttachResourceRequest,
     CreateTargetRequest,
     GetGroupRequest,
     ListGroupsRequest,
+)
+from ironcore.notification.v1.delivery_service_pb2 import (
+    GetTargetStatusRequest,
+    GetTargetStatusResponse,
 )
 from ironcore.notification.v1.event_pb2 import Event
 from ironcore.notification.v1.group_pb2 import (
@@ -72,6 +81,11 @@ async def make(console: Console, **fields: str) -> Group:
 async def edit(console: Console, **fields: str) -> tuple[int, str]:
     page = await console.browser.post("/groups/ops-team/edit", {**FORM, **fields})
     return page.status, page.words
+
+
+async def status_of(console: Console, target: Target) -> GetTargetStatusResponse:
+    request = GetTargetStatusRequest(target_uid=target.uid)
+    return await console.api.call(console.api.delivery.GetTargetStatus, request)
 
 
 async def test_a_group_is_made_with_its_targets_in_one_form(console: Console) -> None:
@@ -290,8 +304,57 @@ async def test_the_list_says_who_is_told_of_what(console: Console) -> None:
     page = await console.browser.get("/groups")
     assert page.says("ops-team")
     assert page.says("chat-ops severity in (error, critical)")
-    waiting = await console.browser.get("/groups/ops-team/waiting")
-    assert waiting.says("0")
+    assert not page.says("reaches nobody")
+
+
+async def test_what_stands_in_the_way_of_a_target_is_beside_its_name(console: Console) -> None:
+    await make(console)
+    await console.browser.post("/targets/chat-ops/disable")
+    page = await console.browser.get("/groups")
+    assert page.says("chat-ops disabled severity in (error, critical)"), page.words
+    assert not page.says("reaches nobody")
+    await console.browser.post("/targets/ops-smtp/disable")
+    page = await console.browser.get("/groups")
+    assert page.says("reaches nobody ops-smtp disabled * chat-ops disabled")
+    assert (await console.browser.get("/groups/ops-team")).says("It reaches nobody now:")
+
+
+async def test_a_target_that_fails_is_marked_in_the_list_and_in_its_group(console: Console) -> None:
+    async with HttpServer(503) as peer:
+        hook = await add_webhook(console.api, "pager", peer.url())
+        await add_group(console.api, "on-call", {"pager": "*"})
+        await emit(console.api, "Backup failed")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not (await status_of(console, hook)).HasField("failing_since"):
+                pass
+        for path in ("/groups", "/groups/on-call"):
+            page = await console.browser.get(path)
+            assert re.search(r"pager fail(ing|ed lately) since", page.words), page.words
+        assert (await console.browser.get("/groups")).says("reaches nobody pager")
+
+
+async def test_where_delivery_is_away_no_target_of_a_group_looks_well(console: Console) -> None:
+    await add_webhook(console.api, "off", "http://127.0.0.1:9/hook", disabled=True)
+    await add_group(console.api, "ops-team", {"ops-smtp": "*", "off": "*"})
+    await console.stop("delivery")
+    page = await console.browser.get("/groups")
+    assert page.says("How the targets fare is not known now: the Delivery service")
+    assert page.says("ops-smtp not known * off disabled")
+    assert not page.says("reaches nobody")
+    assert (await console.browser.get("/groups/ops-team")).says("ops-smtp not known every event")
+
+
+async def test_the_list_counts_the_events_that_each_rate_limit_holds(console: Console) -> None:
+    async with HttpServer(200) as peer:
+        await add_webhook(console.api, "pager", peer.url())
+        await add_group(console.api, "on-call", {"pager": "*"}, rate_limit_per_minute=1)
+        for number in range(4):
+            await emit(console.api, "Backup failed", resource=f"tank:vm/{number}")
+        page = await console.browser.get("/groups")
+        assert re.search(r"[34] events", page.words), page.words
+    assert 'href="/queue/on-call"' in page.text
+    await console.stop("router")
+    assert (await console.browser.get("/groups")).says("none not known")
 
 
 async def test_a_group_is_deleted_with_what_it_holds_only_when_that_is_meant(

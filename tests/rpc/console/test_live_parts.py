@@ -27,6 +27,8 @@ PARTS = (
     "/datastore-list",
     *(f"/datastores/tank/{name}" for name in ("listeners", "alerts", "state", "chart", "nested")),
     "/targets",
+    "/groups",
+    "/groups/ops-team",
     "/digests",
     "/silences",
     "/alarms",
@@ -67,6 +69,7 @@ async def test_a_part_asks_for_itself_and_is_told_nothing_where_nothing_changed(
     console: Console, path: str
 ) -> None:
     await add_webhook(console.api, "chat-ops", "http://127.0.0.1:9/hook")
+    await add_group(console.api, "ops-team", {"chat-ops": "type = sync.failed"})
     await emit(console.api, "Backup failed", resource="tank:vm/1")
     first = again(await part(console, path))
     # Our own alarms and the like may still come; then it stands.
@@ -101,7 +104,14 @@ async def test_two_hundred_open_pages_ask_the_services_no_more_often_than_one(
         calls.append(type(request).__name__)
         return await call(self, method, request, **more)
 
-    paths = ("/overview/figures", "/overview/trouble", "/overview/queue", "/alarms", "/targets")
+    paths = (
+        "/overview/figures",
+        "/overview/trouble",
+        "/overview/queue",
+        "/alarms",
+        "/targets",
+        "/groups",
+    )
     known = [again(await part(console, path)) for path in paths]
     monkeypatch.setattr(Api, "call", noted)
     await asyncio.gather(*(part(console, path) for path in known * 200))
@@ -136,6 +146,20 @@ async def test_the_sidebar_counts_what_needs_somebody_and_leads_to_just_that(
         figures = await until(console, "/overview/figures", "0 given up")
     listed = await console.browser.get("/tasks?state=dead")
     assert listed.says("No delivery is like that now.")
+
+
+async def test_a_disabled_target_is_counted_in_the_sidebar_while_something_waits_for_it(
+    console: Console,
+) -> None:
+    await add_webhook(console.api, "chat-ops", "http://127.0.0.1:9/hook")
+    await add_group(console.api, "ops-team", {"chat-ops": "*"})
+    await console.browser.post("/targets/chat-ops/disable")
+    assert not (await part(console, "/alarms")).says("disabled")
+    await emit(console.api, "Backup failed", resource="tank:vm/1")
+    await until(console, "/overview/trouble", "disabled chat-ops reaches nobody, 1 waits")
+    alarms = await part(console, "/alarms")
+    assert alarms.says("1 disabled")
+    assert not alarms.says("troubled")
 
 
 async def test_where_it_is_not_known_the_sidebar_counts_nothing(console: Console) -> None:
@@ -182,8 +206,13 @@ async def test_nothing_needs_attention_is_not_said_while_a_rate_limit_holds_anyt
         for number in range(4):
             await emit(console.api, "Backup failed", resource=f"tank:vm/{number}")
         page = await console.browser.get("/tasks")
-    assert re.search(r"[1-4] events?, [1-4] notifications? held by rate limits", page.words)
-    assert not page.says("nothing is kept back")
+        counted = r"[1-4] events? (is|are) held by rate limits \([1-4] notifications?\): Queue"
+        assert re.search(counted, page.words), page.words
+        assert not page.says("nothing is kept back")
+        # Whatever else there is to see, and on every page.
+        assert re.search(counted, (await console.browser.get("/tasks?view=all")).words)
+        assert re.search(counted, (await part(console, "/tasks/held")).words)
+        assert re.search(r"Queue [1-4] held", (await console.browser.get("/settings")).words)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.rpc.console.test_overview_page import HOSTILE, make_group
 from tests.support.console import Console, Page
+from tests.support.console_work import add_group, add_webhook
 from tests.support.http_server import HttpServer
 
 SEND = {"type": "backup.failed", "subject": "Backup failed for vm/1", "resource": "ibs:vm/1"}
@@ -36,8 +37,27 @@ async def test_the_event_is_followed_until_it_is_delivered(console: Console) -> 
         while "hx-get" in part.text:
             part = await console.browser.get(address, **{"HX-Request": "true"})
     assert part.says("delivered to chat-ops by ops-team")
+    # The step is ticked where it stands, though the form in it is left alone.
+    assert part.says("done")
+    assert (
+        'id="step-mark-3" class="step-mark tone-good" aria-hidden="true" hx-swap-oob="true"'
+        in part.text
+    )
     assert f'href="/events/{event_id}"' in part.text
     assert done(await console.browser.get("/start")) == 3
+
+
+async def test_a_step_whose_event_does_not_arrive_everywhere_is_not_done(console: Console) -> None:
+    async with HttpServer() as sink:
+        await make_group(console.api, url=sink.url())
+        await add_webhook(console.api, "off", sink.url(), disabled=True)
+        await add_group(console.api, "nights", {"off": "*"})
+        page = await console.browser.post("/start", SEND)
+        address = f"/start/sent?{urlsplit(page.url).query}"
+        part = await console.browser.get(address, **{"HX-Request": "true"})
+        while not (part.says("delivered to chat-ops") and part.says("waiting for off")):
+            part = await console.browser.get(address, **{"HX-Request": "true"})
+    assert not part.says("done")
 
 
 async def test_an_event_that_nobody_hears_of_says_so(console: Console) -> None:

@@ -92,7 +92,7 @@ async def test_a_change_by_filter_says_first_how_many_of_what(
 
     page = await console.browser.get("/tasks/cancel?target=chat-ops")
     assert page.says("2 deliveries would be cancelled.")
-    assert page.says("2 chat-ops queued all deliveries are held until somebody releases them HELD")
+    assert page.says("2 chat-ops waiting all deliveries are held until somebody releases them HELD")
     assert page.says("ironcore-backup notification delivery cancel --target chat-ops")
     assert await states(console) == {"one": "QUEUED", "two": "QUEUED"}
 
@@ -231,7 +231,7 @@ async def test_what_waits_behind_a_failing_target_is_a_failure_in_card_tab_and_l
     await failing(console, target, peer, *(f"event {number}" for number in range(60)))
 
     page = await console.browser.get("/tasks?target=chat-ops")
-    assert page.says("queued its target fails")
+    assert page.says("waiting its target fails")
     assert page.says("One is tried in")
     assert not page.says("Nothing needs attention")
     assert page.text.count('data-row tabindex="0"') == 50
@@ -249,7 +249,7 @@ async def test_what_is_queued_and_goes_as_it_comes_is_no_failure(
     assert (await console.browser.get("/tasks?state=queued")).says("one")
     await console.browser.post("/tasks/cancel", {"target": "chat-ops"})
     page = await console.browser.get("/tasks")
-    assert page.says("Nothing failed, but all deliveries are held: what comes waits.")
+    assert page.says("Nothing failed.")
     assert not page.says("Nothing needs attention")
     await console.browser.post("/tasks/release")
     assert (await console.browser.get("/tasks")).says("Nothing needs attention")

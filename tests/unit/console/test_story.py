@@ -46,7 +46,7 @@ def test_what_failed_is_told_first_and_what_was_told_elsewhere_last() -> None:
     assert [each.state for each in stories] == [
         "dead",
         "retry wait",
-        "not sent yet",
+        "waiting",
         "delivered",
         "delivered",
         "sent by another group",
@@ -54,7 +54,7 @@ def test_what_failed_is_told_first_and_what_was_told_elsewhere_last() -> None:
     assert [(each.state, each.tone, each.count) for each in shares_of(stories)] == [
         ("dead", "bad", 1),
         ("retry wait", "warn", 1),
-        ("not sent yet", "", 1),
+        ("waiting", "", 1),
         ("delivered", "good", 2),
         ("sent by another group", "", 1),
     ]
@@ -135,7 +135,7 @@ def test_a_rule_is_a_tree_of_what_joins_its_parts() -> None:
     ("reason", "decision", "word"),
     [
         ("RULE_MATCHED", "LIMIT_REACHED", "held by the rate limit"),
-        ("RULE_MATCHED", "WITHIN_LIMIT", "not sent yet"),
+        ("RULE_MATCHED", "WITHIN_LIMIT", "waiting"),
         ("GATHERED", "GATHERED", "for the digest"),
     ],
 )

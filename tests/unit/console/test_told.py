@@ -44,7 +44,7 @@ def test_what_was_handed_off_was_sent_and_no_more_is_known() -> None:
 
 def test_the_dead_come_before_the_delivered() -> None:
     found = outcomes(SENT, [delivery("d-mail", DELIVERED), delivery("d-chat", DEAD)])
-    assert said(found[7]) == [("dead", ["chat-ops"]), ("delivered", ["ops-smtp"])]
+    assert said(found[7]) == [("given up", ["chat-ops"]), ("delivered", ["ops-smtp"])]
     assert [each.tone for each in found[7]] == ["bad", "good"]
 
 
@@ -56,7 +56,7 @@ def test_what_delivery_does_not_tell_of_was_sent() -> None:
 def test_an_entry_shares_the_fate_of_its_digest() -> None:
     digested = delivery_pb2.DELIVERY_STATE_DIGESTED
     found = outcomes(SENT, [delivery("d-mail", digested, DEAD), delivery("d-chat", digested)])
-    assert said(found[7]) == [("dead", ["ops-smtp"]), ("digested", ["chat-ops"])]
+    assert said(found[7]) == [("given up", ["ops-smtp"]), ("in a digest", ["chat-ops"])]
 
 
 def test_what_waits_behind_a_failing_target_is_not_on_its_way() -> None:
@@ -64,9 +64,19 @@ def test_what_waits_behind_a_failing_target_is_not_on_its_way() -> None:
     behind = delivery("d-chat", queued)
     behind.reason = "TARGET_FAILING"
     found = outcomes(SENT, [delivery("d-mail", queued), behind])
-    assert said(found[7]) == [("queued", ["chat-ops"]), ("queued", ["ops-smtp"])]
+    assert said(found[7]) == [("waiting", ["chat-ops"]), ("waiting", ["ops-smtp"])]
     assert [each.tone for each in found[7]] == ["warn", ""]
     assert found[7][0].meaning.startswith("Not sent yet: ")
+
+
+def test_what_waits_for_several_reasons_is_one_line_with_all_of_them() -> None:
+    behind = delivery("d-chat", delivery_pb2.DELIVERY_STATE_QUEUED)
+    behind.reason = "TARGET_FAILING"
+    found = outcomes(SENT, [delivery("d-mail", delivery_pb2.DELIVERY_STATE_WAITING), behind])
+    assert said(found[7]) == [("waiting", ["ops-smtp", "chat-ops"])]
+    assert found[7][0].tone == "warn"
+    assert "until somebody changes something" in found[7][0].meaning
+    assert "its target fails" in found[7][0].meaning
 
 
 def test_what_another_group_takes_to_the_same_target_is_told_there() -> None:

@@ -109,7 +109,7 @@ def _bare(route: disposition_pb2.Disposition) -> pb.SubscriptionExplanation:
 def _story(told: pb.SubscriptionExplanation) -> Story:
     route, delivery = told.disposition, told.delivery
     known = told.HasField("delivery")
-    state = words.delivery_state(delivery.state) if known else _waiting(told)
+    state = words.delivery_state(delivery.state) if known else before_delivery(told)
     return Story(
         group=told.group,
         target=told.target,
@@ -125,7 +125,7 @@ def _story(told: pb.SubscriptionExplanation) -> Story:
     )
 
 
-def _waiting(told: pb.SubscriptionExplanation) -> str:
+def before_delivery(told: pb.SubscriptionExplanation) -> str:
     """In a word, what no delivery tells yet."""
     is_held = any(each.reason == LIMIT_REACHED for each in told.decisions)
     return "held by the rate limit" if is_held else words.disposition(told.disposition)

@@ -7,7 +7,7 @@ has said so, an event was sent to a target, and that is all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ibs_notify.console.wording import meanings, words
@@ -119,10 +119,25 @@ def _ordered(by_state: Mapping[_Standing, Sequence[Sent]]) -> list[Outcome]:
             told += unknown(of_state)
             continue
         targets = _once(each.target for each in of_state)
-        meaning = f"Not sent yet: {reason(obstacle)}" if obstacle else meanings.of_delivery(state)
+        meaning = f"Not sent yet: {reason(obstacle)}." if obstacle else meanings.of_delivery(state)
         tone = "warn" if obstacle else _TONES.get(state, "")
-        told.append(Outcome(words.delivery_state(state), targets, meaning, tone))
-    return told
+        word = words.spoken(words.delivery_state(state))
+        told.append(Outcome(word, targets, meaning, tone))
+    return _folded(told)
+
+
+def _folded(told: Iterable[Outcome]) -> list[Outcome]:
+    """Each word once in a colour: what waits for several reasons is one line with all of them."""
+    found: dict[tuple[str, str], Outcome] = {}
+    for each in told:
+        first = found.setdefault((each.word, each.tone), each)
+        if first is not each:
+            found[each.word, each.tone] = replace(
+                first,
+                targets=_once([*first.targets, *each.targets]),
+                meaning=" ".join(_once([first.meaning, each.meaning])),
+            )
+    return list(found.values())
 
 
 def _rank(standing: _Standing) -> tuple[int, int, str]:

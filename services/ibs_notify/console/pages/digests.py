@@ -123,7 +123,7 @@ async def flush(visit: Visit) -> web.StreamResponse:
     except REFUSALS as error:
         visit.notice(" ".join(filter(None, (f"{error.message}.", error.advice))), "failed")
     else:
-        visit.notice(f"{digest_id} is closed and on its way. What comes later is in the next one.")
+        visit.notice(f"{digest_id} is closed and being sent. What comes later is in the next one.")
     raise web.HTTPSeeOther(f"{PATH}/{segment(digest_id)}")
 
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 from aiohttp import web
 
 from ibs_notify.console.attempts import attempted, unless_failed
+from ibs_notify.console.changes import KNOWN
 from ibs_notify.console.commands import groups as command
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.coverage import hearing
 from ibs_notify.console.forms import REFUSALS, REFUSED, faults_of, read_form
+from ibs_notify.console.groups.reach import Reach, reach_of
 from ibs_notify.console.groups.recommended import RECOMMENDED
+from ibs_notify.console.pages.queue import GroupQueue
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query, segment
+from ibs_notify.console.shared import Found
 from ibs_notify.console.targets.recipients import (
     Recipients,
     default_recipients,
     recipients_of,
 )
+from ibs_notify.console.trouble import now_or_lately
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.durations import read_duration
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
@@ -32,20 +39,46 @@ from ironcore.notification.v1.group_pb2 import Group
 PATH = "/groups"
 PAGE_SIZE = 50
 STATUS_SECONDS = 3.0
+SHARED_FOR = timedelta(seconds=8)
+"""Of what asks for itself every 10 seconds."""
 PREVIEW_SECONDS = 30.0
 SHOWN_FINGERPRINTS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Receiver:
-    """A target of a group: who receives its mails, and whether it is disabled."""
+class Line:
+    """A group in the list. ``queue`` is None where it is not known what its rate limit holds."""
 
-    recipients: Recipients
-    is_disabled: bool
+    group: Group
+    reach: Reach
+    queue: GroupQueue | None
 
 
 async def show_list(visit: Visit) -> web.StreamResponse:
-    """All groups by name. What waits in each is loaded after the page."""
+    """A page of groups by name, and how they fare; or only these, where that changed."""
+    keep = _keep(visit)
+    answer, trouble = await asyncio.gather(
+        visit.shared.ask(visit, visit.here, _listed, keep), now_or_lately(visit, keep)
+    )
+    if isinstance(answer.found, NotificationError):
+        raise answer.found
+    groups, queues = answer.found["groups"], answer.found["queues"]
+    return visit.render(
+        "pages/groups.html",
+        block="lines" if visit.is_partial else "",
+        lines=[Line(each, reach_of(each, trouble), queues.get(each.name)) for each in groups],
+        unknown="it takes too long to ask" if trouble is None else trouble.unknown,
+        recommended=RECOMMENDED,
+        **answer.found,
+    )
+
+
+def _keep(visit: Visit) -> timedelta:
+    """Pages that are open ask together; who opens one wants to know how it is now."""
+    return SHARED_FOR if KNOWN in visit.request.query else timedelta()
+
+
+async def _listed(visit: Visit) -> Found:
     asked = visit.request.query
     request = config_pb.ListGroupsRequest(
         page_size=PAGE_SIZE,
@@ -56,15 +89,25 @@ async def show_list(visit: Visit) -> web.StreamResponse:
         visit.api.call(visit.api.config.ListGroups, request), _hearing(visit, request.resource)
     )
     more = query(PATH, resource=request.resource, page_token=answer.next_page_token)
-    return visit.render(
-        "pages/groups.html",
-        groups=answer.groups,
-        resource=request.resource,
-        hearing=found,
-        recommended=RECOMMENDED,
-        next_url=more if answer.next_page_token else "",
-        first_url=query(PATH, resource=request.resource) if request.page_token else "",
-    )
+    return {
+        "groups": answer.groups,
+        "queues": await _queues(visit, [each.name for each in answer.groups]),
+        "resource": request.resource,
+        "hearing": found,
+        "next_url": more if answer.next_page_token else "",
+        "first_url": query(PATH, resource=request.resource) if request.page_token else "",
+    }
+
+
+async def _queues(visit: Visit, names: Sequence[str]) -> Mapping[str, GroupQueue]:
+    """By group, in one answer; empty where the Router gives none."""
+    if not names:
+        return {}
+    request = router_pb.ListGroupStatusesRequest(groups=names, page_size=PAGE_SIZE)
+    method = visit.api.router.ListGroupStatuses
+    found = await unless_failed(visit.api.call(method, request, timeout=STATUS_SECONDS))
+    statuses = () if found is None else found.group_statuses
+    return {each.group: GroupQueue(each.group, each.status) for each in statuses}
 
 
 async def _hearing(visit: Visit, resource: str) -> hearing.Hearing | None:
@@ -75,19 +118,11 @@ async def _hearing(visit: Visit, resource: str) -> hearing.Hearing | None:
 
 
 async def show(visit: Visit) -> web.StreamResponse:
-    """One of them, with its targets and what it holds back."""
-    return await _detail(visit, await find_group(visit))
-
-
-async def show_waiting(visit: Visit) -> web.StreamResponse:
-    """How many events wait, for a cell of the list."""
-    status, failure = await _status(visit, visit.request.match_info["name"])
-    return visit.render(
-        "parts/group_waiting.html",
-        name=visit.request.match_info["name"],
-        queue=status,
-        failure=failure,
-    )
+    """One of them, with its targets and what it holds back; or only its targets."""
+    group = await find_group(visit)
+    if not visit.is_partial:
+        return await _detail(visit, group)
+    return visit.render("pages/group.html", block="targets", **await _targets(visit, group))
 
 
 async def show_dedup(visit: Visit) -> web.StreamResponse:
@@ -149,31 +184,36 @@ def path_of(name: str) -> str:
 async def _detail(
     visit: Visit, group: Group, refused: NotificationError | None = None
 ) -> web.Response:
-    (status, failure), receivers = await asyncio.gather(
-        _status(visit, group.name), unless_failed(_receivers(visit, group))
+    (status, failure), targets = await asyncio.gather(
+        _status(visit, group.name), _targets(visit, group)
     )
     holds = bool(group.subscriptions or group.attachments)
     return visit.render(
         "pages/group.html",
         status=REFUSED if refused else 200,
-        group=group,
         queue=status,
         queue_failure=failure,
         holds=holds,
-        receivers=receivers or {},
         faults=faults_of(refused, {}) if refused else None,
         delete_command=command.delete(group.name, force=holds),
+        **targets,
     )
 
 
-async def _receivers(visit: Visit, group: Group) -> Mapping[str, Receiver]:
-    """What is behind the names of its targets."""
+async def _targets(visit: Visit, group: Group) -> dict[str, Any]:
+    """What the block of its targets needs."""
+    receivers, trouble = await asyncio.gather(
+        unless_failed(_receivers(visit, group)), now_or_lately(visit, _keep(visit))
+    )
+    return {"group": group, "receivers": receivers or {}, "reach": reach_of(group, trouble)}
+
+
+async def _receivers(visit: Visit, group: Group) -> Mapping[str, Recipients]:
+    """Who receives what is sent to its targets, by their names."""
     targets, defaults = await asyncio.gather(every_target(visit.api), default_recipients(visit.api))
     by_name = {each.name: each for each in targets}
     return {
-        each.target: Receiver(
-            recipients_of(each, by_name[each.target], defaults), by_name[each.target].disabled
-        )
+        each.target: recipients_of(each, by_name[each.target], defaults)
         for each in group.subscriptions
         if each.target in by_name
     }
@@ -191,7 +231,6 @@ async def _status(visit: Visit, name: str) -> tuple[router_pb.GetGroupStatusResp
 ROUTES = (
     Route("GET", PATH, show_list),
     Route("GET", f"{PATH}/{{name}}", show),
-    Route("GET", f"{PATH}/{{name}}/waiting", show_waiting),
     Route("GET", f"{PATH}/{{name}}/dedup", show_dedup),
     Route("POST", f"{PATH}/{{name}}/delete", delete),
 )

@@ -19,7 +19,7 @@ from ibs_notify.console.coverage.remedies import remedies
 from ibs_notify.console.pages import start
 from ibs_notify.console.pages.charted import charted
 from ibs_notify.console.pages.panels import Part, show_part
-from ibs_notify.console.pages.queue import MOST_GROUPS, GroupQueue
+from ibs_notify.console.pages.queue import GroupQueue
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.periods import Period
 from ibs_notify.console.shared import Load
@@ -152,7 +152,7 @@ async def _deliveries(visit: Visit) -> Mapping[str, Any]:
 async def _queue(visit: Visit) -> Mapping[str, Any]:
     """What the rate limits hold, of the groups that hold anything: events, as Queue counts them."""
     ask, every = visit.api.router.ListGroupStatuses, ListGroupStatusesRequest
-    found = await visit.api.call(ask, every(waiting_only=True, page_size=MOST_GROUPS))
+    found = await visit.api.call(ask, every(waiting_only=True, page_size=trouble.MOST_GROUPS))
     queues = [GroupQueue(each.group, each.status) for each in found.group_statuses]
     queues.sort(key=lambda each: (-each.waiting, each.name))
     # Nothing waits where there is no group, too.

@@ -16,7 +16,7 @@ from ibs_notify.console.commands import queue as command
 from ibs_notify.console.forms import Form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import moment_of
-from ibs_notify.console.shared import Found
+from ibs_notify.console.trouble import MOST_GROUPS
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.errors import NotificationError
@@ -32,14 +32,11 @@ from ironcore.notification.v1.router_service_pb2 import (
 )
 
 PATH = "/queue"
-MOST_GROUPS = 1000
 PAGE_SIZE = 50
 MOST_ORDERED = 1000
 """So many waiting events are put in the order of going; of more it is not known which go first."""
 _AT_ONCE = 500
 MOST_SUMMARIES = 20
-HELD_SECONDS = 2.0
-HELD_FOR = timedelta(seconds=8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,34 +71,6 @@ class Waiting:
     dispositions: Sequence[Disposition]
     goes: datetime | None = None
     """About when, if nothing more severe comes; None where that is not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What all rate limits together hold back: events, and the notifications of them."""
-
-    events: int
-    notifications: int
-
-
-async def held_now(visit: Visit) -> Held | None:
-    """What rate limits hold back, asked once for all who look; None where that is not known."""
-    answer = await visit.shared.ask(visit, "held", _held, HELD_FOR)
-    if isinstance(answer.found, NotificationError):
-        return None
-    found: Held = answer.found["held"]
-    return found
-
-
-async def _held(visit: Visit) -> Found:
-    request = ListGroupStatusesRequest(waiting_only=True, page_size=MOST_GROUPS)
-    found = await visit.within(HELD_SECONDS).api.call(visit.api.router.ListGroupStatuses, request)
-    queues = [GroupQueue(each.group, each.status) for each in found.group_statuses]
-    return {
-        "held": Held(
-            sum(each.waiting for each in queues), sum(each.status.ready_count for each in queues)
-        )
-    }
 
 
 def empty_at(status: GetGroupStatusResponse) -> datetime | None:

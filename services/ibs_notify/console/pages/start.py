@@ -11,6 +11,7 @@ from aiohttp import web
 
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.commands import start as command
+from ibs_notify.console.events.story import before_delivery
 from ibs_notify.console.forms import (
     NO_FAULTS,
     REFUSALS,
@@ -55,9 +56,9 @@ FIRST_EVENT = event_pb2.Event(
     summary="This is a trial: the first event of this installation, sent from the console.",
     resource="ibs-primary:production/vm/12345",
 )
+_ARRIVED = (delivery_pb2.DELIVERY_STATE_DELIVERED, delivery_pb2.DELIVERY_STATE_DIGESTED)
 _ENDED = (
-    delivery_pb2.DELIVERY_STATE_DELIVERED,
-    delivery_pb2.DELIVERY_STATE_DIGESTED,
+    *_ARRIVED,
     delivery_pb2.DELIVERY_STATE_DEAD,
     delivery_pb2.DELIVERY_STATE_CANCELLED,
     delivery_pb2.DELIVERY_STATE_DIGEST_OPEN,
@@ -201,7 +202,9 @@ async def _sent(visit: Visit) -> Mapping[str, Any]:
     return {
         "event": answer.event,
         "heard": heard,
+        "before_delivery": before_delivery,
         "is_over": _is_over(heard),
+        "arrived": bool(heard) and all(each.delivery.state in _ARRIVED for each in heard),
         "warnings": answer.warnings,
         "address": query(SENT, event=event_id),
     }

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from aiohttp import web
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.console.api import QUICK_SECONDS
 from ibs_notify.console.attempts import unless_failed
@@ -17,7 +16,6 @@ from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.forms import NO_FAULTS, REFUSED, Faults, faults_of
-from ibs_notify.console.pages.queue import held_now
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.task_filter import (
     PATH,
@@ -26,8 +24,9 @@ from ibs_notify.console.pages.task_filter import (
     counts_in,
     of_address,
 )
+from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.targets.health import ask_health
-from ibs_notify.console.trouble import now_or_lately
+from ibs_notify.console.trouble import Held, now_or_lately
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.local_time import read_moment, written_moment
 from ibs_notify.domain.errors import InvalidArgument
@@ -85,6 +84,23 @@ class Troubles:
     """What targets answered last that did not take what they were sent, by name."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeptBack:
+    """What nothing is wrong with, and what does not go all the same.
+
+    ``all_since``: since when everything is held; None also where that is not known. ``by_limits``:
+    what rate limits hold, which is no delivery yet; None where it is not known.
+    """
+
+    all_since: datetime | None = None
+    by_limits: Held | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether it is known that nothing is."""
+        return self.all_since is None and self.by_limits is not None and not self.by_limits.events
+
+
 async def show(visit: Visit) -> web.StreamResponse:
     """A page of deliveries, or only its rows where these changed."""
     chosen = _chosen(visit)
@@ -113,14 +129,16 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 
 async def show_held(visit: Visit) -> web.StreamResponse:
-    """Whether everything is held, where that changed."""
-    return visit.render("pages/tasks.html", block="held", held_since=await _held_since(visit))
+    """What is held, by somebody or by rate limits, where that changed."""
+    return visit.render("pages/tasks.html", block="held", kept_back=await _kept_back(visit))
 
 
-async def _held_since(visit: Visit) -> Timestamp | None:
-    """Since when everything is held; None also where it is not known."""
+async def _kept_back(visit: Visit) -> KeptBack:
     found = await now_or_lately(visit)
-    return None if found is None or found.held is None else found.held.held_since
+    if found is None:
+        return KeptBack()
+    since = None if found.held is None else moment_of(found.held.held_since)
+    return KeptBack(since, found.by_limits)
 
 
 async def show_counts(visit: Visit) -> web.StreamResponse:
@@ -171,18 +189,16 @@ async def _page(
     faults: Faults = NO_FAULTS,
     found: pb.ListDeliveriesResponse | None = None,
 ) -> web.Response:
-    troubles, held_since = None, None
+    troubles, back = None, KeptBack()
     if found is not None:
-        troubles, held_since = await asyncio.gather(
-            _troubles(visit, chosen, zone), _held_since(visit)
-        )
+        troubles, back = await asyncio.gather(_troubles(visit, chosen, zone), _kept_back(visit))
     return visit.render(
         "pages/tasks.html",
         status=REFUSED if faults.any else 200,
         counts=None,
         troubles=troubles,
         views=tuple(View),
-        held_since=held_since,
+        kept_back=back,
         faults=faults,
         after=_local(chosen.after, zone),
         before=_local(chosen.before, zone),
@@ -195,17 +211,16 @@ async def _page(
 async def _rows(
     visit: Visit, chosen: TaskFilter, found: pb.ListDeliveriesResponse, page_token: str
 ) -> dict[str, Any]:
-    """What the block of the rows needs. Where nothing failed, what else keeps anything back."""
+    """What the block of the rows needs. Where nothing failed, whether anything is kept back."""
     is_well = chosen.is_about_failures and not found.deliveries and not page_token
-    limits = await held_now(visit) if is_well else None
+    is_free = is_well and (await _kept_back(visit)).is_nothing
     return {
-        "limits": limits,
-        "all_held": is_well and await _held_since(visit),
+        "is_free": is_free,
         "chosen": chosen,
         "deliveries": found.deliveries,
         "next_page_token": found.next_page_token,
         "page_token": page_token,
-        "mark": mark_of(found, str(limits)),
+        "mark": mark_of(found, str(is_free)),
     }
 
 

@@ -51,6 +51,16 @@ class Standing:
         return bool(self.status.paused_reason) or self.status.HasField("failing_since")
 
     @property
+    def is_recovering(self) -> bool:
+        """Whether it takes again what it is sent: how it failed is of the past."""
+        return self.status.health == pb.TARGET_HEALTH_RECOVERING
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it is in trouble, or was before it recovered."""
+        return moment_of(self.status.trouble_since) or moment_of(self.status.failing_since)
+
+    @property
     def can_resume(self) -> bool:
         """Whether it makes sense to try it again now."""
         return self.status.health in (pb.TARGET_HEALTH_PAUSED, pb.TARGET_HEALTH_FAILING)
@@ -104,36 +114,36 @@ async def ask_health(
     """One answer for all ``targets``: where Delivery is away, that is said and not raised."""
     if not targets:
         return Health()
-    lines = asyncio.create_task(_lines(api, targets if with_lines else (), now))
     try:
-        async with asyncio.timeout(SECONDS):
-            statuses = await _statuses(api, [each.uid for each in targets])
-        found = await lines
+        statuses, lines, lacking = await asyncio.gather(
+            _statuses(api, [each.uid for each in targets]),
+            _lines(api, targets if with_lines else (), now),
+            ask_unaddressed(api, targets),
+        )
     except NotificationError as error:
         return Health(unknown=error.message)
     except TimeoutError:
         return Health(unknown="Delivery does not answer in time")
-    finally:
-        lines.cancel()
-    lacking = await ask_unaddressed(api, targets)
     held = (each.held_since for each in statuses.values() if each.HasField("held_since"))
     return Health(
         {
             each.uid: standing(each, statuses[each.uid], lacks_recipients=each.name in lacking)
             for each in targets
         },
-        found,
+        lines,
         moment_of(next(held, None)),
     )
 
 
 async def _statuses(api: Api, uids: Sequence[str]) -> Mapping[str, pb.GetTargetStatusResponse]:
+    """``TimeoutError`` where all of them together take too long."""
     found: dict[str, pb.GetTargetStatusResponse] = {}
-    for start in range(0, len(uids), MOST_AT_ONCE):
-        part = uids[start : start + MOST_AT_ONCE]
-        request = pb.ListTargetStatusesRequest(target_uids=part, page_size=MOST_AT_ONCE)
-        answer = await api.call(api.delivery.ListTargetStatuses, request, timeout=SECONDS)
-        found |= {each.target_uid: each.status for each in answer.target_statuses}
+    async with asyncio.timeout(SECONDS):
+        for start in range(0, len(uids), MOST_AT_ONCE):
+            part = uids[start : start + MOST_AT_ONCE]
+            request = pb.ListTargetStatusesRequest(target_uids=part, page_size=MOST_AT_ONCE)
+            answer = await api.call(api.delivery.ListTargetStatuses, request, timeout=SECONDS)
+            found |= {each.target_uid: each.status for each in answer.target_statuses}
     return found
 
 

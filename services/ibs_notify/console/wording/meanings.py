@@ -8,7 +8,7 @@ from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 
 _DISPOSITIONS: Mapping[int, str] = {
     disposition_pb2.DISPOSITION_STATE_READY: (
-        "Not sent yet: it waits for the rate limit of its group, or is about to go out."
+        "Not sent yet: held by the rate limit of its group, or about to be handed on."
     ),
     disposition_pb2.DISPOSITION_STATE_HANDED_OFF: (
         "Released to be sent. How far it came is another matter: Tasks and the event's page tell."
@@ -25,10 +25,10 @@ _DISPOSITIONS: Mapping[int, str] = {
     ),
 }
 _DELIVERIES: Mapping[int, str] = {
-    delivery_pb2.DELIVERY_STATE_QUEUED: "On its way: it is sent as soon as its target has room.",
+    delivery_pb2.DELIVERY_STATE_QUEUED: "It is sent as soon as its target has room for it.",
     delivery_pb2.DELIVERY_STATE_LEASED: "It is being sent just now.",
     delivery_pb2.DELIVERY_STATE_RETRY_WAIT: "An attempt failed; it is tried again by itself.",
-    delivery_pb2.DELIVERY_STATE_WAITING: "It cannot be sent until somebody changes something.",
+    delivery_pb2.DELIVERY_STATE_WAITING: "It waits until somebody changes something.",
     delivery_pb2.DELIVERY_STATE_DIGEST_OPEN: "Gathered: it goes out with its digest.",
     delivery_pb2.DELIVERY_STATE_DELIVERED: "The target accepted it, for every recipient.",
     delivery_pb2.DELIVERY_STATE_DIGESTED: "It went out as part of a digest.",

@@ -28,12 +28,20 @@ _TONES: Mapping[int, str] = {
     delivery_pb2.DELIVERY_STATE_WAITING: "warn",
 }
 _DISPOSITIONS: Mapping[int, str] = {
-    disposition_pb2.DISPOSITION_STATE_READY: "not sent yet",
+    disposition_pb2.DISPOSITION_STATE_READY: "waiting",
     disposition_pb2.DISPOSITION_STATE_HANDED_OFF: "sent",
     disposition_pb2.DISPOSITION_STATE_SILENCED: "silenced",
     disposition_pb2.DISPOSITION_STATE_SUPPRESSED: "a repeat",
     disposition_pb2.DISPOSITION_STATE_COALESCED: "sent by another group",
     disposition_pb2.DISPOSITION_STATE_COLLAPSED: "in a summary",
+}
+_SPOKEN: Mapping[str, str] = {
+    "queued": "waiting",
+    "leased": "being sent",
+    "retry wait": "trying again",
+    "digest open": "for the digest",
+    "digested": "in a digest",
+    "dead": "given up",
 }
 DEFAULT_TIME = "09:00"
 """Of a digest that names none."""
@@ -52,7 +60,7 @@ def delivery_state(value: int) -> str:
 
 def spoken(state: str) -> str:
     """A state as pages say it: what filters and commands call ``dead`` is ``given up``."""
-    return "given up" if state == "dead" else state
+    return _SPOKEN.get(state, state)
 
 
 def delivery_tone(value: int) -> str:

@@ -1510,27 +1510,35 @@ Global___GetGroupStatusResponse: typing_extensions.TypeAlias = GetGroupStatusRes
 
 @typing.final
 class ListGroupStatusesRequest(google.protobuf.message.Message):
-    """Asks for the queues of all groups."""
+    """Asks for the queues of all groups, or of some."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     WAITING_ONLY_FIELD_NUMBER: builtins.int
+    GROUPS_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many. Default 100, at most 1,000."""
     page_token: builtins.str
-    """The next_page_token of the page before."""
+    """The next_page_token of the page before; groups must be the same."""
     waiting_only: builtins.bool
     """Only of groups in which something waits."""
+    @property
+    def groups(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Only of the groups with these names, at most 1,000; of a name that no group has, nothing is
+        said. Empty: of all.
+        """
+
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         waiting_only: builtins.bool = ...,
+        groups: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token", "waiting_only", b"waiting_only"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["groups", b"groups", "page_size", b"page_size", "page_token", b"page_token", "waiting_only", b"waiting_only"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListGroupStatusesRequest: typing_extensions.TypeAlias = ListGroupStatusesRequest
