@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import aiohttp
@@ -125,6 +126,30 @@ async def test_a_fault_is_at_its_field_with_line_and_column(here: Configured) ->
     assert 'data-fault="html">line 2' in page.text
     assert HOSTILE not in page.text
     assert not (await here.target()).smtp.subject_template
+
+
+async def test_without_scripts_a_text_begins_from_a_starting_point_and_nothing_is_lost(
+    here: Configured,
+) -> None:
+    page = await here.console.browser.get(EDIT)
+    first, *_ = re.findall(r'name="start" value="(text \d)"[^>]*>', page.text)
+    etag = (await here.target()).etag
+    typed = {"subject": "my own subject", "text": "to be replaced", "etag": etag}
+    page = await here.post(EDIT, **typed, start="text 1")
+    assert page.status == 200
+    assert 'data-unsaved="changed"' in page.text
+    assert f'name="etag" value="{etag}"' in page.text
+    assert page.says("my own subject")
+    assert page.says("{{ event.subject }} {{ event.summary }}")
+    assert not page.says("to be replaced")
+    assert first == "text 0"
+    # Back to the built-in is a text that begins from nothing; what is no place begins nothing.
+    page = await here.post(EDIT, **typed, start="text")
+    assert not page.says("to be replaced")
+    for strange in ("text 99", "nowhere 1", "etag 0", "text ²"):
+        assert (await here.post(EDIT, **typed, start=strange)).status == 200
+    # Nothing of it is saved.
+    assert not (await here.target()).smtp.text_template
 
 
 async def test_who_was_overtaken_is_told(here: Configured) -> None:
