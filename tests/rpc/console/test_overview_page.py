@@ -103,6 +103,14 @@ async def test_every_period_has_bars_that_can_be_told_apart(console: Console, pe
     assert 20 <= page.text.count("chart-hit") <= 180
 
 
+async def test_where_nothing_happened_no_time_to_come_is_spoken_of(console: Console) -> None:
+    page = await console.browser.get("/overview/events")
+    assert page.says("Nothing since")
+    assert not page.says("until")
+    over = await console.browser.get("/inbox/chart?after=2026-05-21&before=2026-05-22")
+    assert re.search("Nothing from 2026-05-21 .* until 2026-05-22 ", over.words)
+
+
 async def test_the_books_are_one_line(console: Console) -> None:
     await make_group(console.api, rule="severity = critical")
     await emit(console.api)
