@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import HTTPError
@@ -69,6 +69,24 @@ def running_console(
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)
+
+
+class OwnConsole:
+    """A console of a test's own, which it may end and start again where it was."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._running = ExitStack()
+        self.base = ""
+        self._port = 0
+        self.start()
+
+    def start(self) -> None:
+        one = self._running.enter_context(running_console(self._installation, port=self._port))
+        self.base, self._port = one.base, one.port
+
+    def end(self) -> None:
+        self._running.close()
 
 
 def _answers(console: Console) -> bool:

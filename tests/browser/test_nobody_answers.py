@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,34 +12,16 @@ from ironcore.notification.v1 import router_service_pb2 as router
 from ironcore.notification.v1.config_service_pb2 import CreateTargetRequest
 from ironcore.notification.v1.event_pb2 import Event
 from ironcore.notification.v1.target_pb2 import Target, WebhookTarget
-from tests.browser.console_process import Console, running_console
+from tests.browser.console_process import Console, OwnConsole
 from tests.system.installation import CALL_SECONDS
 
 PATIENCE = 40_000
 SILENT = "The console does not answer since"
 
 
-class Own:
-    """A console of this test's own, which it may end and start again where it was."""
-
-    def __init__(self, console: Console) -> None:
-        self._installation = console.installation
-        self._running = ExitStack()
-        self.base = ""
-        self._port = 0
-        self.start()
-
-    def start(self) -> None:
-        one = self._running.enter_context(running_console(self._installation, port=self._port))
-        self.base, self._port = one.base, one.port
-
-    def end(self) -> None:
-        self._running.close()
-
-
 @pytest.fixture
-def own(console: Console) -> Iterator[Own]:
-    own = Own(console)
+def own(console: Console) -> Iterator[OwnConsole]:
+    own = OwnConsole(console.installation)
     yield own
     own.end()
 
@@ -57,7 +38,7 @@ def add_target(console: Console, name: str) -> None:
 
 
 def test_a_page_says_that_nobody_answers_and_is_true_again_once_somebody_does(
-    page: Page, console: Console, own: Own
+    page: Page, console: Console, own: OwnConsole
 ) -> None:
     add_target(console, "silent-one")
     page.goto(f"{own.base}/")
@@ -82,7 +63,7 @@ def test_a_page_says_that_nobody_answers_and_is_true_again_once_somebody_does(
 
 
 def test_a_form_that_is_saved_meanwhile_stays_as_it_was_written(
-    page: Page, console: Console, own: Own
+    page: Page, console: Console, own: OwnConsole
 ) -> None:
     add_target(console, "written-to")
     page.goto(f"{own.base}/targets/written-to/edit")
@@ -103,7 +84,7 @@ def test_a_form_that_is_saved_meanwhile_stays_as_it_was_written(
     expect(page.locator("main")).to_contain_text("http://127.0.0.1:9/written")
 
 
-def test_a_machine_that_is_cut_off_is_said_so_at_once(page: Page, own: Own) -> None:
+def test_a_machine_that_is_cut_off_is_said_so_at_once(page: Page, own: OwnConsole) -> None:
     page.goto(f"{own.base}/tasks")
     page.context.set_offline(True)
     banner = page.locator("#silence")
@@ -113,7 +94,7 @@ def test_a_machine_that_is_cut_off_is_said_so_at_once(page: Page, own: Own) -> N
 
 
 def test_a_part_that_changes_keeps_what_is_open_and_where_the_keyboard_is(
-    page: Page, console: Console, own: Own
+    page: Page, console: Console, own: OwnConsole
 ) -> None:
     add_target(console, "kept-open")
     page.goto(f"{own.base}/")
@@ -132,7 +113,7 @@ def test_a_part_that_changes_keeps_what_is_open_and_where_the_keyboard_is(
     assert events.locator("details").first.get_attribute("open") is not None
 
 
-def test_a_page_that_nobody_looks_at_asks_for_nothing(page: Page, own: Own) -> None:
+def test_a_page_that_nobody_looks_at_asks_for_nothing(page: Page, own: OwnConsole) -> None:
     page.clock.install()
     page.goto(f"{own.base}/tasks")
     page.wait_for_load_state("networkidle")

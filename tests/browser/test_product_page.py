@@ -180,6 +180,23 @@ def test_a_mistyped_rule_is_said_while_it_is_written(page: Page, console: Consol
     expect(page.get_by_text("severity = error").first).to_be_visible()
 
 
+def test_what_a_rule_would_match_follows_the_scope_as_it_stands_in_the_form(
+    page: Page, console: Console
+) -> None:
+    for store in ("ibs-here", "ibs-there"):
+        emit(console.installation, "A scoped event", resource=f"{store}:vm/1")
+    page.goto(f"{console.base}/new-group")
+    page.get_by_label("Receives events that match").first.fill('subject = "A scoped event"')
+    matches = page.locator(".rule-matches").first
+    expect(matches).to_contain_text("2 events in the last 7 days would match")
+    page.get_by_label("Scope").select_option("attached")
+    expect(matches).to_contain_text("No event of the last 7 days matches in the group’s scope")
+    page.get_by_label("One more").fill("ibs-here")
+    page.get_by_label("One more").blur()
+    expect(matches).to_contain_text("1 event in the last 7 days would match")
+    expect(matches).to_contain_text("and 1 more, were it in the group’s scope")
+
+
 # ---- Rate Limiting and Digesting
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from ibs_notify.domain.clock import Clock
@@ -17,13 +17,21 @@ class InboxReader:
     """One user's; ``clock`` decides how long a list looks."""
 
     def __init__(
-        self, database: Database, clock: Clock, user: str = "alice", blocks: Blocks | None = None
+        self,
+        database: Database,
+        clock: Clock,
+        user: str = "alice",
+        blocks: Blocks | None = None,
+        group_names: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
-        self.calls = InboxCalls(database, blocks or Blocks(), clock)
+        self.calls = InboxCalls(database, blocks or Blocks(), clock, group_names)
         self.user = user
 
-    async def pages(self, size: int = 100, **fields: Any) -> AsyncIterator[list[pb.EventRecord]]:
-        request = pb.ListEventsRequest(filter=pb.EventFilter(**fields), page_size=size)
+    async def pages(
+        self, size: int = 100, scope: pb.EventScope | None = None, **fields: Any
+    ) -> AsyncIterator[list[pb.EventRecord]]:
+        chosen = pb.EventFilter(**fields)
+        request = pb.ListEventsRequest(filter=chosen, page_size=size, scope=scope)
         while True:
             answer = await self.calls.list(request, self.user)
             yield list(answer.events)
@@ -56,8 +64,10 @@ class InboxReader:
         request = pb.SummarizeEventsRequest(filter=chosen, max_offenders=offenders)
         return await self.calls.summarize(request, self.user)
 
-    async def chart(self, minutes: int = 60, **fields: Any) -> pb.ChartEventsResponse:
-        request = pb.ChartEventsRequest(filter=pb.EventFilter(**fields))
+    async def chart(
+        self, minutes: int = 60, scope: pb.EventScope | None = None, **fields: Any
+    ) -> pb.ChartEventsResponse:
+        request = pb.ChartEventsRequest(filter=pb.EventFilter(**fields), scope=scope)
         request.step.FromSeconds(60 * minutes)
         return await self.calls.chart(request, self.user)
 

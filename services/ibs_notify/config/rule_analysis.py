@@ -6,19 +6,21 @@ from ibs_notify.rules.analyze import Analysis, Fault, Kind
 from ibs_notify.rules.complete import Completions
 from ironcore.notification.v1 import config_service_pb2 as pb
 
+_KINDS = {each: pb.RuleTokenKind.Value(f"RULE_TOKEN_KIND_{each}") for each in Kind}
+
 
 def analysis_to_proto(analysis: Analysis, completions: Completions) -> pb.AnalyzeRuleResponse:
     """Places are numbers of characters, not of bytes."""
     answer = pb.AnalyzeRuleResponse(
         tokens=[
-            pb.RuleToken(kind=_kind(each.kind), start=each.start, end=each.end)
+            pb.RuleToken(kind=_KINDS[each.kind], start=each.start, end=each.end)
             for each in analysis.parts
         ],
         canonical_rule=analysis.canonical,
         warnings=analysis.warnings,
         likelier_rule=analysis.likelier,
         completions=[
-            pb.RuleCompletion(text=each.text, kind=_kind(each.kind), description=each.description)
+            pb.RuleCompletion(text=each.text, kind=_KINDS[each.kind], description=each.description)
             for each in completions.found
         ],
         completion_start=completions.start,
@@ -39,7 +41,3 @@ def _fault(fault: Fault) -> pb.RuleFault:
         advice=fault.advice,
         fixed_rule=fault.fixed,
     )
-
-
-def _kind(kind: Kind) -> pb.RuleTokenKind.ValueType:
-    return pb.RuleTokenKind.Value(f"RULE_TOKEN_KIND_{kind}")

@@ -131,7 +131,7 @@ class RouterApp(App):
             in_force,
             revisions,
             clock,
-            InboxCalls(database, blocks, clock),
+            InboxCalls(database, blocks, clock, lambda: required(in_force.table).group_names),
             watch,
         )
         add_RouterServiceServicer_to_server(servicer, server.grpc_server)

@@ -42,10 +42,22 @@ _E = EVENTS.c
 
 @dataclass(frozen=True, slots=True)
 class Charted:
-    """``counted_since``, in microseconds, where not all was looked at."""
+    """``counted_since``, in microseconds, where not all was looked at. ``outside`` is how many more
+    would be counted but for the scope.
+    """
 
     spans: Spans
     counted_since: int | None = None
+    outside: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a turn counted, and below which number to go on; 0 at the end."""
+
+    spans: Spans
+    before: int
+    outside: int = 0
 
 
 class EventCharts:
@@ -65,33 +77,36 @@ class EventCharts:
                 return Charted(found)
         end = self._clock.monotonic() + LOOK_SECONDS
         total: Spans = Counter()
-        async for part, before in self._turns(query, step):
-            total.update(part)
-            if before and self._clock.monotonic() >= end:
-                since = await self._database.read(partial(_received_from, seq=before))
-                return Charted(total, since)
-        return Charted(total)
+        outside = 0
+        async for part in self._turns(query, step):
+            total.update(part.spans)
+            outside += part.outside
+            if part.before and self._clock.monotonic() >= end:
+                since = await self._database.read(partial(_received_from, seq=part.before))
+                return Charted(total, since, outside)
+        return Charted(total, outside=outside)
 
-    def _turns(self, query: EventQuery, step: int) -> AsyncIterator[tuple[Spans, int]]:
+    def _turns(self, query: EventQuery, step: int) -> AsyncIterator[_Part]:
         if query.opens_events:
             return self._opened(query, step)
         if query.marks or query.collapsed_into or query.task_id:
             return self._walked(query, step)
         return self._windows(query, step)
 
-    async def _windows(self, query: EventQuery, step: int) -> AsyncIterator[tuple[Spans, int]]:
+    async def _windows(self, query: EventQuery, step: int) -> AsyncIterator[_Part]:
         """Stretches of the history, newest first: what an index has of each is in no order."""
         plan = await self._database.read(lambda c: plan_of(c, query, self._blocks))
         if plan.of_resource is not None:
             async for part in self._of_resource(plan.of_resource, step):
-                yield part, 0
+                yield _Part(part, 0)
             return
         last = plan.last
         while last >= plan.first:
             first = max(plan.first, last - plan.size + 1)
             count = partial(count_window, plan=plan, first=first, last=last, step=step)
             last = first - 1
-            yield await self._database.read(count), first if last >= plan.first else 0
+            part = await self._database.read(count)
+            yield _Part(part, first if last >= plan.first else 0)
 
     async def _of_resource(self, asked: OfResource, step: int) -> AsyncIterator[Spans]:
         place: Place | None = asked.beginning
@@ -100,16 +115,16 @@ class EventCharts:
             part, place = await self._database.read(turn)
             yield part
 
-    async def _walked(self, query: EventQuery, step: int) -> AsyncIterator[tuple[Spans, int]]:
+    async def _walked(self, query: EventQuery, step: int) -> AsyncIterator[_Part]:
         walk = await self._database.read(lambda c: begin(c, query, self._blocks, few=COUNTED))
         before: int | None = None
         while before != 0:
             turn = partial(_turn, walk=walk, before=before, step=step)
             part, reached = await self._database.read(turn)
             before = reached
-            yield part, reached
+            yield _Part(part, reached)
 
-    async def _opened(self, query: EventQuery, step: int) -> AsyncIterator[tuple[Spans, int]]:
+    async def _opened(self, query: EventQuery, step: int) -> AsyncIterator[_Part]:
         scan = EventScan(self._database, self._blocks, self._clock, query)
         before: int | None = None
         while before != 0:
@@ -118,7 +133,7 @@ class EventCharts:
             chosen = (_E.seq.in_(found.seqs),)
             part = await self._database.read(partial(grouped, c=_E, conditions=chosen, step=step))
             before = found.before
-            yield part, before
+            yield _Part(part, before, found.outside)
 
 
 def _turn(

@@ -18,6 +18,7 @@ from ibs_notify.router.dispositions import State, bit
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.handoffs import IS_RELEASED, IS_WAITING
 from ibs_notify.router.lines import Mark
+from ibs_notify.router.own_events import is_own
 from ibs_notify.router.tables import EVENTS, MARKS, OBLIGATIONS, ROUTES
 
 Condition = sa.ColumnElement[bool]
@@ -35,6 +36,7 @@ COLUMNS = (
     _E.opened,
     _E.closed,
     _E.states,
+    _E.revision,
 )
 """What conditions look at."""
 MOST_TYPES = 32
@@ -265,4 +267,5 @@ _CONDITIONS: Mapping[str, Callable[[EventQuery, Columns], Condition]] = {
     "unmatched": lambda _, c: sa.and_(c.opened == 0, c.closed == 0),
     "collapsed_into": lambda query, c: _obliges(c, _is_collapsed_into(query.collapsed_into)),
     "groups": _by_group,
+    "by_rules": lambda _, c: sa.not_(is_own(c)),
 }

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.domain.clock import to_micros
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.event import Event
+from ibs_notify.domain.group import Scope
 from ibs_notify.domain.resource import canonical
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.lines import Mark
+from ibs_notify.router.scope import is_in_scope
 from ibs_notify.router.views import STATES
 from ibs_notify.rpc.convert import is_moment, moment_from_proto
+from ibs_notify.rpc.convert_config import scope_from_proto
+from ibs_notify.rules.ast import Always
 from ibs_notify.rules.evaluate import compile_rule
 from ibs_notify.rules.parse import parse
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 MOST_TEXT = 1000
+MOST_ATTACHMENTS = 10_000
 _COSTLY = ("text", "rule", "groups", "dispositions")
 """What only a look at the events one by one can tell."""
 _STATES = {number: state for state, number in STATES.items()}
@@ -66,6 +72,18 @@ def query_of(message: pb.EventFilter, viewer: str) -> EventQuery:
     )
 
 
+def scoped(query: EventQuery, scope: pb.EventScope, group_names: frozenset[str]) -> EventQuery:
+    """The same of what a group of ``scope`` would hear of, were it one of ``group_names``."""
+    if len(scope.attachments) > MOST_ATTACHMENTS:
+        fault = f"are more than {MOST_ATTACHMENTS:,}"
+        raise InvalidArgument.of([FieldViolation("scope.attachments", fault)])
+    chosen, attached = scope_from_proto(scope.scope), map(canonical, scope.attachments)
+    hears = None
+    if chosen is not Scope.EVERYTHING:
+        hears = is_in_scope(scope.group, chosen, tuple(attached), group_names)
+    return replace(query, by_rules=True, scope=hears)
+
+
 def countable_query_of(message: pb.EventFilter, viewer: str) -> EventQuery:
     """The same where events are only counted; what would have to be opened is refused."""
     faults = [
@@ -82,9 +100,11 @@ def _micros(stamp: Timestamp) -> int:
     return to_micros(moment_from_proto(stamp))
 
 
-def _compiled(rule: str) -> Callable[[Event], bool]:
+def _compiled(text: str) -> Callable[[Event], bool] | None:
+    """None for a rule that is for every event: nothing need be opened for it."""
     try:
-        return compile_rule(parse(rule))
+        rule = parse(text)
+        return None if rule == Always() else compile_rule(rule)
     except InvalidArgument as error:
         fault = FieldViolation("filter.rule", error.message)
         raise InvalidArgument(

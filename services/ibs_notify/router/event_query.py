@@ -16,7 +16,8 @@ class EventQuery:
     """Every field given must hold; of several values in a field one must.
 
     ``resource`` is canonical: itself and all below it. ``after`` and ``before`` are in
-    microseconds. ``text`` is casefolded. ``marks`` are those of ``viewer``.
+    microseconds. ``text`` is casefolded. ``marks`` are those of ``viewer``. ``by_rules``: only of
+    those of which rules are asked. ``scope`` is what a group hears of at all, None for everything.
     """
 
     sources: frozenset[str] = frozenset()
@@ -35,11 +36,13 @@ class EventQuery:
     rule: Callable[[Event], bool] | None = None
     marks: frozenset[Mark] = frozenset()
     viewer: str = ""
+    by_rules: bool = False
+    scope: Callable[[Event], bool] | None = None
 
     @property
     def reads_content(self) -> bool:
         """Whether it asks for what an event says, of which the database knows nothing."""
-        return bool(self.text) or self.rule is not None
+        return bool(self.text) or self.rule is not None or self.scope is not None
 
     @property
     def opens_events(self) -> bool:
@@ -76,7 +79,9 @@ def has_text(event: Event, text: str) -> bool:
 
 
 def says(query: EventQuery, event: Event) -> bool:
-    """Whether what ``event`` says is asked for, as far as it must be opened for that."""
+    """Whether what ``event`` says is asked for, as far as it must be opened for that; but for the
+    scope.
+    """
     if query.text and not has_text(event, query.text):
         return False
     return query.rule is None or query.rule(event)

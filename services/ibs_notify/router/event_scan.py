@@ -52,16 +52,18 @@ class EventScan:
         """
         end = None if seconds is None else self._clock.monotonic() + seconds
         found: list[int] = []
+        outside = 0
         size = FIRST_PIECE
         while True:
             look = partial(self._turn, before=before, most=most - len(found), size=size)
             part = await self._database.read(look)
             found += part.seqs
+            outside += part.outside
             size = min(4 * size, PIECE)
             before = part.before
             late = end is not None and self._clock.monotonic() >= end
             if len(found) >= most or not before or late:
-                return Turn(found, before or 0)
+                return Turn(found, before or 0, outside=outside)
 
     def _turn(self, connection: sa.Connection, before: int | None, most: int, size: int) -> Turn:
         query = self._query
@@ -72,26 +74,31 @@ class EventScan:
         looked_at = turn(
             connection, self._walk, before, OPENED, size=size, bodies=query.reads_content
         )
-        found = looked_at.seqs
+        found: Sequence[int] = looked_at.seqs
+        outside: Sequence[int] = ()
         if query.reads_content:
-            found = self._saying(looked_at)
+            found, outside = self._saying(looked_at)
         if query.groups:
             found = _heard_by(connection, query.groups, found)
+            outside = _heard_by(connection, query.groups, outside)
         if len(found) <= most:
-            return Turn(found, looked_at.before)
-        return Turn(found[:most], found[most - 1])
+            return Turn(found, looked_at.before, outside=len(outside))
+        last = found[most - 1]
+        return Turn(found[:most], last, outside=sum(each > last for each in outside))
 
-    def _saying(self, looked_at: Turn) -> Sequence[int]:
-        """Those of which the content matches."""
+    def _saying(self, looked_at: Turn) -> tuple[Sequence[int], Sequence[int]]:
+        """Those of which the content matches, in the scope and out of it."""
         query, now = self._query, self._clock.now()
-        found = []
+        found: list[int] = []
+        outside: list[int] = []
         for seq, body in zip(looked_at.seqs, looked_at.bodies, strict=True):
             if query.text and query.text not in _rough_text(body):
                 continue
             event, _ = event_from_proto(event_pb2.Event.FromString(body), now)
             if says(query, event):
-                found.append(seq)
-        return found
+                is_heard = query.scope is None or query.scope(event)
+                (found if is_heard else outside).append(seq)
+        return found, outside
 
 
 def _rough_text(body: bytes) -> str:

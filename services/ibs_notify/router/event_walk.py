@@ -66,12 +66,14 @@ class Piece:
 class Turn:
     """Numbers of events, newest first, and below which number to go on; 0: there are no more.
 
-    ``bodies`` are the events' where these were asked for.
+    ``bodies`` are the events' where these were asked for. ``outside`` is how many more, down to
+    there, are what is asked for, but out of the scope.
     """
 
     seqs: Sequence[int]
     before: int
     bodies: Sequence[bytes] = ()
+    outside: int = 0
 
 
 def begin(

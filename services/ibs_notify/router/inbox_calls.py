@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -13,7 +14,8 @@ from ibs_notify.router.blocks import HOUR, Blocks
 from ibs_notify.router.books import StoredEvent, events_by_id
 from ibs_notify.router.charting import EventCharts
 from ibs_notify.router.counting import EventCounts
-from ibs_notify.router.event_filter import countable_query_of, query_of
+from ibs_notify.router.event_filter import countable_query_of, query_of, scoped
+from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.event_scan import EventScan
 from ibs_notify.router.lines import Mark
 from ibs_notify.router.listing import LISTING, read_page
@@ -37,8 +39,16 @@ WEEK = 7 * 24 * HOUR
 class InboxCalls:
     """What people ask of the inbox; ``viewer`` is who asks."""
 
-    def __init__(self, database: Database, blocks: Blocks, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blocks: Blocks,
+        clock: Clock,
+        group_names: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
+        """``group_names``: of the groups that there are now."""
         self._database = database
+        self._group_names = group_names
         self._blocks = blocks
         self._clock = clock
         self._counts = EventCounts(database, blocks, clock)
@@ -48,7 +58,7 @@ class InboxCalls:
     async def list(self, request: pb.ListEventsRequest, viewer: str) -> pb.ListEventsResponse:
         """A page, newest first. It may be empty, and yet not the last."""
         before, size = read_page_number(LISTING, request.page_token), page_size(request.page_size)
-        query = query_of(request.filter, viewer)
+        query = self._query_of(request, viewer)
         scan = EventScan(self._database, self._blocks, self._clock, query)
         found = await scan.find(before, size + 1, LOOK_SECONDS)
         page = await self._database.read(lambda c: read_page(c, viewer, found, size))
@@ -98,14 +108,14 @@ class InboxCalls:
 
     async def chart(self, request: pb.ChartEventsRequest, viewer: str) -> pb.ChartEventsResponse:
         """By span of time and severity, the worst of a span first."""
-        query = query_of(request.filter, viewer)
+        query = self._query_of(request, viewer)
         end = to_micros(self._clock.now()) if query.before is None else query.before
         if query.after is None:
             query = replace(query, after=end - WEEK)
         given = request.step if request.HasField("step") else None
         step = step_of(given, end - (query.after or 0), Unit.MINUTE)
         charted = await self._charts.of(query, step)
-        response = pb.ChartEventsResponse()
+        response = pb.ChartEventsResponse(out_of_scope_count=charted.outside)
         response.step.FromMicroseconds(step)
         if charted.counted_since is not None:
             response.counted_since.FromMicroseconds(charted.counted_since)
@@ -148,6 +158,14 @@ class InboxCalls:
                     count=count,
                 )
         return response
+
+    def _query_of(
+        self, request: pb.ListEventsRequest | pb.ChartEventsRequest, viewer: str
+    ) -> EventQuery:
+        query = query_of(request.filter, viewer)
+        if not request.HasField("scope"):
+            return query
+        return scoped(query, request.scope, self._group_names())
 
 
 def _check(request: pb.MarkEventsRequest) -> None:

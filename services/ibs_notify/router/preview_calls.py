@@ -9,16 +9,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.clock import Clock, from_micros
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.group import MAX_DEDUP_WINDOW
-from ibs_notify.router.dispositions import Reason, State
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.match import RoutingTable
+from ibs_notify.router.own_events import is_own
 from ibs_notify.router.preview import Fingerprint, Past, Replay
 from ibs_notify.router.since import first_since, moment_of
-from ibs_notify.router.tables import EVENTS, OBLIGATIONS
+from ibs_notify.router.tables import EVENTS
 from ibs_notify.rpc.convert import event_from_proto
 from ibs_notify.store.database import Database
 from ironcore.notification.v1 import event_pb2
@@ -31,16 +30,6 @@ MOST_DECISIONS = 1_000_000
 _MOST_SHOWN = 1000
 _BATCH = 1000
 _C = EVENTS.c
-
-_IS_SUMMARY = sa.and_(
-    _C.type == SUMMARY_TYPE,
-    sa.exists().where(
-        OBLIGATIONS.c.event_seq == _C.seq,
-        OBLIGATIONS.c.reason == Reason.BACKLOG_COLLAPSED.value,
-        OBLIGATIONS.c.state != State.COLLAPSED.value,
-    ),
-)
-"""Our own; of an event of its type that was emitted the obligations are by rules."""
 
 Rows = Sequence[sa.Row[*tuple[Any, ...]]]
 
@@ -90,7 +79,7 @@ def _rows(connection: sa.Connection, begin: int, until: int) -> Rows:
     """Without our own events, on which nobody decides."""
     return connection.execute(
         sa.select(_C.seq, _C.received_at, _C.body)
-        .where(_C.seq >= begin, _C.seq < until, _C.revision > 0, ~_IS_SUMMARY)
+        .where(_C.seq >= begin, _C.seq < until, sa.not_(is_own(_C)))
         .order_by(_C.seq)
     ).all()
 

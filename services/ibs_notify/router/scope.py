@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +10,8 @@ from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import Scope
 from ibs_notify.domain.resource import ancestors
 from ibs_notify.router.match import Route, RoutedGroup, RoutingTable
+from ibs_notify.router.route_index import RouteIndex, ScopedRules
+from ibs_notify.rules.ast import Always
 
 
 class ScopeReason(StrEnum):
@@ -53,6 +56,23 @@ def who_hears(table: RoutingTable, event: Event) -> Heard:
             if name not in table.group_names
         ),
     )
+
+
+def is_in_scope(
+    name: str, scope: Scope, attachments: tuple[str, ...], group_names: frozenset[str]
+) -> Callable[[Event], bool]:
+    """Whether a group of ``name`` would hear of an event, were it one of ``group_names``.
+
+    By the index that events are routed by, so that many attachments are no matter.
+    """
+    index = RouteIndex([ScopedRules(name, scope, attachments, (Always(),))])
+    names = group_names | {name}
+
+    def hears(event: Event) -> bool:
+        names_decide = bool(event.groups) and names.issuperset(event.groups)
+        return bool(index.matching(event, names_decide=names_decide))
+
+    return hears
 
 
 def is_about(event: Event, route: Route) -> bool:

@@ -136,7 +136,7 @@ def group_from_proto(message: group_pb2.Group) -> groups.Group:
         name=message.name,
         uid=message.uid,
         description=message.description,
-        scope=_SCOPES.get(message.scope, groups.Scope.EVERYTHING),
+        scope=scope_from_proto(message.scope),
         attachments=tuple(message.attachments),
         subscriptions=tuple(
             groups.Subscription(each.uid, each.target, each.rule, tuple(each.recipients))
@@ -149,6 +149,11 @@ def group_from_proto(message: group_pb2.Group) -> groups.Group:
         revision=message.revision,
         templates=templates_from_proto(message.templates),
     )
+
+
+def scope_from_proto(scope: group_pb2.GroupScope.ValueType) -> groups.Scope:
+    """What a group hears of; one of a later release is everything."""
+    return _SCOPES.get(scope, groups.Scope.EVERYTHING)
 
 
 def templates_from_proto(given: group_pb2.GroupTemplates) -> TemplateSet:

@@ -84,6 +84,7 @@ _KINDS = {
     "_RPAR": Kind.PUNCTUATION,
     "_COMMA": Kind.PUNCTUATION,
 }
+_PUNCTUATION = frozenset("(),")
 # Behind a fault nobody knows what is meant: a word is what it mostly is.
 _ROUGH = re.compile(
     r"\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[(),]|[=<>!~]+|[^\s\"'(),=<>]+", re.DOTALL
@@ -129,13 +130,14 @@ def _parts_around(reading: Reading, position: int) -> Iterator[Part]:
         yield part
         end, before = part.end, part.kind
     for found in _ROUGH.finditer(reading.reader.text, end):
-        kind = Kind.FAULT if found.start() <= position < found.end() else _guess(found[0], before)
-        yield Part(kind, found.start(), found.end())
+        start, end = found.span()
+        kind = Kind.FAULT if start <= position < end else _guess(found[0], before)
+        yield Part(kind, start, end)
         before = kind
 
 
 def _guess(word: str, before: Kind) -> Kind:
-    if word in ("(", ")", ","):
+    if word in _PUNCTUATION:
         return Kind.PUNCTUATION
     if word.lower() in RESERVED or (word == "*" and before is not Kind.OPERATOR):
         return Kind.KEYWORD

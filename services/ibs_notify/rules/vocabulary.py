@@ -18,6 +18,7 @@ FIELD_WORDS: Final = tuple("labels.KEY" if each is Field.LABEL else each.value f
 SEVERITY_WORDS: Final = tuple(each.label for each in Severity)
 
 _FIELDS: Final = {each.value: each for each in Field if each is not Field.LABEL}
+_LABELS: Final = f"{Field.LABEL}."
 _OPERATORS: Final = {each.value: each for each in Operator}
 _ORDERED = (Operator.GE, Operator.GT, Operator.LE, Operator.LT)
 _SEVERITY_OPERATORS = (Operator.EQ, Operator.NE, Operator.IN, Operator.NOT_IN, *_ORDERED)
@@ -61,7 +62,8 @@ TWO_WORDS: Final = re.compile(r"\s+(with|in|not in|not|least|most)(?![\w.\-])", 
 
 def is_field(word: str) -> bool:
     """Whether ``word`` is a field as it can be written in a rule."""
-    return word.lower() in _FIELDS or word.lower().startswith(f"{Field.LABEL}.")
+    lower = word.lower()
+    return lower in _FIELDS or lower.startswith(_LABELS)
 
 
 def is_operator(word: str) -> bool:

@@ -18,6 +18,7 @@ from ironcore.notification.v1 import delivery_service_pb2 as delivery
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as router
 from ironcore.notification.v1.group_pb2 import Group, Subscription
+from ironcore.notification.v1.settings_pb2 import Settings
 from ironcore.notification.v1.target_pb2 import Target, WebhookTarget
 
 PANELS = (
@@ -45,6 +46,13 @@ async def make_group(api: Api, *, url: str = "http://127.0.0.1:9/", rule: str = 
     group = Group(name="ops-team", subscriptions=[Subscription(target="chat-ops", rule=rule)])
     made = await api.call(api.config.CreateGroup, config.CreateGroupRequest(group=group))
     await api.await_revision(made.group.revision)
+
+
+async def set_time_zone(api: Api, zone: str) -> None:
+    settings = config.UpdateSettingsRequest(settings=Settings(time_zone=zone))
+    settings.update_mask.paths.append("time_zone")
+    answer = await api.call(api.config.UpdateSettings, settings)
+    await api.await_revision(answer.settings.revision)
 
 
 async def test_an_empty_installation_is_shown_how_to_begin(console: Console) -> None:
@@ -101,6 +109,14 @@ async def test_every_period_has_bars_that_can_be_told_apart(console: Console, pe
     await emit(console.api)
     page = await console.browser.get(f"/overview/events?period={period}")
     assert 20 <= page.text.count("chart-hit") <= 180
+
+
+async def test_where_nothing_happened_no_time_to_come_is_spoken_of(console: Console) -> None:
+    page = await console.browser.get("/overview/events")
+    assert page.says("Nothing since")
+    assert not page.says("until")
+    over = await console.browser.get("/inbox/chart?after=2026-05-21&before=2026-05-22")
+    assert re.search("Nothing from 2026-05-21 .* until 2026-05-22 ", over.words)
 
 
 async def test_the_books_are_one_line(console: Console) -> None:
@@ -225,17 +241,31 @@ async def test_nothing_of_a_name_is_markup(console: Console) -> None:
         assert "<script>alert" not in page.text, address
 
 
-async def test_a_day_of_deliveries_is_counted_by_target(console: Console) -> None:
-    await make_group(console.api)
-    await emit(console.api)
-    api = console.api
+async def attempted(api: Api) -> None:
+    """An event whose first attempt has failed: nobody listens there."""
+    await make_group(api)
+    await emit(api)
     request = delivery.ChartDeliveriesRequest()
     request.step.FromTimedelta(timedelta(hours=1))
     series = (await api.call(api.delivery.ChartDeliveries, request)).series
     while not series:
-        # Nobody listens there: the first attempt fails within milliseconds.
         series = (await api.call(api.delivery.ChartDeliveries, request)).series
     assert [each.target for each in series] == ["chat-ops"]
+
+
+async def test_a_day_of_deliveries_is_counted_by_target(console: Console) -> None:
+    await attempted(console.api)
     page = await console.browser.get("/overview/deliveries")
     assert 'href="/targets/chat-ops"' in page.text
     assert "attempts failed" in page.text
+
+
+async def test_bars_that_do_not_begin_on_the_clocks_of_the_zone_say_so(console: Console) -> None:
+    await set_time_zone(console.api, "Asia/Kolkata")
+    await attempted(console.api)
+    cut = "The bars begin on the clocks of UTC: deliveries are counted by its hours."
+    # A month is told apart in bars of 6 hours.
+    assert (await console.browser.get("/overview/deliveries?period=30d")).says(cut)
+    assert not (await console.browser.get("/overview/deliveries?period=7d")).says(cut)
+    page = await console.browser.get("/overview/events?period=30d")
+    assert re.search(r"highest: 1 \S+ (00|06|12|18):00:00 Asia/Kolkata", page.words)

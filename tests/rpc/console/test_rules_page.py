@@ -59,6 +59,32 @@ async def test_the_events_that_would_match_are_shown_and_are_no_markup(console: 
     assert wrong.status == 200
 
 
+async def test_in_the_form_of_a_group_its_scope_as_it_stands_there_decides(
+    console: Console,
+) -> None:
+    for resource in ("ibs-primary:vm/1", "tank:vm/1", "tank:vm/2"):
+        await emit(console, resource=resource)
+    rule = {"field": "rule-0", "rule-0": "type = backup.failed", "name": "ops", "target-0": "chat"}
+
+    async def said(**scope: str) -> str:
+        return (await console.browser.post("/rules/matches", {**rule, **scope})).words
+
+    everything = await said(scope="everything", attachments="ibs-primary")
+    assert "3 events in the last 7 days would match" in everything
+    assert "more" not in everything
+    attached = await said(scope="attached", attachments="ibs-primary:")
+    assert "1 event in the last 7 days would match, 0.1 a day" in attached
+    assert "and 2 more, were they in the group’s scope" in attached
+    both = await said(scope="attached", attachments="ibs-primary", attach_more="tank:vm/1")
+    assert "2 events in the last 7 days would match" in both
+    assert "and 1 more, were it in the group’s scope" in both
+    selected = await said(scope="selected")
+    assert "No event of the last 7 days matches in the group’s scope; 3 do out of it" in selected
+    # Without scripts the Check button asks the same of a page of its own.
+    page = await console.browser.post("/rules?field=rule-0", {**rule, "scope": "selected"})
+    assert page.says("matches in the group’s scope; 3 do out of it. They are in the inbox")
+
+
 async def test_without_scripts_a_form_s_rule_is_checked_on_a_page_of_its_own(
     console: Console,
 ) -> None:

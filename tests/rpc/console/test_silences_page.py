@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
-from tests.support.console import Console
+from tests.support.console import Console, Page
 from tests.support.console_work import add_group, add_webhook, emit
 from tests.support.http_server import HttpServer
 
@@ -164,8 +164,8 @@ async def test_beside_the_form_stands_what_it_would_have_kept_from_people(
     await emit(console.api, "elsewhere", resource="ibs-second:vm/9")
 
     page = await console.browser.post("/new-silence/preview", SWAP)
-    assert page.says("3 events of the last 7 days that somebody was told of.")
-    assert page.says("3 to chat-ops")
+    assert page.says("3 events of the last 7 days that were meant for somebody.")
+    assert page.says("3 for chat-ops")
     assert page.says("Backup failed for vm/2")
     assert not page.says("elsewhere")
 
@@ -174,19 +174,47 @@ async def test_beside_the_form_stands_what_it_would_have_kept_from_people(
     others = ", ".join(f"{day} 00:00-24:00" for day in days if day != today)
     weekly = {**SWAP, "when": "weekly", "time_zone": "UTC"}
     page = await console.browser.post("/new-silence/preview", {**weekly, "weekly": others})
-    assert page.says("nobody was told of an event that matches within")
+    assert page.says("no event that matches was meant for anybody within")
     window = f"{today} 00:00-24:00"
     page = await console.browser.post("/new-silence/preview", {**weekly, "weekly": window})
-    assert page.says(f"3 events of the last 7 days that somebody was told of within {window}, UTC.")
+    assert page.says(
+        f"3 events of the last 7 days that were meant for somebody within {window}, UTC."
+    )
     page = await console.browser.post("/new-silence/preview", {**weekly, "weekly": "some day"})
     assert page.says("As soon as the window is right")
 
     page = await console.browser.post("/new-silence/preview", {"rule": "type = backup.warning"})
-    assert page.says("nobody was told of an event that matches")
+    assert page.says("no event that matches was meant for anybody.")
     page = await console.browser.post("/new-silence/preview", {"rule": "type ="})
     assert page.says("As soon as the rule is right")
     page = await console.browser.post("/new-silence/preview", {"rule": ""})
     assert page.says("Write a rule")
+
+
+async def previewed(console: Console, text: str) -> Page:
+    """What stands beside the form, asked for until it says ``text``."""
+    while True:
+        page = await console.browser.post("/new-silence/preview", SWAP)
+        if page.says(text):
+            return page
+
+
+async def test_what_was_given_up_or_waits_was_not_told_and_is_counted_apart(
+    console: Console,
+) -> None:
+    async with HttpServer() as peer:
+        await add_webhook(console.api, "chat-ops", peer.url())
+        await add_webhook(console.api, "pager", peer.url(), disabled=True)
+        await add_group(console.api, "ops-team", {"chat-ops": "*", "pager": "*"})
+        await emit(console.api, "Backup failed", resource="ibs-primary:vm/1")
+        page = await previewed(console, "1 for chat-ops: 1 delivered")
+        assert page.says("1 event of the last 7 days that was meant for somebody.")
+        peer.status = 400
+        await emit(console.api, "Backup failed", resource="ibs-primary:vm/2")
+        page = await previewed(console, "1 given up")
+    assert page.says("2 events of the last 7 days that were meant for somebody.")
+    assert page.says("2 for chat-ops: 1 delivered , 1 given up")
+    assert page.says("2 for pager: 2 waiting")
 
 
 @pytest.mark.usefixtures("_told")
@@ -199,7 +227,7 @@ async def test_a_metric_server_is_nobody_that_would_have_been_spared(console: Co
     await console.api.await_revision(made.group.revision)
     await emit(console.api, "Backup failed", resource="ibs-primary:vm/1")
     page = await console.browser.post("/new-silence/preview", SWAP)
-    assert page.says("1 to chat-ops")
+    assert page.says("1 for chat-ops")
     assert not page.says("gauge")
 
 

@@ -127,6 +127,29 @@ async def test_a_fault_is_at_its_field_with_line_and_column(here: Configured) ->
     assert not (await here.target()).smtp.subject_template
 
 
+async def test_without_scripts_a_text_begins_from_a_starting_point_and_nothing_is_lost(
+    here: Configured,
+) -> None:
+    page = await here.console.browser.get(EDIT)
+    assert 'name="start" value="text 1"' in page.text
+    etag = (await here.target()).etag
+    typed = {"subject": "my own subject", "text": "to be replaced", "etag": etag}
+    page = await here.post(EDIT, **typed, start="text 1")
+    assert page.status == 200
+    assert 'data-unsaved="changed"' in page.text
+    assert f'name="etag" value="{etag}"' in page.text
+    assert page.says("my own subject")
+    assert page.says("{{ event.subject }} {{ event.summary }}")
+    assert not page.says("to be replaced")
+    # Back to the built-in is a text that begins from nothing; what is no place begins nothing.
+    page = await here.post(EDIT, **typed, start="text")
+    assert not page.says("to be replaced")
+    for strange in ("text 99", "nowhere 1", "etag 0", "text ²", f"text {'9' * 9999}"):
+        assert (await here.post(EDIT, **typed, start=strange)).status == 200
+    # Nothing of it is saved.
+    assert not (await here.target()).smtp.text_template
+
+
 async def test_who_was_overtaken_is_told(here: Configured) -> None:
     first = await here.console.browser.get(EDIT)
     etag = first.text.partition('name="etag" value="')[2].partition('"')[0]

@@ -20,6 +20,7 @@ from ibs_notify.domain.group import (
 )
 from ibs_notify.domain.resource import meant
 from ironcore.notification.v1 import group_pb2 as pb
+from ironcore.notification.v1.router_service_pb2 import EventScope
 
 OFF = "off"
 MOST_ROWS = 100
@@ -201,6 +202,15 @@ def group_of(draft: Draft, kept: Collection[str] = ()) -> pb.Group:
     if faults:
         raise InvalidArgument.of(faults)
     return group
+
+
+def scope_of(draft: Draft) -> EventScope:
+    """Which events the group that is meant would hear of, whatever its rules."""
+    return EventScope(
+        scope=_SCOPES.get(draft.scope, pb.GROUP_SCOPE_EVERYTHING),
+        attachments=dict.fromkeys(draft.understood().values()),
+        group=draft.name,
+    )
 
 
 def _twice(group: pb.Group) -> list[FieldViolation]:

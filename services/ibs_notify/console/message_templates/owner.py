@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ironcore.notification.v1.group_pb2 import Group, GroupTemplates
 from ironcore.notification.v1.target_pb2 import Target, WebhookPreset
@@ -51,6 +51,10 @@ class Owner:
     def shared(self, other: Owner) -> tuple[str, ...]:
         """Those of its own that ``other`` could have as well."""
         return tuple(each for each in self.own if each in other.fields)
+
+    def seen_as(self, etag: str) -> Owner:
+        """The same as a form goes on with it that was made when ``etag`` was in force."""
+        return replace(self, etag=etag)
 
     def path(self, field: str) -> str:
         """What an update mask calls a field: ``smtp.text_template``, ``templates.text``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ibs_notify.console.message_templates.owner import DIGEST
@@ -16,6 +16,7 @@ class Point:
     text: str
 
 
+_MOST_DIGITS = 4
 _SUBJECT = "[{{ event.severity }}] {{ event.type }} {{ event.resource }}"
 _POINTS: Mapping[str, tuple[Point, ...]] = {
     "subject": (
@@ -67,6 +68,27 @@ _POINTS: Mapping[str, tuple[Point, ...]] = {
         ),
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A field that begins anew: from its point of that number, or without one from nothing."""
+
+    field: str
+    number: int | None = None
+
+    @classmethod
+    def read(cls, text: str) -> Start:
+        """As the buttons of the editor have it: ``digest_text 1``."""
+        field, _, number = text.partition(" ")
+        is_number = number.isascii() and number.isdigit() and len(number) < _MOST_DIGITS
+        return cls(field, int(number) if is_number else None)
+
+    def text(self, points: Sequence[Point]) -> str:
+        """What the field begins with."""
+        if self.number is None or self.number >= len(points):
+            return ""
+        return points[self.number].text
 
 
 def starting_points(field: str, builtin: str = "") -> tuple[Point, ...]:

@@ -101,7 +101,7 @@ async def _figures(visit: Visit) -> Mapping[str, Any]:
 
 async def _events(visit: Visit) -> Mapping[str, Any]:
     name = _period_name(visit)
-    period = _period(visit, name)
+    period = Period.up_to(visit.now(), PERIODS[name], HOUR, visit.zone)
     return {
         "chart": event_chart(await charted(visit, period, EventFilter()), period),
         "period": name,
@@ -140,12 +140,13 @@ def line_of(series: DeliverySeries, period: Period) -> Line:
 
 async def _deliveries(visit: Visit) -> Mapping[str, Any]:
     name = _period_name(visit)
-    period = _period(visit, name)
+    period = Period.up_to(visit.now(), PERIODS[name], HOUR, visit.zone, finest=HOUR)
     answer = await visit.api.call(visit.api.delivery.ChartDeliveries, period.of_deliveries())
     return {
         "chart": delivery_chart(answer.series, period, "Deliveries"),
         "lines": [line_of(each, period) for each in answer.series],
         "period": name,
+        "is_cut_elsewhere": period.step > HOUR and period.zone != visit.zone,
     }
 
 
@@ -196,10 +197,6 @@ async def _ledger(visit: Visit) -> Mapping[str, Any]:
     request = VerifyLedgerRequest()
     answer = await visit.api.call(visit.api.router.VerifyLedger, request, timeout=SLOW_SECONDS)
     return {"ledger": answer, "command": command.VERIFY_LEDGER}
-
-
-def _period(visit: Visit, name: str) -> Period:
-    return Period.up_to(visit.now(), PERIODS[name], HOUR, visit.zone, finest=HOUR)
 
 
 def _period_name(visit: Visit) -> str:

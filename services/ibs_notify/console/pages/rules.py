@@ -10,7 +10,8 @@ from aiohttp import web
 
 from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.charts import Chart, event_chart
-from ibs_notify.console.forms import read_form
+from ibs_notify.console.forms import Form, read_form
+from ibs_notify.console.groups.draft import draft_of_form, scope_of
 from ibs_notify.console.pages.charted import charted
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.periods import Period
@@ -40,11 +41,15 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """The events of the last days that a rule matches; ``failure`` says why there are none."""
+    """The events of the last days that a rule matches; ``failure`` says why there are none.
+
+    ``outside`` is how many more it matches that the scope of its group leaves out.
+    """
 
     events: tuple[router_pb.EventRecord, ...] = ()
     days: tuple[Day, ...] = ()
     total: int = 0
+    outside: int = 0
     counted_since: datetime | None = None
     is_more: bool = False
     failure: str = ""
@@ -52,13 +57,13 @@ class Matches:
 
 async def show(visit: Visit) -> web.StreamResponse:
     """A page of its own: for who writes rules elsewhere, and where there are no scripts."""
-    return await _page(visit, visit.request.query.get("rule", ""))
+    return await _page(visit, visit.request.query.get("rule", ""), None)
 
 
 async def check(visit: Visit) -> web.StreamResponse:
     """The same for the field of a form, which the form's Check button names."""
     form = await read_form(visit.request)
-    return await _page(visit, form.raw(visit.request.query.get("field", "rule")))
+    return await _page(visit, form.raw(visit.request.query.get("field", "rule")), _scope_in(form))
 
 
 async def analyze(visit: Visit) -> web.StreamResponse:
@@ -107,19 +112,23 @@ async def show_matches(visit: Visit) -> web.StreamResponse:
     """The part of a page beside a rule."""
     form = await read_form(visit.request)
     rule = form.raw(form.text("field") or "rule")
-    return visit.render(
-        "parts/rule_matches.html", matches=await _matches(visit, rule), rule=rule, days=DAYS
-    )
+    matches = await _matches(visit, rule, _scope_in(form))
+    return visit.render("parts/rule_matches.html", matches=matches, rule=rule, days=DAYS)
 
 
-async def _page(visit: Visit, rule: str) -> web.Response:
+def _scope_in(form: Form) -> router_pb.EventScope | None:
+    """The scope of the group that the form is about; as it stands there, saved or not."""
+    return scope_of(draft_of_form(form)) if "scope" in form.values else None
+
+
+async def _page(visit: Visit, rule: str, scope: router_pb.EventScope | None) -> web.Response:
     analysis = await analyzed(visit, rule) if rule.strip() else None
     is_right = analysis is not None and not analysis.HasField("fault")
     return visit.render(
         "pages/rules.html",
         rule=rule,
         analysis=analysis,
-        matches=await _matches(visit, rule) if is_right else None,
+        matches=await _matches(visit, rule, scope) if is_right else None,
         days=DAYS,
     )
 
@@ -165,23 +174,26 @@ async def _seen(visit: Visit, field: str, written: str) -> list[tuple[str, str, 
     return [(text, "value", say) for text, say in seen_values(events, field, written)]
 
 
-async def _matches(visit: Visit, rule: str) -> Matches:
+async def _matches(visit: Visit, rule: str, scope: router_pb.EventScope | None) -> Matches:
     if not rule.strip():
         return Matches()
     day = timedelta(days=1)
     period = Period.up_to(visit.now(), DAYS * day, day, visit.zone)
     sought = router_pb.EventFilter(rule=rule, after=moment_to_proto(period.after))
-    events = router_pb.ListEventsRequest(filter=sought, page_size=SHOWN)
+    events = router_pb.ListEventsRequest(filter=sought, page_size=SHOWN, scope=scope)
     listed, counted = await asyncio.gather(
         attempted(visit.api.call(visit.api.router.ListEvents, events)),
-        unless_failed(charted(visit, period, sought, CHART_SECONDS)),
+        unless_failed(charted(visit, period, sought, CHART_SECONDS, scope)),
     )
     if isinstance(listed, InvalidArgument):
         return Matches()  # the verdict says it, at its place
     if isinstance(listed, NotificationError):
         return Matches(failure=listed.message)
     matches = Matches(tuple(listed.events), is_more=bool(listed.next_page_token))
-    return matches if counted is None else _with_days(matches, event_chart(counted, period))
+    if counted is None:
+        return matches
+    matches = replace(matches, outside=counted.out_of_scope_count)
+    return _with_days(matches, event_chart(counted, period))
 
 
 def _with_days(matches: Matches, chart: Chart) -> Matches:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from aiohttp import web
 
 from ibs_notify.console.attempts import few_at_once
 from ibs_notify.console.commands import silences as command
-from ibs_notify.console.coverage.hearing import RECORDED
 from ibs_notify.console.forms import (
     NO_FAULTS,
     REFUSALS,
@@ -28,29 +26,19 @@ from ibs_notify.console.pages.rules import DOUBT, doubt_of
 from ibs_notify.console.pages.silence_form import (
     NAMES,
     When,
-    Windows,
     quick_spans,
     request_of,
     when_of,
     windows_of,
 )
+from ibs_notify.console.pages.would_silence import would_silence
 from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Unauthenticated
-from ibs_notify.rpc.convert import moment_from_proto, moment_to_proto
 from ironcore.notification.v1.config_service_pb2 import AnalyzeRuleResponse
-from ironcore.notification.v1.disposition_pb2 import (
-    DISPOSITION_STATE_HANDED_OFF,
-    DISPOSITION_STATE_READY,
-)
-from ironcore.notification.v1.event_pb2 import SEVERITY_CRITICAL
 from ironcore.notification.v1.router_service_pb2 import (
-    EventFilter,
-    EventRecord,
     ExpireSilenceRequest,
-    ListEventsRequest,
     ListSilencesRequest,
     Silence,
 )
@@ -58,11 +46,7 @@ from ironcore.notification.v1.router_service_pb2 import (
 PATH = "/silences"
 NEW = "/new-silence"
 PAGE_SIZE = 100
-LOOK_BACK = timedelta(days=7)
-AT_ONCE = 500
-MOST_PAGES = 4
 SHOWN_EVENTS = 8
-_TOLD = (DISPOSITION_STATE_READY, DISPOSITION_STATE_HANDED_OFF)
 
 
 class Standing(StrEnum):
@@ -81,21 +65,6 @@ class Shown:
     silence: Silence
     standing: Standing
     doubt: AnalyzeRuleResponse | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WouldSilence:
-    """What of the last days a rule would have kept from people, within ``windows``.
-
-    ``told`` are the newest events that somebody was told of, ``by_target`` how many of them each
-    target heard. ``is_whole``: there was nothing more to look at.
-    """
-
-    told: Sequence[EventRecord]
-    by_target: Mapping[str, int]
-    critical: int
-    is_whole: bool
-    windows: Windows
 
 
 def standing_of(silence: Silence, now: datetime) -> Standing:
@@ -181,7 +150,7 @@ async def preview(visit: Visit) -> web.StreamResponse:
     rule, found, failure = form.text("rule"), None, ""
     if rule:
         try:
-            found = await _would_silence(visit, rule, windows_of(form, visit.time_zone))
+            found = await would_silence(visit, rule, windows_of(form, visit.time_zone))
         except InvalidArgument as error:
             is_of_window = any(each.path in ("weekly", "time_zone") for each in error.violations)
             part = "window" if is_of_window else "rule"
@@ -201,47 +170,6 @@ async def expire(visit: Visit) -> web.StreamResponse:
     await visit.api.call(visit.api.router.ExpireSilence, request)
     visit.notice(f"The silence {request.silence_id} has ended. What it silenced stays silenced.")
     raise web.HTTPSeeOther(PATH)
-
-
-async def _would_silence(visit: Visit, rule: str, windows: Windows) -> WouldSilence:
-    since = moment_to_proto(visit.now() - LOOK_BACK)
-    request = ListEventsRequest(
-        filter=EventFilter(rule=rule, after=since, dispositions=_TOLD), page_size=AT_ONCE
-    )
-    seen: list[EventRecord] = []
-    for _ in range(MOST_PAGES):
-        answer = await visit.api.call(visit.api.router.ListEvents, request)
-        seen += answer.events
-        request.page_token = answer.next_page_token
-        if not request.page_token:
-            break
-    # Of the summary of a backlog no silence is asked.
-    told = [
-        each
-        for each in seen
-        if each.event.type != SUMMARY_TYPE
-        and moment_from_proto(each.receive_time) in windows
-        and _told_to(each)
-    ]
-    by_target = Counter[str]()
-    for record in told:
-        by_target.update(_told_to(record))
-    return WouldSilence(
-        told,
-        dict(by_target.most_common()),
-        sum(each.event.severity == SEVERITY_CRITICAL for each in told),
-        not request.page_token,
-        windows,
-    )
-
-
-def _told_to(record: EventRecord) -> set[str]:
-    """The targets that tell somebody of it; a metric server counts it, silenced or not."""
-    return {
-        each.target
-        for each in record.dispositions
-        if each.state in _TOLD and each.reason != RECORDED
-    }
 
 
 _UNSURE = Faults(

@@ -27,7 +27,7 @@ from ibs_notify.console.message_templates.reading import (
     read_events,
     read_owners,
 )
-from ibs_notify.console.message_templates.starting_points import starting_points
+from ibs_notify.console.message_templates.starting_points import Start, starting_points
 from ibs_notify.console.message_templates.variables import VARIABLES
 from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
@@ -77,11 +77,14 @@ async def edit(visit: Visit) -> web.StreamResponse:
 
 
 async def save(visit: Visit) -> web.StreamResponse:
-    """Change those templates that the form changed."""
+    """Change those templates that the form changed; or let one begin anew, and save nothing yet."""
     form = await read_form(visit.request)
     owners = await read_owners(visit.api)
     owner = owners.asked(visit.request.query)
     wanted = read_draft(form, owner)
+    if form.text("start"):
+        start = Start.read(form.text("start"))
+        return await _editor(visit, owners, owner.seen_as(form.text("etag")), wanted, start=start)
     changed = owner.changed(wanted)
     if not changed:
         visit.notice("Nothing was changed.")
@@ -145,6 +148,7 @@ async def _editor(
     owner: Owner,
     shown: GroupTemplates,
     faults: Faults = NO_FAULTS,
+    start: Start | None = None,
 ) -> web.Response:
     events, builtins = await asyncio.gather(
         attempted(read_events(visit.api, PREVIEWED)), attempted(read_builtins(visit.api))
@@ -154,6 +158,12 @@ async def _editor(
     previewed = owners.shown_for(owner)
     builtin_names = {field: builtin_of(owner, field) for field in owner.fields}
     texts = builtins if isinstance(builtins, dict) else {}
+    points = {
+        field: starting_points(field, texts[name].text if name in texts else "")
+        for field, name in builtin_names.items()
+    }
+    if start is not None and start.field in owner.fields:
+        setattr(shown, start.field, start.text(points[start.field]))
     return visit.render(
         "pages/template_editor.html",
         status=REFUSED if faults.any else 200,
@@ -164,10 +174,8 @@ async def _editor(
         faults=faults,
         digest=DIGEST,
         builtin_names=builtin_names,
-        points={
-            field: starting_points(field, texts[name].text if name in texts else "")
-            for field, name in builtin_names.items()
-        },
+        points=points,
+        started=start.field if start else "",
         events=found,
         events_missing=events if isinstance(events, NotificationError) else None,
         event=event,

@@ -5,6 +5,7 @@
 (() => {
   const ANALYZE_MS = 120;
   const SETTLE_MS = 450;
+  const SCOPE = "[name=scope], [name=attachments], [name=attach_more], [name=name]";
 
   class RuleField {
     constructor(root) {
@@ -42,6 +43,9 @@
         this.area.focus();
         this.area.select();
         this.insert(fix.dataset.ruleFix);
+      });
+      this.area.form?.addEventListener("change", (event) => {
+        if (event.target.matches(SCOPE)) this.rescope();
       });
       this.area.form?.addEventListener("reset", () => setTimeout(() => this.changed(false)));
       this.watch();
@@ -124,6 +128,13 @@
         this.matches.classList.remove("is-stale");
         this.matches.dispatchEvent(new Event("rule-settled"));
       }, SETTLE_MS);
+    }
+
+    // What is shown is of another scope now. Not yet seen, it is asked for when it is.
+    rescope() {
+      if (!this.matches || this.matched === null) return;
+      if (this.matched !== this.area.value.trim()) this.matched = null;
+      else this.matches.dispatchEvent(new Event("rule-settled"));
     }
 
     // ---- colours

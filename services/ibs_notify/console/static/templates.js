@@ -7,6 +7,7 @@
   if (!editor) return;
   const pane = document.getElementById("preview-pane");
   const button = document.getElementById("preview-button");
+  const buttons = editor.querySelectorAll("[formtarget=preview]");
   const fields = [...editor.querySelectorAll("[data-template]")];
   let last = fields[0]; // where a variable is inserted
   for (const each of document.querySelectorAll("[data-scripted]")) each.hidden = false;
@@ -24,7 +25,8 @@
     frame.classList.add("coming");
     frame.setAttribute("aria-hidden", "true");
     pane.append(frame);
-    button.formTarget = frame.name;
+    // Also of the one that Enter presses.
+    for (const each of buttons) each.formTarget = frame.name;
     frame.addEventListener("load", () => show(frame));
     editor.requestSubmit(button);
   }
@@ -137,6 +139,7 @@
   editor.addEventListener("click", (event) => {
     const of = event.target.closest("[data-insert], [data-start]");
     if (!of) return;
+    event.preventDefault(); // what begins a text needs no page for it here
     if (of.dataset.insert) { if (!last.readOnly) put(last, `{{ ${of.dataset.insert} }}`); return; }
     of.closest("details")?.removeAttribute("open");
     replace(fields.find((each) => each.name === of.dataset.start), of.dataset.text);

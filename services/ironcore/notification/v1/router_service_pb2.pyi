@@ -15,6 +15,7 @@ import ironcore.notification.v1.delivery_pb2
 import ironcore.notification.v1.disposition_pb2
 import ironcore.notification.v1.error_reason_pb2
 import ironcore.notification.v1.event_pb2
+import ironcore.notification.v1.group_pb2
 import sys
 import typing
 
@@ -512,6 +513,35 @@ class EventFilter(google.protobuf.message.Message):
 Global___EventFilter: typing_extensions.TypeAlias = EventFilter
 
 @typing.final
+class EventScope(google.protobuf.message.Message):
+    """Which events a group hears of at all, whatever its rules: of one that need not be there."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SCOPE_FIELD_NUMBER: builtins.int
+    ATTACHMENTS_FIELD_NUMBER: builtins.int
+    GROUP_FIELD_NUMBER: builtins.int
+    scope: ironcore.notification.v1.group_pb2.GroupScope.ValueType
+    """How it chooses. Default: everything."""
+    group: builtins.str
+    """Its name, by which events select it; empty: none does."""
+    @property
+    def attachments(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The resources attached to it, in either spelling. At most 10,000."""
+
+    def __init__(
+        self,
+        *,
+        scope: ironcore.notification.v1.group_pb2.GroupScope.ValueType = ...,
+        attachments: collections.abc.Iterable[builtins.str] | None = ...,
+        group: builtins.str = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["attachments", b"attachments", "group", b"group", "scope", b"scope"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___EventScope: typing_extensions.TypeAlias = EventScope
+
+@typing.final
 class ListEventsRequest(google.protobuf.message.Message):
     """Asks for events."""
 
@@ -520,6 +550,7 @@ class ListEventsRequest(google.protobuf.message.Message):
     FILTER_FIELD_NUMBER: builtins.int
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    SCOPE_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many. Default 100, at most 1,000."""
     page_token: builtins.str
@@ -528,16 +559,23 @@ class ListEventsRequest(google.protobuf.message.Message):
     def filter(self) -> Global___EventFilter:
         """Which."""
 
+    @property
+    def scope(self) -> Global___EventScope:
+        """Only those that a group of this scope would hear of: none of the system's own, of which no rule
+        is asked.
+        """
+
     def __init__(
         self,
         *,
         filter: Global___EventFilter | None = ...,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
+        scope: Global___EventScope | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "scope", b"scope"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "scope", b"scope"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListEventsRequest: typing_extensions.TypeAlias = ListEventsRequest
@@ -712,6 +750,7 @@ class ChartEventsRequest(google.protobuf.message.Message):
 
     FILTER_FIELD_NUMBER: builtins.int
     STEP_FIELD_NUMBER: builtins.int
+    SCOPE_FIELD_NUMBER: builtins.int
     @property
     def filter(self) -> Global___EventFilter:
         """Which. Its after and before bound the chart; default: the last seven days."""
@@ -720,15 +759,22 @@ class ChartEventsRequest(google.protobuf.message.Message):
     def step(self) -> google.protobuf.duration_pb2.Duration:
         """How long a span is: whole minutes. Default: an hour. At most 1,000 spans."""
 
+    @property
+    def scope(self) -> Global___EventScope:
+        """Only those that a group of this scope would hear of: none of the system's own, of which no rule
+        is asked.
+        """
+
     def __init__(
         self,
         *,
         filter: Global___EventFilter | None = ...,
         step: google.protobuf.duration_pb2.Duration | None = ...,
+        scope: Global___EventScope | None = ...,
     ) -> None: ...
-    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "step", b"step"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "scope", b"scope", "step", b"step"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "step", b"step"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "scope", b"scope", "step", b"step"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ChartEventsRequest: typing_extensions.TypeAlias = ChartEventsRequest
@@ -771,6 +817,9 @@ class ChartEventsResponse(google.protobuf.message.Message):
     SPANS_FIELD_NUMBER: builtins.int
     STEP_FIELD_NUMBER: builtins.int
     COUNTED_SINCE_FIELD_NUMBER: builtins.int
+    OUT_OF_SCOPE_COUNT_FIELD_NUMBER: builtins.int
+    out_of_scope_count: builtins.int
+    """How many more of the same time match the filter, and are out of the scope."""
     @property
     def spans(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___EventSpan]:
         """Spans in which something happened, in order."""
@@ -789,10 +838,11 @@ class ChartEventsResponse(google.protobuf.message.Message):
         spans: collections.abc.Iterable[Global___EventSpan] | None = ...,
         step: google.protobuf.duration_pb2.Duration | None = ...,
         counted_since: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        out_of_scope_count: builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["counted_since", b"counted_since", "step", b"step"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["counted_since", b"counted_since", "spans", b"spans", "step", b"step"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["counted_since", b"counted_since", "out_of_scope_count", b"out_of_scope_count", "spans", b"spans", "step", b"step"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ChartEventsResponse: typing_extensions.TypeAlias = ChartEventsResponse
