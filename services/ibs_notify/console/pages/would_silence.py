@@ -99,21 +99,25 @@ def _for_people(record: EventRecord) -> list[Disposition]:
 async def _by_target(visit: Visit, meant: Iterable[EventRecord]) -> Mapping[str, Spared]:
     """Those for which the most were meant first."""
     events = Counter[str]()
-    not_sent = Counter[str]()
+    messages = Counter[str]()
+    ready = Counter[str]()
     delivery_ids: list[str] = []
     for record in meant:
-        messages = _for_people(record)
-        events.update(dict.fromkeys((each.target for each in messages), 1))
-        not_sent.update(each.target for each in messages if each.state == DISPOSITION_STATE_READY)
-        delivery_ids += [each.delivery_id for each in messages if each.delivery_id]
+        told = _for_people(record)
+        events.update({each.target for each in told})
+        messages.update(each.target for each in told)
+        ready.update(each.target for each in told if each.state == DISPOSITION_STATE_READY)
+        delivery_ids += [each.delivery_id for each in told if each.delivery_id]
     became = await _became(visit, delivery_ids)
     if became is not None:
         word = words.disposition_state(DISPOSITION_STATE_READY)
-        for target, count in not_sent.items():
-            became.setdefault(target, Counter())[word] += count
+        for target, count in ready.items():
+            counts = became.setdefault(target, Counter())
+            # What is being handed over Delivery may know already.
+            counts[word] += max(0, min(count, messages[target] - counts.total()))
     known = became or {}
     return {
-        target: Spared(count, dict(sorted(known.get(target, Counter[str]()).items(), key=_rank)))
+        target: Spared(count, dict(sorted((+known.get(target, Counter[str]())).items(), key=_rank)))
         for target, count in sorted(events.items(), key=_rank)
     }
 

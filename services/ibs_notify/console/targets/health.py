@@ -48,7 +48,7 @@ class Standing:
         """Whether it is paused, or failed each time of late: what coverage calls a target that
         reaches nobody.
         """
-        return bool(self.status.paused_reason) or self.status.HasField("failing_since")
+        return self.can_resume or self.status.HasField("failing_since")
 
     @property
     def is_recovering(self) -> bool:
