@@ -97,6 +97,7 @@ def test_a_part_that_changes_keeps_what_is_open_and_where_the_keyboard_is(
     page: Page, console: Console, own: OwnConsole
 ) -> None:
     add_target(console, "kept-open")
+    emit(console, "Something to count")
     page.goto(f"{own.base}/")
     events = page.locator("[data-live]").filter(has=page.get_by_role("heading", name="Events"))
     numbers = events.get_by_text("The numbers")

@@ -24,7 +24,9 @@ def go_to(page: Page, console: Console, entry: str) -> None:
 
 
 def save(page: Page) -> None:
-    page.get_by_role("button", name="Save", exact=True).click()
+    # It is asked first whether anybody is there: the page goes on later than the click.
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save", exact=True).click()
     settle(page)
     expect(page.get_by_role("alert")).to_have_count(0)
 
