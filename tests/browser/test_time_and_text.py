@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page
 
+from ibs_notify.console.wording.words import relative
 from ironcore.notification.v1.config_service_pb2 import CreateGroupRequest, CreateTargetRequest
 from ironcore.notification.v1.group_pb2 import Group, Subscription
 from ironcore.notification.v1.target_pb2 import Target, WebhookTarget
@@ -62,3 +63,10 @@ def test_what_became_of_an_event_is_never_cut(page: Page, console: Console) -> N
     assert all(name in said for name in names) or re.search(r"\+\d", said), said
     cut = "each => [...each.querySelectorAll('div')].filter(it => it.scrollWidth > it.clientWidth)"
     assert cell.evaluate(f"{cut}.length") == 0
+
+
+def test_the_script_tells_moments_as_the_server_does(page: Page, console: Console) -> None:
+    page.goto(f"{console.base}/settings")
+    for seconds in (0, 1, -1, 2, -59, 60, 293, 3600, 14392, -14392, 183600, -183600, 864000):
+        by_script = page.evaluate("(seconds) => relative(seconds)", seconds)
+        assert by_script == relative(timedelta(seconds=seconds))

@@ -71,11 +71,14 @@ for (const form of all("form[data-unsaved]")) {
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 
 function relative(seconds) {
-  const size = Math.abs(Math.round(seconds));
-  if (size < 2) return "now";
-  const [unit, name] = UNITS.find(([unit]) => size >= unit);
-  const text = `${Math.floor(size / unit)} ${name}`;
-  return seconds > 0 ? `in ${text}` : `${text} ago`;
+  let left = Math.abs(Math.round(seconds));
+  if (left < 2) return "now";
+  const parts = [];
+  for (const [unit, name] of UNITS) {
+    if (left >= unit) parts.push(`${Math.floor(left / unit)} ${name}`);
+    left %= unit;
+  }
+  return seconds > 0 ? `in ${parts.slice(0, 2).join(" ")}` : `${parts[0]} ago`;
 }
 
 // The console's clock, as far as it is ahead of the visitor's.

@@ -57,8 +57,9 @@ class Standing:
 
     @property
     def since(self) -> datetime | None:
-        """Since when it is in trouble, or was before it recovered."""
-        return moment_of(self.status.trouble_since) or moment_of(self.status.failing_since)
+        """Since when it is paused; else since when it fails, or failed before it recovered."""
+        trouble = moment_of(self.status.trouble_since)
+        return (self.is_paused and trouble) or moment_of(self.status.failing_since) or trouble
 
     @property
     def can_resume(self) -> bool:

@@ -43,6 +43,11 @@ _SPOKEN: Mapping[str, str] = {
     "digested": "in a digest",
     "dead": "given up",
 }
+_CLOSE_REASONS: Mapping[str, str] = {
+    "SCHEDULED": "at its time",
+    "FLUSHED": "before its time, by hand",
+    "NO_DIGEST": "since its group has no digest any more",
+}
 DEFAULT_TIME = "09:00"
 """Of a digest that names none."""
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -77,6 +82,11 @@ def digest_state(value: int) -> str:
     """``closing`` of ``DIGEST_WINDOW_STATE_CLOSING``."""
     name = delivery_service_pb2.DigestWindowState.Name
     return _word(name, value, "DIGEST_WINDOW_STATE_")
+
+
+def close_reason(reason: str) -> str:
+    """Why a digest was closed; one of a later release stays as it is."""
+    return _CLOSE_REASONS.get(reason, reason)
 
 
 def disposition_state(value: int) -> str:
@@ -159,13 +169,17 @@ def seconds(value: Duration) -> str:
 
 
 def relative(ahead: timedelta) -> str:
-    """``3 min ago``, ``in 2 h``, ``now``."""
+    """``3 min ago``, ``in 2 h 40 min``, ``now``: of what is awaited the smaller unit matters, too.
+
+    The script ``console.js`` says the same while a page is open.
+    """
     seconds = round(ahead.total_seconds())
     if abs(seconds) < 2:
         return "now"
-    size, unit = next((size, unit) for size, unit in _UNITS if abs(seconds) >= size)
-    text = f"{abs(seconds) // size} {unit}"
-    return f"in {text}" if seconds > 0 else f"{text} ago"
+    if seconds > 0:
+        return f"in {duration(timedelta(seconds=seconds))}"
+    size, unit = next((size, unit) for size, unit in _UNITS if -seconds >= size)
+    return f"{-seconds // size} {unit} ago"
 
 
 def count(value: int) -> str:
@@ -196,6 +210,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "delivery_tone": delivery_tone,
     "delivery_kind": delivery_kind,
     "digest_state": digest_state,
+    "close_reason": close_reason,
     "disposition": disposition,
     "disposition_state": disposition_state,
     "disposition_meaning": meanings.of_disposition,
