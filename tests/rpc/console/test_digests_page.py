@@ -80,6 +80,19 @@ async def test_a_digest_says_what_is_in_it_and_how_its_group_gathers(
     assert (await console.browser.get("/digests/dig-999")).status == 404
 
 
+async def test_tasks_say_what_waits_for_a_digest_and_what_went_out_in_one(
+    console: Console, windows: dict[str, DigestWindow]
+) -> None:
+    partial = {"HX-Request": "true"}
+    counts = await console.browser.get("/tasks/counts", **partial)
+    assert counts.says("2 of those that wait are for a digest .")
+    await console.browser.post(f"/digests/{windows['chat'].digest_id}/flush")
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not counts.says("1 of the delivered went out in a digest ."):
+            counts = await console.browser.get("/tasks/counts", **partial)
+    assert counts.says("1 of those that wait is for a digest .")
+
+
 async def test_what_it_would_say_is_shown_as_mail_and_as_a_body(
     console: Console, windows: dict[str, DigestWindow]
 ) -> None:

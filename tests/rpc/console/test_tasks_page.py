@@ -50,6 +50,18 @@ async def test_an_empty_installation_needs_no_attention(console: Console) -> Non
     assert page.says("Nothing needs attention")
 
 
+async def test_what_is_cancelled_is_among_all_and_said_beside_the_tabs(
+    console: Console, target: Target
+) -> None:
+    await held(console)
+    ids = await deliver(console.api, target, "Backup failed for vm/1", "Backup failed for vm/2")
+    cancel = pb.CancelDeliveriesRequest(filter=delivery_pb2.DeliveryFilter(delivery_ids=ids[:1]))
+    await console.api.call(console.api.delivery.CancelDeliveries, cancel)
+    page = await console.browser.get("/tasks/counts", **{"HX-Request": "true"})
+    assert page.says("All has 1 cancelled , too.")
+    assert (await console.browser.get("/tasks?state=cancelled")).says("Backup failed for vm/1")
+
+
 async def test_a_dispatch_failure_is_listed_with_its_reason_and_what_the_peer_said(
     console: Console, target: Target
 ) -> None:

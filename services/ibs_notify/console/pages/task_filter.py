@@ -114,6 +114,10 @@ class TaskFilter:
         """The same in another tab."""
         return replace(self, view=view, state=())
 
+    def in_state(self, state: str) -> TaskFilter:
+        """The same in one state, in the word of an address."""
+        return replace(self, view=View.ALL, state=(state,))
+
     @property
     def in_all_states(self) -> TaskFilter:
         return self.seen_as(View.ALL)

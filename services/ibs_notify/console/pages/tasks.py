@@ -68,6 +68,16 @@ class Counts:
     is_whole: bool
     in_both: int
     """Those that failed and are not given up."""
+    for_digest: int
+    """Those that wait to go out with others."""
+    in_digests: int
+    """Those that did: each is delivered, by one message for all."""
+    cancelled: int
+
+    @property
+    def notes(self) -> bool:
+        """Whether the numbers beside the tabs need a word."""
+        return any((self.in_both, self.for_digest, self.in_digests, self.cancelled))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +168,9 @@ async def show_counts(visit: Visit) -> web.StreamResponse:
             for each in answer.counts
             if counts_in(View.FAILURES, each) and counts_in(View.WAITING, each)
         ),
+        _in_state(answer, delivery_pb2.DELIVERY_STATE_DIGEST_OPEN),
+        _in_state(answer, delivery_pb2.DELIVERY_STATE_DIGESTED),
+        _in_state(answer, delivery_pb2.DELIVERY_STATE_CANCELLED),
     )
     return visit.render(
         "pages/tasks.html", block="tabs", chosen=chosen, counts=counts, views=tuple(View)
@@ -261,6 +274,12 @@ def _sum(answer: pb.CountDeliveriesResponse, view: View) -> int:
     if view is View.ALL:
         return answer.total
     return sum(each.count for each in answer.counts if counts_in(view, each))
+
+
+def _in_state(
+    answer: pb.CountDeliveriesResponse, state: delivery_pb2.DeliveryState.ValueType
+) -> int:
+    return sum(each.count for each in answer.counts if each.state == state)
 
 
 def _local(text: str, zone: str) -> str:
