@@ -121,3 +121,10 @@ async def test_a_delivery_that_does_not_answer_is_no_step(console: Console) -> N
     await make_group(console.api)
     await console.stop("delivery")
     assert not (await console.browser.get("/")).says("Next:")
+
+
+async def test_where_nobody_is_asked_nobody_is_led_to_a_login(console: Console) -> None:
+    for path in ("/start", "/templates"):
+        page = await console.browser.get(path)
+        assert page.status == 200
+        assert "/login" not in page.text
