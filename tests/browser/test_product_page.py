@@ -182,6 +182,18 @@ def test_a_mistyped_rule_is_said_while_it_is_written(page: Page, console: Consol
     expect(page.get_by_text("severity = error").first).to_be_visible()
 
 
+def test_the_suggestions_leave_what_is_wrong_with_a_rule_in_sight(
+    page: Page, console: Console
+) -> None:
+    page.goto(f"{console.base}/new-group")
+    page.get_by_label("Receives events that match").first.click()
+    page.keyboard.type("type = failed")
+    expect(page.get_by_role("listbox").first).to_be_visible()
+    # Playwright clicks on nothing that something else lies on.
+    page.locator("[data-rule-fix]").first.click()
+    expect(page.get_by_label("Receives events that match").first).not_to_have_value("type = failed")
+
+
 def test_what_a_rule_would_match_follows_the_scope_as_it_stands_in_the_form(
     page: Page, console: Console
 ) -> None:

@@ -70,7 +70,17 @@ def _never_a_resource(operator: Operator, value: str) -> str:
         return f"resources are compared in the form {path}, which {shown(value)} is not part of"
     if not value or value[0] in "/*?[":
         return ""
+    path = canonical(f"/datastore/{value}")
+    meant = f"under {path}" if operator is Operator.STARTS_WITH and is_name(value) else path
     return (
         f"resources are compared in the form /datastore/NAME/rest, and {shown(value)} begins no "
-        f"such; did you mean {shown(f'/datastore/{value}')}?"
+        f"such; did you mean {shown(meant)}?"
     )
+
+
+def is_name(prefix: str) -> bool:
+    """Whether a prefix of resources is a whole name, as ``tank`` is and ``tank-`` is not.
+
+    Who begins with a whole name means that place, and not its neighbour ``tank2`` as well.
+    """
+    return prefix[-1].isalnum() or prefix[-1] == "/"

@@ -284,4 +284,5 @@ async def test_how_it_fares_tells_of_restores_too(console: Console) -> None:
     bad = await emit(console.api, "restore.failed", resource="ibs:vm/1")
     page = await console.browser.get("/datastores/ibs/state")
     assert page.says("Restore error restore.failed")
+    assert page.says("no success in the inbox Sync no result in the inbox Verification")
     assert f'href="/events/{bad}"' in page.text

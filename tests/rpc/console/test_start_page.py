@@ -9,6 +9,8 @@ from tests.support.console import Console, Page
 from tests.support.console_work import add_group, add_webhook
 from tests.support.http_server import HttpServer
 
+from ironcore.notification.v1.router_service_pb2 import ExplainRequest
+
 SEND = {"type": "backup.failed", "subject": "Backup failed for vm/1", "resource": "ibs:vm/1"}
 
 
@@ -79,6 +81,17 @@ async def test_the_command_emits_the_same(console: Console) -> None:
     assert page.says("--resource ibs:vm/1")
 
 
+async def test_a_name_alone_is_the_datastore(console: Console) -> None:
+    page = await console.browser.post("/start", SEND | {"resource": "tank"})
+    event_id = parse_qs(urlsplit(page.url).query)["event"][0]
+    asked = ExplainRequest(event_id=event_id)
+    answer = await console.api.call(console.api.router.Explain, asked)
+    assert answer.event.resource == "/datastore/tank"
+    assert 'href="/datastores/tank"' in (await console.browser.get("/datastore-list")).text
+    page = await console.browser.post("/start/command", SEND | {"resource": "tank"})
+    assert page.says("--resource /datastore/tank")
+
+
 async def test_an_event_that_there_is_not_is_no_reason_to_break(console: Console) -> None:
     page = await console.browser.get("/start/sent?event=nothing%2F..%2F")
     assert page.status == 200
@@ -108,3 +121,10 @@ async def test_a_delivery_that_does_not_answer_is_no_step(console: Console) -> N
     await make_group(console.api)
     await console.stop("delivery")
     assert not (await console.browser.get("/")).says("Next:")
+
+
+async def test_where_nobody_is_asked_nobody_is_led_to_a_login(console: Console) -> None:
+    for path in ("/start", "/templates"):
+        page = await console.browser.get(path)
+        assert page.status == 200
+        assert "/login" not in page.text

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ibs_notify.console.wording.durations import read_duration
 from ibs_notify.console.wording.rule_text import Units, quoted, seen_values
 from ibs_notify.domain.duration import show_duration
+from ibs_notify.rules.analyze import analyze
 from ibs_notify.rules.ast import Atom
 from ibs_notify.rules.parse import parse
 from ironcore.notification.v1.event_pb2 import Event
@@ -44,6 +45,21 @@ def test_values_are_offered_once_and_the_newest_first() -> None:
     events = [Event(actor="bob"), Event(actor="alice smith"), Event(actor="bob"), Event()]
     assert [text for text, _ in seen_values(events, "actor", "")] == ["bob", '"alice smith"']
     assert [text for text, _ in seen_values(events, "actor", '"SMI')] == ['"alice smith"']
+    assert [text for text, _ in seen_values(events, "actor", "bob")] == []
+
+
+def test_resources_are_offered_in_the_form_that_rules_compare() -> None:
+    seen = ("tank", "tank:vm/1", "/datastore/tank/vm/1/", "tank2:my vm")
+    events = [Event(resource=each) for each in seen]
+
+    def offered(written: str) -> list[str]:
+        return [text for text, _ in seen_values(events, "resource", written)]
+
+    assert offered("") == ["/datastore/tank/vm/1", '"/datastore/tank2/my vm"']
+    assert offered("Tank:vm") == ["/datastore/tank/vm/1"]
+    assert offered("/datastore/tank/vm/1") == []
+    for text in offered("ta"):
+        assert not analyze(f"resource starts-with {text}").warnings
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,10 @@ from ibs_notify.rules.parse import parse
         ("source = bakup", "source = backup"),
         ("resource = ibs-primary", "resource under /datastore/ibs-primary"),
         ("resource = ibs-primary/vm/", "resource under /datastore/ibs-primary/vm"),
+        ("resource starts-with tank", "resource under /datastore/tank"),
+        ("resource starts-with tank/", "resource under /datastore/tank"),
+        ("resource starts-with tank/vm", "resource under /datastore/tank/vm"),
+        ("resource starts-with tank-", "resource starts-with /datastore/tank-"),
         ("resource under /datastore/tank/*", "resource under /datastore/tank"),
     ],
 )

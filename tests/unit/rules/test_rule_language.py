@@ -231,6 +231,8 @@ def test_an_explanation_shows_every_part_with_the_events_value() -> None:
         ("source = backups", "did you mean `backup`?"),
         ("type = backup.*", "for a glob use `matches`"),
         ("resource = ibs-primary", "did you mean `/datastore/ibs-primary`?"),
+        ("resource starts-with tank", "did you mean `under /datastore/tank`?"),
+        ("resource starts-with tank-", "did you mean `/datastore/tank-`?"),
         ("resource contains ibs:vm", "in the form /datastore/ibs/vm"),
     ],
 )

@@ -29,6 +29,7 @@ from ibs_notify.console.rendering import query
 from ibs_notify.console.targets.recipients import ask_unaddressed
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE, Outcome
+from ibs_notify.domain.resource import canonical, meant
 from ironcore.notification.v1 import delivery_pb2, event_pb2
 from ironcore.notification.v1.config_service_pb2 import ListGroupsRequest, ListTargetsRequest
 from ironcore.notification.v1.delivery_service_pb2 import ListDeliveriesRequest
@@ -187,6 +188,8 @@ def _request(form: Form) -> EmitRequest:
     event = event_pb2.Event(summary=FIRST_EVENT.summary)
     for name in FIELDS:
         setattr(event, name, form.text(name))
+    if meant(event.resource) != canonical(event.resource):
+        event.resource = meant(event.resource)  # a name alone; what else is written stays
     return EmitRequest(event=event)
 
 

@@ -53,6 +53,7 @@
   const SILENT_AFTER = 5000;
   const ASK_AGAIN_WITHIN = 15000;
   const banner = one("#silence");
+  const wayIn = Object.assign(document.createElement("a"), { href: "/login", target: "_blank", rel: "noopener", textContent: "Log in" });
   let heard = Date.now(); // when the console last answered
   let isUnsent = false; // somebody pressed a button meanwhile
   let isReminding = false; // and is told so, now that the console answers
@@ -62,7 +63,8 @@
   function say(text, mayLogIn = false) {
     const words = one("span", banner);
     if (words.textContent !== text) words.textContent = text;
-    one("a", banner).hidden = !mayLogIn;
+    if (mayLogIn) banner.append(wayIn);
+    else wayIn.remove();
     banner.hidden = !text;
     if (text && !mayLogIn) document.body.dataset.frozen = heard;
     else delete document.body.dataset.frozen;

@@ -206,13 +206,15 @@
       return undefined;
     }
 
-    // Below the word that is being written.
+    // Below the word that is being written, and below what is wrong with it.
     place(start) {
       const frame = this.list.parentElement.getBoundingClientRect();
       const at = this.rectOf(start);
+      const isWrong = one(".rule-fault, .rule-warning, .rule-fix", this.verdict);
+      const bottom = isWrong ? this.verdict.getBoundingClientRect().bottom : at.bottom;
       const most = Math.max(frame.width - this.list.offsetWidth, 0);
       this.list.style.left = `${Math.min(Math.max(at.left - frame.left, 0), most)}px`;
-      this.list.style.top = `${at.bottom - frame.top + 4}px`;
+      this.list.style.top = `${bottom - frame.top + 4}px`;
     }
 
     rectOf(place) {

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 
+from ibs_notify.domain.resource import canonical
 from ironcore.notification.v1.event_pb2 import Event
 
 MOST_SEEN = 10
@@ -17,10 +18,19 @@ _BARE = re.compile(r"[\w./:@!*-]+", re.ASCII)
 _RESERVED = frozenset({"and", "or", "not"})
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 LABELS = "labels."
+_RESOURCE = "resource"
+
+
+def _path(event: Event) -> str:
+    """Its resource as rules compare it; empty of one that is no path."""
+    resource = canonical(event.resource)
+    return resource if resource.startswith("/") else ""
+
+
 _FIELDS: dict[str, Callable[[Event], str]] = {
     "type": lambda event: event.type,
     "actor": lambda event: event.actor,
-    "resource": lambda event: event.resource,
+    _RESOURCE: _path,
     "subject": lambda event: event.subject,
     "task_id": lambda event: event.task_id,
 }
@@ -50,14 +60,16 @@ def quoted(value: str) -> str:
 
 
 def seen_values(events: list[Event], field: str, written: str) -> Iterator[tuple[str, str]]:
-    """What ``field`` is in ``events`` and holds ``written``, as a rule says it, with a remark."""
-    found: dict[str, None] = {}
-    for event in events:
-        value = _value(event, field)
-        if value and written.strip("\"'").lower() in value.lower():
-            found[value] = None
-    for value in list(found)[:MOST_SEEN]:
-        yield quoted(value), "Seen lately"
+    """What ``field`` is in ``events`` and holds ``written``, as a rule says it, with a remark.
+
+    Not what is written already; nor a resource that is no path, of which a rule is warned.
+    """
+    sought = written.strip("\"'").lower()
+    if field == _RESOURCE:
+        sought = canonical(sought)
+    found = dict.fromkeys(_value(event, field) for event in events)
+    offered = [quoted(each) for each in found if each and sought in each.lower()]
+    yield from ((each, "Seen lately") for each in offered[:MOST_SEEN] if each != written)
 
 
 def seen_labels(events: list[Event], written: str) -> Iterator[tuple[str, str]]:
