@@ -29,7 +29,7 @@ from ibs_notify.console.rendering import query
 from ibs_notify.console.targets.recipients import ask_unaddressed
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE, Outcome
-from ironcore.notification.v1 import delivery_pb2, event_pb2
+from ironcore.notification.v1 import delivery_pb2, disposition_pb2, event_pb2
 from ironcore.notification.v1.config_service_pb2 import ListGroupsRequest, ListTargetsRequest
 from ironcore.notification.v1.delivery_service_pb2 import ListDeliveriesRequest
 from ironcore.notification.v1.group_pb2 import Group
@@ -65,6 +65,13 @@ _ENDED = (
     delivery_pb2.DELIVERY_STATE_WAITING,
 )
 """Where nothing changes until somebody does something, or for hours."""
+_NOT_SENT = (
+    disposition_pb2.DISPOSITION_STATE_SILENCED,
+    disposition_pb2.DISPOSITION_STATE_SUPPRESSED,
+    disposition_pb2.DISPOSITION_STATE_COALESCED,
+    disposition_pb2.DISPOSITION_STATE_COLLAPSED,
+)
+"""Where it was decided that no message goes by itself: that is how it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,21 +205,23 @@ async def follow(visit: Visit) -> web.StreamResponse:
 async def _sent(visit: Visit) -> Mapping[str, Any]:
     event_id = visit.request.query.get("event", "")
     answer = await visit.api.call(visit.api.router.Explain, ExplainRequest(event_id=event_id))
-    heard = [each for each in answer.subscriptions if each.hears]
+    matched = [each for each in answer.subscriptions if each.disposition.obligation_id]
+    sent = [each for each in matched if not _sends_nothing(each)]
     return {
         "event": answer.event,
-        "heard": heard,
+        "matched": matched,
         "before_delivery": before_delivery,
-        "is_over": _is_over(heard),
-        "arrived": bool(heard) and all(each.delivery.state in _ARRIVED for each in heard),
+        "sends_nothing": _sends_nothing,
+        "is_over": all(each.delivery.state in _ENDED for each in sent),
+        "arrived": bool(sent) and all(each.delivery.state in _ARRIVED for each in sent),
         "warnings": answer.warnings,
         "address": query(SENT, event=event_id),
     }
 
 
-def _is_over(heard: Sequence[SubscriptionExplanation]) -> bool:
-    """Whether nothing of it changes soon."""
-    return all(each.delivery.state in _ENDED for each in heard)
+def _sends_nothing(told: SubscriptionExplanation) -> bool:
+    """Whether no message of its own goes, and that is final."""
+    return told.disposition.state in _NOT_SENT
 
 
 FOLLOWED = Part("What became of it", "parts/sent.html", _sent, 0)
