@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
+from tests.rpc.console.test_live_parts import again
 from tests.rpc.console.test_overview_page import HOSTILE, make_group
 from tests.support.console import Console, Page
 from tests.support.console_work import add_group, add_webhook
@@ -163,6 +164,26 @@ async def test_the_steps_lead_on_until_the_first_delivery(console: Console) -> N
             part = await console.browser.get(address, **{"HX-Request": "true"})
         overview = await console.browser.get("/")
         assert not overview.says("Next:")
+
+
+async def test_the_steps_of_an_empty_overview_follow_by_themselves(console: Console) -> None:
+    page = await console.browser.get("/")
+    assert page.says("Nobody would hear of it yet")
+    asks = again(page)
+    assert (await part_of(console, asks)).status == 204
+    async with HttpServer() as sink:
+        await make_group(console.api, url=sink.url())
+        part = await part_of(console, asks)
+        assert done(part) == 2
+        assert 'id="unheard" class="muted" hx-swap-oob="true"' in part.text
+        assert not part.says("Nobody would hear of it yet")
+        asks = again(part)
+        assert (await part_of(console, asks)).status == 204
+        await followed(console, SEND)
+    part = await part_of(console, asks)
+    assert done(part) == 3
+    assert 'id="step-done-3" hx-swap-oob="true"' in part.text
+    assert "<form" not in part.text
 
 
 async def test_a_delivery_that_does_not_answer_is_no_step(console: Console) -> None:

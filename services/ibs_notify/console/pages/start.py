@@ -124,9 +124,9 @@ def page(
     faults: Faults = NO_FAULTS,
     sent: str = "",
     *,
-    was_delivered: bool = False,
+    was_delivered: bool | None = None,
 ) -> web.Response:
-    """The three steps."""
+    """The three steps. ``was_delivered`` is None where it is not known."""
     return visit.render(
         "pages/start.html",
         block="setup" if visit.is_partial else "",
@@ -144,7 +144,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     """The steps; with an event that was sent, what becomes of it."""
     steps, arrived = await asyncio.gather(steps_of(visit), was_delivered(visit))
     sent = visit.request.query.get("event", "")
-    return page(visit, steps, sent=sent, was_delivered=bool(arrived))
+    return page(visit, steps, sent=sent, was_delivered=arrived)
 
 
 async def was_delivered(visit: Visit) -> bool | None:
