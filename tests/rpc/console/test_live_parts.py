@@ -32,6 +32,7 @@ PARTS = (
     "/digests",
     "/silences",
     "/alarms",
+    "/start",
     "/tasks/held",
 )
 ASKS_AGAIN = re.compile(r'hx-get="([^"]*known=[0-9a-f]{16})"')

@@ -68,7 +68,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         unless_failed(start.steps_of(quick)), start.was_delivered(quick)
     )
     if steps is not None and steps.is_first_visit:
-        return start.page(visit, steps)
+        return start.page(visit, steps, was_delivered=arrived)
     return visit.render(
         "pages/overview.html",
         period=_period_name(visit),

@@ -30,7 +30,7 @@ from ibs_notify.console.targets.recipients import ask_unaddressed
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import CATALOGUE, Outcome
 from ibs_notify.domain.resource import canonical, meant
-from ironcore.notification.v1 import delivery_pb2, event_pb2
+from ironcore.notification.v1 import delivery_pb2, disposition_pb2, event_pb2
 from ironcore.notification.v1.config_service_pb2 import ListGroupsRequest, ListTargetsRequest
 from ironcore.notification.v1.delivery_service_pb2 import ListDeliveriesRequest
 from ironcore.notification.v1.group_pb2 import Group
@@ -66,6 +66,13 @@ _ENDED = (
     delivery_pb2.DELIVERY_STATE_WAITING,
 )
 """Where nothing changes until somebody does something, or for hours."""
+_NOT_SENT = (
+    disposition_pb2.DISPOSITION_STATE_SILENCED,
+    disposition_pb2.DISPOSITION_STATE_SUPPRESSED,
+    disposition_pb2.DISPOSITION_STATE_COALESCED,
+    disposition_pb2.DISPOSITION_STATE_COLLAPSED,
+)
+"""Where it was decided that no message goes by itself: that is how it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +125,9 @@ def page(
     faults: Faults = NO_FAULTS,
     sent: str = "",
     *,
-    was_delivered: bool = False,
+    was_delivered: bool | None = None,
 ) -> web.Response:
-    """The three steps."""
+    """The three steps. ``was_delivered`` is None where it is not known."""
     return visit.render(
         "pages/start.html",
         block="setup" if visit.is_partial else "",
@@ -138,7 +145,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     """The steps; with an event that was sent, what becomes of it."""
     steps, arrived = await asyncio.gather(steps_of(visit), was_delivered(visit))
     sent = visit.request.query.get("event", "")
-    return page(visit, steps, sent=sent, was_delivered=bool(arrived))
+    return page(visit, steps, sent=sent, was_delivered=arrived)
 
 
 async def was_delivered(visit: Visit) -> bool | None:
@@ -201,21 +208,23 @@ async def follow(visit: Visit) -> web.StreamResponse:
 async def _sent(visit: Visit) -> Mapping[str, Any]:
     event_id = visit.request.query.get("event", "")
     answer = await visit.api.call(visit.api.router.Explain, ExplainRequest(event_id=event_id))
-    heard = [each for each in answer.subscriptions if each.hears]
+    matched = [each for each in answer.subscriptions if each.disposition.obligation_id]
+    sent = [each for each in matched if not _sends_nothing(each)]
     return {
         "event": answer.event,
-        "heard": heard,
+        "matched": matched,
         "before_delivery": before_delivery,
-        "is_over": _is_over(heard),
-        "arrived": bool(heard) and all(each.delivery.state in _ARRIVED for each in heard),
+        "sends_nothing": _sends_nothing,
+        "is_over": all(each.delivery.state in _ENDED for each in sent),
+        "arrived": bool(sent) and all(each.delivery.state in _ARRIVED for each in sent),
         "warnings": answer.warnings,
         "address": query(SENT, event=event_id),
     }
 
 
-def _is_over(heard: Sequence[SubscriptionExplanation]) -> bool:
-    """Whether nothing of it changes soon."""
-    return all(each.delivery.state in _ENDED for each in heard)
+def _sends_nothing(told: SubscriptionExplanation) -> bool:
+    """Whether no message of its own goes, and that is final."""
+    return told.disposition.state in _NOT_SENT
 
 
 FOLLOWED = Part("What became of it", "parts/sent.html", _sent, 0)
