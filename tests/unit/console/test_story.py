@@ -51,13 +51,25 @@ def test_what_failed_is_told_first_and_what_was_told_elsewhere_last() -> None:
         "delivered",
         "sent by another group",
     ]
-    assert [(each.state, each.tone, each.count) for each in shares_of(stories)] == [
-        ("dead", "bad", 1),
-        ("retry wait", "warn", 1),
+    assert [(each.word, each.tone, each.count) for each in shares_of(stories)] == [
+        ("given up", "bad", 1),
+        ("trying again", "warn", 1),
         ("waiting", "", 1),
         ("delivered", "good", 2),
         ("sent by another group", "", 1),
     ]
+
+
+def test_what_pages_call_the_same_is_counted_once_as_what_needs_somebody() -> None:
+    stories = stories_of(
+        [
+            delivered(delivery_pb2.DELIVERY_STATE_QUEUED),
+            delivered(delivery_pb2.DELIVERY_STATE_WAITING),
+        ]
+    )
+    (share,) = shares_of(stories)
+    assert (share.word, share.tone, share.count) == ("waiting", "warn", 2)
+    assert share.meaning.count(".") == 2
 
 
 def test_who_does_not_hear_has_no_story() -> None:

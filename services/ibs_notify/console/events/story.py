@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,9 +69,9 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of the stories of an event came to the same."""
+    """How many of the stories of an event came to the same, and the tone of the first of them."""
 
-    state: str
+    word: str
     tone: str
     meaning: str
     count: int
@@ -90,9 +89,18 @@ def told_stories_of(routes: Iterable[disposition_pb2.Disposition]) -> list[Story
 
 
 def shares_of(stories: Iterable[Story]) -> list[Share]:
-    """What became of an event for how many, in the order of the stories."""
-    counts = Counter((each.state, each.tone, each.meaning) for each in stories)
-    return [Share(*outcome, count) for outcome, count in counts.items()]
+    """What became of an event for how many, in the order of the stories: each word once, for all
+    that pages say it of.
+    """
+    found: dict[str, list[Story]] = {}
+    for each in stories:
+        found.setdefault(words.spoken(each.state), []).append(each)
+    return [
+        Share(
+            word, alike[0].tone, " ".join(dict.fromkeys(each.meaning for each in alike)), len(alike)
+        )
+        for word, alike in found.items()
+    ]
 
 
 def _need(story: Story) -> int:
