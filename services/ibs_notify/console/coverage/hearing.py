@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-
-from google.protobuf.timestamp_pb2 import Timestamp
+from datetime import datetime
 
 from ibs_notify.console import trouble
 from ibs_notify.console.targets.health import Standing
@@ -70,15 +69,14 @@ class Hearer:
         """Why it tells nobody; empty where it does."""
         if self.effect != pb.HEARING_EFFECT_TELLS or self.standing is None:
             return _TELLS_NOBODY.get(self.effect, "")
-        return "paused" if self.standing.status.paused_reason else "fails"
+        return "paused" if self.standing.is_paused else "fails"
 
     @property
-    def obstacle_since(self) -> Timestamp | None:
+    def obstacle_since(self) -> datetime | None:
         """Since when, where that is known."""
         if self.effect != pb.HEARING_EFFECT_TELLS or self.standing is None:
             return None
-        status = self.standing.status
-        return status.paused_time if status.paused_reason else status.failing_since
+        return self.standing.since
 
     @property
     def fails(self) -> bool:
