@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.blocks import HOUR, Blocks, Piece
 from ibs_notify.router.chart_turns import Spans, grouped
-from ibs_notify.router.event_conditions import Condition
+from ibs_notify.router.event_conditions import Condition, accepted_then
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.lines import ALL
 from ibs_notify.router.marks import between, has_more_marks, lines_of
@@ -118,9 +118,4 @@ def _marked(
 def _wanted(query: EventQuery) -> list[Condition]:
     # Each severity is named, so that the index on severity, number and time is enough.
     wanted = [each for each in _SEVERITIES if each >= query.min_severity]
-    conditions: list[Condition] = [_E.severity.in_(wanted)]
-    if query.after is not None:
-        conditions.append(_E.received_at >= query.after)
-    if query.before is not None:
-        conditions.append(_E.received_at < query.before)
-    return conditions
+    return [_E.severity.in_(wanted), *accepted_then(query)]

@@ -18,6 +18,7 @@ from ibs_notify.router.books import index_text
 from ibs_notify.router.event_conditions import (
     COLUMNS,
     EVERY,
+    TIMES,
     Columns,
     Condition,
     Way,
@@ -36,8 +37,7 @@ LOOKED_AT = 4_000
 MOST_OF_RESOURCE = 100_000
 """Of more events of a resource those that also match the rest are sought newest first."""
 _E = EVENTS.c
-_TIMES = frozenset({"after", "before"})
-_IN_INDEX = frozenset({"types", "sources", "min_severity"}) | _TIMES
+_IN_INDEX = frozenset({"types", "sources", "min_severity"}) | TIMES
 """What the indexes by type and by severity know beside their key."""
 
 Spans = Counter[tuple[int, int]]
@@ -93,7 +93,7 @@ def _of_resource(
         return None
     text = index_text(query.resource)
     asked = OfResource(text, text.rstrip("/") + "/", rest, query)
-    if rest <= _TIMES:
+    if rest <= TIMES:
         return asked
     part = sa.select(sa.literal(1)).where(_is_of(asked)).limit(MOST_OF_RESOURCE + 1).subquery()
     size = connection.execute(sa.select(sa.func.count()).select_from(part)).scalar_one()
@@ -118,7 +118,7 @@ def count_of_resource(
     connection: sa.Connection, asked: OfResource, place: Place, step: int
 ) -> tuple[Spans, Place | None]:
     """The next events behind ``place``, and where to go on; ``None`` at the end."""
-    is_indexed = asked.rest <= _TIMES
+    is_indexed = asked.rest <= TIMES
     most = INDEXED // 2 if is_indexed else LOOKED_AT
     columns = (_E.resource, _E.seq, _E.severity, _E.received_at) if is_indexed else COLUMNS
     resource, seq = place

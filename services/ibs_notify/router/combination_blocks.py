@@ -13,7 +13,7 @@ from sys import intern
 import sqlalchemy as sa
 
 from ibs_notify.router.blocks import Blocks, Piece
-from ibs_notify.router.event_conditions import Columns, Condition
+from ibs_notify.router.event_conditions import Columns, Condition, accepted_then
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.tables import EVENTS
 from ibs_notify.store.database import Database
@@ -57,13 +57,18 @@ class CombinationBlocks:
             piece = pieces.pop()
             is_all = piece.is_all_of(query.after, query.before)
             kept = self._kept.get(piece.block.first) if is_all else None
-            found = combine(connection, _E, _wanted(piece, query)) if kept is None else kept
+            found = _counted(connection, piece, query) if kept is None else kept
             total.update({each: n for each, n in found.items() if each[2] >= query.min_severity})
             if kept is None:
                 if is_all and len(found) <= MOST_KEPT and self._blocks.is_full(piece.block):
                     self._kept[piece.block.first] = found
                 break
         return total
+
+
+def _counted(connection: sa.Connection, piece: Piece, query: EventQuery) -> Counter[Combination]:
+    conditions = [_E.seq.between(piece.first, piece.last), *accepted_then(query)]
+    return combine(connection, _E, conditions)
 
 
 def combine(
@@ -77,15 +82,6 @@ def combine(
         .group_by(store, c.type, c.severity)
     )
     return Counter({(intern(row[0]), intern(row[1]), row[2]): row[3] for row in rows})
-
-
-def _wanted(piece: Piece, query: EventQuery) -> list[Condition]:
-    conditions: list[Condition] = [_E.seq.between(piece.first, piece.last)]
-    if query.after is not None:
-        conditions.append(_E.received_at >= query.after)
-    if query.before is not None:
-        conditions.append(_E.received_at < query.before)
-    return conditions
 
 
 def _datastore(resource: sa.ColumnElement[str], dialect: str) -> sa.ColumnElement[str]:

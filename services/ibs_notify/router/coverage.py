@@ -222,15 +222,9 @@ def unheard_critical_types(
         unheard = _untold(table, name, Severity.CRITICAL, places, now)
         if unheard:
             everywhere = anywhere and len(unheard) == len(places)
-            findings.append(
-                Finding(
-                    Gap.UNHEARD_CRITICAL_TYPE,
-                    name,
-                    f"{_where(unheard, everywhere=everywhere)} it would reach only the inbox",
-                    f"{COMMAND} group target add GROUP TARGET --rule 'severity = critical'",
-                    sum(came.get(each, 0) for each in unheard),
-                )
-            )
+            where, rule = _where(unheard, everywhere=everywhere), "severity = critical"
+            count = sum(came.get(each, 0) for each in unheard)
+            findings.append(_inbox_only(Gap.UNHEARD_CRITICAL_TYPE, name, where, rule, count))
     return findings
 
 
@@ -253,16 +247,20 @@ def unheard_error_types(
             places = {each for each in places if not datastore_of(each)}
         unheard = _untold(table, name, Severity.ERROR, places, now)
         if unheard:
-            findings.append(
-                Finding(
-                    Gap.UNHEARD_ERROR_TYPE,
-                    name,
-                    f"{_where(unheard, everywhere=False)} it would reach only the inbox",
-                    f"{COMMAND} group target add GROUP TARGET --rule 'severity >= error'",
-                    sum(came.get(each, 0) for each in unheard),
-                )
-            )
+            where, rule = _where(unheard, everywhere=False), "severity >= error"
+            count = sum(came.get(each, 0) for each in unheard)
+            findings.append(_inbox_only(Gap.UNHEARD_ERROR_TYPE, name, where, rule, count))
     return findings
+
+
+def _inbox_only(gap: Gap, name: str, where: str, rule: str, count: int) -> Finding:
+    return Finding(
+        gap,
+        name,
+        f"{where} it would reach only the inbox",
+        f"{COMMAND} group target add GROUP TARGET --rule '{rule}'",
+        count,
+    )
 
 
 def _untold(

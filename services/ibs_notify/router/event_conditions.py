@@ -39,6 +39,8 @@ COLUMNS = (
     _E.revision,
 )
 """What conditions look at."""
+TIMES = frozenset({"after", "before"})
+"""The fields of a query that say when."""
 MOST_TYPES = 32
 """Of more types the numbers are not merged from the index."""
 _NO_LIMIT = 10**9
@@ -161,6 +163,11 @@ def conditions_of(query: EventQuery, names: Collection[str], c: Columns) -> list
     Of ``groups`` only a part: what was closed at once is packed, and must be opened.
     """
     return [_CONDITIONS[name](query, c) for name in sorted(names)]
+
+
+def accepted_then(query: EventQuery) -> list[Condition]:
+    """That an event was accepted in the time that ``query`` names."""
+    return conditions_of(query, asked_for(query) & TIMES, _E)
 
 
 def marked_otherwise(viewer: str, marks: frozenset[Mark], c: Columns) -> Condition:
