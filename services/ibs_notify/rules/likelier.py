@@ -11,7 +11,7 @@ from ibs_notify.rules.errors import RuleError
 from ibs_notify.rules.format import format_rule
 from ibs_notify.rules.parse import parse
 from ibs_notify.rules.vocabulary import closest
-from ibs_notify.rules.warn import SOURCES, TYPES, is_name, problem
+from ibs_notify.rules.warn import SOURCES, TYPES, place_meant, problem
 
 _NEGATED: Final = (Operator.NE, Operator.NOT_IN)
 _EQUAL: Final = (Operator.EQ, Operator.IN, *_NEGATED)
@@ -96,10 +96,8 @@ def _other(atom: Atom) -> Atom:
         return atom
     if atom.operator in (Operator.CONTAINS, Operator.ENDS_WITH):
         return replace(atom, values=(canonical(value),))
-    path = canonical(f"/datastore/{value}")
-    if atom.operator is Operator.STARTS_WITH and is_name(value):
-        return replace(atom, operator=Operator.UNDER, values=(path,))
-    return replace(atom, values=(path,))
+    operator, path = place_meant(atom.operator, value)
+    return replace(atom, operator=operator, values=(path,))
 
 
 def _without_star(atom: Atom, value: str) -> Atom:

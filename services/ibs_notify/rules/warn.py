@@ -70,17 +70,21 @@ def _never_a_resource(operator: Operator, value: str) -> str:
         return f"resources are compared in the form {path}, which {shown(value)} is not part of"
     if not value or value[0] in "/*?[":
         return ""
-    path = canonical(f"/datastore/{value}")
-    meant = f"under {path}" if operator is Operator.STARTS_WITH and is_name(value) else path
+    likelier, path = place_meant(operator, value)
+    meant = path if likelier is operator else f"{likelier.value} {path}"
     return (
         f"resources are compared in the form /datastore/NAME/rest, and {shown(value)} begins no "
         f"such; did you mean {shown(meant)}?"
     )
 
 
-def is_name(prefix: str) -> bool:
-    """Whether a prefix of resources is a whole name, as ``tank`` is and ``tank-`` is not.
+def place_meant(operator: Operator, value: str) -> tuple[Operator, str]:
+    """The operator and the path that are meant by a ``value`` which begins no resource.
 
-    Who begins with a whole name means that place, and not its neighbour ``tank2`` as well.
+    Who begins with a whole name, as ``tank`` is and ``tank-`` is not, means that place, and not its
+    neighbour ``tank2`` as well.
     """
-    return prefix[-1].isalnum() or prefix[-1] == "/"
+    is_name = value[-1].isalnum() or value[-1] == "/"
+    if operator is Operator.STARTS_WITH and is_name:
+        operator = Operator.UNDER
+    return operator, canonical(f"/datastore/{value}")
