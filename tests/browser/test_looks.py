@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.chromium import settle
+from tests.browser.chromium import settle, watching
 from tests.browser.night import Night
 
 SCREENS = [(1280, 800), (375, 740)]
@@ -15,6 +15,15 @@ AXIS = """() => [...document.querySelectorAll("[data-chart]")].map(figure => {
     { timeZone: figure.dataset.zone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   return [figure.dataset.zone, [...new Set(edges.map(each => clock.format(each * 1000)))]];
 })"""
+
+OVERTAKEN = """() => {
+  const button = document.getElementById("preview-button");
+  button.click();
+  const overtaken = document.querySelector("iframe.coming");
+  button.click();
+  overtaken.dispatchEvent(new Event("load"));
+  button.click();
+}"""
 
 
 @pytest.mark.parametrize(("width", "height"), SCREENS)
@@ -76,3 +85,16 @@ def test_a_subject_begins_with_a_short_one_and_a_fault_marks_its_line(
     numbers = page.locator(".line-numbers:has(+ #f-text)")
     expect(numbers.locator(".at-fault")).to_have_text("2")
     assert numbers.locator("span").all_inner_texts() == ["1", "2", "3"]
+
+
+def test_a_preview_that_arrives_after_a_later_one_was_asked_for_is_not_shown(
+    page: Page, night: Night
+) -> None:
+    url = f"{night.console.base}/templates/edit?target=ops-smtp"
+    witness = watching(page, url)
+    page.goto(url)
+    settle(page)
+    page.evaluate(OVERTAKEN)
+    settle(page)
+    expect(page.locator("#preview-pane iframe")).to_have_count(1)
+    assert not witness.complaints

@@ -32,6 +32,8 @@
   }
 
   function show(frame) {
+    // Of one that gave way to a later, what was under way still arrives.
+    if (!frame.isConnected) return;
     if (!frame.classList.contains("coming") || frame.contentDocument?.URL === "about:blank") return;
     const before = pane.querySelector("iframe:not(.coming)");
     const place = before?.contentDocument?.scrollingElement?.scrollTop ?? 0;
