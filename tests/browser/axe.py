@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from tests.browser.chromium import DESKTOP, PHONE
+from tests.browser.chromium import DESKTOP, PHONE, resize
 
 SOURCE = Path(__file__).parents[2] / "deploy/console/node_modules/axe-core/axe.min.js"
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -29,7 +29,7 @@ def violations(page: Page) -> list[str]:
 
 
 def _at(page: Page, width: int, height: int) -> list[str]:
-    page.set_viewport_size({"width": width, "height": height})
+    resize(page, width, height)
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     found = _found(page, _ALL_RULES)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")

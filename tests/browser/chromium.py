@@ -75,7 +75,18 @@ def watching(page: Page, url: str, status: int = 200) -> Witness:
     return witness
 
 
+_DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def resize(page: Page, width: int, height: int) -> None:
+    """Give ``page`` the size, and wait until what follows it by script was drawn so."""
+    page.set_viewport_size({"width": width, "height": height})
+    # Who observes sizes is told while a frame is made: the second finds the first one done.
+    page.evaluate(_DRAWN)
+
+
 def settle(page: Page) -> None:
     """Wait until all parts of a page have arrived, those too that it asks for afterwards."""
     page.wait_for_load_state("load")
     expect(page.locator(".htmx-request")).to_have_count(0)
+    expect(page.locator("iframe.coming")).to_have_count(0)

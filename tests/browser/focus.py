@@ -68,7 +68,9 @@ _WATCH = """() => {
   window.__walk = { stops, expected, end };
   return expected.length;
 }"""
-_REACHED = "() => new Set(__walk.stops.map(stop => stop.place)).size"
+_REACHED = """() => new Set(
+  __walk.stops.map(stop => stop.place).filter(place => place >= 0)).size"""
+"""Without what came meanwhile, such as the events beside a rule that is looked at."""
 _WALKED = "() => ({ stops: __walk.stops, all: __walk.expected.map(each => each.outerHTML) })"
 
 

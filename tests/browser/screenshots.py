@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from tests.browser.chromium import DESKTOP, PHONE, Theme, running_chromium, settle
+from tests.browser.chromium import DESKTOP, PHONE, Theme, resize, running_chromium, settle
 from tests.browser.night import Night, running_night
 from tests.browser.pages import PAGES, Page
 
@@ -67,7 +67,7 @@ def take(
             settle(tab)
             full = tab.evaluate("() => document.documentElement.scrollHeight")
             shown = max(height, min(full, tallest))
-            tab.set_viewport_size({"width": width, "height": shown})
+            resize(tab, width, shown)
             tab.screenshot(path=directory / f"{page.name}-{kind}.png")
             tab.close()
         context.close()
