@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.console import Console
 
-from ironcore.notification.v1.event_pb2 import SEVERITY_ERROR, Event
+from ironcore.notification.v1.event_pb2 import SEVERITY_ERROR, SEVERITY_INFO, Event
 from ironcore.notification.v1.router_service_pb2 import EmitRequest
 
 
@@ -57,6 +57,22 @@ async def test_the_events_that_would_match_are_shown_and_are_no_markup(console: 
     assert none.says("No event of the last 7 days matches")
     wrong = await console.browser.post("/rules/matches", {"rule": "severty = error"})
     assert wrong.status == 200
+
+
+async def test_how_severe_the_matching_events_are_is_said_and_that_a_digest_keeps_them(
+    console: Console,
+) -> None:
+    for severity in (SEVERITY_ERROR, SEVERITY_INFO, SEVERITY_INFO):
+        await emit(console, severity=severity)
+
+    async def said(field: str, rule: str) -> str:
+        return (await console.browser.post("/rules/matches", {"field": field, field: rule})).words
+
+    assert "1 error · 2 info" in await said("rule-0", "source = backup")
+    waits = "Errors and worse among them wait until the digest goes"
+    assert waits not in await said("rule-0", "source = backup")
+    assert waits in await said("digest_rule", "source = backup")
+    assert waits not in await said("digest_rule", "severity = info")
 
 
 async def test_in_the_form_of_a_group_its_scope_as_it_stands_there_decides(

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from ibs_notify.console.attempts import attempted, unless_failed
-from ibs_notify.console.charts import Chart, event_chart
+from ibs_notify.console.charts import Chart, Layer, event_chart
 from ibs_notify.console.forms import Form, read_form
 from ibs_notify.console.groups.draft import draft_of_form, scope_of
 from ibs_notify.console.pages.charted import charted
@@ -43,16 +43,23 @@ class Day:
 class Matches:
     """The events of the last days that a rule matches; ``failure`` says why there are none.
 
+    ``severities`` are those that there are of them, the worst first, each with how many.
     ``outside`` is how many more it matches that the scope of its group leaves out.
     """
 
     events: tuple[router_pb.EventRecord, ...] = ()
     days: tuple[Day, ...] = ()
+    severities: tuple[Layer, ...] = ()
     total: int = 0
     outside: int = 0
     counted_since: datetime | None = None
     is_more: bool = False
     failure: str = ""
+
+    @property
+    def pressing(self) -> int:
+        """How many are errors or worse."""
+        return sum(each.total for each in self.severities if each.key in ("critical", "error"))
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -111,9 +118,16 @@ async def analyze(visit: Visit) -> web.StreamResponse:
 async def show_matches(visit: Visit) -> web.StreamResponse:
     """The part of a page beside a rule."""
     form = await read_form(visit.request)
-    rule = form.raw(form.text("field") or "rule")
+    field = form.text("field") or "rule"
+    rule = form.raw(field)
     matches = await _matches(visit, rule, _scope_in(form))
-    return visit.render("parts/rule_matches.html", matches=matches, rule=rule, days=DAYS)
+    return visit.render(
+        "parts/rule_matches.html",
+        matches=matches,
+        rule=rule,
+        days=DAYS,
+        gathered=field == "digest_rule",
+    )
 
 
 def _scope_in(form: Form) -> router_pb.EventScope | None:
@@ -199,7 +213,13 @@ async def _matches(visit: Visit, rule: str, scope: router_pb.EventScope | None) 
 def _with_days(matches: Matches, chart: Chart) -> Matches:
     zone = chart.period.zone
     days = [Day(f"{in_zone(each.start, zone):%a}", sum(each.counts)) for each in chart.bars]
-    return replace(matches, days=tuple(days), total=chart.total, counted_since=chart.counted_since)
+    return replace(
+        matches,
+        days=tuple(days),
+        severities=tuple(each for each in chart.layers if each.total),
+        total=chart.total,
+        counted_since=chart.counted_since,
+    )
 
 
 def _word(kind: config_pb.RuleTokenKind.ValueType) -> str:
