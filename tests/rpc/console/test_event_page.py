@@ -60,6 +60,16 @@ async def test_what_became_of_it_is_told_attempt_by_attempt(console: Console) ->
         assert page.says("severity >= error it is error")
 
 
+async def test_who_was_to_hear_of_it_and_was_given_up_is_not_said_to_hear(console: Console) -> None:
+    async with HttpServer(status=400) as server:
+        await route(console, server.url(), "severity >= error")
+        event_id = await emit(console, resource="tank:vm/1")
+        await until(console, f"/events/{event_id}/outcome", "Attempt 1: refused")
+        page = await console.browser.get(f"/events/{event_id}")
+    assert page.says("Was to hear: chat-ops via ops given up")
+    assert not page.says("Hears: chat-ops")
+
+
 async def test_a_page_asks_again_while_something_is_under_way(console: Console) -> None:
     await route(console, NOWHERE, "*")
     event_id = await emit(console)

@@ -288,6 +288,10 @@ async def test_a_retry_of_what_was_sent_meanwhile_says_so(
     fields = {"target": "chat-ops", "state": "queued", "reason": "TARGET_FAILING"}
     page = await console.browser.post("/tasks/retry", fields)
     assert page.says("what there was has been sent or changed meanwhile")
+    query = "&".join(f"{name}={value}" for name, value in fields.items())
+    page = await console.browser.get(f"/tasks/retry?{query}&back=%2Ftasks")
+    assert page.says("what there was has been sent or changed meanwhile")
+    assert page.says("Go back")
 
 
 @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])

@@ -101,7 +101,7 @@ async def _confirm(
     visit: Visit, change: Change, chosen: TaskFilter, back: str, faults: Faults = NO_FAULTS
 ) -> web.Response:
     counts: Sequence[pb.DeliveryCount] = ()
-    total, shown, none = 0, "", ""
+    total, shown, why = 0, "", ""
     if not faults.any and chosen.is_everything:
         faults = NOTHING_CHOSEN
     if not faults.any:
@@ -110,7 +110,7 @@ async def _confirm(
             request = change.request(filter=which, dry_run=True)
             answer = await visit.api.call(change.method(visit.api), request, timeout=LONG_SECONDS)
             total, counts, shown = answer.count, answer.counts, change.command(request)
-            none = "" if total else await why_none(visit, change.none, which)
+            why = "" if total else await why_none(visit, change.none, which)
         except REFUSALS as error:
             faults = faults_of(error, {})
     return visit.render(
@@ -119,7 +119,7 @@ async def _confirm(
         change=change,
         chosen=chosen,
         back=_way_back(chosen, back),
-        none=none,
+        why_none=why,
         total=total,
         counts=counts[:SHOWN_LINES],
         faults=faults,
