@@ -696,6 +696,27 @@ async def test_pages_are_newest_first_and_stable_while_more_arrive(desk: Desk) -
     assert [each.event_id for each in (*first, *rest)] == [f"evt-{n}" for n in (4, 3, 2, 1, 0)]
 
 
+async def test_what_is_tried_again_stays_among_the_troubled_while_it_is_tried(desk: Desk) -> None:
+    await desk.accept(handoff(1), handoff(2))
+
+    async def troubled() -> list[str]:
+        page = await desk.listing.page(Filter(troubled=True), size=10, before_seq=None)
+        return [each.event_id for each in page]
+
+    first, second = await desk.claim(2)
+    assert await troubled() == []
+    await desk.end(first, LATER)
+    assert await troubled() == ["evt-1"]
+    desk.clock.pass_time(hours=1)
+    await desk.queue.sweep()
+    (again,) = await desk.claim()
+    assert again.delivery_id == first.delivery_id
+    assert await troubled() == ["evt-1"]
+    await desk.end(again, OK)
+    assert await troubled() == []
+    await desk.end(second, OK)
+
+
 async def test_a_list_is_filtered_by_every_field_given(desk: Desk) -> None:
     await desk.accept(handoff(1), handoff(2, target="mail"), handoff(3, group="on-call"))
     desk.clock.pass_time(hours=1)

@@ -80,7 +80,7 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 async def _figures(visit: Visit) -> Mapping[str, Any]:
     """The last day in numbers, and what is given up now; those that nobody answers are missing."""
-    api, period = visit.api, Period.up_to(visit.now(), DAY, HOUR)
+    api, period = visit.api, Period.up_to(visit.now(), DAY + HOUR, HOUR)
     events, deliveries, now = await asyncio.gather(
         unless_failed(charted(visit, period, EventFilter())),
         unless_failed(api.call(api.delivery.ChartDeliveries, period.of_deliveries())),

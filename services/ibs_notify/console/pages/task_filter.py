@@ -25,7 +25,9 @@ STATES: Mapping[str, DeliveryState.ValueType] = {
 
 
 class View(StrEnum):
-    """The tabs of the page. A failure is also what is queued while something keeps it back."""
+    """The tabs of the page. A failure is also what is queued while something keeps it back, and
+    what is tried again at this moment.
+    """
 
     FAILURES = "failures"
     WAITING = "waiting"
@@ -136,13 +138,15 @@ class TaskFilter:
         return self == TaskFilter()
 
 
+# Of these a failure is what has a reason: why it is kept back, or why the try before failed.
+_WITH_A_REASON = (pb.DELIVERY_STATE_QUEUED, pb.DELIVERY_STATE_LEASED)
 _LISTS = ("target", "group", "state", "reason", "event", "id")
 _TEXTS = ("after", "before")
 
 
 def counts_in(view: View, alike: DeliveryCount) -> bool:
     """Whether deliveries that stand ``alike`` are in the tab: the same as its filter says."""
-    if view is View.FAILURES and alike.state == pb.DELIVERY_STATE_QUEUED:
+    if view is View.FAILURES and alike.state in _WITH_A_REASON:
         return bool(alike.reason)
     return not VIEWS[view] or alike.state in VIEWS[view]
 

@@ -40,9 +40,10 @@ _INDEXED_STATES = frozenset(State) - {State.DELIVERED, State.DIGESTED, State.CAN
 """Each has a partial index, in ``tables.py``."""
 _OPEN_STATES = tuple(state for state in State if state.is_open)
 _LOOKED_AT_FOR_NAMES = 10_000
-_TROUBLED_STATES = (State.DEAD, State.RETRY_WAIT, State.WAITING, State.QUEUED)
+_TROUBLED_STATES = (State.DEAD, State.RETRY_WAIT, State.WAITING, State.QUEUED, State.LEASED)
 _ANSWERED_STATES = (State.DEAD, State.RETRY_WAIT)
 _IS_QUEUED = _C.state == State.QUEUED.value
+_IS_LEASED = _C.state == State.LEASED.value
 # What a hold or a breaker keeps back stays in the queue as it is; why is looked up when asked.
 REASON = sa.case(
     (_IS_QUEUED & is_held, sa.literal(QueueReason.HELD.value)),
@@ -224,7 +225,8 @@ def conditions_of(which: Filter) -> Sequence[sa.ColumnElement[bool]]:
         conditions.append(_C.created_at < to_micros(which.before))
     if which.troubled:
         conditions.append(_C.state.in_([state.value for state in _TROUBLED_STATES]))
-        conditions.append(sa.not_(_IS_QUEUED) | (REASON != ""))
+        # What is tried again keeps the reason of the try before.
+        conditions.append(sa.not_(_IS_QUEUED | _IS_LEASED) | (REASON != ""))
     return conditions
 
 

@@ -368,8 +368,9 @@ class DeliveryFilter(google.protobuf.message.Message):
     BEFORE_FIELD_NUMBER: builtins.int
     TROUBLED_FIELD_NUMBER: builtins.int
     troubled: builtins.bool
-    """Only what does not get on by itself or not at once: dead, retry wait, waiting, and of what is
-    queued that which a target that fails or is paused, or the hold of the whole queue, keeps back.
+    """Only what does not get on by itself or not at once: dead, retry wait, waiting, what is tried
+    again at this moment, and of what is queued that which a target that fails or is paused, or the
+    hold of the whole queue, keeps back.
     """
     @property
     def targets(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
