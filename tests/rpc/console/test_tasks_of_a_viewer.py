@@ -1,4 +1,4 @@
-"""Tasks, Queue and Silences for who may only look: nothing is offered that would be refused."""
+"""Pages for who may only look: nothing is offered that would be refused."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ OFFERS = (
     "Send again",
     "Hold all deliveries",
     "Add Silence",
+    "Silence …",
     "End now",
     "Add Group",
 )
@@ -47,6 +48,7 @@ async def test_a_viewer_sees_everything_and_is_offered_no_change(console: Consol
         (f"/tasks/{delivery_id}", "the endpoint refused it"),
         ("/silences", "disk swap"),
         ("/queue", "No groups yet"),
+        ("/datastores/tank", "/datastore/tank"),
     ):
         page = await console.browser.get(path)
         assert page.says(shown), path
