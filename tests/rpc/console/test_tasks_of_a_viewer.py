@@ -14,7 +14,6 @@ from ibs_notify.domain.principal import Role
 OFFERS = (
     "Retry",
     "Cancel",
-    "Send again",
     "Hold all deliveries",
     "Add Silence",
     "Silence …",
