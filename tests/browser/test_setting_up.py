@@ -56,7 +56,9 @@ def test_a_webhook_is_tested_saved_disabled_and_deleted(
     assert not target_of(console.installation, name).disabled
     console.installation.create_group(name, {name: f'subject contains "{name}"'})
     hands.press(page.get_by_role("link", name="Delete"))
-    hands.tick(page.get_by_label("Delete it all the same"))
+    hands.press(page.get_by_role("button", name=f"Delete {name}"))
+    expect(page.get_by_label("Yes, delete it all the same")).to_be_focused()
+    hands.tick(page.get_by_label("Yes, delete it all the same"))
     hands.press(page.get_by_role("button", name=f"Delete {name}"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Targets")
     assert name not in names_of_targets(console)

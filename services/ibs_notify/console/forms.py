@@ -24,6 +24,9 @@ _HEADER = re.compile(r"headers\[([^\]]{1,200})\]")
 REFUSALS = (InvalidArgument, AlreadyExists, FailedPrecondition, Aborted)
 """What a form is shown again for, with what was written in it."""
 REFUSED = 422
+CONSENT = "force"
+"""The box of what lets go of something, or cancels it: ``consent`` of the macros."""
+_NEEDS_CONSENT = frozenset({Reason.TARGET_IN_USE, Reason.TARGET_HAS_QUEUE, Reason.GROUP_IN_USE})
 ARRIVAL_SECONDS = 30.0
 """So long what a form sends may take to arrive."""
 
@@ -142,6 +145,13 @@ def faults_of(error: NotificationError, names: Mapping[str, str]) -> Faults:
         return Faults({}, error.message, error.advice, error.reason)
     summary = "; ".join(left) or "Some fields need another look."
     return Faults(fields, summary, error.advice, error.reason)
+
+
+def faults_of_deletion(error: NotificationError) -> Faults:
+    """Where nothing but a yes is missing, its box says so; the page says what is let go of."""
+    if error.reason in _NEEDS_CONSENT:
+        return Faults({CONSENT: "Nothing is deleted yet: tick this first."}, reason=error.reason)
+    return faults_of(error, {})
 
 
 def _called(path: str) -> str:

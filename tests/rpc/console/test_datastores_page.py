@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from tests.rpc.console.test_overview_page import HOSTILE, emit, make_group
 from tests.support.console import Console
@@ -134,6 +134,24 @@ async def test_a_name_of_any_text_has_a_page_and_is_never_markup(console: Consol
         assert page.status == 200, part
         assert "<img src=x" not in page.text, part
     assert (await console.browser.get(f"{address}/nested")).says("vm")
+
+
+async def test_a_datastore_leads_to_a_silence_of_all_that_is_below_it(console: Console) -> None:
+    event = await emit(console.api, resource="tank:vm/1")
+    page = await console.browser.get("/datastores/tank")
+    address = page.text.partition('href="/new-silence')[2].partition('"')[0]
+    form = await console.browser.get(f"/new-silence{address}")
+    assert ">resource under /datastore/tank</textarea>" in form.text.replace("\n", "")
+    made = {"rule": "resource under /datastore/tank", "comment": "disk swap", "when": "hour"}
+    assert (await console.browser.post("/new-silence", made)).says("is in force.")
+    matched = await console.browser.get(f"/inbox?rule={quote(made['rule'])}")
+    assert f'href="/events/{event}"' in matched.text
+
+
+async def test_a_silence_of_a_name_of_any_text_is_a_rule_of_that_name(console: Console) -> None:
+    page = await console.browser.get(f"/datastores/{quote('my disks or *', safe='')}")
+    rule = 'resource under "/datastore/my disks or *"'
+    assert f'href="/new-silence?{urlencode({"rule": rule})}"' in page.text
 
 
 async def test_a_name_that_is_spelled_with_slashes_is_no_reason_to_break(console: Console) -> None:

@@ -365,7 +365,9 @@ async def test_a_group_is_deleted_with_what_it_holds_only_when_that_is_meant(
     assert page.says("2 targets")
     page = await console.browser.post("/groups/ops-team/delete", {"etag": group.etag})
     assert page.status == 422
-    assert page.says("holds target")
+    assert page.says("Nothing is deleted yet: tick this first.")
+    assert '<details class="card delete-box" open>' in page.text
+    assert page.text.count("autofocus") == 1
     fields = {"etag": group.etag, "force": "on"}
     page = await console.browser.post("/groups/ops-team/delete", fields)
     assert page.says("Group ops-team is deleted.")

@@ -414,11 +414,26 @@ async def test_deleting_says_what_is_lost_and_needs_the_box(console: Console) ->
         assert ask.says("target delete pager --force")
         page = await console.browser.post("/targets/pager/delete")
         assert page.status == 422
-        assert page.says("is in use by group")
+        assert page.says("Nothing is deleted yet: tick this first.")
+        box = page.text.partition('<input id="f-force"')[2].partition(">")[0]
+        assert {"required", "autofocus", 'aria-invalid="true"'} <= {*box.split()}
+        assert page.text.count("autofocus") == 1
         page = await console.browser.post("/targets/pager/delete", {"force": "on"})
         assert page.says("pager is deleted.")
         assert page.says("was taken out of group")
         assert page.says("No targets yet")
+
+
+async def test_a_deletion_that_was_overtaken_keeps_the_tick(console: Console) -> None:
+    await add_hook(console, "pager", "http://127.0.0.1:9/")
+    await add_group(console, "ops-team", "pager")
+    fields = {"force": "on", "etag": "of-before"}
+    page = await console.browser.post("/targets/pager/delete", fields)
+    assert page.status == 422
+    assert "required checked" in page.text
+    assert page.text.index('role="alert"') < page.text.index('id="f-force"')
+    await console.browser.post("/targets/pager/delete", fields | {"etag": ""})
+    assert (await console.browser.get("/targets")).says("No targets yet")
 
 
 async def test_who_is_not_there_is_not_found(console: Console) -> None:

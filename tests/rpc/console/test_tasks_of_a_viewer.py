@@ -1,4 +1,4 @@
-"""Tasks, Queue and Silences for who may only look: nothing is offered that would be refused."""
+"""Pages for who may only look: nothing is offered that would be refused."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ibs_notify.domain.principal import Role
 OFFERS = (
     "Retry",
     "Cancel",
-    "Send again",
     "Hold all deliveries",
     "Add Silence",
+    "Silence …",
     "End now",
     "Add Group",
 )
@@ -47,6 +47,7 @@ async def test_a_viewer_sees_everything_and_is_offered_no_change(console: Consol
         (f"/tasks/{delivery_id}", "the endpoint refused it"),
         ("/silences", "disk swap"),
         ("/queue", "No groups yet"),
+        ("/datastores/tank", "/datastore/tank"),
     ):
         page = await console.browser.get(path)
         assert page.says(shown), path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from html import unescape
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from tests.support.console import Console
@@ -81,7 +81,7 @@ async def test_a_dispatch_failure_is_listed_with_its_reason_and_what_the_peer_sa
     assert ATTACK not in page.text
 
 
-async def test_all_dead_of_a_target_and_reason_are_sent_again_with_one_click(
+async def test_all_dead_of_a_target_and_reason_are_retried_with_one_click(
     console: Console, target: Target, peer: HttpServer
 ) -> None:
     await deliver(console.api, target, "one", "two")
@@ -89,6 +89,11 @@ async def test_all_dead_of_a_target_and_reason_are_sent_again_with_one_click(
     peer.status = 200
 
     fields = {"target": "chat-ops", "state": "dead", "reason": "HTTP_4XX"}
+    asked = await console.browser.get(f"/tasks/retry?{urlencode(fields)}")
+    assert asked.says(
+        "2 deliveries would be queued again: each is sent as soon as its target takes it."
+    )
+    assert '<button class="primary" autofocus>Retry</button>' in asked.text
     page = await console.browser.post("/tasks/retry", fields)
 
     assert page.says("2 deliveries queued again, and tried as soon as chat-ops takes them.")
@@ -103,7 +108,7 @@ async def test_a_change_by_filter_says_first_how_many_of_what(
     await deliver(console.api, target, "one", "two")
 
     page = await console.browser.get("/tasks/cancel?target=chat-ops")
-    assert page.says("2 deliveries would be cancelled.")
+    assert page.says("2 deliveries would be cancelled: none is sent, unless it is retried later.")
     assert page.says("2 chat-ops waiting all deliveries are held until somebody releases them HELD")
     assert page.says("ironcore-backup notification delivery cancel --target chat-ops")
     assert await states(console) == {"one": "QUEUED", "two": "QUEUED"}
@@ -120,7 +125,7 @@ async def test_only_what_is_selected_is_changed(console: Console, target: Target
     ids = await deliver(console.api, target, "one", "two", "three")
 
     page = await console.browser.get(f"/tasks/cancel?id={ids[0]}&id={ids[2]}")
-    assert page.says("2 deliveries would be cancelled.")
+    assert page.says("2 deliveries would be cancelled: none is sent, unless it is retried later.")
     await console.browser.post("/tasks/cancel", [("id", ids[0]), ("id", ids[2])])
 
     assert await states(console) == {"one": "CANCELLED", "two": "QUEUED", "three": "CANCELLED"}
@@ -142,7 +147,7 @@ async def test_nothing_chosen_is_not_everything(
     assert await states(console) == {"one": "QUEUED"}
 
 
-async def test_one_delivery_is_cancelled_and_sent_again_from_its_page(
+async def test_one_delivery_is_cancelled_and_retried_from_its_page(
     console: Console, target: Target
 ) -> None:
     await held(console)
@@ -151,6 +156,7 @@ async def test_one_delivery_is_cancelled_and_sent_again_from_its_page(
     page = await console.browser.post("/tasks/cancel", {"id": delivery_id})
     assert page.url.endswith(f"/tasks/{delivery_id}")
     assert page.says("cancelled somebody cancelled it BY_REQUEST")
+    assert page.says("Retry now")
     page = await console.browser.post("/tasks/retry", {"id": delivery_id})
     assert page.says("1 delivery queued again: all deliveries are held")
     assert await states(console) == {"one": "QUEUED"}

@@ -10,6 +10,7 @@ import pytest
 from tests.rpc.console.test_event_page import route, until
 from tests.rpc.console.test_inbox_page import emit
 from tests.support.console import Console, Page
+from tests.support.console_work import add_group, add_webhook
 from tests.support.http_server import HttpServer
 
 from ibs_notify.console.api import Api
@@ -37,6 +38,28 @@ async def test_a_target_that_refused_was_not_told(console: Console) -> None:
         part = await console.browser.post("/inbox/told", told_fields(page))
         assert part.says("given up chat-dev delivered: chat-ops")
         assert 'id="told-1" hx-swap-oob="true"' in part.text
+
+
+async def test_what_a_rate_limit_holds_is_told_from_what_waits_for_its_target(
+    console: Console,
+) -> None:
+    api = console.api
+    async with HttpServer() as server:
+        await add_webhook(api, "chat", server.url())
+        await add_webhook(api, "pager", server.url(), disabled=True)
+        await add_group(api, "busy", {"chat": "*"}, rate_limit_per_minute=1)
+        await add_group(api, "on-call", {"pager": "*"})
+        await emit(console)
+        await server.until(lambda: len(server.requests) == 1)
+        await emit(console, resource="tank:vm/2")
+        page = await until(console, "/inbox", "sent to pager held: chat")
+    part = await console.browser.post("/inbox/told", told_fields(page))
+    assert part.says("waiting pager")
+    assert not part.says("held")
+    # By the same word they are found, and nothing that waits for a target is.
+    filters = await console.browser.get("/inbox?disposition=ready")
+    assert filters.says("what became of it: held")
+    assert filters.text.count("<tr data-row") == 1
 
 
 async def test_without_delivery_an_event_was_sent_and_that_is_all(console: Console) -> None:

@@ -46,7 +46,7 @@ def test_what_failed_is_told_first_and_what_was_told_elsewhere_last() -> None:
     assert [each.state for each in stories] == [
         "dead",
         "retry wait",
-        "waiting",
+        "held",
         "delivered",
         "delivered",
         "sent by another group",
@@ -54,7 +54,7 @@ def test_what_failed_is_told_first_and_what_was_told_elsewhere_last() -> None:
     assert [(each.word, each.tone, each.count) for each in shares_of(stories)] == [
         ("given up", "bad", 1),
         ("trying again", "warn", 1),
-        ("waiting", "", 1),
+        ("held", "", 1),
         ("delivered", "good", 2),
         ("sent by another group", "", 1),
     ]
@@ -148,6 +148,8 @@ def test_a_rule_is_a_tree_of_what_joins_its_parts() -> None:
     [
         ("RULE_MATCHED", "LIMIT_REACHED", "held by the rate limit"),
         ("RULE_MATCHED", "WITHIN_LIMIT", "waiting"),
+        ("RULE_MATCHED", "UNLIMITED", "waiting"),
+        ("RULE_MATCHED", "", "held"),
         ("GATHERED", "GATHERED", "for the digest"),
     ],
 )

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from ibs_notify.console.events.told import Outcome, Sent, kept_back, outcomes, sent_of, unknown
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ibs_notify.console.events.told import (
+    JUST_NOW,
+    Outcome,
+    Sent,
+    kept_back,
+    outcomes,
+    sent_of,
+    unknown,
+)
+from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 DEAD, DELIVERED = delivery_pb2.DELIVERY_STATE_DEAD, delivery_pb2.DELIVERY_STATE_DELIVERED
+NOW = datetime(2026, 5, 21, 2, 14, tzinfo=UTC)
 SENT = [Sent(7, "d-mail", "ops-smtp"), Sent(7, "d-chat", "chat-ops")]
 
 
 def record(*routes: tuple[str, str]) -> pb.EventRecord:
     return pb.EventRecord(
         sequence=7,
+        receive_time=moment_to_proto(NOW - timedelta(minutes=1)),
         dispositions=[
             disposition_pb2.Disposition(
                 target=target,
@@ -39,7 +54,7 @@ def delivery(name: str, state: int, digest: int = 0) -> delivery_pb2.Delivery:
 def test_what_was_handed_off_was_sent_and_no_more_is_known() -> None:
     found = record(("HANDED_OFF", "ops-smtp"), ("HANDED_OFF", "chat-ops"))
     assert said(unknown(sent_of(found))) == [("sent to", ["ops-smtp", "chat-ops"])]
-    assert not kept_back(found)
+    assert not kept_back(found, NOW)
 
 
 def test_the_dead_come_before_the_delivered() -> None:
@@ -81,13 +96,42 @@ def test_what_waits_for_several_reasons_is_one_line_with_all_of_them() -> None:
 
 def test_what_another_group_takes_to_the_same_target_is_told_there() -> None:
     found = record(("HANDED_OFF", "chat"), ("COALESCED", "chat"), ("COALESCED", "metrics"))
-    assert said(kept_back(found)) == [("sent by another group", ["metrics"])]
+    assert said(kept_back(found, NOW)) == [("sent by another group", ["metrics"])]
+
+
+def ready(reason: str = "RULE_MATCHED", delivery_id: str = "") -> pb.EventRecord:
+    found = record(("READY", "chat"))
+    found.dispositions[0].reason, found.dispositions[0].delivery_id = reason, delivery_id
+    return found
+
+
+@pytest.mark.parametrize(
+    ("found", "word"),
+    [
+        (ready(), "held"),
+        (ready("BACKLOG_COLLAPSED"), "held"),
+        (ready(delivery_id="d-chat"), "waiting"),
+        (ready("RECORDED"), "waiting"),
+        (ready("GATHERED"), "for the digest"),
+    ],
+)
+def test_what_a_rate_limit_holds_is_told_from_what_is_about_to_be_handed_on(
+    found: pb.EventRecord, word: str
+) -> None:
+    assert said(kept_back(found, NOW)) == [(word, ["chat"])]
+
+
+def test_what_came_just_now_is_not_said_to_be_held() -> None:
+    found = ready()
+    found.receive_time.FromDatetime(NOW - JUST_NOW / 2)
+    assert said(kept_back(found, NOW)) == [("waiting", ["chat"])]
+    assert said(kept_back(found, NOW + JUST_NOW)) == [("held", ["chat"])]
 
 
 def test_every_state_has_its_meaning() -> None:
     names = [each for each, _ in disposition_pb2.DispositionState.items() if "UNSPEC" not in each]
     routes = [(each.removeprefix("DISPOSITION_STATE_"), each) for each in names]
-    assert all(each.meaning for each in kept_back(record(*routes)))
+    assert all(each.meaning for each in kept_back(record(*routes), NOW))
     for state in delivery_pb2.DeliveryState.values():
         assert all(each.meaning for each in outcomes(SENT, [delivery("d-mail", state)])[7])
 

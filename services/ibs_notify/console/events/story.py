@@ -16,6 +16,7 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 
 MOST_ATTEMPTS = 12
 LIMIT_REACHED = "LIMIT_REACHED"
+_LET_GO = frozenset({"WITHIN_LIMIT", "UNLIMITED"})
 NO_RECIPIENTS = "NO_RECIPIENTS"
 FIRST_ATTEMPTS = 3
 """Of more attempts than the most, those in the middle are left out."""
@@ -135,8 +136,10 @@ def _story(told: pb.SubscriptionExplanation) -> Story:
 
 def before_delivery(told: pb.SubscriptionExplanation) -> str:
     """In a word, what no delivery tells yet."""
-    is_held = any(each.reason == LIMIT_REACHED for each in told.decisions)
-    return "held by the rate limit" if is_held else words.disposition(told.disposition)
+    decided = {each.reason for each in told.decisions}
+    if LIMIT_REACHED in decided:
+        return "held by the rate limit"
+    return words.WAITING if decided & _LET_GO else words.disposition(told.disposition)
 
 
 def _decisions(told: pb.SubscriptionExplanation) -> Iterable[Step]:

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from ibs_notify.console.wording import meanings, words
 from ibs_notify.domain.reason_words import reason
+from ibs_notify.rpc.convert import moment_from_proto
 from ironcore.notification.v1 import delivery_pb2, disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 MOST_OF_EVENT = 20
 """Of more messages about an event a line of a list tells only of so many: its page has them all."""
+JUST_NOW = timedelta(seconds=1)
+"""So long it takes at most to hand on what nothing holds."""
+_READY = disposition_pb2.DISPOSITION_STATE_READY
 _HANDED_OFF = disposition_pb2.DISPOSITION_STATE_HANDED_OFF
 _COALESCED = disposition_pb2.DISPOSITION_STATE_COALESCED
 _TONES: Mapping[int, str] = {
@@ -79,16 +84,25 @@ def sent_of(record: pb.EventRecord) -> list[Sent]:
     ]
 
 
-def kept_back(record: pb.EventRecord) -> list[Outcome]:
+def kept_back(record: pb.EventRecord, now: datetime) -> list[Outcome]:
     """What of an event was not handed to Delivery, or not yet."""
+    is_new = now < moment_from_proto(record.receive_time) + JUST_NOW
     taken = {each.target for each in record.dispositions if each.state != _COALESCED}
     found: dict[tuple[str, str], list[str]] = {}
     for each in record.dispositions:
         # What another group takes to the same target is told there.
         if each.state != _HANDED_OFF and not (each.state == _COALESCED and each.target in taken):
-            word = words.disposition(each), meanings.of_disposition(each.state)
-            found.setdefault(word, []).append(each.target)
+            found.setdefault(_kept_back(each, is_new=is_new), []).append(each.target)
     return [Outcome(word, _once(targets), meaning) for (word, meaning), targets in found.items()]
+
+
+def _kept_back(route: disposition_pb2.Disposition, *, is_new: bool) -> tuple[str, str]:
+    """A word, and what it means."""
+    word = words.disposition(route)
+    if route.state != _READY:
+        return word, meanings.of_disposition(route.state)
+    word = words.WAITING if is_new and word == words.HELD else word
+    return word, meanings.of_ready(word)
 
 
 def unknown(sent: Iterable[Sent]) -> list[Outcome]:

@@ -22,8 +22,9 @@ from ibs_notify.console.pages.charted import charted
 from ibs_notify.console.pages.panels import Part, show_part
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.periods import Period
-from ibs_notify.console.rendering import named
+from ibs_notify.console.rendering import named, query
 from ibs_notify.console.visit import Visit
+from ibs_notify.console.wording.rule_text import quoted
 from ibs_notify.domain.resource import canonical, datastore_of, is_under
 from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import moment_to_proto
@@ -114,7 +115,13 @@ async def _ask_who_hears(visit: Visit, lines: Sequence[Seen]) -> None:
 async def show_one(visit: Visit) -> web.StreamResponse:
     """A datastore: each part of its panel is loaded after the frame."""
     name = _name(visit)
-    return visit.render("pages/datastore.html", name=name, resource=_resource(name))
+    resource = _resource(name)
+    return visit.render(
+        "pages/datastore.html",
+        name=name,
+        resource=resource,
+        silence_url=query("/new-silence", rule=f"resource under {quoted(resource)}"),
+    )
 
 
 async def _listeners(visit: Visit, name: str) -> Mapping[str, Any]:

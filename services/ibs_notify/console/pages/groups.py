@@ -15,7 +15,16 @@ from ibs_notify.console.changes import KNOWN
 from ibs_notify.console.commands import groups as command
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.coverage import hearing
-from ibs_notify.console.forms import REFUSALS, REFUSED, faults_of, read_form
+from ibs_notify.console.forms import (
+    CONSENT,
+    NO_FAULTS,
+    REFUSALS,
+    REFUSED,
+    Faults,
+    Form,
+    faults_of_deletion,
+    read_form,
+)
 from ibs_notify.console.groups.reach import Reach, reach_of
 from ibs_notify.console.groups.recommended import RECOMMENDED
 from ibs_notify.console.pages.queue import GroupQueue
@@ -121,7 +130,7 @@ async def show(visit: Visit) -> web.StreamResponse:
     """One of them, with its targets and what it holds back; or only its targets."""
     group = await find_group(visit)
     if not visit.is_partial:
-        return await _detail(visit, group)
+        return await _detail(visit, group, Form())
     return visit.render("pages/group.html", block="targets", **await _targets(visit, group))
 
 
@@ -160,12 +169,12 @@ async def delete(visit: Visit) -> web.StreamResponse:
     form = await read_form(visit.request)
     name = visit.request.match_info["name"]
     request = config_pb.DeleteGroupRequest(
-        name=name, etag=form.text("etag"), force=form.is_on("force")
+        name=name, etag=form.text("etag"), force=form.is_on(CONSENT)
     )
     try:
         answer = await visit.api.call(visit.api.config.DeleteGroup, request)
     except REFUSALS as error:
-        return await _detail(visit, await find_group(visit), error)
+        return await _detail(visit, await find_group(visit), form, faults_of_deletion(error))
     await visit.applied(answer.revision, f"Group {name} is deleted.", ())
     raise web.HTTPSeeOther(PATH)
 
@@ -182,7 +191,7 @@ def path_of(name: str) -> str:
 
 
 async def _detail(
-    visit: Visit, group: Group, refused: NotificationError | None = None
+    visit: Visit, group: Group, form: Form, faults: Faults = NO_FAULTS
 ) -> web.Response:
     (status, failure), targets = await asyncio.gather(
         _status(visit, group.name), _targets(visit, group)
@@ -190,11 +199,12 @@ async def _detail(
     holds = bool(group.subscriptions or group.attachments)
     return visit.render(
         "pages/group.html",
-        status=REFUSED if refused else 200,
+        status=REFUSED if faults.any else 200,
         queue=status,
         queue_failure=failure,
         holds=holds,
-        faults=faults_of(refused, {}) if refused else None,
+        sure=form.is_on(CONSENT),
+        faults=faults,
         delete_command=command.delete(group.name, force=holds),
         **targets,
     )

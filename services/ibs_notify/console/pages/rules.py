@@ -13,6 +13,7 @@ from ibs_notify.console.charts import Chart, Layer, event_chart
 from ibs_notify.console.forms import Form, read_form
 from ibs_notify.console.groups.draft import draft_of_form, scope_of
 from ibs_notify.console.pages.charted import charted
+from ibs_notify.console.pages.event_history import oldest_event
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.periods import Period
 from ibs_notify.console.visit import Visit
@@ -44,7 +45,9 @@ class Matches:
     """The events of the last days that a rule matches; ``failure`` says why there are none.
 
     ``severities`` are those that there are of them, the worst first, each with how many.
-    ``outside`` is how many more it matches that the scope of its group leaves out.
+    ``outside`` is how many more it matches that the scope of its group leaves out. ``since`` is
+    when the oldest event of all is of, where that is within these days; ``is_whole``: there are
+    older ones, so that so many a day can be told.
     """
 
     events: tuple[router_pb.EventRecord, ...] = ()
@@ -53,6 +56,8 @@ class Matches:
     total: int = 0
     outside: int = 0
     counted_since: datetime | None = None
+    since: datetime | None = None
+    is_whole: bool = False
     is_more: bool = False
     failure: str = ""
 
@@ -195,9 +200,10 @@ async def _matches(visit: Visit, rule: str, scope: router_pb.EventScope | None) 
     period = Period.up_to(visit.now(), DAYS * day, day, visit.zone)
     sought = router_pb.EventFilter(rule=rule, after=moment_to_proto(period.after))
     events = router_pb.ListEventsRequest(filter=sought, page_size=SHOWN, scope=scope)
-    listed, counted = await asyncio.gather(
+    listed, counted, oldest = await asyncio.gather(
         attempted(visit.api.call(visit.api.router.ListEvents, events)),
         unless_failed(charted(visit, period, sought, CHART_SECONDS, scope)),
+        oldest_event(visit.within(CHART_SECONDS), period.after),
     )
     if isinstance(listed, InvalidArgument):
         return Matches()  # the verdict says it, at its place
@@ -207,18 +213,21 @@ async def _matches(visit: Visit, rule: str, scope: router_pb.EventScope | None) 
     if counted is None:
         return matches
     matches = replace(matches, outside=counted.out_of_scope_count)
-    return _with_days(matches, event_chart(counted, period))
+    return _with_days(matches, event_chart(counted, period), oldest)
 
 
-def _with_days(matches: Matches, chart: Chart) -> Matches:
-    zone = chart.period.zone
+def _with_days(matches: Matches, chart: Chart, oldest: datetime | None) -> Matches:
+    zone, begin = chart.period.zone, chart.period.after
     days = [Day(f"{in_zone(each.start, zone):%a}", sum(each.counts)) for each in chart.bars]
+    is_all_counted = chart.counted_since is None and oldest is not None
     return replace(
         matches,
         days=tuple(days),
         severities=tuple(each for each in chart.layers if each.total),
         total=chart.total,
         counted_since=chart.counted_since,
+        since=oldest if is_all_counted and oldest != begin else None,
+        is_whole=is_all_counted and oldest == begin,
     )
 
 

@@ -15,14 +15,23 @@ from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.changes import KNOWN, is_known, mark_of
 from ibs_notify.console.commands import targets as commands
 from ibs_notify.console.configured import every_group
-from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
+from ibs_notify.console.forms import (
+    CONSENT,
+    NO_FAULTS,
+    REFUSALS,
+    REFUSED,
+    Faults,
+    Form,
+    faults_of_deletion,
+    read_form,
+)
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query
 from ibs_notify.console.shared import Found
 from ibs_notify.console.targets.changes import warnings_of
 from ibs_notify.console.targets.health import SECONDS, Health, ask_health, certificate_tone
 from ibs_notify.console.targets.recipients import default_recipients
-from ibs_notify.console.targets.words import NAMES, kind_word, picture, where
+from ibs_notify.console.targets.words import kind_word, picture, where
 from ibs_notify.console.trouble import now_or_lately
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotFound, NotificationError
@@ -281,23 +290,24 @@ async def resume(visit: Visit) -> web.StreamResponse:
 
 async def ask_delete(visit: Visit) -> web.StreamResponse:
     """Says what would be lost with it."""
-    return await _delete_page(visit, await target_of_path(visit))
+    return await _delete_page(visit, await target_of_path(visit), Form())
 
 
 async def delete(visit: Visit) -> web.StreamResponse:
     """Delete it; where it is in use, or something waits for it, only with the box ticked."""
     form, name = await read_form(visit.request), visit.request.match_info["name"]
-    request = DeleteTargetRequest(name=name, etag=form.text("etag"), force=form.is_on("force"))
+    request = DeleteTargetRequest(name=name, etag=form.text("etag"), force=form.is_on(CONSENT))
     try:
         answer = await visit.api.call(visit.api.config.DeleteTarget, request)
     except REFUSALS as error:
-        return await _delete_page(visit, await target_of_path(visit), faults_of(error, NAMES))
+        faults = faults_of_deletion(error)
+        return await _delete_page(visit, await target_of_path(visit), form, faults)
     await visit.applied(answer.revision, f"{name} is deleted.", answer.warnings)
     raise web.HTTPSeeOther(PATH)
 
 
 async def _delete_page(
-    visit: Visit, target: target_pb2.Target, faults: Faults = NO_FAULTS
+    visit: Visit, target: target_pb2.Target, form: Form, faults: Faults = NO_FAULTS
 ) -> web.Response:
     health, groups = await asyncio.gather(
         ask_health(visit.api, [target], visit.now()), groups_with(visit, target.name)
@@ -313,6 +323,7 @@ async def _delete_page(
         groups=groups,
         waiting=waiting,
         needs_force=needs_force,
+        sure=form.is_on(CONSENT),
         faults=faults,
         command=commands.delete(target.name, force=needs_force),
         **WORDS,

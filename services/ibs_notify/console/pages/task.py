@@ -23,8 +23,8 @@ CLOSED = (
     pb.DELIVERY_STATE_DEAD,
     pb.DELIVERY_STATE_CANCELLED,
 )
-ENDED_UNSENT = (pb.DELIVERY_STATE_DEAD, pb.DELIVERY_STATE_CANCELLED)
 KEPT_BACK = (pb.DELIVERY_STATE_RETRY_WAIT, pb.DELIVERY_STATE_WAITING)
+RETRYABLE = (pb.DELIVERY_STATE_DEAD, pb.DELIVERY_STATE_CANCELLED, *KEPT_BACK)
 CANCELLABLE = (pb.DELIVERY_STATE_QUEUED, *KEPT_BACK, pb.DELIVERY_STATE_DIGEST_OPEN)
 TARGET_FAILING = "TARGET_FAILING"
 
@@ -44,7 +44,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         delivery=delivery,
         source=source,
         is_open=delivery.state not in CLOSED,
-        retry=_retry(delivery),
+        can_retry=_can_retry(delivery),
         can_cancel=delivery.state in CANCELLABLE,
         mark=mark,
         command=command.show(request),
@@ -70,12 +70,9 @@ async def _source(visit: Visit, delivery: pb.Delivery) -> Source | None:
     return None
 
 
-def _retry(delivery: pb.Delivery) -> str:
-    """What a retry of it is called; empty where there is none."""
-    if delivery.state in ENDED_UNSENT:
-        return "Send again now"
-    is_kept_back = delivery.state in KEPT_BACK or delivery.reason == TARGET_FAILING
-    return "Try now" if is_kept_back else ""
+def _can_retry(delivery: pb.Delivery) -> bool:
+    """Whether it ended unsent, or waits for something that a retry need not wait for."""
+    return delivery.state in RETRYABLE or delivery.reason == TARGET_FAILING
 
 
 ROUTES = (Route("GET", f"{PATH}/{{delivery_id}}", show),)

@@ -1,4 +1,4 @@
-"""What is done to deliveries: sent again or cancelled, after a look at how many; all of them held.
+"""What is done to deliveries: retried or cancelled, after a look at how many; all of them held.
 
 Each is a page that says what would happen, whose form lets it happen.
 """
@@ -36,12 +36,15 @@ Method: TypeAlias = grpc.aio.UnaryUnaryMultiCallable[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is done, and what it is called. ``none`` says that nothing is; the reasons follow."""
+    """What is done, and what it is called. ``means`` says what follows from it for each delivery,
+    ``none`` that nothing is done; the reasons follow.
+    """
 
     name: str
     title: str
     button: str
     done: str
+    means: str
     none: str
     request: type[Request]
     method: Callable[[Api], Method]
@@ -51,10 +54,11 @@ class Change:
 
 RETRY = Change(
     name="retry",
-    title="Send again",
-    button="Send again",
+    title="Retry deliveries",
+    button="Retry",
     done="queued again",
-    none="Nothing of this can be sent again now",
+    means="each is sent as soon as its target takes it",
+    none="Nothing of this can be retried now",
     request=pb.RetryDeliveriesRequest,
     method=lambda api: api.delivery.RetryDeliveries,
     command=command.retry,
@@ -65,6 +69,7 @@ CANCEL = Change(
     title="Cancel deliveries",
     button="Cancel them",
     done="cancelled",
+    means="none is sent, unless it is retried later",
     none="Nothing of this is open and can be cancelled",
     request=pb.CancelDeliveriesRequest,
     method=lambda api: api.delivery.CancelDeliveries,

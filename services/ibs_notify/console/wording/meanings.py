@@ -24,6 +24,11 @@ _DISPOSITIONS: Mapping[int, str] = {
         "Not sent by itself: too many waited, and one summary stands for them."
     ),
 }
+_READY: Mapping[str, str] = {
+    "held": "Not sent yet: the rate limit of its group holds it.",
+    "waiting": "Not sent yet: about to be handed on.",
+    "for the digest": "Gathered: it is handed on to wait for its digest.",
+}
 _DELIVERIES: Mapping[int, str] = {
     delivery_pb2.DELIVERY_STATE_QUEUED: "It is sent as soon as its target has room for it.",
     delivery_pb2.DELIVERY_STATE_LEASED: "It is being sent just now.",
@@ -40,6 +45,11 @@ _DELIVERIES: Mapping[int, str] = {
 def of_disposition(state: int) -> str:
     """Nothing of a state that this release does not know."""
     return _DISPOSITIONS.get(state, "")
+
+
+def of_ready(word: str) -> str:
+    """What ``words.disposition`` says of an obligation that is ready."""
+    return _READY[word]
 
 
 def of_delivery(state: int) -> str:

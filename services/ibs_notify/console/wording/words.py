@@ -27,8 +27,9 @@ _TONES: Mapping[int, str] = {
     delivery_pb2.DELIVERY_STATE_RETRY_WAIT: "warn",
     delivery_pb2.DELIVERY_STATE_WAITING: "warn",
 }
+HELD, WAITING, FOR_DIGEST = "held", "waiting", "for the digest"
 _DISPOSITIONS: Mapping[int, str] = {
-    disposition_pb2.DISPOSITION_STATE_READY: "waiting",
+    disposition_pb2.DISPOSITION_STATE_READY: HELD,
     disposition_pb2.DISPOSITION_STATE_HANDED_OFF: "sent",
     disposition_pb2.DISPOSITION_STATE_SILENCED: "silenced",
     disposition_pb2.DISPOSITION_STATE_SUPPRESSED: "a repeat",
@@ -36,10 +37,10 @@ _DISPOSITIONS: Mapping[int, str] = {
     disposition_pb2.DISPOSITION_STATE_COLLAPSED: "in a summary",
 }
 _SPOKEN: Mapping[str, str] = {
-    "queued": "waiting",
+    "queued": WAITING,
     "leased": "being sent",
     "retry wait": "trying again",
-    "digest open": "for the digest",
+    "digest open": FOR_DIGEST,
     "digested": "in a digest",
     "dead": "given up",
 }
@@ -96,11 +97,14 @@ def disposition_state(value: int) -> str:
 
 
 def disposition(route: disposition_pb2.Disposition) -> str:
-    """What became of an obligation, to people. What is ``ready`` in the API waits for something."""
+    """What became of an obligation, to people. What is ``ready`` in the API is held by its group,
+    or only about to be handed on: it has a delivery then, or is counted, which nothing holds.
+    """
     if route.state != disposition_pb2.DISPOSITION_STATE_READY:
         return disposition_state(route.state)
-    is_gathered = route.reason == "GATHERED"
-    return "for the digest" if is_gathered else disposition_state(route.state)
+    if route.reason == "GATHERED":
+        return FOR_DIGEST
+    return WAITING if route.delivery_id or route.reason == "RECORDED" else HELD
 
 
 def group_scope(value: int) -> str:
