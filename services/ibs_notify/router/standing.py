@@ -192,7 +192,7 @@ def _no_repeat(route: Route, stage: str, before: Before, standing: Standing) -> 
     """Why a stored event was none, as far as that can be found again."""
     window, mention, told = span(route.dedup_window), _mention(standing), before.told
     if told is None or told.received_at is None:
-        sentence = "of all that is kept, nothing identical was told before it"
+        sentence = "nothing identical was told before it, as far back as events are kept"
         return Step(stage, DedupReason.FIRST, f"{sentence}{mention}")
     last = f"{told.event_id}, told at {at(told.received_at)}"
     match before.reason:

@@ -208,7 +208,7 @@ async def test_the_bare_name_of_a_datastore_is_understood_and_said(console: Cons
 
 async def test_the_weekly_summary_says_when_it_goes(console: Console) -> None:
     form = await console.browser.get("/new-group")
-    assert form.says("On Mondays at 09:00, or at the time of its digest")
+    assert form.says("On Mondays at 09:00, UTC; of a group with a digest at the time")
     assert form.says("nothing is dropped")
     assert form.says("told of in one summary that lists it")
     await make(console, weekly_summary="on")
@@ -376,7 +376,7 @@ async def test_a_group_is_deleted_with_what_it_holds_only_when_that_is_meant(
 async def test_what_deduplication_saves_can_be_tried(console: Console) -> None:
     await make(console)
     page = await console.browser.get("/groups/ops-team/dedup?window=1h")
-    assert page.says("No event of the last 24 hours was for a mail or webhook of this group")
+    assert page.says("in the last 24 hours this group had nothing to send at once")
     assert page.says("group dedup preview ops-team --window 1h")
     page = await console.browser.get("/groups/ops-team/dedup?window=soon")
     assert page.says("is no span of time")

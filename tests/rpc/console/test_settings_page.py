@@ -42,6 +42,11 @@ async def test_the_command_does_what_the_form_will_do(console: Console) -> None:
     page = await console.browser.post("/settings/command", {"sender": "IBS <ibs@example.com>"})
     assert "ironcore-backup notification settings update" in page.text
     assert page.says("--sender 'IBS <ibs@example.com>'")
+    page = await console.browser.post("/settings/command", {"time_zone": "UTC"})
+    assert page.says("# nothing is changed")
+    assert (await console.browser.post("/settings", {"time_zone": "UTC"})).says(
+        "Nothing was changed"
+    )
 
 
 async def test_exact_times_are_told_in_the_zone_of_the_installation(console: Console) -> None:

@@ -166,6 +166,21 @@ def stored(kind: str) -> Target:
     return target
 
 
+@pytest.mark.parametrize("kind", NEW)
+def test_a_stored_target_is_made_again_with_its_secrets_in_files(cli: Cli, kind: str) -> None:
+    field, values = NEW[kind]
+    target = target_of(field, Form(values))
+    again = stored(kind)
+    if field == "webhook":
+        del again.webhook.headers[:]
+        if target.webhook.headers:
+            again.webhook.headers.add(name="Authorization", value_set=True)
+        target.webhook.content_type = again.webhook.content_type
+    type_in(cli, commands.create_stored(again))
+    (request,) = cli.config.received("CreateTarget")
+    assert request.target == target
+
+
 @pytest.mark.parametrize("kind", CHANGES)
 def test_a_change_is_the_same_change(cli: Cli, kind: str) -> None:
     field, before = NEW[kind][0], stored(kind)

@@ -133,7 +133,7 @@ DEAD = replace(E1, fate="dead: REFUSED", failed=True)
         (
             Before(DedupReason.FIRST),
             DedupReason.FIRST,
-            "of all that is kept, nothing identical was told before it",
+            "nothing identical was told before it, as far back as events are kept",
         ),
         (
             Before(DedupReason.WINDOW_ENDED, E1),

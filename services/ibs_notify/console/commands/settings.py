@@ -9,9 +9,11 @@ _FLAGS = {"public_url": "public-url", "time_zone": "timezone", "sender": "sender
 
 
 def update(request: UpdateSettingsRequest) -> str:
-    """``settings update …``"""
+    """``settings update …``; a remark where nothing is changed."""
     given = request.settings
     paths = set(request.update_mask.paths)
+    if not paths:
+        return "# nothing is changed"
     recipients = [*given.default_recipients] or [""]
     return line(
         "settings",

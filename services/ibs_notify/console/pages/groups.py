@@ -205,6 +205,7 @@ async def _detail(
         holds=holds,
         sure=form.is_on(CONSENT),
         faults=faults,
+        create_command=command.create(group),
         delete_command=command.delete(group.name, force=holds),
         **targets,
     )

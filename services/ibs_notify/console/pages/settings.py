@@ -37,6 +37,9 @@ async def show(visit: Visit) -> web.StreamResponse:
 async def save(visit: Visit) -> web.StreamResponse:
     """Change what the form changed, or say what it would do on the command line."""
     request = await _request(visit, await read_form(visit.request))
+    if not request.update_mask.paths:
+        visit.notice("Nothing was changed.", "info")
+        raise web.HTTPSeeOther(PATH)
     try:
         answer = await visit.api.call(visit.api.config.UpdateSettings, request)
     except REFUSALS as error:
@@ -62,9 +65,7 @@ async def _request(visit: Visit, form: Form) -> UpdateSettingsRequest:
         etag=form.text("etag"),
     )
     changed = [name for name in FIELDS if getattr(wanted, name) != getattr(found.settings, name)]
-    return UpdateSettingsRequest(
-        settings=wanted, update_mask=FieldMask(paths=changed or ["default_recipients"])
-    )
+    return UpdateSettingsRequest(settings=wanted, update_mask=FieldMask(paths=changed))
 
 
 def _page(visit: Visit, shown: Settings, faults: Faults = NO_FAULTS) -> web.Response:

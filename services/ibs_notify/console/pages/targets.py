@@ -129,6 +129,7 @@ async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
         defaults=defaults,
         last=last,
         last_mark=mark_of(*(last or ())),
+        create_command=commands.create_stored(target),
         commands="\n".join(commands.plain(verb, target.name) for verb in _verbs(visit, target)),
         **WORDS,
     )
