@@ -25,6 +25,7 @@ PARTS = (
         for name in ("figures", "events", "deliveries", "trouble", "queue", "coverage", "ledger")
     ),
     "/datastore-list",
+    "/coverage",
     *(f"/datastores/tank/{name}" for name in ("listeners", "alerts", "state", "chart", "nested")),
     "/targets",
     "/groups",
