@@ -4,7 +4,8 @@ Who opens a page, or looks at it again after a change, is told how it is now. A 
 asks for itself every few seconds, and so do all others: the first of them asks the services, and
 what it was told does for those that ask soon after. How soon is a bit less than the time until the
 page asks again, so that it sees something new each time. Parts that ask equally often are less than
-two of their questions apart. What looks at everything costs the services seconds, and serves longer.
+two of their questions apart. What looks at everything costs the services seconds, and serves
+longer.
 """
 
 from __future__ import annotations

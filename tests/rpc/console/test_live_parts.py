@@ -113,6 +113,8 @@ async def test_two_hundred_open_pages_ask_the_services_no_more_often_than_one(
         "/alarms",
         "/targets",
         "/groups",
+        "/coverage",
+        "/overview/coverage",
     )
     known = [again(await part(console, path)) for path in paths]
     monkeypatch.setattr(Api, "call", noted)

@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from aiohttp import web
 
+from ibs_notify.console import freshness
 from ibs_notify.console.commands import overview as command
 from ibs_notify.console.coverage.hearing import Hearing, looked_at
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query, segment
+from ibs_notify.console.shared import Found
 from ibs_notify.console.visit import Visit
+from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.resource import datastore_of
 
 PATH = "/coverage"
+EVERY = timedelta(seconds=30)
 
 
 async def show(visit: Visit) -> web.StreamResponse:
     """A page of them by name; or only these, where that changed."""
-    token = visit.request.query.get("page_token", "")
-    found = await looked_at(visit, token)
+    keep = freshness.of_page(visit, EVERY)
+    answer = await visit.shared.ask(visit, visit.here, _listed, keep)
+    if isinstance(answer.found, NotificationError):
+        raise answer.found
     return visit.render(
         "pages/coverage.html",
         block="places" if visit.is_partial else "",
-        page=found,
+        every=EVERY.seconds,
         page_of=page_of,
-        as_their_datastores=_as_their_datastores(found.places),
-        next_url=query(PATH, page_token=found.next_token) if found.next_token else "",
-        first_url=PATH if token else "",
         command=command.PLACES,
+        **answer.found,
     )
+
+
+async def _listed(visit: Visit) -> Found:
+    token = visit.request.query.get("page_token", "")
+    page = await looked_at(visit, token)
+    return {
+        "page": page,
+        "as_their_datastores": _as_their_datastores(page.places),
+        "next_url": query(PATH, page_token=page.next_token) if page.next_token else "",
+        "first_url": PATH if token else "",
+    }
 
 
 def page_of(resource: str) -> str:
