@@ -16,6 +16,8 @@ from tests.support.router import (
 )
 
 from ibs_notify.domain.errors import InvalidArgument
+from ibs_notify.router.hearing_calls import LOOKED_AT
+from ibs_notify.rpc.paging import page_token
 from ironcore.notification.v1 import group_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
@@ -143,6 +145,17 @@ async def test_all_that_coverage_looks_at_is_listed_page_by_page(tmp_path: Path)
     assert heard == {"/datastore/c", "/datastore/c/x", "/host/x"}
     assert len(found) == 11
     assert {"/datastore/a/x", "/datastore/c", "/host/x", f"/datastore/b/{long}2"} < set(found)
+
+
+async def test_a_page_of_what_is_no_more_is_the_end_of_the_list(tmp_path: Path) -> None:
+    async with surrounded(tmp_path, webhook("chat"), group("g", {"chat": "*"})) as around:
+        await around.emit(resource="a:x")
+        for position in (("/datastore/a", 9), ("/datastore/z", 0), ("", -9)):
+            token = page_token(LOOKED_AT, *position)
+            asked = pb.ListHearingsRequest(looked_at=True, page_token=token)
+            answer = await around.stub.ListHearings(asked)
+            assert not answer.next_page_token
+            assert len(answer.resources) == (0 if position[0] else 2)
 
 
 async def test_a_list_in_place_of_resources_takes_none(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def _page_of(places: Sequence[str], position: tuple[str | int, ...] | None, size
         case None:
             pass
         case (str(beginning), int(more)):
-            start = max(0, bisect_right(places, beginning) + more)
+            start = min(max(0, bisect_right(places, beginning) + more), len(places))
         case _:
             raise bad_page_token()
     shown = places[start : start + size]

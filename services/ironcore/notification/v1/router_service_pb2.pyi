@@ -1793,7 +1793,7 @@ class ListHearingsRequest(google.protobuf.message.Message):
     """
     looked_at: builtins.bool
     """In place of resources: what coverage looks at, by name: datastores and jobs that events were
-    about, and what is attached to groups; 2,000 and a few at most.
+    about, and what is attached to groups; 2,000 at most.
     """
     page_size: builtins.int
     """How many of those at most. Default 50, at most 500."""
