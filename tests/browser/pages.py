@@ -35,6 +35,7 @@ PAGES: tuple[Page, ...] = (
     _at("digests", "/digests"),
     Page("digest", lambda night: f"{night.console.base}/digests/{night.digest()}"),
     _at("datastores", "/datastores"),
+    _at("coverage", "/coverage"),
     _at("datastore", "/datastores/ibs-primary"),
     _at("datastore-unheard", "/datastores/ibs-lab"),
     _at("targets", "/targets"),

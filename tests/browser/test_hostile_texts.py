@@ -136,6 +136,7 @@ PATHS = {
     "queue": ("/queue",),
     "digests": ("/digests",),
     "datastores": ("/datastores",),
+    "coverage": ("/coverage",),
     "targets": ("/targets",),
     "target": ("/targets/t1",),
     "target-edit": ("/targets/t1/edit",),

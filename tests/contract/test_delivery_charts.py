@@ -16,7 +16,7 @@ from ibs_notify.delivery.ports import Turn
 from ibs_notify.delivery.queue.by_request import Requests
 from ibs_notify.delivery.queue.housekeeping import Housekeeping
 from ibs_notify.delivery.repository import DeliveryQueue
-from ibs_notify.delivery.tables import HOURS
+from ibs_notify.delivery.tables import DELIVERIES, HOURS, TARGETS
 from ibs_notify.delivery.transports.base import Outcome, OutcomeReason, Verdict
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.rpc.convert import moment_to_proto
@@ -195,6 +195,53 @@ async def test_a_deleted_target_has_the_name_that_it_had_last(desk: Desk) -> Non
     desk.outlook.snapshot = Snapshot(revision=1)
     (series,) = (await desk.charts.of(asked)).series
     assert (series.target, series.last_name) == ("gone", handoff(1).target)
+
+
+async def last_name(desk: Desk, uid: str) -> str:
+    desk.outlook.snapshot = Snapshot(revision=1)
+    answer = await desk.charts.of(pb.ChartDeliveriesRequest(targets=[uid]))
+    (series,) = answer.series
+    return series.last_name
+
+
+async def test_it_has_it_however_long_ago_that_was_and_without_its_deliveries(desk: Desk) -> None:
+    await desk.accept(1, uid="gone")
+    await desk.end(OK, uid="gone")
+    await desk.database.write(lambda c: c.execute(sa.delete(DELIVERIES)))
+    assert await last_name(desk, "gone") == handoff(1).target
+
+
+async def test_one_that_was_only_given_up_has_the_name_of_what_was(desk: Desk) -> None:
+    for number in (1, 2):
+        await desk.accept(number, uid="gone")
+        await desk.end(NEVER, uid="gone")
+    renamed = sa.update(DELIVERIES).where(DELIVERIES.c.delivery_id == handoff(1).delivery_id)
+    await desk.database.write(lambda c: c.execute(renamed.values(target_name="zeta-before")))
+    await desk.database.write(lambda c: c.execute(sa.delete(TARGETS)))
+    assert await last_name(desk, "gone") == handoff(2).target
+
+
+async def test_the_names_of_before_are_those_of_what_is_kept(desk: Desk) -> None:
+    for number, uid in ((1, "gone"), (2, "t1"), (3, "gone")):
+        await desk.accept(number, uid=uid)
+        await desk.end(OK, uid=uid)
+    renamed = sa.update(DELIVERIES).where(DELIVERIES.c.delivery_id == handoff(3).delivery_id)
+    await desk.database.write(lambda c: c.execute(renamed.values(target_name="renamed")))
+    await downgrade(desk.database, "delivery", "0008")
+    await upgrade(desk.database, "delivery")
+    assert await last_name(desk, "gone") == "renamed"
+    assert await last_name(desk, "t1") == handoff(2).target
+
+
+async def test_a_replica_of_the_release_before_adds_targets_all_the_same(desk: Desk) -> None:
+    added = sa.text(
+        "INSERT INTO delivery_target_state (target_uid, delivered_count, last_failure, last_code, "
+        "rate_window) VALUES ('gone', 0, '', 0, '[]')"
+    )
+    await desk.database.write(lambda c: c.execute(added))
+    await desk.accept(1, uid="gone")
+    await desk.end(OK, uid="gone")
+    assert await last_name(desk, "gone") == handoff(1).target
 
 
 @pytest.mark.parametrize("seconds", [0, -3600, 1800, 5400])

@@ -16,6 +16,8 @@ from tests.support.router import (
 )
 
 from ibs_notify.domain.errors import InvalidArgument
+from ibs_notify.router.hearing_calls import LOOKED_AT
+from ibs_notify.rpc.paging import page_token
 from ironcore.notification.v1 import group_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
@@ -110,3 +112,58 @@ async def test_rules_that_match_out_of_scope_are_told_where_that_is_asked(tmp_pa
     assert beyond(b, "verify.stale") == {"chosen/chat"}
     assert beyond(a, "backup.failed") == {"chosen/chat"}
     assert not any(each.out_of_scope for each in usual.resources[0].types)
+
+
+async def test_all_that_coverage_looks_at_is_listed_page_by_page(tmp_path: Path) -> None:
+    long = "n" * 300
+    on_c = group(
+        "on-c",
+        {"chat": "severity >= error"},
+        scope=group_pb2.GROUP_SCOPE_ATTACHED,
+        attachments=["/datastore/c", "/host/x"],
+    )
+    async with surrounded(tmp_path, webhook("chat"), on_c) as around:
+        for name in ("a:x/vm/1", "a-2:x", f"b:{long}1/vm", f"b:{long}2/vm", f"b:{long}3/vm", "c:x"):
+            await around.emit(name[:40] + name[-5:], resource=name)
+        coverage = await around.stub.GetCoverage(pb.GetCoverageRequest())
+        found, heard, token = [], set(), ""
+        while True:
+            asked = pb.ListHearingsRequest(looked_at=True, page_size=2, page_token=token)
+            answer = await around.stub.ListHearings(asked)
+            assert answer.total_size == coverage.resource_count == 11
+            found += [each.resource for each in answer.resources]
+            heard |= {
+                each.resource for each in answer.resources if "backup.failed" not in unheard(each)
+            }
+            token = answer.next_page_token
+            assert len(token) < 400
+            if not token:
+                break
+            # What comes in between moves nothing.
+            await around.emit(f"again-{len(found)}", resource="a:x/vm/1")
+    assert found == sorted(set(found))
+    assert heard == {"/datastore/c", "/datastore/c/x", "/host/x"}
+    assert len(found) == 11
+    assert {"/datastore/a/x", "/datastore/c", "/host/x", f"/datastore/b/{long}2"} < set(found)
+
+
+async def test_a_page_of_what_is_no_more_is_the_end_of_the_list(tmp_path: Path) -> None:
+    async with surrounded(tmp_path, webhook("chat"), group("g", {"chat": "*"})) as around:
+        await around.emit(resource="a:x")
+        for position in (("/datastore/a", 9), ("/datastore/z", 0), ("", -9)):
+            token = page_token(LOOKED_AT, *position)
+            asked = pb.ListHearingsRequest(looked_at=True, page_token=token)
+            answer = await around.stub.ListHearings(asked)
+            assert not answer.next_page_token
+            assert len(answer.resources) == (0 if position[0] else 2)
+
+
+async def test_a_list_in_place_of_resources_takes_none(tmp_path: Path) -> None:
+    async with surrounded(tmp_path, webhook("chat"), group("g", {"chat": "*"})) as around:
+        for asked in (
+            pb.ListHearingsRequest(looked_at=True, resources=["a:"]),
+            pb.ListHearingsRequest(looked_at=True, page_size=-1),
+            pb.ListHearingsRequest(looked_at=True, page_token="of another list"),
+        ):
+            found = await refusal(around.stub.ListHearings(asked))
+            assert isinstance(found, InvalidArgument)

@@ -11,16 +11,19 @@ import click
 
 from ibs_notify.cli.errors import Exit
 from ibs_notify.cli.output import (
+    Table,
     counted,
     document,
     output_option,
     paragraph,
     print_document,
+    print_table,
     warn_all,
 )
 from ibs_notify.cli.params import time
 from ibs_notify.cli.session import LONG_CALL_SECONDS, Session
 from ibs_notify.domain.harmless import harmless
+from ibs_notify.domain.severity import Severity
 from ibs_notify.rpc.convert import moment_to_proto
 from ironcore.notification.v1 import router_service_pb2 as pb
 
@@ -36,18 +39,28 @@ _HEADINGS = {
 }
 
 
+PLACES_AT_ONCE = 500
+
+
 @click.command("coverage")
 @click.option("--since", type=time, help="Look at events accepted since; default: 7d ago.")
 @click.option("--strict", is_flag=True, help="Exit code 1 where there is a gap.")
+@click.option("--places", is_flag=True, help="List what is looked at, with who hears of it.")
 @output_option
-def coverage(since: datetime | None, strict: bool, output: str) -> None:
+def coverage(since: datetime | None, strict: bool, places: bool, output: str) -> None:
     """Find what nobody hears of, rules that match nothing and groups that reach nobody.
 
     \b
     Examples:
       ironcore-backup notification coverage
       ironcore-backup notification coverage --since 30d --strict
+      ironcore-backup notification coverage --places
     """
+    if places:
+        if strict or since is not None:
+            raise click.UsageError("--places lists what is looked at: no --since, no --strict.")
+        _list_places(output)
+        return
     request = pb.GetCoverageRequest(since=moment_to_proto(since))
     with Session() as session:
         answer = session.call(session.router.GetCoverage, request, timeout=LONG_CALL_SECONDS)
@@ -58,6 +71,37 @@ def coverage(since: datetime | None, strict: bool, output: str) -> None:
     warn_all(answer.warnings)
     if strict and answer.findings:
         sys.exit(Exit.NOT_SO)
+
+
+def _list_places(output: str) -> None:
+    """Every datastore and job, with who is told of its errors by the rules."""
+    pages: list[pb.ListHearingsResponse] = []
+    request = pb.ListHearingsRequest(looked_at=True, page_size=PLACES_AT_ONCE)
+    with Session() as session:
+        while not pages or request.page_token:
+            answer = session.call(session.router.ListHearings, request, timeout=LONG_CALL_SECONDS)
+            pages.append(answer)
+            request.page_token = answer.next_page_token
+    if output != "table":
+        print_document([document(each) for each in pages], output)
+        return
+    rows = [_place(each, page.subscriptions) for page in pages for each in page.resources]
+    columns = ("Datastore or job", "Told of its errors", "Errors that nobody is told of")
+    print_table(Table(columns, rows, empty="no datastore is known yet"))
+
+
+def _place(
+    of: pb.ResourceHearing, subscriptions: Sequence[pb.HearingSubscription]
+) -> tuple[str, str, str]:
+    errors = [each for each in of.types if each.severity >= Severity.ERROR]
+    told = {
+        subscription.group
+        for each in errors
+        for subscription in map(subscriptions.__getitem__, each.subscriptions)
+        if subscription.effect == pb.HEARING_EFFECT_TELLS
+    }
+    unheard = [each.type for each in errors if not each.told]
+    return of.resource, ", ".join(sorted(told)) or "nobody", ", ".join(unheard)
 
 
 def _show(answer: pb.GetCoverageResponse) -> None:

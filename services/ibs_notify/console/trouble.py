@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from ibs_notify.console import freshness
 from ibs_notify.console.api import QUICK_SECONDS
 from ibs_notify.console.attempts import unless_failed
-from ibs_notify.console.changes import KNOWN
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.shared import Found
 from ibs_notify.console.targets.health import Standing, ask_health
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from ibs_notify.console.visit import Visit
 
 NAME = "trouble"
-KEEP = timedelta(seconds=8)
-AT_ONCE = timedelta(seconds=1)
-LATELY = timedelta(minutes=1)
-"""What is older is not said of now."""
 HELD_SECONDS = 2.0
 """Who wants to know of deliveries does not wait for the Router any longer."""
 MOST_GROUPS = 1000
@@ -134,15 +130,14 @@ async def _held_by_limits(visit: Visit) -> Held:
 
 
 async def look(visit: Visit) -> Found:
-    """As ``find``; of a page that is open together with what others ask for at the same time."""
-    keep = AT_ONCE if KNOWN in visit.request.query else timedelta()
-    answer = await visit.shared.ask(visit, NAME, find, keep)
+    """As ``find``, for a part of a page."""
+    answer = await visit.shared.ask(visit, NAME, find, freshness.of_parts(visit))
     if isinstance(answer.found, NotificationError):
         raise answer.found
     return answer.found
 
 
-async def now_or_lately(visit: Visit, keep: timedelta = KEEP) -> Trouble | None:
+async def now_or_lately(visit: Visit, keep: timedelta = freshness.LATELY) -> Trouble | None:
     """How it is, at most ``keep`` old; None where that is not known."""
     await visit.shared.ask(visit.within(QUICK_SECONDS), NAME, find, keep)
     return last(visit)
@@ -151,7 +146,7 @@ async def now_or_lately(visit: Visit, keep: timedelta = KEEP) -> Trouble | None:
 def last(visit: Visit) -> Trouble | None:
     """How it was last, where that is not long ago; None where it is not known."""
     answer = visit.shared.known(visit, NAME)
-    is_old = answer is None or visit.now() >= answer.asked_at + LATELY
+    is_old = answer is None or visit.now() >= answer.asked_at + freshness.STILL
     if answer is None or is_old or isinstance(answer.found, NotificationError):
         return None
     found: Trouble = answer.found["trouble"]

@@ -6,9 +6,9 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from ibs_notify.delivery.outlook import Outlook
-from ibs_notify.delivery.queue.listing import last_names
 from ibs_notify.delivery.targets import hours
 from ibs_notify.delivery.targets.hours import Chart, Counts
+from ibs_notify.delivery.targets.target_state import last_names
 from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.rpc.chart_spans import Unit, step_of

@@ -110,6 +110,8 @@ TARGETS = sa.Table(
     sa.Column("rate_window", sa.Text, nullable=False),
     # Of the peer, as the last handshake showed it.
     sa.Column("certificate_until", sa.BigInteger, nullable=True),
+    # Of the last that was attempted: it outlives the target, and what was delivered to it.
+    sa.Column("target_name", sa.String(63), nullable=False, server_default=sa.text("''")),
 )
 
 BREAKERS = sa.Table(

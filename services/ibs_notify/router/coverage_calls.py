@@ -177,16 +177,14 @@ def _see(
     connection: sa.Connection, table: RoutingTable, since: datetime, mute: Collection[int]
 ) -> _Seen:
     begin = first_since(connection, since)
-    attached = (each for group in table.groups for each in group.attachments)
-    names = dict.fromkeys((*coverage_reads.places_seen(connection), *attached))
+    places, is_cut = coverage_reads.looked_at(connection, table.attachments)
     warnings = []
-    if len(names) > coverage_reads.MOST_PLACES:
+    if is_cut:
         warnings.append(f"only {coverage_reads.MOST_PLACES:,} datastores and jobs were looked at")
     critical, errors = (
         coverage_reads.types_of(connection, severity, begin, mute)
         for severity in (Severity.CRITICAL, Severity.ERROR)
     )
-    places = list(names)[: coverage_reads.MOST_PLACES]
     return _Seen(since, begin, places, critical, errors, warnings)
 
 
@@ -228,7 +226,7 @@ def _find(
         coverage.unheard_alarms(table, now),
         coverage.unheard_critical_types(table, critical, datastores, now),
         coverage_reach.unreachable_groups(table.groups, troubles),
-        coverage_reach.waiting_errors(table, datastores, troubles, now),
+        coverage_reach.waiting_errors(table, datastores.union(seen.places), troubles, now),
         places,
         coverage.unheard_problems(table, datastores, untold, seen.since, now),
         coverage.unheard_error_types(table, errors, now),

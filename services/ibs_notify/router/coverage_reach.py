@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 from ibs_notify.domain.catalogue import ABOUT_DATASTORES, CATALOGUE, EventType
 from ibs_notify.domain.severity import Severity
@@ -18,6 +18,7 @@ from ibs_notify.router.coverage import (
     Finding,
     Gap,
     named,
+    parents_of,
 )
 from ibs_notify.router.hearing import telling
 from ibs_notify.router.match import RoutedGroup, RoutingTable
@@ -82,20 +83,28 @@ def _to_mend(group: RoutedGroup, trouble: Trouble) -> str:
 
 def waiting_errors(
     table: RoutingTable,
-    datastores: Collection[str],
+    places: Collection[str],
     troubles: Mapping[str, Trouble],
     now: datetime,
 ) -> list[Finding]:
     """Errors that rules tell somebody of, but only through targets that take nothing now.
 
-    One finding for all that waits for the same targets, however many datastores that are.
+    One finding for all that waits for the same targets, however many datastores and jobs that are.
+    Of a job, what waits as it does of the datastore is not said again.
     """
     if not troubles:
         return []
     waiting: defaultdict[frozenset[str], _Waiting] = defaultdict(lambda: defaultdict(list))
-    for place, types in (*((each, _OF_DATASTORES) for each in sorted(datastores)), _NOWHERE):
-        for targets, of_them in _waiting_for(table, place, types, troubles, now).items():
-            waiting[targets][tuple(of_them)].append(place)
+    by_place: dict[str, _ByTargets] = {}
+    # In order of name: what a place is below of comes before it.
+    for place, types in (*((each, _OF_DATASTORES) for each in sorted(places)), _NOWHERE):
+        found = by_place[place] = _waiting_for(table, place, types, troubles, now)
+        above = [by_place[each] for each in parents_of(place) if each in by_place]
+        for targets, of_them in found.items():
+            said = {name for each in above for name in each.get(targets, ())}
+            news = tuple(name for name in of_them if name not in said)
+            if news:
+                waiting[targets][news].append(place)
     return [
         _waits(sorted((troubles[uid] for uid in targets), key=lambda each: each.target), what)
         for targets, what in waiting.items()
@@ -103,6 +112,8 @@ def waiting_errors(
 
 
 _NOWHERE: Final = ("", _ELSEWHERE)
+_ByTargets: TypeAlias = Mapping[frozenset[str], Sequence[str]]
+"""The types that wait at a place, by the uids of the targets they wait for."""
 _Waiting = defaultdict[tuple[str, ...], list[str]]
 """The places by the types that wait there."""
 
@@ -113,8 +124,8 @@ def _waiting_for(
     types: Iterable[EventType],
     troubles: Mapping[str, Trouble],
     now: datetime,
-) -> Mapping[frozenset[str], Sequence[str]]:
-    """Of ``types`` about ``place``, those that wait, by the uids of the targets they wait for."""
+) -> _ByTargets:
+    """Of ``types`` about ``place``, those that wait."""
     found: defaultdict[frozenset[str], list[str]] = defaultdict(list)
     for each in types:
         routes = telling(table, each.name, each.severity, place, now)

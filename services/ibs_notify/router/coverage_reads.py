@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,12 @@ def places_seen(connection: sa.Connection) -> list[str]:
         if len(found) > MOST_PLACES:
             break
     return list(found)
+
+
+def looked_at(connection: sa.Connection, attached: Iterable[str]) -> tuple[list[str], bool]:
+    """The places that coverage looks at, and whether there are more than it can."""
+    names = list(dict.fromkeys((*places_seen(connection), *attached)))
+    return names[:MOST_PLACES], len(names) > MOST_PLACES
 
 
 def _resources(connection: sa.Connection) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeAlias
@@ -126,6 +126,11 @@ class RoutingTable:
             routes=_routes(ordered),
             index=RouteIndex([_scoped_rules(group) for group in ordered]),
         )
+
+    @property
+    def attachments(self) -> Iterator[str]:
+        """What is attached to any group; to several, so many times."""
+        return (each for group in self.groups for each in group.attachments)
 
     def names_decide(self, event: Event) -> bool:
         """Whether ``event`` names groups, and all of them exist."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support.console import Console
-from tests.support.console_work import add_group, add_webhook
+from tests.support.console_work import add_group, add_webhook, emit
 
 from ibs_notify.console.api import Api
 from ironcore.notification.v1.group_pb2 import GROUP_SCOPE_ATTACHED
@@ -69,6 +69,15 @@ async def test_why_nobody_hears_of_a_datastore_is_asked_once_for_all_types(
     assert asked.count("ExplainRequest") == asked.count("ListHearingsRequest") == 1
     page = await console.browser.get("/datastores/tank/listeners")
     assert page.says("It helps to attach the datastore to ops-team, below.")
+
+
+async def test_who_hears_of_all_that_coverage_looks_at_is_one_call(
+    console: Console, calls: list[str]
+) -> None:
+    for number in range(7):
+        await emit(console.api, "Backup failed", resource=f"s{number}:x/vm")
+
+    assert await asked_for(console, "/coverage", calls) == ["ListHearingsRequest"]
 
 
 async def test_where_the_router_is_away_queue_and_overview_say_so(console: Console) -> None:

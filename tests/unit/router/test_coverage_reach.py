@@ -66,3 +66,33 @@ def test_what_a_target_that_works_tells_does_not_wait() -> None:
 def test_what_a_disabled_target_hears_alone_is_told_to_nobody_and_no_matter_of_waiting() -> None:
     troubles = {"u-off": Trouble("off", "is disabled")}
     assert coverage.waiting_errors(table({"off": "*"}), ["/datastore/a"], troubles, NOW) == []
+
+
+def test_an_error_of_a_job_whose_only_targets_take_nothing_is_found() -> None:
+    job = "/datastore/a/nightly"
+    both = table({"chat": f"resource under {job}", "boss": "resource = /datastore/a"})
+    places = ["/datastore/a", job, "/datastore/a/weekly"]
+    (found,) = coverage.waiting_errors(both, places, CHAT_FAILS, NOW)
+    assert found.sentence == (
+        f"nobody hears now of any error about {job}, until a target works again: "
+        "chat fails since 00:00"
+    )
+
+
+def test_of_a_job_is_said_only_what_waits_otherwise_than_of_its_datastore() -> None:
+    job = "/datastore/a/nightly"
+    rules = {"chat": "severity >= error", "boss": f"type = backup.failed and resource under {job}"}
+    troubles = CHAT_FAILS | {"u-boss": Trouble("boss", "is paused (HTTP_410)")}
+    one, other = coverage.waiting_errors(table(rules), ["/datastore/a", job], troubles, NOW)
+    assert (one.subject, other.subject) == ("chat", "boss, chat")
+    assert "of any error about /datastore/a, nor" in one.sentence
+    assert f"of backup.failed about {job}, until" in other.sentence
+    # Where the job has one that works, only the datastore waits.
+    (still,) = coverage.waiting_errors(table(rules), ["/datastore/a", job], CHAT_FAILS, NOW)
+    assert job not in still.sentence
+
+
+def test_what_is_attached_elsewhere_waits_as_well() -> None:
+    one = table({"chat": "*"}, Scope.ATTACHED, "/host/a")
+    (found,) = coverage.waiting_errors(one, ["/datastore/a", "/host/a"], CHAT_FAILS, NOW)
+    assert "about /host/a, until" in found.sentence

@@ -275,21 +275,48 @@ class Hearing:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Of what coverage looks at, which are ``total`` places, by name."""
+
+    places: Sequence[Hearing]
+    total: int
+    next_token: str
+
+    @property
+    def targets_known(self) -> bool:
+        """Whether it is known how targets fare."""
+        return all(each.troubled is not None for each in self.places)
+
+
 async def ask(
     visit: Visit, resources: Sequence[str], *, with_out_of_scope: bool = False
 ) -> Mapping[str, Hearing]:
     """By resource, in the spelling that begins with a slash."""
     request = pb.ListHearingsRequest(resources=resources, with_out_of_scope=with_out_of_scope)
+    found, _ = await _asked(visit, request)
+    return {each.resource: each for each in found}
+
+
+async def looked_at(visit: Visit, page_token: str) -> Page:
+    """A page of what coverage looks at."""
+    request = pb.ListHearingsRequest(looked_at=True, page_token=page_token)
+    found, answer = await _asked(visit, request)
+    return Page(found, answer.total_size, answer.next_page_token)
+
+
+async def _asked(
+    visit: Visit, request: pb.ListHearingsRequest
+) -> tuple[Sequence[Hearing], pb.ListHearingsResponse]:
     answer, now = await asyncio.gather(
         visit.api.call(visit.api.router.ListHearings, request), trouble.now_or_lately(visit)
     )
     troubled = now.taking_nothing if now is not None else None
-    return {
-        each.resource: Hearing(
-            each.resource, each.types, answer.subscriptions, answer.silences, troubled
-        )
+    found = [
+        Hearing(each.resource, each.types, answer.subscriptions, answer.silences, troubled)
         for each in answer.resources
-    }
+    ]
+    return found, answer
 
 
 async def ask_about(visit: Visit, resource: str, *, with_out_of_scope: bool = False) -> Hearing:

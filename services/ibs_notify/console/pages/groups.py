@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console import freshness
 from ibs_notify.console.attempts import attempted, unless_failed
-from ibs_notify.console.changes import KNOWN
 from ibs_notify.console.commands import groups as command
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.coverage import hearing
@@ -48,8 +47,6 @@ from ironcore.notification.v1.group_pb2 import Group
 PATH = "/groups"
 PAGE_SIZE = 50
 STATUS_SECONDS = 3.0
-SHARED_FOR = timedelta(seconds=8)
-"""Of what asks for itself every 10 seconds."""
 PREVIEW_SECONDS = 30.0
 SHOWN_FINGERPRINTS = 20
 
@@ -65,7 +62,7 @@ class Line:
 
 async def show_list(visit: Visit) -> web.StreamResponse:
     """A page of groups by name, and how they fare; or only these, where that changed."""
-    keep = _keep(visit)
+    keep = freshness.of_page(visit)
     answer, trouble = await asyncio.gather(
         visit.shared.ask(visit, visit.here, _listed, keep), now_or_lately(visit, keep)
     )
@@ -80,11 +77,6 @@ async def show_list(visit: Visit) -> web.StreamResponse:
         recommended=RECOMMENDED,
         **answer.found,
     )
-
-
-def _keep(visit: Visit) -> timedelta:
-    """Pages that are open ask together; who opens one wants to know how it is now."""
-    return SHARED_FOR if KNOWN in visit.request.query else timedelta()
 
 
 async def _listed(visit: Visit) -> Found:
@@ -214,7 +206,7 @@ async def _detail(
 async def _targets(visit: Visit, group: Group) -> dict[str, Any]:
     """What the block of its targets needs."""
     receivers, trouble = await asyncio.gather(
-        unless_failed(_receivers(visit, group)), now_or_lately(visit, _keep(visit))
+        unless_failed(_receivers(visit, group)), now_or_lately(visit, freshness.of_page(visit))
     )
     return {"group": group, "receivers": receivers or {}, "reach": reach_of(group, trouble)}
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ibs_notify.console import trouble
+from ibs_notify.console import freshness, trouble
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.charts import coarse, delivery_chart, event_chart, spread
 from ibs_notify.console.commands import overview as command
@@ -47,6 +47,7 @@ COVERAGE_KINDS: Mapping[int, str] = {
 }
 HARMLESS_GAP = router_service_pb2.COVERAGE_KIND_IDLE_RULE
 """The one kind of gap by which nothing that happens goes unheard."""
+SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 PERIODS = {"24h": DAY, "7d": timedelta(days=7), "30d": timedelta(days=30)}
@@ -84,7 +85,8 @@ async def _figures(visit: Visit) -> Mapping[str, Any]:
     events, deliveries, now = await asyncio.gather(
         unless_failed(charted(visit, period, EventFilter())),
         unless_failed(api.call(api.delivery.ChartDeliveries, period.of_deliveries())),
-        trouble.now_or_lately(visit),
+        # As in the part of the targets in trouble.
+        trouble.now_or_lately(visit, freshness.of_parts(visit)),
     )
     found: dict[str, Any] = {"after": period.after, "events": None, "delivered": None, "dead": None}
     if events is not None:
@@ -205,22 +207,24 @@ def _period_name(visit: Visit) -> str:
 
 
 def _part(
-    name: str, title: str, load: Load, seconds: int, *, is_costly: bool = False
+    name: str, title: str, load: Load, *, is_costly: bool = False, turns_with_targets: bool = False
 ) -> tuple[str, Part]:
-    return name, Part(title, f"parts/overview/{name}.html", load, seconds, is_costly)
+    template = f"parts/overview/{name}.html"
+    seconds = (freshness.COSTLY_EVERY if is_costly else freshness.EVERY) // SECOND
+    return name, Part(title, template, load, seconds, is_costly, turns_with_targets)
 
 
 PARTS: Mapping[str, Part] = dict(
     (
-        _part("figures", "The last day", _figures, 10),
-        _part("trouble", "Targets in trouble", trouble.look, 10),
-        _part("queue", "Held by rate limits", _queue, 10),
-        _part("silences", "Silences in force", _silences, 30),
-        _part("events", "Events", _events, 10),
-        _part("deliveries", "Deliveries by target", _deliveries, 10),
+        _part("figures", "The last day", _figures),
+        _part("trouble", "Targets in trouble", trouble.look),
+        _part("queue", "Held by rate limits", _queue),
+        _part("silences", "Silences in force", _silences),
+        _part("events", "Events", _events),
+        _part("deliveries", "Deliveries by target", _deliveries),
         # These look at everything.
-        _part("coverage", "Coverage", _coverage, 60, is_costly=True),
-        _part("ledger", "The ledger", _ledger, 60, is_costly=True),
+        _part("coverage", "Coverage", _coverage, is_costly=True, turns_with_targets=True),
+        _part("ledger", "The ledger", _ledger, is_costly=True),
     )
 )
 

@@ -11,8 +11,9 @@ from datetime import timedelta
 
 from aiohttp import web
 
+from ibs_notify.console import freshness, trouble
 from ibs_notify.console.api import QUICK_SECONDS
-from ibs_notify.console.changes import KNOWN
+from ibs_notify.console.changes import mark_of
 from ibs_notify.console.shared import Load
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotificationError
@@ -31,6 +32,8 @@ class Part:
     seconds: int
     is_costly: bool = False
     """Who opens a page is told what others asked for, too, and when that was."""
+    turns_with_targets: bool = False
+    """What was found is no more shown once other targets fail or are paused."""
 
 
 async def show_part(visit: Visit, part: Part, section: str) -> web.Response:
@@ -38,10 +41,10 @@ async def show_part(visit: Visit, part: Part, section: str) -> web.Response:
 
     ``section`` is the entry of the sidebar that the page belongs to.
     """
-    # Pages that are open ask together; who opens one wants to know how it is now.
-    is_open = part.is_costly or KNOWN in visit.request.query
-    keep = timedelta(seconds=part.seconds) * 0.8 if is_open else timedelta()
-    answer = await visit.shared.ask(visit.within(QUICK_SECONDS), visit.here, part.load, keep)
+    every = timedelta(seconds=part.seconds)
+    keep = freshness.COSTLY if part.is_costly else freshness.of_page(visit, every)
+    name = f"{visit.here} {_in_trouble(visit)}" if part.turns_with_targets else visit.here
+    answer = await visit.shared.ask(visit.within(QUICK_SECONDS), name, part.load, keep)
     error = answer.found if isinstance(answer.found, NotificationError) else None
     return visit.render(
         "parts/panel.html" if visit.is_partial else "pages/panel.html",
@@ -51,3 +54,10 @@ async def show_part(visit: Visit, part: Part, section: str) -> web.Response:
         error=error,
         **({} if isinstance(answer.found, NotificationError) else answer.found),
     )
+
+
+def _in_trouble(visit: Visit) -> str:
+    """Which targets take nothing now, as far as that is known."""
+    now = trouble.last(visit)
+    taking_nothing = now.taking_nothing if now is not None else None
+    return mark_of(*sorted(taking_nothing or ()))

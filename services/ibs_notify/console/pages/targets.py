@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 from google.protobuf.field_mask_pb2 import FieldMask
 
+from ibs_notify.console import freshness
 from ibs_notify.console.attempts import unless_failed
-from ibs_notify.console.changes import KNOWN, is_known, mark_of
+from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import targets as commands
 from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import (
@@ -53,8 +53,6 @@ PATH = "/targets"
 ONE = f"{PATH}/{{name}}"
 SIZE = 50
 LAST = 8
-SHARED_FOR = timedelta(seconds=8)
-"""Of the list, which asks for itself every 10 seconds."""
 CHANGED = "target-changed"
 """What the health tells the last deliveries, so that both are of the same moment."""
 WORDS: dict[str, Any] = {
@@ -68,8 +66,7 @@ WORDS: dict[str, Any] = {
 async def show_list(visit: Visit) -> web.StreamResponse:
     """A page of targets and how they fare; or only these, where that changed."""
     token = visit.request.query.get("page_token", "")
-    # Pages that are open ask together; who opens one wants to know how it is now.
-    keep = SHARED_FOR if KNOWN in visit.request.query else timedelta()
+    keep = freshness.of_page(visit)
     answer = await visit.shared.ask(visit, visit.here, partial(_listed, token=token), keep)
     if isinstance(answer.found, NotificationError):
         raise answer.found

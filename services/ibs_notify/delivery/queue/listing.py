@@ -39,7 +39,6 @@ _Condition: TypeAlias = sa.ColumnElement[bool] | sa.TextClause
 _INDEXED_STATES = frozenset(State) - {State.DELIVERED, State.DIGESTED, State.CANCELLED}
 """Each has a partial index, in ``tables.py``."""
 _OPEN_STATES = tuple(state for state in State if state.is_open)
-_LOOKED_AT_FOR_NAMES = 10_000
 _TROUBLED_STATES = (State.DEAD, State.RETRY_WAIT, State.WAITING, State.QUEUED, State.LEASED)
 _ANSWERED_STATES = (State.DEAD, State.RETRY_WAIT)
 _IS_QUEUED = _C.state == State.QUEUED.value
@@ -154,25 +153,6 @@ class Listing:
     async def target_statuses(self, uids: Collection[str]) -> Mapping[str, TargetStatus]:
         """How each of the targets fares, from one consistent view."""
         return await self._database.read(lambda c: _statuses(c, uids))
-
-
-def last_names(connection: sa.Connection, uids: Collection[str]) -> Mapping[str, str]:
-    """The names that the newest deliveries to targets had, as far as they are not long ago."""
-    # There is no index by target of what ended, so only so much is looked at.
-    newest = (
-        sa.select(_C.seq, _C.target_uid, _C.target_name)
-        .order_by(_C.seq.desc())
-        .limit(_LOOKED_AT_FOR_NAMES)
-        .subquery()
-        .c
-    )
-    rows = connection.execute(
-        sa.select(newest.target_uid, newest.target_name)
-        .where(is_among(newest.target_uid, "uids", connection.dialect.name))
-        .order_by(newest.seq),
-        {"uids": listed(uids, connection.dialect.name)},
-    )
-    return {row.target_uid: row.target_name for row in rows}
 
 
 def _in_full(

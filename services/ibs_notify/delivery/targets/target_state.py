@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ibs_notify.delivery.model import Completion, State
-from ibs_notify.delivery.tables import TARGETS
+from ibs_notify.delivery.tables import DELIVERIES, TARGETS
 from ibs_notify.delivery.targets import max_rate
 from ibs_notify.delivery.targets.breaker import Sign
 from ibs_notify.delivery.targets.max_rate import Passed
@@ -69,14 +69,31 @@ def note_ends(connection: sa.Connection, done: Iterable[Completion]) -> None:
     )
     for uid, group in groupby(attempts, key=lambda each: each.work.target_uid):
         ends = list(group)
-        parameters = (*_summary(ends), uid)
+        parameters = (*_summary(ends), ends[-1].work.seq, uid)
         if _NOTE_ENDS.change(connection, parameters) == 0:
             _ensure(connection, uid)
             _NOTE_ENDS.change(connection, parameters)
 
 
+def last_names(connection: sa.Connection, uids: Collection[str]) -> Mapping[str, str]:
+    """The names that targets had last, deleted or not, as far as anything is kept of them."""
+    noted = sa.select(_T.target_uid, _T.target_name).where(
+        _T.target_uid.in_(uids), _T.target_name != ""
+    )
+    found = {row.target_uid: row.target_name for row in connection.execute(noted)}
+    # What was given up and never attempted. The state is written out, not bound: only then does
+    # the index serve.
+    c = DELIVERIES.c
+    newest = sa.select(sa.func.max(c.seq)).group_by(c.target_uid)
+    newest = newest.where(
+        c.target_uid.in_(set(uids) - found.keys()), sa.text(f"state = {State.DEAD.value}")
+    )
+    dead = sa.select(c.target_uid, c.target_name).where(c.seq.in_(newest))
+    return found | {row.target_uid: row.target_name for row in connection.execute(dead)}
+
+
 def _summary(ends: Sequence[Completion]) -> tuple[Any, ...]:
-    """Values of ``_NOTE_ENDS`` from attempts in the order of their end.
+    """Values of ``_NOTE_ENDS`` but for the last, from attempts in the order of their end.
 
     A peer that judged a message works, also where it refused that one.
     """
@@ -151,6 +168,12 @@ _NOTE_ENDS = Bulk(
         ),
         (_T.last_code, sa.bindparam("code", type_=sa.Integer)),
         (_T.certificate_until, _kept_unless_given("certificate", _T.certificate_until)),
+        (
+            _T.target_name,
+            sa.select(DELIVERIES.c.target_name)
+            .where(DELIVERIES.c.seq == _at("last_seq"))
+            .scalar_subquery(),
+        ),
     )
     .where(_IS_THIS),
     (
@@ -163,6 +186,7 @@ _NOTE_ENDS = Bulk(
         "since_worked",
         "code",
         "certificate",
+        "last_seq",
         "uid",
     ),
 )

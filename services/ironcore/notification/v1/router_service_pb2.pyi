@@ -1784,10 +1784,21 @@ class ListHearingsRequest(google.protobuf.message.Message):
 
     RESOURCES_FIELD_NUMBER: builtins.int
     WITH_OUT_OF_SCOPE_FIELD_NUMBER: builtins.int
+    LOOKED_AT_FIELD_NUMBER: builtins.int
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
     with_out_of_scope: builtins.bool
     """Say also which rules match though their groups do not hear of the resource: it would help to
     attach it to them. Then at most 10 resources.
     """
+    looked_at: builtins.bool
+    """In place of resources: what coverage looks at, by name: datastores and jobs that events were
+    about, and what is attached to groups; 2,000 at most.
+    """
+    page_size: builtins.int
+    """How many of those at most. Default 50, at most 500."""
+    page_token: builtins.str
+    """The next page of those: the token of the answer before."""
     @property
     def resources(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Datastores, or what is below them, in either spelling. At most 500."""
@@ -1797,8 +1808,11 @@ class ListHearingsRequest(google.protobuf.message.Message):
         *,
         resources: collections.abc.Iterable[builtins.str] | None = ...,
         with_out_of_scope: builtins.bool = ...,
+        looked_at: builtins.bool = ...,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["resources", b"resources", "with_out_of_scope", b"with_out_of_scope"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["looked_at", b"looked_at", "page_size", b"page_size", "page_token", b"page_token", "resources", b"resources", "with_out_of_scope", b"with_out_of_scope"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListHearingsRequest: typing_extensions.TypeAlias = ListHearingsRequest
@@ -1916,8 +1930,14 @@ class ListHearingsResponse(google.protobuf.message.Message):
     SUBSCRIPTIONS_FIELD_NUMBER: builtins.int
     SILENCES_FIELD_NUMBER: builtins.int
     REVISION_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: builtins.int
     revision: builtins.int
     """The revision of the configuration whose rules these are."""
+    next_page_token: builtins.str
+    """Of what coverage looks at: the token of the next page; empty on the last one."""
+    total_size: builtins.int
+    """Of the same: how many there are, on all pages."""
     @property
     def resources(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ResourceHearing]:
         """One for each resource asked about, in their order."""
@@ -1937,8 +1957,10 @@ class ListHearingsResponse(google.protobuf.message.Message):
         subscriptions: collections.abc.Iterable[Global___HearingSubscription] | None = ...,
         silences: collections.abc.Iterable[Global___Silence] | None = ...,
         revision: builtins.int = ...,
+        next_page_token: builtins.str = ...,
+        total_size: builtins.int = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["resources", b"resources", "revision", b"revision", "silences", b"silences", "subscriptions", b"subscriptions"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["next_page_token", b"next_page_token", "resources", b"resources", "revision", b"revision", "silences", b"silences", "subscriptions", b"subscriptions", "total_size", b"total_size"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListHearingsResponse: typing_extensions.TypeAlias = ListHearingsResponse
