@@ -78,6 +78,7 @@ async def test_how_severe_the_matching_events_are_is_said_and_that_a_digest_keep
     assert waits not in await said("rule-0", "source = backup")
     assert waits in await said("digest_rule", "source = backup")
     assert waits not in await said("digest_rule", "severity = info")
+    assert (await console.browser.get("/rules?rule=source+%3D+backup")).says("1 error · 2 info")
 
 
 async def test_how_many_a_day_is_told_only_where_there_are_older_events(tmp_path: Path) -> None:
