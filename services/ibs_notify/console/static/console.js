@@ -10,7 +10,7 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
   await navigator.clipboard.writeText(button.dataset.copy);
-  const text = button.textContent;
+  const text = (button.dataset.text ??= button.textContent); // a second press finds "Copied"
   button.textContent = "Copied";
   setTimeout(() => { button.textContent = text; }, 1500);
 });

@@ -4,6 +4,7 @@
 
 (() => {
   const isLive = (element) => element.matches?.('[hx-trigger*="every "]');
+  const isRenewed = (element) => element.matches?.('[hx-trigger*="every "], [hx-trigger*="renew "]');
   const renew = () => window.htmx?.trigger(document.body, "renew");
 
   // ---- a part that is asked for anew keeps what is open, and where the keyboard is
@@ -11,12 +12,12 @@
   const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
   const nameOf = (element) => element.getAttribute("href") ?? element.getAttribute("aria-label") ?? element.textContent.trim();
   const summaryOf = (details) => nameOf(one("summary", details) ?? details);
-  let before = null;
+  const states = new WeakMap(); // by request: several parts may be renewed at once
 
   function stateOf(part) {
     const active = part.contains(document.activeElement) ? document.activeElement : null;
     const open = all("details[open]", part).map(summaryOf);
-    return { open, place: all(FOCUSABLE, part).indexOf(active), name: active && nameOf(active) };
+    return { id: part.id, open, place: all(FOCUSABLE, part).indexOf(active), name: active && nameOf(active) };
   }
 
   function restore(part, { open, place, name }) {
@@ -30,12 +31,15 @@
   }
 
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    if (detail.shouldSwap && detail.requestConfig.verb === "get" && isLive(detail.target)) before = stateOf(detail.target);
+    if (detail.shouldSwap && detail.requestConfig.verb === "get" && isRenewed(detail.target)) {
+      states.set(detail.xhr, stateOf(detail.target));
+    }
   });
-  document.addEventListener("htmx:afterSettle", ({ target }) => {
-    if (!before || !isLive(target)) return;
-    const state = before;
-    before = null;
+  document.addEventListener("htmx:afterSettle", ({ target, detail: { xhr } }) => {
+    const state = states.get(xhr);
+    // What comes with the part is not the part. It may be the last, that is not asked for again.
+    if (!state || target.id !== state.id) return;
+    states.delete(xhr);
     // Behind what others make of the part, such as a chart.
     setTimeout(() => restore(target, state));
   });
@@ -58,6 +62,7 @@
   let isUnsent = false; // somebody pressed a button meanwhile
   let isReminding = false; // and is told so, now that the console answers
   let isAsking = false;
+  let renewal = 0;
   let isLeaving = false;
 
   function say(text, mayLogIn = false) {
@@ -115,7 +120,17 @@
     isAsking = false;
     if (isLeaving) return;
     if (status === 401) askToLogIn();
-    else answered();
+    else if (!banner.hidden) answered();
+    else askAnew();
+  }
+
+  /** What got no answer may be asked for only once, and nobody was told to look at it again. */
+  function askAnew() {
+    heard = Date.now();
+    renewal ||= setTimeout(() => {
+      renewal = 0;
+      if (!document.hidden) renew();
+    }, SILENT_AFTER);
   }
 
   function answered() {
@@ -157,12 +172,12 @@
   });
 
   const reached = new WeakSet();
-  const waiting = new WeakSet();
+  const waiting = new WeakSet(); // forms, and buttons whose answer goes to a frame beside them
 
-  async function reach(form, button) {
-    waiting.add(form);
+  async function reach(form, button, what) {
+    waiting.add(what);
     const status = await ask();
-    waiting.delete(form);
+    waiting.delete(what);
     if (status === 204) {
       isUnsent = isReminding = false;
       reached.add(form);
@@ -186,7 +201,8 @@
     /** Whether the form is sent later, if the console is reached. */
     isToBeReached({ target: form, submitter }) {
       if (form.getAttribute("method") !== "post" || submitter?.formTarget === "_blank") return false;
-      if (!waiting.has(form)) reach(form, submitter);
+      const what = submitter?.formTarget ? submitter : form;
+      if (!waiting.has(what)) reach(form, submitter, what);
       return true;
     },
   };

@@ -95,7 +95,7 @@
         if (rule !== this.area.value) return;
         this.take(answer, rule, offers);
       } catch (error) {
-        if (error.name !== "AbortError") this.verdict.textContent = "";
+        if (error.name !== "AbortError") this.verdict.textContent = this.shownVerdict = "";
       }
     }
 

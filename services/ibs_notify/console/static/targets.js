@@ -82,18 +82,22 @@
     }
   }
 
+  let running = null;
+
   async function test(button) {
     if (button.ariaDisabled) return;
     const panel = document.getElementById(button.dataset.test);
     const list = element("ol", "stages");
     panel.replaceChildren(list);
     for (const field of button.form.elements) field.removeAttribute("aria-invalid");
+    running = new AbortController();
     button.ariaDisabled = "true"; // one that is disabled would lose the focus
     try {
       const answer = await fetch(button.formAction, {
         method: "POST",
         headers: { Accept: "application/x-ndjson" },
         body: new URLSearchParams(new FormData(button.form)),
+        signal: running.signal,
       });
       if (!answer.headers.get("Content-Type")?.startsWith("application/x-ndjson")) {
         panel.append(banner("failed", "The console does not take this test.", "Load the page again."));
@@ -101,7 +105,7 @@
       }
       for await (const line of linesOf(answer.body)) show(panel, list, JSON.parse(line));
     } catch {
-      panel.append(banner("failed", "The console does not answer."));
+      if (list.isConnected) panel.append(banner("failed", "The console does not answer."));
     } finally {
       button.ariaDisabled = null;
     }
@@ -118,7 +122,9 @@
   // What was tried is not what stands there any more.
   document.addEventListener("input", (event) => {
     const button = document.querySelector("[data-test]");
-    if (button && !button.disabled && event.target.form === button.form) document.getElementById(button.dataset.test).replaceChildren();
+    if (!button || button.disabled || event.target.form !== button.form) return;
+    document.getElementById(button.dataset.test).replaceChildren();
+    running?.abort();
   });
 
   document.addEventListener("click", (event) => {
