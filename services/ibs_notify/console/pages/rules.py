@@ -149,7 +149,6 @@ async def _page(visit: Visit, rule: str, scope: router_pb.EventScope | None) -> 
         analysis=analysis,
         matches=await _matches(visit, rule, scope) if is_right else None,
         days=DAYS,
-        gathered=False,
     )
 
 
