@@ -162,3 +162,25 @@ def test_what_is_wrong_with_a_rule_is_said_again_after_an_answer_that_never_came
     expect(verdict).to_be_empty()
     rule.dispatch_event("input")
     expect(verdict).not_to_be_empty()
+
+
+def test_a_form_whose_answer_is_slow_is_sent_once_however_often_it_is_pressed(
+    page: Page, console: Console
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+    page.goto(f"{console.base}/new-silence")
+    settle(page)
+    page.get_by_label("Which events").fill("type = sync.failed")
+    page.get_by_label("Why", exact=True).fill("pressed twice")
+    button = page.get_by_role("button", name="Save")
+    button.focus()
+    with held(page, f"{console.base}/new-silence") as answers:
+        with page.expect_request(lambda each: each.method == "POST" and "preview" not in each.url):
+            page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        assert len(answers.routes) == 1
+    expect(page.get_by_role("heading", level=1)).to_have_text("Silences")
+    assert sum(each.endswith("/here") for each in asked) == 1
+    assert asked.count(f"POST {console.base}/new-silence") == 1

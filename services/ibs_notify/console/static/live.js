@@ -150,6 +150,7 @@
   addEventListener("pagehide", () => { isLeaving = true; });
   addEventListener("pageshow", ({ persisted }) => {
     isLeaving = false;
+    sent = null;
     if (persisted) renew();
   });
 
@@ -171,7 +172,9 @@
     askToLogIn();
   });
 
+  const SENT_FOR = 15000; // so long a form that is sent is not sent again; who stopped it may then
   const reached = new WeakSet();
+  let sent = null; // the form whose answer is the next page
   const waiting = new WeakSet(); // forms, and buttons whose answer goes to a frame beside them
 
   async function reach(form, button, what) {
@@ -197,11 +200,21 @@
 
   window.reaching = {
     /** Whether the form is being sent because the console was just reached. */
-    wasReached: (event) => reached.delete(event.target),
+    wasReached({ target: form, submitter }) {
+      if (!reached.delete(form)) return false;
+      if (submitter?.formTarget) return true;
+      sent = form;
+      setTimeout(() => { sent = null; }, SENT_FOR);
+      return true;
+    },
     /** Whether the form is sent later, if the console is reached. */
     isToBeReached({ target: form, submitter }) {
       if (form.getAttribute("method") !== "post" || submitter?.formTarget === "_blank") return false;
       const what = submitter?.formTarget ? submitter : form;
+      if (what === sent) {
+        tell("It is being sent already.");
+        return true;
+      }
       if (!waiting.has(what)) reach(form, submitter, what);
       return true;
     },
