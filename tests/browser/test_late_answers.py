@@ -184,3 +184,15 @@ def test_a_form_whose_answer_is_slow_is_sent_once_however_often_it_is_pressed(
     expect(page.get_by_role("heading", level=1)).to_have_text("Silences")
     assert sum(each.endswith("/here") for each in asked) == 1
     assert asked.count(f"POST {console.base}/new-silence") == 1
+
+
+def test_a_button_is_pressed_though_its_part_is_renewed_meanwhile(
+    page: Page, console: Console
+) -> None:
+    page.goto(f"{console.base}/settings")
+    settle(page)
+    with held(page, "**/here") as answers:
+        page.get_by_role("button", name="Dark").click(no_wait_after=True)
+        answers.await_asked()
+        page.locator(".theme-choice").evaluate("form => form.replaceWith(form.cloneNode(true))")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")

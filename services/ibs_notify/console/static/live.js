@@ -184,6 +184,8 @@
     if (status === 204) {
       isUnsent = isReminding = false;
       reached.add(form);
+      // The part that it was in may be renewed by now.
+      if (!form.isConnected) document.body.append(Object.assign(form, { hidden: true }));
       form.requestSubmit(button);
       return;
     }
