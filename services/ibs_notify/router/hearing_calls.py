@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.resource import canonical
+from ibs_notify.router.audience import Audience
 from ibs_notify.router.hearing import Effect, TypeHearing, effect_of, hearings_of
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.match import Route, RoutingTable
@@ -41,6 +42,7 @@ class Hearings:
         self._clock = clock
         # Its own, since it is read in other threads than the intake's.
         self._silences = SilenceBook()
+        self._audience: Audience | None = None
 
     async def list(self, request: pb.ListHearingsRequest) -> pb.ListHearingsResponse:
         """``InvalidArgument`` for too many resources."""
@@ -51,18 +53,32 @@ class Hearings:
         table, now = required(self._in_force.table), self._clock.now()
         not_over = await self._database.read(lambda c: self._silences.not_over(c, now))
         silences = [each for each in not_over if is_active(each.schedule, now)]
-        answer, named = await asyncio.to_thread(_answer, table, request, silences, now)
+        answer, named = await asyncio.to_thread(self._answer, table, request, silences, now)
         found = await self._database.read(lambda c: _found(c, named))
         answer.silences.extend(silence_view(each, now) for each in found)
         return answer
 
+    def _answer(
+        self,
+        table: RoutingTable,
+        request: pb.ListHearingsRequest,
+        silences: Sequence[Armed],
+        now: datetime,
+    ) -> tuple[pb.ListHearingsResponse, list[str]]:
+        """In another thread. What is made ready for one revision serves until the next."""
+        audience = self._audience
+        if audience is None or audience.table is not table:
+            self._audience = audience = Audience(table)
+        return _answer(audience, request, silences, now)
+
 
 def _answer(
-    table: RoutingTable, request: pb.ListHearingsRequest, silences: Sequence[Armed], now: datetime
+    audience: Audience, request: pb.ListHearingsRequest, silences: Sequence[Armed], now: datetime
 ) -> tuple[pb.ListHearingsResponse, list[str]]:
     """All but the silences, whose ids come beside it."""
-    answer = pb.ListHearingsResponse(revision=table.revision)
+    answer = pb.ListHearingsResponse(revision=audience.table.revision)
     places: dict[tuple[str, str], int] = {}
+    conditions: dict[str, int] = {}
     named: dict[str, None] = {}
 
     def place_of(route: Route) -> int:
@@ -82,6 +98,13 @@ def _answer(
             gathered=map(place_of, each.gathered),
             silence_id=each.silence_id,
             out_of_scope=map(place_of, each.out_of_scope),
+            in_part=[
+                pb.PartialHearing(
+                    subscription=place_of(it.route),
+                    condition=conditions.setdefault(it.condition, len(conditions)),
+                )
+                for it in each.in_part
+            ],
         )
         if each.silence_id:
             named[each.silence_id] = None
@@ -90,9 +113,10 @@ def _answer(
         resource = canonical(given)
         view = answer.resources.add(resource=resource)
         for each in hearings_of(
-            table, resource, silences, now, with_out_of_scope=request.with_out_of_scope
+            audience, resource, silences, now, with_out_of_scope=request.with_out_of_scope
         ):
             add(view, each)
+    answer.conditions.extend(conditions)
     return answer, list(named)
 
 
