@@ -64,7 +64,7 @@ class Hearings:
         request: pb.ListHearingsRequest,
         silences: Sequence[Armed],
         now: datetime,
-    ) -> tuple[pb.ListHearingsResponse, list[str]]:
+    ) -> tuple[pb.ListHearingsResponse, Sequence[str]]:
         """In another thread. What is made ready for one revision serves until the next."""
         audience = self._audience
         if audience is None or audience.table is not table:

@@ -35,9 +35,16 @@ def table(*groups: Group) -> RoutingTable:
     return build_table(Snapshot(1, targets=TARGETS, groups=groups))
 
 
-def group(rule: str, name: str = "g", target: str = "chat", **fields: object) -> Group:
+def group(
+    rule: str,
+    name: str = "g",
+    target: str = "chat",
+    digest: Digest | None = None,
+    attachments: tuple[str, ...] = (),
+) -> Group:
     found = Group(name, f"u-{name}", subscriptions=(Subscription(f"s-{name}", target, rule),))
-    return replace(found, **fields)  # type: ignore[arg-type]
+    scope = Scope.ATTACHED if attachments else Scope.EVERYTHING
+    return replace(found, digest=digest, scope=scope, attachments=attachments)
 
 
 def heard(*groups: Group, event_type: str = "backup.warning") -> TypeHearing:
@@ -49,21 +56,19 @@ def conditions(of: TypeHearing) -> list[str]:
     return [each.condition for each in of.in_part]
 
 
-scopes = st.one_of(
-    st.just((Scope.EVERYTHING, ())),
-    st.just((Scope.ATTACHED, ("/a",))),
-    st.just((Scope.ATTACHED, ("/a/b", "/a/c"))),
-    st.just((Scope.ATTACHED, ("/b",))),
-)
+attached = st.sampled_from([(), ("/a",), ("/a/b", "/a/c"), ("/b",)])
 abouts = st.sampled_from(["/a", "/a/b", "/a/b/c", "/a/d"])
 
 
 @given(
-    st.lists(st.tuples(rules(few_texts), scopes), min_size=1, max_size=4), events, abouts, st.data()
+    st.lists(st.tuples(rules(few_texts), attached), min_size=1, max_size=4),
+    events,
+    abouts,
+    st.data(),
 )
 @settings(max_examples=100)
 def test_whoever_is_told_of_an_event_was_never_said_to_hear_nothing(
-    made: list[tuple[Rule, tuple[Scope, tuple[str, ...]]]],
+    made: list[tuple[Rule, tuple[str, ...]]],
     event: Event,
     resource: str,
     data: st.DataObject,
@@ -71,8 +76,8 @@ def test_whoever_is_told_of_an_event_was_never_said_to_hear_nothing(
     of_type = data.draw(st.sampled_from(ABOUT_DATASTORES))
     routing = table(
         *(
-            group(format_rule(rule), f"g{number}", scope=scope, attachments=attachments)
-            for number, (rule, (scope, attachments)) in enumerate(made)
+            group(format_rule(rule), f"g{number}", attachments=attachments)
+            for number, (rule, attachments) in enumerate(made)
         )
     )
     came = replace(
@@ -111,12 +116,11 @@ def test_who_hears_of_a_bare_event_and_not_of_every_other_hears_of_some() -> Non
 
 
 def test_who_has_a_part_of_it_attached_hears_of_some() -> None:
-    attached = {"scope": Scope.ATTACHED, "attachments": (f"{TANK}/production", "/datastore/b")}
-    assert conditions(heard(group("*", **attached))) == [f"resource under {TANK}/production"]
+    parts = f"{TANK}/production", "/datastore/b"
+    assert conditions(heard(group("*", attachments=parts))) == [f"resource under {TANK}/production"]
     # What the rule wants is no part of what is attached.
-    assert not conditions(heard(group(f"resource under {TANK}/test", **attached)))
-    whole = {"scope": Scope.ATTACHED, "attachments": (TANK,)}
-    assert not conditions(heard(group("*", **whole)))
+    assert not conditions(heard(group(f"resource under {TANK}/test", attachments=parts)))
+    assert not conditions(heard(group("*", attachments=(TANK,))))
 
 
 def test_nothing_is_gathered_for_a_metric_server() -> None:
