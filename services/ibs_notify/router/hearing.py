@@ -11,16 +11,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
-from ibs_notify.domain.catalogue import ABOUT_DATASTORES, EventType
+from ibs_notify.domain.catalogue import EventType
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.severity import Severity
+from ibs_notify.router.audience import GRAVEST_FIRST, Audience, InPart
 from ibs_notify.router.digest import DigestReason, gather
 from ibs_notify.router.match import Route, RoutingTable
 from ibs_notify.router.silence import Armed, silenced_by
-
-GRAVEST_FIRST: Final = tuple(sorted(ABOUT_DATASTORES, key=lambda each: (-each.severity, each.name)))
 
 
 class Effect(StrEnum):
@@ -36,9 +34,12 @@ class Effect(StrEnum):
 class TypeHearing:
     """What would become of an event of a type about a place.
 
-    ``routes`` are all that match, ``gathered`` those of them whose digest takes it. ``silence_id``
-    names the silence that keeps it quiet now; who hears of it else is the same with and without.
-    ``out_of_scope``: those whose rule would match, but whose group does not hear of the place.
+    ``routes`` are all that match it bare. ``in_part`` are those that hear of some such events and
+    not of others, by what else these say, or the part of the place that they are about: some are
+    among ``routes``. Who is in neither hears of none. ``gathered`` are those of both whose digest
+    takes it. ``silence_id`` names the silence that keeps it quiet now; who hears of it else is the
+    same with and without. ``out_of_scope``: those whose rule would match it bare, but whose group
+    does not hear of the place.
     """
 
     type: EventType
@@ -46,6 +47,7 @@ class TypeHearing:
     gathered: tuple[Route, ...] = ()
     silence_id: str = ""
     out_of_scope: tuple[Route, ...] = ()
+    in_part: tuple[InPart, ...] = ()
 
     @property
     def is_told(self) -> bool:
@@ -88,7 +90,7 @@ def telling(
 
 
 def hearings_of(
-    table: RoutingTable,
+    audience: Audience,
     resource: str,
     silences: Sequence[Armed],
     now: datetime,
@@ -96,20 +98,33 @@ def hearings_of(
     with_out_of_scope: bool = False,
 ) -> list[TypeHearing]:
     """Of every type that can be about a datastore, the gravest first."""
+    table, in_part = audience.table, audience.in_part(resource)
     found = []
     for each in GRAVEST_FIRST:
         event = _bare(each.name, each.severity, resource, now)
         routes = table.hearing(event)
+        some = tuple(in_part.get(each.name, ()))
         silenced = silenced_by(silences, event, now)
-        gathered = tuple(
-            route
-            for route in routes
-            if route.gathers is not None and gather(route.gathers, event) is DigestReason.GATHERED
-        )
         silence_id = silenced.pointer if silenced is not None else ""
         beyond = _out_of_scope(table, event, routes) if with_out_of_scope else ()
-        found.append(TypeHearing(each, routes, gathered, silence_id, beyond))
+        gathered = _gathered(event, routes, some)
+        found.append(TypeHearing(each, routes, gathered, silence_id, beyond, some))
     return found
+
+
+def _gathered(
+    event: Event, routes: Iterable[Route], in_part: Iterable[InPart]
+) -> tuple[Route, ...]:
+    """Those whose digest takes it; what a metric server records is never gathered."""
+    places = {(each.group, each.target): each for each in routes}
+    places |= {(each.route.group, each.route.target): each.route for each in in_part}
+    return tuple(
+        route
+        for route in places.values()
+        if not route.is_metric_server
+        and route.gathers is not None
+        and gather(route.gathers, event) is DigestReason.GATHERED
+    )
 
 
 def _out_of_scope(

@@ -15,6 +15,7 @@ from ibs_notify.domain.clock import Clock
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.resource import canonical
 from ibs_notify.router import coverage_reads
+from ibs_notify.router.audience import Audience
 from ibs_notify.router.hearing import Effect, TypeHearing, effect_of, hearings_of
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.match import Route, RoutingTable
@@ -58,6 +59,7 @@ class Hearings:
         self._clock = clock
         # Its own, since it is read in other threads than the intake's.
         self._silences = SilenceBook()
+        self._audience: Audience | None = None
 
     async def list(self, request: pb.ListHearingsRequest) -> pb.ListHearingsResponse:
         """``InvalidArgument`` for too many resources."""
@@ -72,7 +74,7 @@ class Hearings:
         silences = [each for each in not_over if is_active(each.schedule, now)]
         beyond = request.with_out_of_scope
         answer, named = await asyncio.to_thread(
-            _answer, table, resources, silences, now, with_out_of_scope=beyond
+            self._answer, table, resources, silences, now, with_out_of_scope=beyond
         )
         found = await self._database.read(lambda c: _found(c, named))
         answer.silences.extend(silence_view(each, now) for each in found)
@@ -92,6 +94,21 @@ class Hearings:
             lambda c: coverage_reads.looked_at(c, table.attachments)
         )
         return _page_of(sorted(places), position, size)
+
+    def _answer(
+        self,
+        table: RoutingTable,
+        resources: Sequence[str],
+        silences: Sequence[Armed],
+        now: datetime,
+        *,
+        with_out_of_scope: bool,
+    ) -> tuple[pb.ListHearingsResponse, Sequence[str]]:
+        """In another thread. What is made ready for one revision serves until the next."""
+        audience = self._audience
+        if audience is None or audience.table is not table:
+            self._audience = audience = Audience(table)
+        return _answer(audience, resources, silences, now, with_out_of_scope=with_out_of_scope)
 
 
 def _page_of(places: Sequence[str], position: tuple[str | int, ...] | None, size: int) -> _Page:
@@ -114,7 +131,7 @@ def _page_of(places: Sequence[str], position: tuple[str | int, ...] | None, size
 
 
 def _answer(
-    table: RoutingTable,
+    audience: Audience,
     resources: Sequence[str],
     silences: Sequence[Armed],
     now: datetime,
@@ -122,8 +139,9 @@ def _answer(
     with_out_of_scope: bool,
 ) -> tuple[pb.ListHearingsResponse, list[str]]:
     """All but the silences, whose ids come beside it."""
-    answer = pb.ListHearingsResponse(revision=table.revision)
+    answer = pb.ListHearingsResponse(revision=audience.table.revision)
     places: dict[tuple[str, str], int] = {}
+    conditions: dict[str, int] = {}
     named: dict[str, None] = {}
 
     def place_of(route: Route) -> int:
@@ -143,6 +161,13 @@ def _answer(
             gathered=map(place_of, each.gathered),
             silence_id=each.silence_id,
             out_of_scope=map(place_of, each.out_of_scope),
+            in_part=[
+                pb.PartialHearing(
+                    subscription=place_of(it.route),
+                    condition=conditions.setdefault(it.condition, len(conditions)),
+                )
+                for it in each.in_part
+            ],
         )
         if each.silence_id:
             named[each.silence_id] = None
@@ -151,9 +176,10 @@ def _answer(
         resource = canonical(given)
         view = answer.resources.add(resource=resource)
         for each in hearings_of(
-            table, resource, silences, now, with_out_of_scope=with_out_of_scope
+            audience, resource, silences, now, with_out_of_scope=with_out_of_scope
         ):
             add(view, each)
+    answer.conditions.extend(conditions)
     return answer, list(named)
 
 

@@ -12,7 +12,7 @@ from tests.support.console_work import add_group
 from ironcore.notification.v1 import config_service_pb2 as config
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as router
-from ironcore.notification.v1.group_pb2 import Group, Subscription
+from ironcore.notification.v1.group_pb2 import DIGEST_FREQUENCY_DAILY, Digest, Group, Subscription
 from ironcore.notification.v1.target_pb2 import PushgatewayTarget, Target
 
 PANELS = ("listeners", "alerts", "state", "nested", "chart")
@@ -304,3 +304,37 @@ async def test_how_it_fares_tells_of_restores_too(console: Console) -> None:
     assert page.says("Restore error restore.failed")
     assert page.says("no success in the inbox Sync no result in the inbox Verification")
     assert f'href="/events/{bad}"' in page.text
+
+
+async def test_a_rule_that_asks_for_an_actor_hears_some_of_it(console: Console) -> None:
+    await make_group(console.api, rule='actor matches "*!nightly" and severity >= warning')
+    await emit(console.api, "backup.warning", resource="ibs:vm/1")
+    page = await console.browser.get("/datastores/ibs/listeners")
+    assert page.says("some: only where actor matches *!nightly")
+    assert page.says("Of some of them, by what else an event says, ops-team → chat-ops hear")
+    assert page.says("Nobody hears of")  # of a bare event, as coverage says
+    assert not page.says("hear nothing of it")
+    assert (await console.browser.get("/datastore-list")).says("of some of it: ops-team")
+    listed = await console.browser.get("/groups?resource=ibs")
+    assert listed.says("tells of some of it, only where actor matches *!nightly")
+    assert not listed.says("tells nobody of it")
+
+
+async def test_digest_marks_name_what_is_gathered(console: Console) -> None:
+    await make_group(console.api)
+    api = console.api
+    gauge = Target(name="gauge", pushgateway=PushgatewayTarget(url="http://127.0.0.1:9/"))
+    await api.call(api.config.CreateTarget, config.CreateTargetRequest(target=gauge))
+    made = Group(name="daily", digest=Digest(rule="type = verify.stale", time="09:00"))
+    made.digest.frequency = DIGEST_FREQUENCY_DAILY
+    made.subscriptions.extend(
+        [
+            Subscription(target="chat-ops", rule="severity >= warning"),
+            Subscription(target="gauge", rule="*"),
+        ]
+    )
+    answer = await api.call(api.config.CreateGroup, config.CreateGroupRequest(group=made))
+    await api.await_revision(answer.group.revision)
+    page = await console.browser.get("/datastores/ibs/listeners")
+    assert page.text.count("di&shy;gest") == 1  # of chat-ops, and only of warnings
+    assert "di&shy;gest: only <code>verify.stale</code>" in page.text

@@ -431,3 +431,13 @@ async def test_the_commands_are_shown_while_the_form_is_filled(console: Console)
 async def test_there_is_no_row_for_a_target_that_there_is_not(console: Console) -> None:
     page = await console.browser.get("/new-group")
     assert page.text.count('<fieldset class="group-row') == 1
+
+
+async def test_a_bare_name_that_is_no_datastore_is_said_to_be_none(console: Console) -> None:
+    await make(console)
+    asked = await console.browser.get("/groups?resource=nightly")
+    assert asked.says("No datastore nightly was seen.")
+    assert asked.says("hears of /datastore/nightly")  # still answered
+    await emit(console.api, "Backup failed", resource="nightly:vm/1")
+    assert not (await console.browser.get("/groups?resource=nightly")).says("No datastore")
+    assert not (await console.browser.get("/groups?resource=other:x")).says("No datastore")

@@ -30,11 +30,29 @@ _TELLS_NOBODY: Mapping[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a subscription hears of the types of a severity, and of which its digest gathers any."""
+    """What a subscription hears of the types of a severity.
+
+    ``some`` are those of whose events it hears some and not others. ``gathered`` are those of both
+    that its digest gathers.
+    """
 
     heard: Sequence[str]
     missed: Sequence[str]
-    is_gathered: bool
+    some: Sequence[str]
+    gathered: Sequence[str]
+
+    @property
+    def is_all_gathered(self) -> bool:
+        """Whether nothing that it hears of comes at once."""
+        return len(self.gathered) == len(self.heard) + len(self.some)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A rule that an event must match for a subscription to hear of it, if it is of ``types``."""
+
+    rule: str
+    types: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,7 @@ class Hearer:
     effect: int
     cells: Sequence[Cell]
     standing: Standing | None = None
+    conditions: Sequence[Condition] = ()
 
     @property
     def tells(self) -> bool:
@@ -79,6 +98,11 @@ class Hearer:
         return self.standing.since
 
     @property
+    def hears_some_alone(self) -> bool:
+        """Whether there is no type of whose every event it hears."""
+        return not any(each.heard for each in self.cells)
+
+    @property
     def fails(self) -> bool:
         return self.obstacle == "fails"
 
@@ -104,6 +128,7 @@ class Hearing:
     subscriptions: Sequence[pb.HearingSubscription]
     silences: Sequence[pb.Silence]
     troubled: Mapping[str, Standing] | None = None
+    conditions: Sequence[str] = ()
 
     @property
     def gaps(self) -> Sequence[str]:
@@ -138,7 +163,13 @@ class Hearing:
     @property
     def routine_in_inbox(self) -> Sequence[str]:
         """What is no problem and meant for nobody: the inbox has it, and no target."""
-        return [each for each in self.in_inbox_only if each in self._routine]
+        in_part = {
+            each.type
+            for each in self.types
+            if any(map(self._is_meant_for_somebody, _places_in_part(each)))
+        }
+        routine = self._routine
+        return [each for each in self.in_inbox_only if each in routine and each not in in_part]
 
     @property
     def is_routine_in_inbox(self) -> bool:
@@ -151,10 +182,7 @@ class Hearing:
         return [
             each.type
             for each in self.types
-            if all(
-                self.subscriptions[place].effect == pb.HEARING_EFFECT_COUNTS
-                for place in each.subscriptions
-            )
+            if not any(map(self._is_meant_for_somebody, each.subscriptions))
         ]
 
     @property
@@ -178,6 +206,28 @@ class Hearing:
         return sorted({self.subscriptions[place].group for place in telling})
 
     @property
+    def groups_of_some(self) -> Sequence[str]:
+        """The others by which somebody is told of some problems now, by what else events say."""
+        found = {
+            self.subscriptions[place].group
+            for each in self.types
+            if each.severity >= Severity.WARNING
+            for place in _places_in_part(each)
+            if self._tells_now(place)
+        }
+        return sorted(found - {*self.groups_now})
+
+    @property
+    def some_of_unheard(self) -> Sequence[Hearer]:
+        """Those that tell somebody of some of the problems that nobody is told of as such."""
+        unheard = {*self.unheard_problems}
+        return [
+            each
+            for each in self.hearers
+            if each.tells and any(unheard.intersection(cell.some) for cell in each.cells)
+        ]
+
+    @property
     def _telling_of_problems(self) -> Collection[int]:
         return {
             place
@@ -190,7 +240,11 @@ class Hearing:
     @property
     def unreached(self) -> Sequence[Hearer]:
         """Those that hear of something and tell nobody of it, though they are meant to."""
-        return [each for each in self.hearers if each.obstacle and not each.counts]
+        return [
+            each
+            for each in self.hearers
+            if each.obstacle and not each.counts and not each.hears_some_alone
+        ]
 
     @property
     def quiet(self) -> Sequence[Quiet]:
@@ -200,13 +254,16 @@ class Hearing:
     @property
     def hearers(self) -> Sequence[Hearer]:
         """By group and target."""
-        known = {place for each in self.types for place in each.subscriptions}
+        known = {
+            place for each in self.types for place in (*each.subscriptions, *_places_in_part(each))
+        }
         found = []
         for place in known:
             it = self.subscriptions[place]
             cells = [self._cell(place, severity) for severity in SEVERITIES]
             standing = (self.troubled or {}).get(it.target)
-            found.append(Hearer(it.group, it.target, it.effect, cells, standing))
+            conditions = self._conditions(place)
+            found.append(Hearer(it.group, it.target, it.effect, cells, standing, conditions))
         return sorted(found, key=lambda each: (each.group, each.target))
 
     def quiet_among(self, types: Sequence[str]) -> Sequence[Quiet]:
@@ -223,15 +280,27 @@ class Hearing:
         return found
 
     def told_by(self, group: str) -> Sequence[str]:
-        """The types that ``group`` tells somebody of now, the gravest first."""
+        """The types of whose every event ``group`` tells somebody now, the gravest first."""
         return [
             each.type
             for each in self.types
             if any(
-                self.subscriptions[place].group == group and self._tells_now(place)
-                for place in each.subscriptions
+                self._tells_now_by(group, place)
+                for place in {*each.subscriptions}.difference(_places_in_part(each))
             )
         ]
+
+    def some_told_by(self, group: str) -> Sequence[Condition]:
+        """On what else it tells somebody of events of the other types, and of which."""
+        told = {*self.told_by(group)}
+        return self._conditions(
+            *(
+                place
+                for place in range(len(self.subscriptions))
+                if self._tells_now_by(group, place)
+            ),
+            but=told,
+        )
 
     def unheard_of(self, *severities: int) -> Sequence[str]:
         """What of those severities nobody is told of, the gravest first."""
@@ -266,13 +335,35 @@ class Hearing:
         it = self.subscriptions[place]
         return it.effect == pb.HEARING_EFFECT_TELLS and it.target not in (self.troubled or {})
 
+    def _tells_now_by(self, group: str, place: int) -> bool:
+        return self.subscriptions[place].group == group and self._tells_now(place)
+
+    def _is_meant_for_somebody(self, place: int) -> bool:
+        return self.subscriptions[place].effect != pb.HEARING_EFFECT_COUNTS
+
     def _cell(self, place: int, severity: int) -> Cell:
         of_it = [each for each in self.types if each.severity == severity]
+        some = [each.type for each in of_it if place in _places_in_part(each)]
+        heard = [each.type for each in of_it if place in each.subscriptions]
         return Cell(
-            [each.type for each in of_it if place in each.subscriptions],
-            [each.type for each in of_it if place not in each.subscriptions],
-            any(place in each.gathered for each in of_it),
+            [each for each in heard if each not in some],
+            [each.type for each in of_it if each.type not in (*heard, *some)],
+            some,
+            [each.type for each in of_it if place in each.gathered],
         )
+
+    def _conditions(self, *places: int, but: Collection[str] = ()) -> Sequence[Condition]:
+        """Of what these places hear of only some, each condition once; ``but`` types aside."""
+        found: dict[int, dict[str, None]] = {}
+        for each in self.types:
+            for it in each.in_part:
+                if it.subscription in places and each.type not in but:
+                    found.setdefault(it.condition, {})[each.type] = None
+        return [Condition(self.conditions[rule], [*types]) for rule, types in found.items()]
+
+
+def _places_in_part(of: pb.TypeHearing) -> Sequence[int]:
+    return [each.subscription for each in of.in_part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +404,14 @@ async def _asked(
     )
     troubled = now.taking_nothing if now is not None else None
     found = [
-        Hearing(each.resource, each.types, answer.subscriptions, answer.silences, troubled)
+        Hearing(
+            each.resource,
+            each.types,
+            answer.subscriptions,
+            answer.silences,
+            troubled,
+            answer.conditions,
+        )
         for each in answer.resources
     ]
     return found, answer

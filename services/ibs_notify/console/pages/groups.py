@@ -39,7 +39,7 @@ from ibs_notify.console.trouble import now_or_lately
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.durations import read_duration
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
-from ibs_notify.domain.resource import meant
+from ibs_notify.domain.resource import canonical, is_under, meant
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb
 from ironcore.notification.v1.group_pb2 import Group
@@ -81,20 +81,27 @@ async def show_list(visit: Visit) -> web.StreamResponse:
 
 async def _listed(visit: Visit) -> Found:
     asked = visit.request.query
+    written = asked.get("resource", "").strip()
     request = config_pb.ListGroupsRequest(
         page_size=PAGE_SIZE,
         page_token=asked.get("page_token", ""),
-        resource=meant(asked.get("resource", "").strip()),
+        resource=meant(written),
     )
-    answer, found = await asyncio.gather(
-        visit.api.call(visit.api.config.ListGroups, request), _hearing(visit, request.resource)
+    answer, found, is_new = await asyncio.gather(
+        visit.api.call(visit.api.config.ListGroups, request),
+        _hearing(visit, request.resource),
+        _is_new(visit, written, request.resource),
     )
+    attached = (each for group in answer.groups for each in group.attachments)
     more = query(PATH, resource=request.resource, page_token=answer.next_page_token)
     return {
         "groups": answer.groups,
         "queues": await _queues(visit, [each.name for each in answer.groups]),
         "resource": request.resource,
         "hearing": found,
+        "unseen": written
+        if is_new and not any(is_under(each, request.resource) for each in attached)
+        else "",
         "next_url": more if answer.next_page_token else "",
         "first_url": query(PATH, resource=request.resource) if request.page_token else "",
     }
@@ -116,6 +123,20 @@ async def _hearing(visit: Visit, resource: str) -> hearing.Hearing | None:
     if not resource:
         return None
     return await unless_failed(hearing.ask_about(visit, resource))
+
+
+async def _is_new(visit: Visit, written: str, resource: str) -> bool:
+    """Whether a bare name was taken for a datastore that no event that is kept was about.
+
+    Of a Router that is away, nothing is said.
+    """
+    if resource == canonical(written):
+        return False
+    request = router_pb.ListEventsRequest(
+        filter=router_pb.EventFilter(resource=resource), page_size=1
+    )
+    found = await unless_failed(visit.api.call(visit.api.router.ListEvents, request))
+    return found is not None and not found.events
 
 
 async def show(visit: Visit) -> web.StreamResponse:

@@ -1845,6 +1845,29 @@ class HearingSubscription(google.protobuf.message.Message):
 Global___HearingSubscription: typing_extensions.TypeAlias = HearingSubscription
 
 @typing.final
+class PartialHearing(google.protobuf.message.Message):
+    """A subscription that hears of some events of a type about a resource, and not of others."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SUBSCRIPTION_FIELD_NUMBER: builtins.int
+    CONDITION_FIELD_NUMBER: builtins.int
+    subscription: builtins.int
+    """The subscription, by its place in ListHearingsResponse.subscriptions."""
+    condition: builtins.int
+    """What an event must say for it, a rule, by its place in ListHearingsResponse.conditions."""
+    def __init__(
+        self,
+        *,
+        subscription: builtins.int = ...,
+        condition: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["condition", b"condition", "subscription", b"subscription"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___PartialHearing: typing_extensions.TypeAlias = PartialHearing
+
+@typing.final
 class TypeHearing(google.protobuf.message.Message):
     """What would become of a bare event of a type: a type, its usual severity and a resource, no more."""
 
@@ -1857,6 +1880,7 @@ class TypeHearing(google.protobuf.message.Message):
     GATHERED_FIELD_NUMBER: builtins.int
     SILENCE_ID_FIELD_NUMBER: builtins.int
     OUT_OF_SCOPE_FIELD_NUMBER: builtins.int
+    IN_PART_FIELD_NUMBER: builtins.int
     type: builtins.str
     """The type."""
     severity: ironcore.notification.v1.event_pb2.Severity.ValueType
@@ -1871,12 +1895,22 @@ class TypeHearing(google.protobuf.message.Message):
 
     @property
     def gathered(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
-        """Those of them whose group's digest gathers it."""
+        """Those of them, and of in_part, whose group's digest gathers it. Never a metric server, which
+        counts at once.
+        """
 
     @property
     def out_of_scope(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
         """Where asked for: the subscriptions whose rule matches, but whose group does not hear of the
         resource, by their places as above.
+        """
+
+    @property
+    def in_part(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PartialHearing]:
+        """The subscriptions that hear of some such events and not of others: by what else an event says,
+        such as an actor or a label, or by the part of the resource that it is about. Those that hear
+        of the bare event are in subscriptions as well. What is in neither hears of no event of this
+        type and severity about the resource or below it, unless the event names its group.
         """
 
     def __init__(
@@ -1889,8 +1923,9 @@ class TypeHearing(google.protobuf.message.Message):
         gathered: collections.abc.Iterable[builtins.int] | None = ...,
         silence_id: builtins.str = ...,
         out_of_scope: collections.abc.Iterable[builtins.int] | None = ...,
+        in_part: collections.abc.Iterable[Global___PartialHearing] | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["gathered", b"gathered", "out_of_scope", b"out_of_scope", "severity", b"severity", "silence_id", b"silence_id", "subscriptions", b"subscriptions", "told", b"told", "type", b"type"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["gathered", b"gathered", "in_part", b"in_part", "out_of_scope", b"out_of_scope", "severity", b"severity", "silence_id", b"silence_id", "subscriptions", b"subscriptions", "told", b"told", "type", b"type"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___TypeHearing: typing_extensions.TypeAlias = TypeHearing
@@ -1932,6 +1967,7 @@ class ListHearingsResponse(google.protobuf.message.Message):
     REVISION_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     TOTAL_SIZE_FIELD_NUMBER: builtins.int
+    CONDITIONS_FIELD_NUMBER: builtins.int
     revision: builtins.int
     """The revision of the configuration whose rules these are."""
     next_page_token: builtins.str
@@ -1944,11 +1980,15 @@ class ListHearingsResponse(google.protobuf.message.Message):
 
     @property
     def subscriptions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___HearingSubscription]:
-        """What hears of anything of it, or would where that was asked for."""
+        """What hears of anything of it, or of some of it, or would where that was asked for."""
 
     @property
     def silences(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Silence]:
         """The silences in force that keep any of it quiet."""
+
+    @property
+    def conditions(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What events must say for subscriptions that hear of only some, each a rule."""
 
     def __init__(
         self,
@@ -1959,8 +1999,9 @@ class ListHearingsResponse(google.protobuf.message.Message):
         revision: builtins.int = ...,
         next_page_token: builtins.str = ...,
         total_size: builtins.int = ...,
+        conditions: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["next_page_token", b"next_page_token", "resources", b"resources", "revision", b"revision", "silences", b"silences", "subscriptions", b"subscriptions", "total_size", b"total_size"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["conditions", b"conditions", "next_page_token", b"next_page_token", "resources", b"resources", "revision", b"revision", "silences", b"silences", "subscriptions", b"subscriptions", "total_size", b"total_size"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListHearingsResponse: typing_extensions.TypeAlias = ListHearingsResponse
