@@ -19,6 +19,7 @@ def analysis_to_proto(analysis: Analysis, completions: Completions) -> pb.Analyz
         canonical_rule=analysis.canonical,
         warnings=analysis.warnings,
         likelier_rule=analysis.likelier,
+        severities=[each.value for each in analysis.severities],
         completions=[
             pb.RuleCompletion(text=each.text, kind=_KINDS[each.kind], description=each.description)
             for each in completions.found
