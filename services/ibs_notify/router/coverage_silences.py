@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from ibs_notify.domain.catalogue import CATALOGUE
+from ibs_notify.domain.catalogue import ABOUT_DATASTORES, CATALOGUE
 from ibs_notify.domain.errors import InvalidArgument
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.notices import NOTICES, TARGET_FAILING
@@ -25,6 +25,7 @@ _KNOWN: Final = tuple(
     if each.severity >= Severity.ERROR and (each.name not in NOTICES or each.name == TARGET_FAILING)
 )
 """Of our own notices the one that coverage says is told."""
+_OF_DATASTORES: Final = frozenset(each.name for each in ABOUT_DATASTORES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def hiding(
     these severities by the silence that kept them from somebody.
     """
     came = {(name, severity) for severity, names in seen.items() for name in names}
-    asked = sorted({*_KNOWN, *came}, key=lambda each: (-each[1], each[0]))
+    asked = sorted({*_KNOWN, *came}, key=_order)
     found: list[tuple[tuple[bool, datetime], Hiding]] = []
     for silence in silences:
         read = _read(silence)
@@ -64,6 +65,12 @@ def hiding(
             order = (not is_active(schedule, now), change or silence.created_at)
             found.append((order, each))
     return [each for _, each in sorted(found, key=lambda pair: pair[0])]
+
+
+def _order(of: tuple[str, Severity]) -> tuple[int, bool, str]:
+    """The gravest first, and what is about datastores before what is not."""
+    name, severity = of
+    return -severity, name not in _OF_DATASTORES, name
 
 
 def _read(silence: Silence) -> tuple[Rule, Schedule] | None:
