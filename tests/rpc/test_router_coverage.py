@@ -287,6 +287,48 @@ async def test_a_rule_that_is_younger_than_what_it_matches_is_not_idle(tmp_path:
     assert not subjects(answer, RULE)
 
 
+async def silence(around: Surroundings, rule: str, **when: str) -> None:
+    wanted = pb.Silence(rule=rule, comment="maintenance", **when)  # type: ignore[arg-type]
+    if not wanted.weekly:
+        wanted.end_time.FromDatetime(datetime.now(UTC) + timedelta(hours=1))
+    await around.stub.CreateSilence(pb.CreateSilenceRequest(silence=wanted))
+
+
+async def test_silences_that_hide_errors_are_named_beside_the_gaps_and_are_none(
+    tmp_path: Path,
+) -> None:
+    async with surrounded(tmp_path, *OPERATIONS) as around:
+        await silence(around, "resource under /datastore/a/production and severity < critical")
+        await silence(around, "severity < error")
+        await silence(around, "type = power.cut")
+        for number, event_type in enumerate(("backup.failed", "backup.failed", "backup.warning")):
+            await around.emit(f"e{number}", type=event_type, resource="a:production/vm/1")
+        answer = await coverage_of(around)
+    assert not answer.findings
+    (found,) = answer.silences
+    assert (found.silence.silence_id, found.silence.active) == ("sil-1", True)
+    assert found.silence.HasField("next_change_time")
+    assert "backup.failed" in found.types
+    assert "verify.corrupt" not in found.types
+    assert found.event_count == 2
+
+
+async def test_a_silence_that_is_to_come_says_when_and_a_type_of_ones_own_counts_once_it_came(
+    tmp_path: Path,
+) -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=2)).strftime("%a").lower()
+    async with surrounded(tmp_path, *OPERATIONS) as around:
+        await silence(around, "*", weekly=f"{tomorrow} 02:00-03:00")
+        await silence(around, "type = power.cut")
+        await around.emit("one", type="power.cut", severity=event_pb2.SEVERITY_CRITICAL)
+        answer = await coverage_of(around)
+    first, second = answer.silences
+    assert (first.silence.silence_id, list(first.types)) == ("sil-2", ["power.cut"])
+    assert (second.silence.active, second.event_count) == (False, 0)
+    assert second.types[0] in ("power.cut", "sync.integrity-error", "verify.corrupt")
+    assert second.silence.HasField("next_change_time")
+
+
 async def test_a_moment_beyond_the_calendar_is_refused(tmp_path: Path) -> None:
     request = pb.GetCoverageRequest()
     request.since.seconds = 2**60

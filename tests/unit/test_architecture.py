@@ -65,6 +65,7 @@ PURE = (
     "router.collapse",
     "router.coverage",
     "router.coverage_reach",
+    "router.coverage_silences",
     "router.dedup",
     "router.digest",
     "router.dispositions",

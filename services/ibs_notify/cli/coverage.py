@@ -14,6 +14,7 @@ from ibs_notify.cli.output import (
     Table,
     counted,
     document,
+    moment,
     output_option,
     paragraph,
     print_document,
@@ -108,9 +109,12 @@ def _show(answer: pb.GetCoverageResponse) -> None:
     count = answer.resource_count
     places = f"{count:,} {'datastore or job' if count == 1 else 'datastores and jobs'}"
     looked_at = f"looked at: {places}, {counted(answer.rule_count, 'rule')}"
+    _show_silences(answer.silences)
     if not answer.findings:
+        active = [each.silence.silence_id for each in answer.silences if each.silence.active]
+        but = f", but for what is silenced now ({', '.join(active)})" if active else ""
         heard = "somebody hears of everything critical, and of every error"
-        click.echo(f"no gaps: {heard} ({looked_at})")
+        click.echo(f"no gaps{but}: {'else ' if active else ''}{heard} ({looked_at})")
         return
     # The gravest first, also among the kinds.
     order = list(dict.fromkeys(each.kind for each in answer.findings))
@@ -118,6 +122,23 @@ def _show(answer: pb.GetCoverageResponse) -> None:
     for kind, each in groupby(found, key=lambda finding: finding.kind):
         _show_kind(_HEADINGS.get(kind, "Other gaps"), list(each))
     click.echo(f"{counted(len(answer.findings), 'gap')} ({looked_at})")
+
+
+def _show_silences(silences: Sequence[pb.CoverageSilence]) -> None:
+    """Whatever is said of gaps: what these match nobody is told of, meanwhile."""
+    if not silences:
+        return
+    click.echo(f"Silences that hide errors or what is critical ({len(silences):,}):")
+    for each in silences:
+        silence = each.silence
+        word = "until" if silence.active else "from"
+        since = f"; hid {counted(each.event_count, 'error')}" if each.event_count else ""
+        types = f" ({', '.join(each.types)})" if each.types else ""
+        when = f"{word} {moment(silence.next_change_time)}"
+        paragraph(
+            f"{silence.silence_id}, {when}: {silence.rule}{types}{since}", first="  ", rest="    "
+        )
+    click.echo()
 
 
 def _show_kind(heading: str, findings: Sequence[pb.CoverageFinding]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ibs_notify.rules.analyze import Analysis, Fault, Kind
 from ibs_notify.rules.complete import Completions
 from ironcore.notification.v1 import config_service_pb2 as pb
+from ironcore.notification.v1 import event_pb2
 
 _KINDS = {each: pb.RuleTokenKind.Value(f"RULE_TOKEN_KIND_{each}") for each in Kind}
 
@@ -19,6 +20,7 @@ def analysis_to_proto(analysis: Analysis, completions: Completions) -> pb.Analyz
         canonical_rule=analysis.canonical,
         warnings=analysis.warnings,
         likelier_rule=analysis.likelier,
+        severities=[event_pb2.Severity.ValueType(each.value) for each in analysis.severities],
         completions=[
             pb.RuleCompletion(text=each.text, kind=_KINDS[each.kind], description=each.description)
             for each in completions.found

@@ -18,9 +18,13 @@ from ibs_notify.domain.severity import Severity
 from ibs_notify.router import coverage, coverage_reach, coverage_reads
 from ibs_notify.router.coverage import Finding, Gap, Place
 from ibs_notify.router.coverage_reach import Trouble
+from ibs_notify.router.coverage_silences import Hiding, hiding
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.match import RoutingTable
 from ibs_notify.router.ports import DeliveryAnswers, TargetHealth
+from ibs_notify.router.silence import Silence
+from ibs_notify.router.silence_calls import silence_view
+from ibs_notify.router.silences import list_silences
 from ibs_notify.router.since import first_since, moment_of
 from ibs_notify.router.standing import at
 from ibs_notify.rpc.convert import event_from_proto
@@ -95,7 +99,11 @@ class Coverage:
         unheard = await self._database.read(lambda c: _look_closer(c, untold, seen.begin, mute))
         troubles, warnings = await self._troubles(table)
         findings = await asyncio.to_thread(_find, table, seen, held, untold, unheard, troubles, now)
+        hidden, silences = await self._database.read(lambda c: _silences(c, seen.begin, now))
+        came = {Severity.CRITICAL: seen.critical, Severity.ERROR: seen.errors}
+        quiet = await asyncio.to_thread(hiding, silences, came, hidden, now)
         response = pb.GetCoverageResponse(
+            silences=[_silence(each, now) for each in quiet],
             resource_count=len(seen.places),
             rule_count=sum(1 for _ in table.routes),
             warnings=[
@@ -241,6 +249,21 @@ def _but_for(whole: set[str], seen: _ByType) -> _ByType:
         for event_type, came in seen.items()
         if not whole.issuperset(came)
     }
+
+
+def _silences(
+    connection: sa.Connection, begin: int, now: datetime
+) -> tuple[Mapping[str, int], list[Silence]]:
+    """What they hid, by id, and those that are not over."""
+    hidden = coverage_reads.hidden_by_silences(connection, begin)
+    most = coverage_reads.MOST_SILENCED
+    return hidden, list_silences(connection, now, include_expired=False, before=None, limit=most)
+
+
+def _silence(each: Hiding, now: datetime) -> pb.CoverageSilence:
+    return pb.CoverageSilence(
+        silence=silence_view(each.silence, now), types=each.types, event_count=each.event_count
+    )
 
 
 def _view(each: Finding) -> pb.CoverageFinding:

@@ -1,8 +1,12 @@
-"""What was seen: places, grave types and the rules that matched. Plain SQL, of bounded work."""
+"""What was seen: places, grave types, the rules that matched and what silences hid.
+
+Plain SQL, of bounded work.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +15,10 @@ import sqlalchemy as sa
 from ibs_notify.domain.resource import datastore_of
 from ibs_notify.domain.severity import Severity
 from ibs_notify.router.coverage import Place
+from ibs_notify.router.dispositions import State, bit
 from ibs_notify.router.routes import routes_by_id
 from ibs_notify.router.tables import EVENTS, OBLIGATIONS
+from ironcore.notification.v1 import disposition_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 MOST_PLACES = 2000
@@ -24,6 +30,8 @@ MOST_UNPACKED = 20_000
 """Of those of them that were closed at once, and are packed."""
 MOST_HELD_ANEW = 1000
 """Of the newest events, against rules that matched nothing: they may be younger than the events."""
+MOST_SILENCED = 1000
+"""Of the newest errors that a silence kept from somebody; as many silences are looked at."""
 UNPACKED = 250
 """So many in a turn: about a millisecond, for on PostgreSQL it is the event loop's."""
 _DATASTORES = "/datastore/"
@@ -194,3 +202,27 @@ def packed_matches(connection: sa.Connection, begin: int, before: int | None) ->
         for each in pb.EventRecord.FromString(row.packed).dispositions
     )
     return Matched(uids, rows[-1].seq if len(rows) == UNPACKED else 0, len(rows))
+
+
+def hidden_by_silences(connection: sa.Connection, begin: int) -> Mapping[str, int]:
+    """How many errors and worse each silence kept from somebody, by its id: of the newest."""
+    rows = connection.execute(
+        sa.select(_E.packed)
+        .where(
+            _E.seq >= begin,
+            _E.severity.in_([Severity.ERROR.value, Severity.CRITICAL.value]),
+            _E.states.bitwise_and(bit(State.SILENCED)) != 0,
+        )
+        .order_by(_E.seq.desc())
+        .limit(MOST_SILENCED)
+    )
+    found: Counter[str] = Counter()
+    for row in rows:
+        found.update(
+            {
+                each.pointer
+                for each in pb.EventRecord.FromString(row.packed).dispositions
+                if each.state == disposition_pb2.DISPOSITION_STATE_SILENCED
+            }
+        )
+    return found

@@ -12,10 +12,12 @@ from enum import StrEnum
 
 from lark import Token
 
+from ibs_notify.domain.severity import Severity
 from ibs_notify.rules.errors import RuleError
 from ibs_notify.rules.format import format_rule
 from ibs_notify.rules.likelier import likelier
 from ibs_notify.rules.parse import Reading, check_size, finish, read
+from ibs_notify.rules.possible import severities_possible
 from ibs_notify.rules.repair import repaired
 from ibs_notify.rules.vocabulary import RESERVED, is_field, is_operator
 from ibs_notify.rules.warn import warnings
@@ -61,6 +63,7 @@ class Analysis:
     """``canonical`` is empty where there is a fault; ``reading`` is none of what is not read.
 
     ``likelier`` is the whole rule as it was probably meant where there are ``warnings``, or empty.
+    ``severities`` are those that what it matches may have, the gravest first.
     """
 
     parts: tuple[Part, ...]
@@ -69,6 +72,7 @@ class Analysis:
     warnings: tuple[str, ...] = ()
     likelier: str = ""
     reading: Reading | None = None
+    severities: tuple[Severity, ...] = ()
 
 
 _KINDS = {
@@ -108,7 +112,8 @@ def analyze(text: str) -> Analysis:
     parts = tuple(_part(token) for token in reading.tokens)
     said = warnings(rule)
     meant = likelier(rule) if said else ""
-    return Analysis(parts, None, format_rule(rule), said, meant, reading)
+    possible = severities_possible(rule)
+    return Analysis(parts, None, format_rule(rule), said, meant, reading, possible)
 
 
 def _fault(text: str, error: RuleError, fixed: str = "") -> Fault:

@@ -175,6 +175,23 @@ async def test_gaps_come_with_their_advice(console: Console) -> None:
     assert 'href="/new-group?rule=type+%3D+notification.target-failing"' in page.text
 
 
+async def test_no_gaps_is_not_said_without_the_silence_that_hides_errors(console: Console) -> None:
+    for name in ("chat-ops", "pager"):
+        await add_webhook(console.api, name, "http://127.0.0.1:9/")
+    await add_group(console.api, "ops-team", {"chat-ops": "*", "pager": "*"})
+    rule = "resource under /datastore/ibs-primary and severity < critical"
+    wanted = {"rule": rule, "comment": "disk swap", "when": "hour"}
+    await console.browser.post("/new-silence", wanted)
+    await emit(console.api, resource="ibs-primary:vm/1")
+    await console.browser.post("/inbox/mark", {"one": "read unread evt", "back": "/inbox"})
+    page = await console.browser.get("/overview/coverage")
+    assert not page.says("No gaps: somebody hears")
+    assert page.says("No gaps, but for what a silence hides now. Of everything else critical")
+    assert page.says("sil-1 hides until")
+    assert page.says(f"{rule} ( backup.failed ,")
+    assert page.says("1 error hidden so far")
+
+
 async def test_no_gaps_means_errors_about_no_datastore_too(console: Console) -> None:
     api = console.api
     for name in ("chat-ops", "pager"):

@@ -233,3 +233,87 @@ async def test_a_metric_server_is_nobody_that_would_have_been_spared(console: Co
 
 async def test_a_silence_that_there_is_not_cannot_be_ended(console: Console) -> None:
     assert (await console.browser.post("/silences/sil-7/expire")).status == 404
+
+
+async def test_a_rule_that_says_no_severity_keeps_critical_ones_quiet_and_says_so(
+    console: Console,
+) -> None:
+    page = await console.browser.post("/new-silence/preview", SWAP)
+    assert page.says("Critical ones, too:")
+    narrower = "resource under /datastore/ibs-primary and severity < critical"
+    assert f'data-rule-fix="{narrower.replace("<", "&lt;")}"' in page.text
+    either = {"rule": "type = verify.corrupt or type = backup.failed"}
+    page = await console.browser.post("/new-silence/preview", either)
+    assert page.says(f"Use ({either['rule']}) and severity < critical")
+    # Whose rule is about critical ones alone means it.
+    page = await console.browser.post("/new-silence/preview", {"rule": "severity = critical"})
+    assert page.says("Critical ones, too:")
+    assert "data-rule-fix" not in page.text
+    for rule in (narrower, "type = backup.warning", "severity >"):
+        page = await console.browser.post("/new-silence/preview", {"rule": rule})
+        assert not page.says("Critical ones, too:")
+
+    form = await console.browser.get("/new-silence")
+    assert f'placeholder="{narrower.replace("<", "&lt;")}"' in form.text
+    page = await console.browser.post("/new-silence", {**SWAP, "when": "hour"})
+    assert page.says("The silence sil-1 is in force. It keeps critical ones quiet, too.")
+    page = await console.browser.post("/new-silence", {**SWAP, "rule": narrower, "when": "hour"})
+    assert page.says("The silence sil-2 is in force.")
+    assert not page.says("It keeps critical ones quiet, too.")
+
+
+@pytest.mark.usefixtures("_told")
+async def test_a_window_without_events_shows_what_the_rule_matches_at_any_hour(
+    console: Console,
+) -> None:
+    await emit(console.api, "broken", type="verify.corrupt", resource="ibs-primary:vm/1")
+    await emit(console.api, "failed", resource="ibs-primary:vm/2")
+    days = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    today = datetime.now(UTC).weekday()
+    window = f"{days[(today + 2) % 7]} 02:00-03:00"
+    weekly = {**SWAP, "when": "weekly", "weekly": window, "time_zone": "UTC"}
+    page = await console.browser.post("/new-silence/preview", weekly)
+    assert page.says("no event that matches was meant for anybody within")
+    assert page.says("At any hour of these days: critical 1 , error 1 .")
+    page = await console.browser.post("/new-silence/preview", SWAP)
+    assert page.says("By severity: critical 1 , error 1 .")
+    assert page.says("Every hour of the last 7 days is counted")
+
+
+async def test_what_rate_limits_hold_already_still_goes_out_and_every_page_says_so(
+    console: Console,
+) -> None:
+    async with HttpServer() as peer:
+        await add_webhook(console.api, "chat-ops", peer.url())
+        config = console.api.config
+        told = Group(
+            name="ops-team",
+            subscriptions=[Subscription(target="chat-ops", rule="*")],
+            rate_limit_per_minute=1,
+        )
+        made = await console.api.call(config.CreateGroup, CreateGroupRequest(group=told))
+        await console.api.await_revision(made.group.revision)
+        for number in range(4):
+            await emit(console.api, f"failed {number}", resource=f"ibs-primary:vm/{number}")
+        await released(console)
+        page = await console.browser.post("/new-silence/preview", SWAP)
+        assert page.says("3 events that match are held by rate limits already, and still go out")
+        page = await console.browser.post("/new-silence/preview", {"rule": "type = sync.failed"})
+        assert not page.says("held by rate limits")
+        page = await console.browser.post("/new-silence", {**SWAP, "when": "hour"})
+        assert page.says("3 events that match are held already, and still go out.")
+        page = await console.browser.get("/overview/silences")
+        assert page.says("The 3 events that rate limits hold already still go out")
+        page = await console.browser.get("/datastores/ibs-primary/listeners")
+        assert page.says("3 events about it are held by rate limits already, and still go out")
+        page = await console.browser.get("/overview/coverage")
+        assert page.says("Silences that hide errors or what is critical")
+        assert page.says("sil-1 hides until")
+
+
+async def released(console: Console) -> None:
+    """Until the limit has let the first go, and holds the others."""
+    while True:
+        page = await console.browser.post("/new-silence/preview", SWAP)
+        if page.says("3 events that match are held"):
+            return

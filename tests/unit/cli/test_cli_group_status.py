@@ -228,3 +228,37 @@ def test_all_that_coverage_looks_at_is_listed_with_who_is_told(cli: Cli) -> None
     assert all(each.looked_at for each in cli.router.received("ListHearings"))
     assert len(json.loads(cli("coverage", "--places", "-o", "json").stdout)) == 2
     assert cli("coverage", "--places", "--strict").exit_code == 2
+
+
+def test_no_gaps_is_not_said_without_what_silences_hide(cli: Cli) -> None:
+    active = pb.Silence(silence_id="sil-1", rule="severity < critical", active=True)
+    active.next_change_time.FromJsonString("2026-05-21T22:00:00Z")
+    weekly = pb.Silence(silence_id="sil-2", rule="*", weekly="sun 02:00-06:00")
+    weekly.next_change_time.FromJsonString("2026-05-24T02:00:00Z")
+    cli.router.answers["GetCoverage"] = pb.GetCoverageResponse(
+        silences=[
+            pb.CoverageSilence(silence=active, types=["backup.failed"], event_count=4),
+            pb.CoverageSilence(silence=weekly, types=["verify.corrupt", "backup.failed"]),
+        ]
+    )
+
+    result = cli("coverage", "--strict")
+
+    assert result.exit_code == 0
+    heading, first, second, _, said = result.stdout.splitlines()
+    assert heading == "Silences that hide errors or what is critical (2):"
+    assert first.startswith("  sil-1, until 2026-05-21")
+    assert first.endswith(": severity < critical (backup.failed); hid 4 errors")
+    assert second.startswith("  sil-2, from 2026-05-24")
+    assert said.startswith("no gaps, but for what is silenced now (sil-1): else somebody hears")
+
+
+def test_a_silence_that_is_to_come_takes_nothing_from_no_gaps(cli: Cli) -> None:
+    weekly = pb.Silence(silence_id="sil-2", rule="*", weekly="sun 02:00-06:00")
+    coming = pb.CoverageSilence(silence=weekly, types=["backup.failed"])
+    cli.router.answers["GetCoverage"] = pb.GetCoverageResponse(silences=[coming])
+
+    result = cli("coverage")
+
+    assert "sil-2, from" in result.stdout
+    assert "no gaps: somebody hears" in result.stdout

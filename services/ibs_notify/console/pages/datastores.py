@@ -16,6 +16,7 @@ from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.charts import event_chart
 from ibs_notify.console.configured import every_group
 from ibs_notify.console.coverage import hearing
+from ibs_notify.console.coverage.held import held
 from ibs_notify.console.coverage.jobs import Job, job_of
 from ibs_notify.console.pages.attachments import choices
 from ibs_notify.console.pages.charted import charted
@@ -132,6 +133,9 @@ async def _listeners(visit: Visit, name: str) -> Mapping[str, Any]:
         hearing.ask_about(visit, resource, with_out_of_scope=True),
     )
     explained = await hearing.explain(visit, found)
+    waiting = None
+    if found.quiet:
+        waiting = await unless_failed(held(visit, EventFilter(resource=resource)))
     attached = [
         (group, mine)
         for group in groups or ()
@@ -141,6 +145,7 @@ async def _listeners(visit: Visit, name: str) -> Mapping[str, Any]:
         "name": name,
         "resource": resource,
         "hearing": found,
+        "held": waiting,
         "severities": hearing.SEVERITIES,
         "deaf": hearing.deaf(found, explained),
         "example": explained.event.type,

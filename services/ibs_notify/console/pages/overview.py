@@ -168,10 +168,13 @@ async def _queue(visit: Visit) -> Mapping[str, Any]:
 
 
 async def _silences(visit: Visit) -> Mapping[str, Any]:
-    """Those in force now: what they match is told to nobody meanwhile."""
-    router = visit.api.router
-    answer = await visit.api.call(router.ListSilences, ListSilencesRequest(page_size=MOST_SILENCES))
+    """Those in force now, and how many events rate limits hold, which they take nothing of."""
+    request = ListSilencesRequest(page_size=MOST_SILENCES)
+    answer, now = await asyncio.gather(
+        visit.api.call(visit.api.router.ListSilences, request), trouble.now_or_lately(visit)
+    )
     return {
+        "held": now.events_held if now is not None else 0,
         "silences": [each for each in answer.silences if each.active],
         "is_whole": not answer.next_page_token,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,8 +10,9 @@ from enum import StrEnum
 
 from aiohttp import web
 
-from ibs_notify.console.attempts import few_at_once
+from ibs_notify.console.attempts import few_at_once, unless_failed
 from ibs_notify.console.commands import silences as command
+from ibs_notify.console.coverage.held import Held, held
 from ibs_notify.console.forms import (
     NO_FAULTS,
     REFUSALS,
@@ -20,9 +22,10 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.login.sessions import Way
 from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
-from ibs_notify.console.pages.rules import DOUBT, doubt_of
+from ibs_notify.console.pages.rules import DOUBT, analyzed, doubt_of
 from ibs_notify.console.pages.silence_form import (
     NAMES,
     When,
@@ -37,7 +40,9 @@ from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Unauthenticated
 from ironcore.notification.v1.config_service_pb2 import AnalyzeRuleResponse
+from ironcore.notification.v1.event_pb2 import SEVERITY_CRITICAL
 from ironcore.notification.v1.router_service_pb2 import (
+    EventFilter,
     ExpireSilenceRequest,
     ListSilencesRequest,
     Silence,
@@ -128,12 +133,55 @@ async def create(visit: Visit) -> web.StreamResponse:
         made = await visit.api.call(visit.api.router.CreateSilence, request)
     except REFUSALS as error:
         return await _form_page(visit, form, faults_of(error, NAMES))
-    is_active = made.silence.active
-    visit.notice(
-        f"The silence {made.silence.silence_id} "
-        f"{'is in force' if is_active else 'is made and begins later'}."
-    )
+    text, way = await _made(visit, made.silence)
+    visit.notice(text, way=way)
     raise web.HTTPSeeOther(PATH)
+
+
+async def _made(visit: Visit, silence: Silence) -> tuple[str, Way | None]:
+    """What there is to know of it at once, and where to go on."""
+    grave, waiting = await asyncio.gather(
+        _grave(visit, silence.rule),
+        unless_failed(held(visit, EventFilter(rule=silence.rule))),
+    )
+    stands = "is in force" if silence.active else "is made and begins later"
+    said = [f"The silence {silence.silence_id} {stands}."]
+    if grave.hides_critical:
+        said.append("It keeps critical ones quiet, too.")
+    if waiting is None or not waiting.count:
+        return " ".join(said), None
+    return " ".join([*said, _still_goes(waiting)]), Way("/queue", "Queue")
+
+
+def _still_goes(waiting: Held) -> str:
+    if waiting.count == 1:
+        return "1 event that matches is held by a rate limit already, and still goes out."
+    more = " and more" if waiting.is_more else ""
+    return f"{waiting.count:,}{more} events that match are held already, and still go out."
+
+
+@dataclass(frozen=True, slots=True)
+class Grave:
+    """Whether a rule may hide what is critical, and the same rule without; empty: it is all."""
+
+    hides_critical: bool = False
+    but_critical: str = ""
+
+
+async def _grave(visit: Visit, rule: str) -> Grave:
+    """Where Config does not answer, nothing is said."""
+    analysis = await unless_failed(analyzed(visit, rule)) if rule else None
+    if analysis is None or SEVERITY_CRITICAL not in analysis.severities:
+        return Grave()
+    if len(analysis.severities) == 1:
+        return Grave(hides_critical=True)
+    return Grave(hides_critical=True, but_critical=_but_critical(analysis.canonical_rule))
+
+
+def _but_critical(rule: str) -> str:
+    if rule == "*":
+        return "severity < critical"
+    return f"{f'({rule})' if ' or ' in rule else rule} and severity < critical"
 
 
 async def show_command(visit: Visit) -> web.StreamResponse:
@@ -147,8 +195,9 @@ async def show_command(visit: Visit) -> web.StreamResponse:
 async def preview(visit: Visit) -> web.StreamResponse:
     """What the rule would have silenced, beside the form."""
     form = await read_form(visit.request)
-    rule, found, failure = form.text("rule"), None, ""
+    rule, found, failure, grave = form.text("rule"), None, "", Grave()
     if rule:
+        grave = await _grave(visit, rule)
         try:
             found = await would_silence(visit, rule, windows_of(form, visit.time_zone))
         except InvalidArgument as error:
@@ -160,7 +209,12 @@ async def preview(visit: Visit) -> web.StreamResponse:
         except NotificationError as error:
             failure = error.message
     return visit.render(
-        "parts/would_silence.html", found=found, failure=failure, shown_events=SHOWN_EVENTS
+        "parts/would_silence.html",
+        found=found,
+        failure=failure,
+        grave=grave,
+        kept={name: form.text(name) for name in _KEPT if form.text(name)},
+        shown_events=SHOWN_EVENTS,
     )
 
 
@@ -172,6 +226,8 @@ async def expire(visit: Visit) -> web.StreamResponse:
     raise web.HTTPSeeOther(PATH)
 
 
+_KEPT = ("when", "from", "until", "weekly", "time_zone", "comment")
+"""What of the form goes on where its rule is changed."""
 _UNSURE = Faults(
     {"rule": f"{DOUBT}. Save again if it is meant so."},
     "The rule needs another look; nothing is saved yet.",

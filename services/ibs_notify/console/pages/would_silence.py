@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.coverage.hearing import RECORDED
+from ibs_notify.console.coverage.held import Held, held
 from ibs_notify.console.pages.silence_form import Windows
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording import words
@@ -48,15 +49,23 @@ class Spared:
 class WouldSilence:
     """What of the last days a rule would have kept from people, within ``windows``.
 
-    ``meant`` are the newest events that were meant for somebody, ``by_target`` for whom.
+    ``meant`` are the newest events that were meant for somebody, ``by_target`` for whom;
+    ``at_any_hour`` counts them by severity, the gravest first, whatever the windows are.
+    ``held`` is what rate limits hold already: it still goes out.
     ``is_whole``: there was nothing more to look at.
     """
 
     meant: Sequence[EventRecord]
     by_target: Mapping[str, Spared]
-    critical: int
+    at_any_hour: Mapping[int, int]
+    held: Held
     is_whole: bool
     windows: Windows
+
+    @property
+    def critical(self) -> int:
+        """How many of ``meant`` are critical."""
+        return sum(each.event.severity == SEVERITY_CRITICAL for each in self.meant)
 
 
 async def would_silence(visit: Visit, rule: str, windows: Windows) -> WouldSilence:
@@ -73,17 +82,17 @@ async def would_silence(visit: Visit, rule: str, windows: Windows) -> WouldSilen
         if not request.page_token:
             break
     # Of the summary of a backlog no silence is asked.
-    meant = [
-        each
-        for each in seen
-        if each.event.type != SUMMARY_TYPE
-        and moment_from_proto(each.receive_time) in windows
-        and _for_people(each)
-    ]
+    every = [each for each in seen if each.event.type != SUMMARY_TYPE and _for_people(each)]
+    meant = [each for each in every if moment_from_proto(each.receive_time) in windows]
+    by_severity = Counter(each.event.severity for each in every)
+    by_target, waiting = await asyncio.gather(
+        _by_target(visit, meant), held(visit, EventFilter(rule=rule))
+    )
     return WouldSilence(
         meant,
-        await _by_target(visit, meant),
-        sum(each.event.severity == SEVERITY_CRITICAL for each in meant),
+        by_target,
+        dict(sorted(by_severity.items(), reverse=True)),
+        waiting,
         not request.page_token,
         windows,
     )

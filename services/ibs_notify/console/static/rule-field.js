@@ -36,9 +36,10 @@
         const option = event.target.closest("[role=option]");
         if (option) this.accept(Number(option.dataset.index));
       });
-      this.verdict.addEventListener("click", (event) => {
+      // A fix may be offered elsewhere on the page too, by what looks at the rule in another way.
+      document.addEventListener("click", (event) => {
         const fix = event.target.closest("[data-rule-fix]");
-        if (!fix) return;
+        if (!fix || !(this.verdict.contains(fix) || fix.dataset.ruleOf === this.area.id)) return;
         event.preventDefault();
         this.area.focus();
         this.area.select();

@@ -1273,6 +1273,7 @@ class AnalyzeRuleResponse(google.protobuf.message.Message):
     COMPLETION_END_FIELD_NUMBER: builtins.int
     COMPLETION_FIELD_FIELD_NUMBER: builtins.int
     LIKELIER_RULE_FIELD_NUMBER: builtins.int
+    SEVERITIES_FIELD_NUMBER: builtins.int
     canonical_rule: builtins.str
     """The rule in canonical form; empty where it is wrong."""
     completion_start: builtins.int
@@ -1299,6 +1300,12 @@ class AnalyzeRuleResponse(google.protobuf.message.Message):
     def completions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RuleCompletion]:
         """What may be written at the position, the likeliest first; at most 50."""
 
+    @property
+    def severities(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[ironcore.notification.v1.event_pb2.Severity.ValueType]:
+        """The severities that an event which it matches may have, as far as type and severity say: one of
+        a known type its usual one, one of another type any. The gravest first; empty where it is wrong.
+        """
+
     def __init__(
         self,
         *,
@@ -1311,10 +1318,11 @@ class AnalyzeRuleResponse(google.protobuf.message.Message):
         completion_end: builtins.int = ...,
         completion_field: builtins.str = ...,
         likelier_rule: builtins.str = ...,
+        severities: collections.abc.Iterable[ironcore.notification.v1.event_pb2.Severity.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["fault", b"fault"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["canonical_rule", b"canonical_rule", "completion_end", b"completion_end", "completion_field", b"completion_field", "completion_start", b"completion_start", "completions", b"completions", "fault", b"fault", "likelier_rule", b"likelier_rule", "tokens", b"tokens", "warnings", b"warnings"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["canonical_rule", b"canonical_rule", "completion_end", b"completion_end", "completion_field", b"completion_field", "completion_start", b"completion_start", "completions", b"completions", "fault", b"fault", "likelier_rule", b"likelier_rule", "severities", b"severities", "tokens", b"tokens", "warnings", b"warnings"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___AnalyzeRuleResponse: typing_extensions.TypeAlias = AnalyzeRuleResponse

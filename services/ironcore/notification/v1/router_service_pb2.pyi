@@ -2065,6 +2065,43 @@ class CoverageFinding(google.protobuf.message.Message):
 Global___CoverageFinding: typing_extensions.TypeAlias = CoverageFinding
 
 @typing.final
+class CoverageSilence(google.protobuf.message.Message):
+    """A silence that keeps errors, or what is critical, from people: now, or when it holds next."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SILENCE_FIELD_NUMBER: builtins.int
+    TYPES_FIELD_NUMBER: builtins.int
+    EVENT_COUNT_FIELD_NUMBER: builtins.int
+    event_count: builtins.int
+    """Events of severity error and above that it kept from somebody, of the time looked at; counted in
+    the newest 1,000 that any silence did.
+    """
+    @property
+    def silence(self) -> Global___Silence:
+        """The silence, in force or to come; next_change_time is when it ends or begins."""
+
+    @property
+    def types(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The types of severity error and above that its rule may match, as far as type and severity say:
+        those known, each with its usual severity, and those that came. What is critical first.
+        """
+
+    def __init__(
+        self,
+        *,
+        silence: Global___Silence | None = ...,
+        types: collections.abc.Iterable[builtins.str] | None = ...,
+        event_count: builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["silence", b"silence"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["event_count", b"event_count", "silence", b"silence", "types", b"types"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___CoverageSilence: typing_extensions.TypeAlias = CoverageSilence
+
+@typing.final
 class GetCoverageResponse(google.protobuf.message.Message):
     """Gaps."""
 
@@ -2074,6 +2111,7 @@ class GetCoverageResponse(google.protobuf.message.Message):
     RESOURCE_COUNT_FIELD_NUMBER: builtins.int
     RULE_COUNT_FIELD_NUMBER: builtins.int
     WARNINGS_FIELD_NUMBER: builtins.int
+    SILENCES_FIELD_NUMBER: builtins.int
     resource_count: builtins.int
     """Datastores and jobs that were looked at."""
     rule_count: builtins.int
@@ -2086,6 +2124,12 @@ class GetCoverageResponse(google.protobuf.message.Message):
     def warnings(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """What should be known, such as that Delivery does not answer, or that there was too much to see."""
 
+    @property
+    def silences(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___CoverageSilence]:
+        """Silences in force and to come that hide any of what is said to be heard of; those in force
+        first, then those that begin next. A silence is no gap: it is meant, and ends. At most 1,000.
+        """
+
     def __init__(
         self,
         *,
@@ -2093,8 +2137,9 @@ class GetCoverageResponse(google.protobuf.message.Message):
         resource_count: builtins.int = ...,
         rule_count: builtins.int = ...,
         warnings: collections.abc.Iterable[builtins.str] | None = ...,
+        silences: collections.abc.Iterable[Global___CoverageSilence] | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["findings", b"findings", "resource_count", b"resource_count", "rule_count", b"rule_count", "warnings", b"warnings"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["findings", b"findings", "resource_count", b"resource_count", "rule_count", b"rule_count", "silences", b"silences", "warnings", b"warnings"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___GetCoverageResponse: typing_extensions.TypeAlias = GetCoverageResponse
