@@ -63,9 +63,14 @@ def _as_their_datastores(places: Sequence[Hearing]) -> frozenset[str]:
     for each in places:
         datastore = by_name.get(f"/datastore/{datastore_of(each.resource)}", each)
         is_well = not (each.unheard_problems or each.waiting_problems)
-        if datastore is not each and is_well and list(each.types) == list(datastore.types):
+        if datastore is not each and is_well and _heard(each) == _heard(datastore):
             found.add(each.resource)
     return frozenset(found)
+
+
+def _heard(place: Hearing) -> Sequence[tuple[object, ...]]:
+    """By whom each type is. That of a datastore some hear in part is said of the part."""
+    return [(each.type, each.told, *each.subscriptions, each.silence_id) for each in place.types]
 
 
 ROUTES = (Route("GET", PATH, show),)
