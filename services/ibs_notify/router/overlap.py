@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ibs_notify.domain.event import Event
-from ibs_notify.router.digest import DigestReason, gather
+from ibs_notify.router.digest import DigestReason, Gathers, gather
 from ibs_notify.router.hearing import Effect, effect_of
 from ibs_notify.router.match import Route, RoutingTable
 from ibs_notify.router.scope import who_hears
@@ -21,6 +21,7 @@ class Brought:
     """What one group brings by ``route``: events sent at once, and those its digest gathers."""
 
     route: Route
+    gathers: Gathers | None
     count: int = 0
     gathered: int = 0
 
@@ -32,9 +33,12 @@ class Overlap:
         # An event that selects the group goes by its names, and no more by attachments.
         names = table.group_names | {group} if group else table.group_names
         self._table = replace(table, group_names=names)
-        self._group = group
         self._target = target
-        self._brought: dict[str, Brought] = {}
+        self._others = {
+            route.group: Brought(route, _gathers(route))
+            for route in table.routes
+            if route.target == target and route.group != group and _reaches_anybody(route)
+        }
         self.examined = 0
         self.count = 0
         """Of those examined so many are sent at once by some other group."""
@@ -44,34 +48,38 @@ class Overlap:
     def take(self, events: Iterable[Event]) -> None:
         """Count who else brings each of these."""
         for event in events:
+            at_once, gathered = self._bring(event)
             self.examined += 1
-            at_once = gathered = False
-            for route in self._others(event):
-                brought = self._brought.setdefault(route.group, Brought(route))
-                if _is_gathered(route, event):
-                    brought.gathered += 1
-                    gathered = True
-                else:
-                    brought.count += 1
-                    at_once = True
             self.count += at_once
             self.gathered += gathered and not at_once
+
+    def _bring(self, event: Event) -> tuple[bool, bool]:
+        """Whether any other group sends ``event`` at once, and whether a digest gathers it."""
+        at_once = gathered = False
+        for route in who_hears(self._table, event).routes:
+            if route.target != self._target or route.group not in self._others:
+                continue
+            other = self._others[route.group]
+            if other.gathers and gather(other.gathers, event) is DigestReason.GATHERED:
+                other.gathered += 1
+                gathered = True
+            else:
+                other.count += 1
+                at_once = True
+        return at_once, gathered
 
     @property
     def groups(self) -> Sequence[Brought]:
         """Those that bring any, the most first."""
-        return sorted(
-            self._brought.values(), key=lambda each: (-each.count, -each.gathered, each.route.group)
-        )
-
-    def _others(self, event: Event) -> Iterable[Route]:
-        for route in who_hears(self._table, event).routes:
-            if route.target != self._target or route.group == self._group:
-                continue
-            if effect_of(route) is not Effect.NO_RECIPIENTS:
-                yield route
+        found = (each for each in self._others.values() if each.count or each.gathered)
+        return sorted(found, key=lambda each: (-each.count, -each.gathered, each.route.group))
 
 
-def _is_gathered(route: Route, event: Event) -> bool:
+def _reaches_anybody(route: Route) -> bool:
+    """Mail for nobody does not; what waits for a target that is disabled will."""
+    return effect_of(route) is not Effect.NO_RECIPIENTS
+
+
+def _gathers(route: Route) -> Gathers | None:
     """A metric server counts at once, whatever the digest of its group gathers."""
-    return not route.is_metric_server and (gather(route.gathers, event) is DigestReason.GATHERED)
+    return None if route.is_metric_server else route.gathers

@@ -24,7 +24,7 @@ from ibs_notify.store.database import Database
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
-MOST_EVENTS = 1_000
+MOST_EVENTS = 500
 LOOK_SECONDS = 0.25
 """After so much looking for more that match, those that were found will do."""
 _MOST_GROUPS: Final = 20

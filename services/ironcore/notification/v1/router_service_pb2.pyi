@@ -1865,7 +1865,7 @@ class PreviewOverlapResponse(google.protobuf.message.Message):
     GROUP_COUNT_FIELD_NUMBER: builtins.int
     EFFECT_FIELD_NUMBER: builtins.int
     examined: builtins.int
-    """Events that were looked at: the newest that are asked for. At most 1,000."""
+    """Events that were looked at: the newest that are asked for. At most 500."""
     truncated: builtins.bool
     """Whether there may be older ones."""
     count: builtins.int
