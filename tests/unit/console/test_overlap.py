@@ -49,6 +49,8 @@ def test_who_brings_them_is_named_with_the_recipients_of_mail() -> None:
     assert Overlap("mail", answer(groups=two)).senders == (
         "ops (to a@x and b@x) and night (to c@x and 9 more)"
     )
+    same = [sends("ops", "a@x"), sends("night", "a@x")]
+    assert Overlap("mail", answer(groups=same)).senders == "ops and night (to a@x)"
     five = [sends(f"g{number}") for number in range(5)]
     assert Overlap("chat", answer(groups=five)).senders == "g0, g1, g2 and others"
 
@@ -69,7 +71,7 @@ def test_what_a_target_does_with_an_event_that_two_groups_bring(
 
 
 def test_a_digest_has_what_was_sent_and_a_disabled_target_waits() -> None:
-    digest = "A digest has what it gathers all the same."
+    digest = "What a digest gathers is in it as well."
     theirs = Overlap("chat", answer(count=2, gathered_count=12, groups=[sends("d", gathered=12)]))
     assert digest in theirs.once
     assert (theirs.gathered, theirs.gatherers, theirs.senders) == ("12 more come", "d", "")

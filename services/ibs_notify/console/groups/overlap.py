@@ -59,7 +59,7 @@ class Overlap:
         if self.answer.effect == pb.HEARING_EFFECT_TARGET_DISABLED:
             said.append("The target is disabled: what is sent there waits.")
         if self._has_digests:
-            said.append("A digest has what it gathers all the same.")
+            said.append("What a digest gathers is in it as well.")
         return " ".join(said)
 
     def _once(self) -> str:
@@ -76,16 +76,24 @@ class Overlap:
 
 
 def _names(groups: Iterable[pb.OverlappingGroup]) -> str:
-    names = [_name(each) for each in groups]
-    return _joined([*names[:_NAMED], "others"] if len(names) > _NAMED else names)
+    found = list(groups)
+    recipients = [_recipients(each) for each in found]
+    if len(set(recipients)) == 1:
+        return _joined(_few([each.group for each in found])) + recipients[0]
+    return _joined(_few([f"{each.group}{to}" for each, to in zip(found, recipients, strict=True)]))
 
 
-def _name(group: pb.OverlappingGroup) -> str:
+def _few(names: Sequence[str]) -> Sequence[str]:
+    return [*names[:_NAMED], "others"] if len(names) > _NAMED else names
+
+
+def _recipients(group: pb.OverlappingGroup) -> str:
+    """`` (to ops@example.com)``; empty where it is no mail."""
     if not group.recipients:
-        return group.group
+        return ""
     named = group.recipients[:_NAMED]
     more = group.recipient_count - len(named)
-    return f"{group.group} (to {_joined([*named, f'{more:,} more'] if more else named)})"
+    return f" (to {_joined([*named, f'{more:,} more'] if more else named)})"
 
 
 def _joined(words: Sequence[str]) -> str:
