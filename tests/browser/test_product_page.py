@@ -213,6 +213,26 @@ def test_what_a_rule_would_match_follows_the_scope_as_it_stands_in_the_form(
     expect(matches).to_contain_text("and 1 more, were it in the group’s scope")
 
 
+def test_what_others_bring_anyhow_follows_the_target_as_it_is_chosen(
+    page: Page, console: Console, peers: Peers
+) -> None:
+    for name in ("also-heard", "also-new"):
+        console.installation.create_webhook(name, peers.url("ok"))
+    console.installation.create_group("also-ops", {"also-heard": "*"})
+    emit(console.installation, "An event that is heard already")
+    page.goto(f"{console.base}/new-group")
+    page.get_by_label("Receives events that match").first.fill(
+        'subject = "An event that is heard already"'
+    )
+    matches = page.locator(".rule-matches").first
+    expect(matches).to_contain_text("1 event")
+    expect(matches).not_to_contain_text("reaches")
+    page.get_by_label("Target", exact=True).first.select_option("also-heard")
+    expect(matches).to_contain_text("It reaches also-heard anyhow, by also-ops.")
+    page.get_by_label("Target", exact=True).first.select_option("also-new")
+    expect(matches).to_contain_text("None of these reaches also-new by another group")
+
+
 # ---- Rate Limiting and Digesting
 
 

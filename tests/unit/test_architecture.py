@@ -76,6 +76,7 @@ PURE = (
     "router.limit",
     "router.match",
     "router.notices",
+    "router.overlap",
     "router.pipeline",
     "router.preview",
     "router.release",

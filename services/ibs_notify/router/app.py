@@ -20,6 +20,7 @@ from ibs_notify.router.inbox_calls import InboxCalls
 from ibs_notify.router.intake import Commit, Intake
 from ibs_notify.router.outbox import Outbox
 from ibs_notify.router.outcomes import Outcomes
+from ibs_notify.router.overlap_calls import Overlaps
 from ibs_notify.router.repository import accept
 from ibs_notify.router.revisions import Revisions
 from ibs_notify.router.servicer import RouterServicer
@@ -133,6 +134,7 @@ class RouterApp(App):
             clock,
             InboxCalls(database, blocks, clock, lambda: required(in_force.table).group_names),
             watch,
+            Overlaps(database, blocks, in_force, clock),
         )
         add_RouterServiceServicer_to_server(servicer, server.grpc_server)
         add_AuditServiceServicer_to_server(AuditServicer(database, AUDIT), server.grpc_server)

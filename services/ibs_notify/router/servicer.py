@@ -29,6 +29,7 @@ from ibs_notify.router.hearing_calls import Hearings
 from ibs_notify.router.in_force import InForce
 from ibs_notify.router.inbox_calls import InboxCalls
 from ibs_notify.router.intake import Accepted, Intake
+from ibs_notify.router.overlap_calls import Overlaps
 from ibs_notify.router.ports import DeliveryAnswers
 from ibs_notify.router.preview_calls import Preview
 from ibs_notify.router.read_ahead import ReadAhead
@@ -57,8 +58,10 @@ class RouterServicer(RouterServiceServicer):
         clock: Clock,
         inbox: InboxCalls,
         watch: EventWatch,
+        overlaps: Overlaps,
     ) -> None:
         self._watch = watch
+        self._overlaps = overlaps
         self._inbox = inbox
         self._intake = intake
         self._database = database
@@ -183,6 +186,11 @@ class RouterServicer(RouterServiceServicer):
         self, request: pb.PreviewDedupRequest, context: Context
     ) -> pb.PreviewDedupResponse:
         return await self._preview.preview(request)
+
+    async def PreviewOverlap(
+        self, request: pb.PreviewOverlapRequest, context: Context
+    ) -> pb.PreviewOverlapResponse:
+        return await self._overlaps.preview(request, caller_of(context))
 
     async def ListHearings(
         self, request: pb.ListHearingsRequest, context: Context

@@ -82,6 +82,7 @@ _TABLE: Mapping[str, Mapping[str, Set[Caller]]] = {
         "GetGroupStatus": _READERS,
         "ListGroupStatuses": _READERS,
         "PreviewDedup": _READERS,
+        "PreviewOverlap": _READERS,
         "ListHearings": _READERS,
         "GetCoverage": _READERS,
         "VerifyLedger": _READERS,

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.support.console import Console
 from tests.support.console import console as console_of
+from tests.support.console_work import add_group, add_webhook
 from tests.support.core import ShiftedClock
 
 from ironcore.notification.v1.event_pb2 import SEVERITY_ERROR, SEVERITY_INFO, Event
@@ -117,6 +118,41 @@ async def test_in_the_form_of_a_group_its_scope_as_it_stands_there_decides(
     # Without scripts the Check button asks the same of a page of its own.
     page = await console.browser.post("/rules?field=rule-0", {**rule, "scope": "selected"})
     assert page.says("matches in the group’s scope; 3 do out of it. They are in the inbox")
+
+
+async def test_in_the_form_of_a_group_it_is_said_what_others_bring_to_the_target_anyhow(
+    console: Console,
+) -> None:
+    for name in ("chat", "pager"):
+        await add_webhook(console.api, name, "http://127.0.0.1:9/hook")
+    await add_group(console.api, "ops-team", {"chat": "resource under /datastore/tank"})
+    for resource in ("ibs-primary:vm/1", "tank:vm/1", "tank:vm/2"):
+        await emit(console, resource=resource)
+    rule = {"field": "rule-0", "rule-0": "type = backup.failed", "scope": "everything"}
+
+    async def said(**fields: str) -> str:
+        return (await console.browser.post("/rules/matches", {**rule, **fields})).words
+
+    words = await said(**{"name": "tank-owners", "target-0": "chat"})
+    assert "2 of these reach chat anyhow, by ops-team." in words
+    assert "An event is sent there once, whichever group brings it." in words
+    scoped = {"scope": "attached", "attachments": "tank"}
+    words = await said(**{"name": "tank-owners", "target-0": "chat", **scoped})
+    assert "All of these reach chat anyhow, by ops-team." in words
+    # The group itself, as it stands saved, is no other one.
+    assert "None of these reaches chat by another group" in await said(
+        **{"name": "ops-team", "target-0": "chat"}
+    )
+    assert "None of these reaches pager by another group" in await said(
+        **{"name": "tank-owners", "target-0": "pager"}
+    )
+    for nothing in ({"target-0": ""}, {"target-0": "chat", "rule-0": "type = sync.failed"}):
+        assert "reach" not in await said(name="tank-owners", **nothing)
+    # Without scripts the Check button asks the same of a page of its own.
+    page = await console.browser.post(
+        "/rules?field=rule-0", {**rule, "name": "tank-owners", "target-0": "chat"}
+    )
+    assert page.says("2 of these reach chat anyhow, by ops-team.")
 
 
 async def test_without_scripts_a_form_s_rule_is_checked_on_a_page_of_its_own(

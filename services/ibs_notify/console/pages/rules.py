@@ -12,6 +12,7 @@ from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.charts import Chart, Layer, event_chart
 from ibs_notify.console.forms import Form, read_form
 from ibs_notify.console.groups.draft import draft_of_form, scope_of
+from ibs_notify.console.groups.overlap import Overlap
 from ibs_notify.console.pages.charted import charted
 from ibs_notify.console.pages.event_history import oldest_event
 from ibs_notify.console.pages.route import Route
@@ -60,6 +61,8 @@ class Matches:
     is_whole: bool = False
     is_more: bool = False
     failure: str = ""
+    overlap: Overlap | None = None
+    """Of a rule in a group's form that has a target beside it."""
 
     @property
     def pressing(self) -> int:
@@ -69,13 +72,13 @@ class Matches:
 
 async def show(visit: Visit) -> web.StreamResponse:
     """A page of its own: for who writes rules elsewhere, and where there are no scripts."""
-    return await _page(visit, visit.request.query.get("rule", ""), None)
+    return await _page(visit, Form({"rule": [visit.request.query.get("rule", "")]}), "rule")
 
 
 async def check(visit: Visit) -> web.StreamResponse:
     """The same for the field of a form, which the form's Check button names."""
     form = await read_form(visit.request)
-    return await _page(visit, form.raw(visit.request.query.get("field", "rule")), _scope_in(form))
+    return await _page(visit, form, visit.request.query.get("field", "rule"))
 
 
 async def analyze(visit: Visit) -> web.StreamResponse:
@@ -124,12 +127,11 @@ async def show_matches(visit: Visit) -> web.StreamResponse:
     """The part of a page beside a rule."""
     form = await read_form(visit.request)
     field = form.text("field") or "rule"
-    rule = form.raw(field)
-    matches = await _matches(visit, rule, _scope_in(form))
+    matches = await _matches_of(visit, form, field)
     return visit.render(
         "parts/rule_matches.html",
         matches=matches,
-        rule=rule,
+        rule=form.raw(field),
         days=DAYS,
         gathered=field == "digest_rule",
     )
@@ -140,14 +142,15 @@ def _scope_in(form: Form) -> router_pb.EventScope | None:
     return scope_of(draft_of_form(form)) if "scope" in form.values else None
 
 
-async def _page(visit: Visit, rule: str, scope: router_pb.EventScope | None) -> web.Response:
+async def _page(visit: Visit, form: Form, field: str) -> web.Response:
+    rule = form.raw(field)
     analysis = await analyzed(visit, rule) if rule.strip() else None
     is_right = analysis is not None and not analysis.HasField("fault")
     return visit.render(
         "pages/rules.html",
         rule=rule,
         analysis=analysis,
-        matches=await _matches(visit, rule, scope) if is_right else None,
+        matches=await _matches_of(visit, form, field) if is_right else None,
         days=DAYS,
     )
 
@@ -193,11 +196,17 @@ async def _seen(visit: Visit, field: str, written: str) -> list[tuple[str, str, 
     return [(text, "value", say) for text, say in seen_values(events, field, written)]
 
 
+async def _matches_of(visit: Visit, form: Form, field: str) -> Matches:
+    matches, overlap = await asyncio.gather(
+        _matches(visit, form.raw(field), _scope_in(form)), _overlap(visit, form, field)
+    )
+    return replace(matches, overlap=overlap)
+
+
 async def _matches(visit: Visit, rule: str, scope: router_pb.EventScope | None) -> Matches:
     if not rule.strip():
         return Matches()
-    day = timedelta(days=1)
-    period = Period.up_to(visit.now(), DAYS * day, day, visit.zone)
+    period = _period(visit)
     sought = router_pb.EventFilter(rule=rule, after=moment_to_proto(period.after))
     events = router_pb.ListEventsRequest(filter=sought, page_size=SHOWN, scope=scope)
     listed, counted, oldest = await asyncio.gather(
@@ -214,6 +223,32 @@ async def _matches(visit: Visit, rule: str, scope: router_pb.EventScope | None) 
         return matches
     matches = replace(matches, outside=counted.out_of_scope_count)
     return _with_days(matches, event_chart(counted, period), oldest)
+
+
+async def _overlap(visit: Visit, form: Form, field: str) -> Overlap | None:
+    """What other groups bring to the target of the row that ``field`` stands in anyhow, if any."""
+    rule, target = form.raw(field), form.text(_target_beside(field))
+    scope = _scope_in(form)
+    if not rule.strip() or not target or scope is None:
+        return None
+    sought = router_pb.EventFilter(rule=rule, after=moment_to_proto(_period(visit).after))
+    request = router_pb.PreviewOverlapRequest(filter=sought, scope=scope, target=target)
+    answer = await unless_failed(
+        visit.api.call(visit.api.router.PreviewOverlap, request, timeout=CHART_SECONDS)
+    )
+    return Overlap(target, answer, form.is_on("digest")) if answer is not None else None
+
+
+def _target_beside(field: str) -> str:
+    """The field of the target of a row, by that of its rule; empty of any other."""
+    name, _, row = field.partition("-")
+    return f"target-{row}" if name == "rule" and row else ""
+
+
+def _period(visit: Visit) -> Period:
+    """The days whose events are looked at."""
+    day = timedelta(days=1)
+    return Period.up_to(visit.now(), DAYS * day, day, visit.zone)
 
 
 def _with_days(matches: Matches, chart: Chart, oldest: datetime | None) -> Matches:

@@ -5,7 +5,7 @@
 (() => {
   const ANALYZE_MS = 120;
   const SETTLE_MS = 450;
-  const SCOPE = "[name=scope], [name=attachments], [name=attach_more], [name=name]";
+  const SCOPE = "[name=scope], [name=attachments], [name=attach_more], [name=name], [name=digest]";
 
   class RuleField {
     constructor(root) {
@@ -46,7 +46,8 @@
         this.insert(fix.dataset.ruleFix);
       });
       this.area.form?.addEventListener("change", (event) => {
-        if (event.target.matches(SCOPE)) this.rescope();
+        const isItsTarget = event.target.matches("[name^=target-]") && root.contains(event.target);
+        if (isItsTarget || event.target.matches(SCOPE)) this.rescope();
       });
       this.area.form?.addEventListener("reset", () => setTimeout(() => this.changed(false)));
       this.watch();
@@ -131,7 +132,7 @@
       }, SETTLE_MS);
     }
 
-    // What is shown is of another scope now. Not yet seen, it is asked for when it is.
+    // What is shown is of another scope, or target, now. Not yet seen, it is asked for when it is.
     rescope() {
       if (!this.matches || this.matched === null) return;
       if (this.matched !== this.area.value.trim()) this.matched = null;

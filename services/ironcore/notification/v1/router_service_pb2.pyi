@@ -1777,6 +1777,128 @@ class PreviewDedupResponse(google.protobuf.message.Message):
 Global___PreviewDedupResponse: typing_extensions.TypeAlias = PreviewDedupResponse
 
 @typing.final
+class PreviewOverlapRequest(google.protobuf.message.Message):
+    """Asks what other groups bring to a target anyhow."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: builtins.int
+    SCOPE_FIELD_NUMBER: builtins.int
+    TARGET_FIELD_NUMBER: builtins.int
+    target: builtins.str
+    """The target's name. Required."""
+    @property
+    def filter(self) -> Global___EventFilter:
+        """Of which events, such as those that a rule matches."""
+
+    @property
+    def scope(self) -> Global___EventScope:
+        """Only of those that a group of this scope would hear of. That group itself, as it is in force, is
+        no other one.
+        """
+
+    def __init__(
+        self,
+        *,
+        filter: Global___EventFilter | None = ...,
+        scope: Global___EventScope | None = ...,
+        target: builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "scope", b"scope"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["filter", b"filter", "scope", b"scope", "target", b"target"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___PreviewOverlapRequest: typing_extensions.TypeAlias = PreviewOverlapRequest
+
+@typing.final
+class OverlappingGroup(google.protobuf.message.Message):
+    """What another group brings to the target."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GROUP_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    GATHERED_COUNT_FIELD_NUMBER: builtins.int
+    RECIPIENTS_FIELD_NUMBER: builtins.int
+    RECIPIENT_COUNT_FIELD_NUMBER: builtins.int
+    group: builtins.str
+    """The group."""
+    count: builtins.int
+    """How many of the events it sends there at once, or lets a metric server count."""
+    gathered_count: builtins.int
+    """How many of them its digest gathers instead."""
+    recipient_count: builtins.int
+    """How many recipients there are."""
+    @property
+    def recipients(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Of mail: to whom. At most 10."""
+
+    def __init__(
+        self,
+        *,
+        group: builtins.str = ...,
+        count: builtins.int = ...,
+        gathered_count: builtins.int = ...,
+        recipients: collections.abc.Iterable[builtins.str] | None = ...,
+        recipient_count: builtins.int = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "gathered_count", b"gathered_count", "group", b"group", "recipient_count", b"recipient_count", "recipients", b"recipients"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___OverlappingGroup: typing_extensions.TypeAlias = OverlappingGroup
+
+@typing.final
+class PreviewOverlapResponse(google.protobuf.message.Message):
+    """What other groups bring to a target anyhow, by the rules in force: silences, deduplication and
+    rate limits aside. One event is sent to a target, of mail to each recipient, once at most, however
+    many groups send it there; a digest has what it gathers all the same.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXAMINED_FIELD_NUMBER: builtins.int
+    TRUNCATED_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    GATHERED_COUNT_FIELD_NUMBER: builtins.int
+    GROUPS_FIELD_NUMBER: builtins.int
+    GROUP_COUNT_FIELD_NUMBER: builtins.int
+    EFFECT_FIELD_NUMBER: builtins.int
+    examined: builtins.int
+    """Events that were looked at: the newest that are asked for. At most 500."""
+    truncated: builtins.bool
+    """Whether there may be older ones."""
+    count: builtins.int
+    """How many of them at least one other group sends there at once."""
+    gathered_count: builtins.int
+    """How many more are only in digests of other groups."""
+    group_count: builtins.int
+    """How many groups there are."""
+    effect: Global___HearingEffect.ValueType
+    """What the target does with it; unspecified where there is no such group."""
+    @property
+    def groups(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___OverlappingGroup]:
+        """Those groups, those that bring the most first. At most 20. A group whose mails have no recipient
+        brings nothing.
+        """
+
+    def __init__(
+        self,
+        *,
+        examined: builtins.int = ...,
+        truncated: builtins.bool = ...,
+        count: builtins.int = ...,
+        gathered_count: builtins.int = ...,
+        groups: collections.abc.Iterable[Global___OverlappingGroup] | None = ...,
+        group_count: builtins.int = ...,
+        effect: Global___HearingEffect.ValueType = ...,
+    ) -> None: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "effect", b"effect", "examined", b"examined", "gathered_count", b"gathered_count", "group_count", b"group_count", "groups", b"groups", "truncated", b"truncated"]
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+
+Global___PreviewOverlapResponse: typing_extensions.TypeAlias = PreviewOverlapResponse
+
+@typing.final
 class ListHearingsRequest(google.protobuf.message.Message):
     """Asks who would hear of what about resources."""
 

@@ -120,6 +120,11 @@ class RouterServiceStub(object):
                 request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupRequest.SerializeToString,
                 response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupResponse.FromString,
                 _registered_method=True)
+        self.PreviewOverlap = channel.unary_unary(
+                '/ironcore.notification.v1.RouterService/PreviewOverlap',
+                request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewOverlapRequest.SerializeToString,
+                response_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewOverlapResponse.FromString,
+                _registered_method=True)
         self.ListHearings = channel.unary_unary(
                 '/ironcore.notification.v1.RouterService/ListHearings',
                 request_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.ListHearingsRequest.SerializeToString,
@@ -272,6 +277,13 @@ class RouterServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PreviewOverlap(self, request, context):
+        """Says how many of the events that a rule matches reach a target by other groups anyhow.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListHearings(self, request, context):
         """Who would hear of every known type of event about resources, and what keeps it from whom.
         """
@@ -387,6 +399,11 @@ def add_RouterServiceServicer_to_server(servicer, server):
                     servicer.PreviewDedup,
                     request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupRequest.FromString,
                     response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupResponse.SerializeToString,
+            ),
+            'PreviewOverlap': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreviewOverlap,
+                    request_deserializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewOverlapRequest.FromString,
+                    response_serializer=ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewOverlapResponse.SerializeToString,
             ),
             'ListHearings': grpc.unary_unary_rpc_method_handler(
                     servicer.ListHearings,
@@ -869,6 +886,33 @@ class RouterService(object):
             '/ironcore.notification.v1.RouterService/PreviewDedup',
             ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupRequest.SerializeToString,
             ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewDedupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewOverlap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ironcore.notification.v1.RouterService/PreviewOverlap',
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewOverlapRequest.SerializeToString,
+            ironcore_dot_notification_dot_v1_dot_router__service__pb2.PreviewOverlapResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -72,6 +72,8 @@ class RouterServiceStub:
     """Lists the queues of all groups; those of a page are of one moment."""
     PreviewDedup: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.PreviewDedupRequest, ironcore.notification.v1.router_service_pb2.PreviewDedupResponse]
     """Says which events of the past were, or would be, told once instead of each time."""
+    PreviewOverlap: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.PreviewOverlapRequest, ironcore.notification.v1.router_service_pb2.PreviewOverlapResponse]
+    """Says how many of the events that a rule matches reach a target by other groups anyhow."""
     ListHearings: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ListHearingsRequest, ironcore.notification.v1.router_service_pb2.ListHearingsResponse]
     """Who would hear of every known type of event about resources, and what keeps it from whom."""
     GetCoverage: grpc.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetCoverageRequest, ironcore.notification.v1.router_service_pb2.GetCoverageResponse]
@@ -131,6 +133,8 @@ class RouterServiceAsyncStub(RouterServiceStub):
     """Lists the queues of all groups; those of a page are of one moment."""
     PreviewDedup: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.PreviewDedupRequest, ironcore.notification.v1.router_service_pb2.PreviewDedupResponse]  # type: ignore[assignment]
     """Says which events of the past were, or would be, told once instead of each time."""
+    PreviewOverlap: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.PreviewOverlapRequest, ironcore.notification.v1.router_service_pb2.PreviewOverlapResponse]  # type: ignore[assignment]
+    """Says how many of the events that a rule matches reach a target by other groups anyhow."""
     ListHearings: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.ListHearingsRequest, ironcore.notification.v1.router_service_pb2.ListHearingsResponse]  # type: ignore[assignment]
     """Who would hear of every known type of event about resources, and what keeps it from whom."""
     GetCoverage: grpc.aio.UnaryUnaryMultiCallable[ironcore.notification.v1.router_service_pb2.GetCoverageRequest, ironcore.notification.v1.router_service_pb2.GetCoverageResponse]  # type: ignore[assignment]
@@ -289,6 +293,14 @@ class RouterServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[ironcore.notification.v1.router_service_pb2.PreviewDedupResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.PreviewDedupResponse]]:
         """Says which events of the past were, or would be, told once instead of each time."""
+
+    @abc.abstractmethod
+    def PreviewOverlap(
+        self,
+        request: ironcore.notification.v1.router_service_pb2.PreviewOverlapRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[ironcore.notification.v1.router_service_pb2.PreviewOverlapResponse, collections.abc.Awaitable[ironcore.notification.v1.router_service_pb2.PreviewOverlapResponse]]:
+        """Says how many of the events that a rule matches reach a target by other groups anyhow."""
 
     @abc.abstractmethod
     def ListHearings(
