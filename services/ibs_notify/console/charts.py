@@ -86,6 +86,11 @@ class Chart:
         return sum(each.total for each in self.layers)
 
     @property
+    def grave(self) -> int:
+        """How many of them are errors or worse, where they are events."""
+        return sum(each.total for each in self.layers if each.key in ("critical", "error"))
+
+    @property
     def top(self) -> int:
         """The highest bar."""
         return max(map(sum, self._columns), default=0)

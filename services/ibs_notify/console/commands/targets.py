@@ -68,8 +68,9 @@ def create_stored(target: Target) -> str:
     """``target create …`` of one that there is. Its secrets, which nobody is told, are files."""
     whole = Target()
     whole.CopyFrom(target)
-    message = getattr(whole, target.WhichOneof("kind") or "smtp")
-    for name in _SECRETS.intersection(_FLAGS[target.WhichOneof("kind") or "smtp"]):
+    kind = target.WhichOneof("kind") or "smtp"
+    message = getattr(whole, kind)
+    for name in _SECRETS.intersection(_FLAGS[kind]):
         if getattr(message, f"{name}_set"):
             setattr(message, name, "stored")
     return create(whole)

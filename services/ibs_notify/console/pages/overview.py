@@ -91,8 +91,7 @@ async def _figures(visit: Visit) -> Mapping[str, Any]:
     found: dict[str, Any] = {"after": period.after, "events": None, "delivered": None, "dead": None}
     if events is not None:
         chart = event_chart(events, period)
-        grave = sum(each.total for each in chart.layers if each.key in ("critical", "error"))
-        found |= {"events": chart.total, "grave": grave}
+        found |= {"events": chart.total, "grave": chart.grave}
     if deliveries is not None:
         lines = [line_of(each, period) for each in deliveries.series]
         found["delivered"] = sum(each.delivered for each in lines)

@@ -45,7 +45,8 @@ class Day:
 class Matches:
     """The events of the last days that a rule matches; ``failure`` says why there are none.
 
-    ``severities`` are those that there are of them, the worst first, each with how many.
+    ``severities`` are those that there are of them, the worst first, each with how many; ``grave``
+    of them are errors or worse.
     ``outside`` is how many more it matches that the scope of its group leaves out. ``since`` is
     when the oldest event of all is of, where that is within these days; ``is_whole``: there are
     older ones, so that so many a day can be told.
@@ -54,6 +55,7 @@ class Matches:
     events: tuple[router_pb.EventRecord, ...] = ()
     days: tuple[Day, ...] = ()
     severities: tuple[Layer, ...] = ()
+    grave: int = 0
     total: int = 0
     outside: int = 0
     counted_since: datetime | None = None
@@ -63,11 +65,6 @@ class Matches:
     failure: str = ""
     overlap: Overlap | None = None
     """Of a rule in a group's form that has a target beside it."""
-
-    @property
-    def pressing(self) -> int:
-        """How many are errors or worse."""
-        return sum(each.total for each in self.severities if each.key in ("critical", "error"))
 
 
 async def show(visit: Visit) -> web.StreamResponse:
@@ -259,6 +256,7 @@ def _with_days(matches: Matches, chart: Chart, oldest: datetime | None) -> Match
         matches,
         days=tuple(days),
         severities=tuple(each for each in chart.layers if each.total),
+        grave=chart.grave,
         total=chart.total,
         counted_since=chart.counted_since,
         since=oldest if is_all_counted and oldest != begin else None,

@@ -206,7 +206,7 @@
       if (!reached.delete(form)) return false;
       if (submitter?.formTarget) return true;
       sent = form;
-      setTimeout(() => { sent = null; }, SENT_FOR);
+      setTimeout(() => { if (sent === form) sent = null; }, SENT_FOR);
       return true;
     },
     /** Whether the form is sent later, if the console is reached. */
