@@ -12,6 +12,10 @@ from pathlib import Path
 
 MARK = "KanarieQ7"
 """Every canary begins with it, so one look finds all, and what was cut off too."""
+DECOY_MARK = "LockrufQ7"
+"""The decoy's own: what a database left of it, a page later, is not taken for a secret's rest."""
+DECOY = "decoy"
+"""What is no secret, and is called so: where it is found, a canary would have been."""
 _ID = re.compile(rf"{MARK}([0-9a-z]{{0,12}})")
 _AROUND = 60
 
@@ -37,7 +41,14 @@ def encodings(text: str) -> dict[str, bytes]:
     return forms
 
 
-_MARKS = encodings(MARK)
+def decoy() -> str:
+    """A new one, as long as a canary."""
+    return f"{DECOY_MARK}{secrets.token_hex(6)}"
+
+
+_MARKS = [
+    (mark, form, text) for mark in (MARK, DECOY_MARK) for form, text in encodings(mark).items()
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +89,12 @@ class Canaries:
                 if needle in content:
                     yield Hit(surface, form, name, "")
         seen: set[tuple[str, str]] = set()
-        for form, mark in _MARKS.items():
+        for kind, form, mark in _MARKS:
             at = content.find(mark)
             while at >= 0:
                 around = content[max(0, at - _AROUND) : at + len(mark) + _AROUND]
-                canary = self._named(form, content[at : at + 4 * (len(MARK) + 12)])
+                found = content[at : at + 4 * (len(MARK) + 12)]
+                canary = DECOY if kind == DECOY_MARK else self._named(form, found)
                 if (form, canary) not in seen:
                     seen.add((form, canary))
                     yield Hit(surface, form, canary, repr(around))

@@ -28,7 +28,7 @@ from ironcore.notification.v1 import event_pb2, router_service_pb2, target_pb2
 from ironcore.notification.v1.group_pb2 import Subscription
 from ironcore.notification.v1.target_pb2 import Target
 from ironcore.notification.v1.token_pb2 import Role, Token
-from tests.system.canaries import Canaries, Search
+from tests.system.canaries import DECOY, Canaries, Search, decoy
 from tests.system.echoing_peers import EchoingPeers
 from tests.system.installation import DRAIN_POLL_SECONDS, Installation, until
 from tests.system.reading import Recorder
@@ -312,7 +312,7 @@ def update(planted: Planted) -> None:
 
 def emit(planted: Planted) -> list[str]:
     """An event that everybody hears of, told or given up; its id."""
-    planted.decoy = planted.canaries.plant("decoy")
+    planted.decoy = decoy()
     event = event_pb2.Event(type="backup.failed", subject=f"Backup failed {planted.decoy}")
     answer = planted.recorder.call("Emit", router_service_pb2.EmitRequest(event=event))
     installation = planted.installation
@@ -425,7 +425,7 @@ def test_no_secret_is_found_anywhere(planted: Planted, tmp_path: Path) -> None:
     search = search_everything(planted, tmp_path)
     print(*search.lines(), f"{len(calls)} rpcs, {sum(calls.values())} calls", sep="\n")
 
-    decoys = {hit.surface for hit in search.hits if hit.canary == "decoy"}
+    decoys = {hit.surface for hit in search.hits if hit.canary == DECOY}
     missed = [each for each in DECOYS if not any(where.startswith(each) for where in decoys)]
     assert missed == [], f"the search does not see: {missed}"
     sent = b"\n".join(planted.peers.heads)
@@ -434,7 +434,7 @@ def test_no_secret_is_found_anywhere(planted: Planted, tmp_path: Path) -> None:
     hits = [
         hit
         for hit in search.hits
-        if hit.canary != "decoy"
+        if hit.canary != DECOY
         and not (hit.canary in planted.places and hit.surface.startswith(CONFIGURATION))
     ]
     print(f"{len(hits)} hits, but for the decoy and for addresses in the configuration")

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.system.canaries import MARK, Canaries, Search
+from tests.system.canaries import DECOY, DECOY_MARK, MARK, Canaries, Search, decoy
 
 PLACES: dict[str, Callable[[str], bytes]] = {
     "raw": lambda text: f"password={text};".encode(),
@@ -42,6 +42,17 @@ def test_what_was_found_is_named() -> None:
     search.look("a log", f"x{canary}x")
     (hit,) = search.hits
     assert (hit.canary, hit.form, hit.surface) == ("a password", "raw", "a log")
+
+
+@pytest.mark.parametrize("length", range(len(DECOY_MARK), len(DECOY_MARK) + 13))
+def test_what_is_left_of_the_decoy_is_no_canary(length: int) -> None:
+    """SQLite leaves the beginning of a row where it wrote over the rest."""
+    canaries = Canaries()
+    canaries.plant("a password")
+    left = decoy()[:length]
+    search = Search(canaries)
+    search.look("a database", f"Backup failed {left}".encode() + b"\0\0\x08\xff" + bytes(60))
+    assert {hit.canary for hit in search.hits} == {DECOY}
 
 
 def test_where_there_is_none_none_is_found() -> None:
