@@ -45,6 +45,7 @@ PAGES: tuple[Page, ...] = (
     _at("target-new-webhook", "/targets/new/webhook"),
     _at("target-new-metric-server", "/targets/new/metric-server"),
     _at("groups", "/groups"),
+    _at("groups-found", "/groups?text=severity"),
     _at("group", "/groups/ops-team"),
     _at("group-edit", "/groups/ops-team/edit"),
     _at("group-new", "/new-group"),
