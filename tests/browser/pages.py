@@ -27,6 +27,7 @@ PAGES: tuple[Page, ...] = (
     _at("inbox", "/inbox"),
     _at("inbox-filtered", "/inbox?severity=error&source=backup"),
     _at("inbox-empty", "/inbox?text=nothing+says+this"),
+    _at("not-arrived", "/inbox/not-arrived?severity=error"),
     _at("event", "/events/evt-2026-05-21-001"),
     _at("tasks", "/tasks"),
     Page("task", lambda night: f"{night.console.base}/tasks/{night.dead_delivery()}"),
