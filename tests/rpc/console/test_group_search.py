@@ -140,6 +140,15 @@ async def test_nothing_that_is_looked_for_or_found_is_markup(console: Console) -
     assert "a <mark>&lt;script&gt;</mark>alert(1)&lt;/script&gt;" in page.text
 
 
+@pytest.mark.parametrize("path", ["/groups", "/silences"])
+async def test_a_text_that_is_too_long_is_refused_with_the_reason(
+    console: Console, path: str
+) -> None:
+    page = await console.browser.get(f"{path}?text={'x' * 1001}")
+    assert page.status == 400
+    assert page.says("over 1000 characters")
+
+
 async def test_a_job_that_is_no_datastore_leads_to_the_rules_that_name_it(
     console: Console,
 ) -> None:
