@@ -95,6 +95,43 @@ async def test_silences_are_made_listed_and_ended(around: Surroundings) -> None:
     assert len((await around.stub.ListSilences(pb.ListSilencesRequest())).silences) == 2
 
 
+async def test_silences_are_found_by_a_text_in_any_case_page_by_page(around: Surroundings) -> None:
+    said = [
+        ("subject = Nightly", "disk swap"),
+        ("severity = info", "the NIGHTLY jobs are moved"),
+        ('subject = "Übung 100%"', "a drill"),
+        ("subject = 1000", "another"),
+    ]
+    made = [
+        (
+            await around.stub.CreateSilence(
+                pb.CreateSilenceRequest(
+                    silence=pb.Silence(rule=rule, comment=comment, weekly="sun 1:00-2:00")
+                )
+            )
+        ).silence.silence_id
+        for rule, comment in said
+    ]
+    await around.stub.ExpireSilence(pb.ExpireSilenceRequest(silence_id=made[1]))
+
+    async def found(text: str, *, include_expired: bool = True) -> list[int]:
+        places, request = [], pb.ListSilencesRequest(page_size=1, text=text)
+        request.include_expired = include_expired
+        while True:
+            page = await around.stub.ListSilences(request)
+            places += [made.index(each.silence_id) for each in page.silences]
+            request.page_token = page.next_page_token
+            if not request.page_token:
+                return places
+
+    assert await found("nightly") == [1, 0]
+    assert await found("nightly", include_expired=False) == [0]
+    assert await found("übung 100%") == [2]
+    assert await found("100_") == []
+    assert await found(made[3].upper()) == [3]
+    assert await found("weekly") == []
+
+
 async def test_what_is_explained_is_what_then_happens(tmp_path: Path, database_url: str) -> None:
     rng = random.Random(7)
     async with surrounded(tmp_path, *configuration(rng), database=database_url) as around:

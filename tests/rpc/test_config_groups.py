@@ -249,6 +249,50 @@ async def test_who_hears_of_a_resource_is_listed_in_either_spelling_and_paged(
     assert request.page_token == ""
 
 
+async def names_with(config: RunningConfig, text: str, **asked: str) -> list[str]:
+    """Of all pages of one group each."""
+    found: list[str] = []
+    request = pb.ListGroupsRequest(text=text, page_size=1, **asked)
+    while True:
+        page = await config.stub.ListGroups(request)
+        found += [group.name for group in page.groups]
+        request.page_token = page.next_page_token
+        if not request.page_token:
+            return found
+
+
+async def test_groups_are_found_by_whatever_names_a_thing_page_by_page(
+    config: RunningConfig,
+) -> None:
+    await make(config, Group(name="a-nightly"))
+    await make(config, Group(name="b-described", description="The NIGHTLY jobs"))
+    await make(config, Group(name="c-other", description="anything else"))
+    rule = Subscription(target="chat-ops", rule='subject = "Nightly VMs"')
+    await make(config, Group(name="d-rule", subscriptions=[rule]))
+    mail = Subscription(target="ops-smtp", rule="*", recipients=["nightly@example.com"])
+    await make(config, Group(name="e-recipient", subscriptions=[mail]))
+    await make(config, Group(name="f-digest", digest=Digest(rule="subject contains nightly")))
+    await make(config, Group(name="g-attached", attachments=["tank:nightly/vm"]))
+
+    found = ["a-nightly", "b-described", "d-rule", "e-recipient", "f-digest", "g-attached"]
+    assert await names_with(config, "nIGHTly") == found
+    assert await names_with(config, "chat-ops") == ["d-rule"]
+    assert await names_with(config, "nightly vm") == ["d-rule"]
+    assert await names_with(config, "nightly", resource="tank:other") == found[:-1]
+    assert await names_with(config, "weekly") == []
+
+
+async def test_a_text_is_no_pattern_and_no_longer_than_in_the_inbox(config: RunningConfig) -> None:
+    await make(config, Group(name="a", description="at 100% of the Übung"))
+    await make(config, Group(name="b", description="of 100 x"))
+    assert await names_with(config, "100%") == ["a"]
+    assert await names_with(config, "1_0") == []
+    assert await names_with(config, "übung") == ["a"]
+    error = await refusal(config.stub.ListGroups(pb.ListGroupsRequest(text="x" * 1001)))
+    assert isinstance(error, InvalidArgument)
+    assert [each.path for each in error.violations] == ["text"]
+
+
 async def test_a_masked_field_that_is_unset_gets_its_default_and_zero_stays_zero(
     config: RunningConfig,
 ) -> None:

@@ -88,6 +88,13 @@ async def test_silences_are_listed_newest_first_page_by_page(around: Surrounding
     assert await ids(around, include_expired=True) == made_ids[::-1]
 
 
+async def test_a_text_is_no_longer_than_in_the_inbox(around: Surroundings) -> None:
+    request = pb.ListSilencesRequest(text="x" * 1001)
+    error = await refusal(around.stub.ListSilences(request))
+    assert isinstance(error, InvalidArgument)
+    assert [each.path for each in error.violations] == ["text"]
+
+
 async def test_a_weekly_silence_goes_by_the_zone_of_the_settings(around: Surroundings) -> None:
     assert (await made(around, weekly="sat 22:00-24:00")).time_zone == "Europe/Vienna"
     other = await made(around, weekly="sat 22:00-24:00", time_zone="Asia/Tokyo")

@@ -14,7 +14,7 @@ from ibs_notify.cli.group_dedup import group_dedup
 from ibs_notify.cli.group_flags import group_flags, read_group
 from ibs_notify.cli.group_status import group_status
 from ibs_notify.cli.group_target import group_target
-from ibs_notify.cli.group_view import show_group, show_groups, show_hearers, show_names
+from ibs_notify.cli.group_view import show_group, show_groups, show_hearers, show_names, show_places
 from ibs_notify.cli.output import document, output_option, print_document
 from ibs_notify.cli.params import Slot, names, no_wait_option
 from ibs_notify.cli.session import Session
@@ -104,10 +104,14 @@ def update(name: str, no_digest: bool, no_wait: bool, output: str, **flags: Any)
 
 @group.command("list")
 @click.option("--resource", metavar="R", help="Who hears of this resource?")
+@click.option("--text", metavar="TEXT", help="Which rules, targets, descriptions … have this?")
 @click.option("--names", "names_only", is_flag=True, help="Only names: all that an emitter sees.")
 @output_option
-def list_groups(resource: str | None, names_only: bool, output: str) -> None:
+def list_groups(resource: str | None, text: str | None, names_only: bool, output: str) -> None:
     """List all groups; with --resource those that hear of it, and whom they tell.
+
+    With --text those that have it, in any case, in their name, description, a rule, a target, a
+    recipient or an attached resource, and where.
 
     \b
     Examples:
@@ -115,17 +119,19 @@ def list_groups(resource: str | None, names_only: bool, output: str) -> None:
       ironcore-backup notification group list --names
       ironcore-backup notification group list \\
         --resource ibs-primary:production/vm/12345
+      ironcore-backup notification group list --text nightly
     """
-    if resource == "":
-        raise click.UsageError("--resource is empty")
+    for flag, given in (("--resource", resource), ("--text", text)):
+        if given == "":
+            raise click.UsageError(f"{flag} is empty")
+        if given and names_only:
+            raise click.UsageError(f"--names and {flag} exclude each other")
     if names_only:
-        if resource:
-            raise click.UsageError("--names and --resource exclude each other")
         _list_names(output)
         return
     with Session() as session:
         groups: list[group_pb2.Group] = []
-        request = pb.ListGroupsRequest(page_size=1000, resource=resource or "")
+        request = pb.ListGroupsRequest(page_size=1000, resource=resource or "", text=text or "")
         while True:
             answer = session.call(session.config.ListGroups, request)
             groups += answer.groups
@@ -134,6 +140,8 @@ def list_groups(resource: str | None, names_only: bool, output: str) -> None:
             request.page_token = answer.next_page_token
     if output != "table":
         print_document([document(each) for each in groups], output)
+    elif text:
+        show_places(groups, text)
     elif resource:
         show_hearers(groups, resource)
     else:

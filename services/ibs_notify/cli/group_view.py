@@ -10,6 +10,7 @@ from ibs_notify.cli.output import Table, moment, print_fields, print_table, word
 from ibs_notify.cli.target_view import own_templates
 from ibs_notify.domain.duration import show_duration
 from ibs_notify.domain.group import DEFAULT_DEDUP_WINDOW, DEFAULT_RATE_LIMIT
+from ibs_notify.rpc.group_places import places_with
 from ironcore.notification.v1 import group_pb2 as pb
 from ironcore.notification.v1.config_service_pb2 import GroupName
 
@@ -87,6 +88,21 @@ def show_hearers(groups: Sequence[pb.Group], resource: str) -> None:
                 for each in group.subscriptions or [pb.Subscription(target="(no target)")]
             ],
             empty=f"no group hears of {resource}; the inbox does",
+        )
+    )
+
+
+def show_places(groups: Sequence[pb.Group], text: str) -> None:
+    """Where groups have ``text`` in them: a row for each place."""
+    print_table(
+        Table(
+            ("Group", "Where", "What it says"),
+            [
+                (group.name, each.title, each.text)
+                for group in groups
+                for each in places_with(group, text)
+            ],
+            empty=f"no group has {text!r} in it",
         )
     )
 

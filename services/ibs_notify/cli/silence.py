@@ -61,18 +61,23 @@ def create(rule: str, comment: str, output: str, **when: Any) -> None:
 
 @silence.command("list")
 @click.option("--all", "all_", is_flag=True, help="Also those that ended.")
+@click.option("--text", metavar="TEXT", help="With this in the id, rule, comment or author.")
 @output_option
-def list_silences(all_: bool, output: str) -> None:
+def list_silences(all_: bool, text: str | None, output: str) -> None:
     """List the silences that are in force or to come, newest first.
 
     \b
-    Example:
+    Examples:
       ironcore-backup notification silence list --all
+      ironcore-backup notification silence list --text nightly
     """
+    if text == "":
+        raise click.UsageError("--text is empty")
     with Session() as session:
-        found = list(_silences(session, include_expired=all_))
+        found = list(_silences(session, include_expired=all_, text=text or ""))
     if output == "table":
-        show_silences(found, SystemClock().now())
+        empty = f"no such silence has {text!r} in it" if text else "no silences: everything is told"
+        show_silences(found, SystemClock().now(), empty=empty)
     else:
         print_document([document(each) for each in found], output)
 
@@ -115,8 +120,8 @@ def expire(silence_id: str, output: str) -> None:
     _print(ended, output)
 
 
-def _silences(session: Session, *, include_expired: bool) -> Iterator[pb.Silence]:
-    request = pb.ListSilencesRequest(page_size=1000, include_expired=include_expired)
+def _silences(session: Session, *, include_expired: bool, text: str = "") -> Iterator[pb.Silence]:
+    request = pb.ListSilencesRequest(page_size=1000, include_expired=include_expired, text=text)
     while True:
         answer = session.call(session.router.ListSilences, request)
         yield from answer.silences

@@ -14,7 +14,7 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
 
 
-def show_silences(silences: Sequence[pb.Silence], now: datetime) -> None:
+def show_silences(silences: Sequence[pb.Silence], now: datetime, *, empty: str) -> None:
     """A row for each."""
     print_table(
         Table(
@@ -30,7 +30,7 @@ def show_silences(silences: Sequence[pb.Silence], now: datetime) -> None:
                 )
                 for each in silences
             ],
-            empty="no silences: everything is told",
+            empty=empty,
         )
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from uuid import uuid4
 
 from google.protobuf.field_mask_pb2 import FieldMask
@@ -16,6 +17,8 @@ from ibs_notify.config.validate_templates import check_group_bodies
 from ibs_notify.config.warn_group import group_warnings, subscription_warnings
 from ibs_notify.domain.errors import AlreadyExists, FailedPrecondition, NotFound, Reason
 from ibs_notify.domain.resource import canonical, is_under
+from ibs_notify.domain.text_search import check_sought
+from ibs_notify.rpc.group_places import places_with
 from ironcore.notification.v1.group_pb2 import (
     GROUP_SCOPE_ATTACHED,
     GROUP_SCOPE_EVERYTHING,
@@ -37,14 +40,25 @@ class Groups:
         """``NotFound`` where there is none."""
         return await self._repository.read(lambda view: find_group(view, name))
 
-    async def page(self, after: str, limit: int, resource: str) -> list[Group]:
-        """At most ``limit`` groups by name, those after ``after``; with a resource, its hearers."""
+    async def page(self, after: str, limit: int, resource: str = "", text: str = "") -> list[Group]:
+        """At most ``limit`` groups by name, those after ``after``.
+
+        With a resource, its hearers; with a text, those that have it in them, ``InvalidArgument``
+        where it is too long.
+        """
+        check_sought(text)
 
         def look(view: View) -> list[Group]:
-            if not resource:
+            if not resource and not text:
                 return view.groups(after, limit)
             place = canonical(resource)
-            return [group for group in view.groups(after) if hears_of(group, place)][:limit]
+            wanted = (
+                group
+                for group in view.groups(after)
+                if (not resource or hears_of(group, place))
+                and (not text or any(places_with(group, text)))
+            )
+            return list(islice(wanted, limit))
 
         return await self._repository.read(look)
 

@@ -187,7 +187,7 @@ class ConfigServicer(ConfigServiceServicer):
     ) -> pb.ListGroupsResponse:
         size = page_size(request.page_size)
         after = _after("groups", request.page_token)
-        groups = await self._groups.page(after, size + 1, request.resource)
+        groups = await self._groups.page(after, size + 1, request.resource, request.text)
         return pb.ListGroupsResponse(
             groups=groups[:size],
             next_page_token=page_token("groups", groups[size - 1].name) if groups[size:] else "",
@@ -281,7 +281,7 @@ class ConfigServicer(ConfigServiceServicer):
         self, request: pb.ListGroupNamesRequest, context: Context
     ) -> pb.ListGroupNamesResponse:
         size = page_size(request.page_size)
-        groups = await self._groups.page(_after("group-names", request.page_token), size + 1, "")
+        groups = await self._groups.page(_after("group-names", request.page_token), size + 1)
         return pb.ListGroupNamesResponse(
             groups=[
                 pb.GroupName(name=each.name, description=each.description) for each in groups[:size]

@@ -25,6 +25,7 @@ from ibs_notify.console.wording.field_names import field_name
 from ibs_notify.console.wording.form_words import advice, sentence, worded
 from ibs_notify.domain.catalogue import DELIVERY_DEAD_TYPE
 from ibs_notify.domain.clock import Clock, in_zone
+from ibs_notify.domain.text_search import pieces
 from ibs_notify.domain.time_zone import zone_of
 from ibs_notify.rpc.convert import is_moment, moment_from_proto
 
@@ -54,6 +55,7 @@ class Renderer:
             link=safe_link,
             segment=segment,
             zip=zip,
+            pieces=pieces,
             worded=worded,
             knowing=knowing,
             sentence=sentence,

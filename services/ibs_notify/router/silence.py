@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.event import Event
+from ibs_notify.domain.text_search import contains
 from ibs_notify.domain.time_zone import zone_problem
 from ibs_notify.domain.weekly import DAY, WEEK, Span, holds, parse_weekly
 from ibs_notify.router.dispositions import Decision, Reason, State
@@ -82,6 +83,12 @@ def faults_of(silence: Silence, now: datetime) -> list[FieldViolation]:
         problem = f"has {length} characters; at most {MAX_COMMENT}"
         faults.append(FieldViolation("silence.comment", problem))
     return faults
+
+
+def has_text(silence: Silence, text: str) -> bool:
+    """Whether what people read of it has ``text`` in it, in any case."""
+    fields = (silence.silence_id, silence.rule, silence.comment, silence.author)
+    return any(contains(each, text) for each in fields)
 
 
 def armed(silences: Iterable[Silence]) -> tuple[Armed, ...]:

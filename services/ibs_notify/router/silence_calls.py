@@ -12,6 +12,7 @@ from ibs_notify.audit.journal import append
 from ibs_notify.audit.message import document_of
 from ibs_notify.domain.clock import Clock, to_micros
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument, NotFound, Reason
+from ibs_notify.domain.text_search import check_sought
 from ibs_notify.router import silences
 from ibs_notify.router.in_force import InForce, required
 from ibs_notify.router.silence import Silence, faults_of, is_active, next_change, schedule_of
@@ -50,12 +51,18 @@ class SilenceCalls:
         return pb.CreateSilenceResponse(silence=silence_view(made, now))
 
     async def list(self, request: pb.ListSilencesRequest) -> pb.ListSilencesResponse:
-        """A page, newest first."""
+        """A page, newest first; ``InvalidArgument`` where the text is too long."""
+        check_sought(request.text)
         now, size = self._clock.now(), page_size(request.page_size)
         before = _position(request.page_token)
         found = await self._database.read(
             lambda c: silences.list_silences(
-                c, now, include_expired=request.include_expired, before=before, limit=size + 1
+                c,
+                now,
+                include_expired=request.include_expired,
+                before=before,
+                limit=size + 1,
+                text=request.text,
             )
         )
         page = found[:size]

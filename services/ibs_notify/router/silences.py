@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
 from ibs_notify.domain.clock import from_micros, to_micros
-from ibs_notify.router.silence import Armed, Silence, armed
+from ibs_notify.router.silence import Armed, Silence, armed, has_text
 from ibs_notify.router.tables import SEQUENCE, SILENCES
 from ibs_notify.store.bulk import Bulk
 
 _VERSION = "silences"
 _C = SILENCES.c
+_ROWS_AT_A_TIME = 500
 
 
 class SilenceBook:
@@ -96,8 +98,9 @@ def list_silences(
     include_expired: bool,
     before: tuple[int, str] | None,
     limit: int,
+    text: str = "",
 ) -> list[Silence]:
-    """Newest first; those made before the moment and the id of ``before``."""
+    """Newest first; with ``text`` in them, made before the moment and the id of ``before``."""
     statement = sa.select(SILENCES).order_by(_C.created_at.desc(), _C.silence_id.desc())
     if not include_expired:
         statement = statement.where(_not_over(now))
@@ -109,7 +112,13 @@ def list_silences(
                 sa.and_(_C.created_at == created_at, _C.silence_id < silence_id),
             )
         )
-    return [_silence(row) for row in connection.execute(statement.limit(limit))]
+    if not text:
+        return [_silence(row) for row in connection.execute(statement.limit(limit))]
+    # Not by the database: SQLite knows the case of ASCII only.
+    options = {"yield_per": _ROWS_AT_A_TIME}
+    with connection.execute(statement, execution_options=options) as rows:
+        wanted = (each for each in map(_silence, rows) if has_text(each, text))
+        return list(islice(wanted, limit))
 
 
 def _silence(row: sa.Row[tuple[Any, ...]]) -> Silence:

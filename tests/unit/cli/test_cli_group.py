@@ -152,6 +152,42 @@ def test_who_hears_of_a_resource_is_a_row_for_each_target(cli: Cli) -> None:
     assert cli.config.received("ListGroups")[0].resource == "a:b"
 
 
+def test_where_a_text_stands_is_a_row_for_each_place(cli: Cli) -> None:
+    cli.config.answers["ListGroups"] = pb.ListGroupsResponse(
+        groups=[
+            group_pb2.Group(
+                name="ops-team",
+                description="told of Nightly",
+                digest=group_pb2.Digest(rule="subject = nightly"),
+                subscriptions=[
+                    group_pb2.Subscription(target="chat-ops", rule="*"),
+                    group_pb2.Subscription(
+                        target="ops-smtp", rule="task_id = nightly", recipients=["nightly@x.test"]
+                    ),
+                ],
+            )
+        ]
+    )
+
+    shown = cli("group", "list", "--text", "nightly", "--resource", "a:b").stdout
+
+    rows = [" ".join(line.split()) for line in shown.splitlines() if line.startswith("ops-team")]
+    assert rows == [
+        "ops-team description told of Nightly",
+        "ops-team rule of ops-smtp task_id = nightly",
+        "ops-team recipient of ops-smtp nightly@x.test",
+        "ops-team digest rule subject = nightly",
+    ]
+    (request,) = cli.config.received("ListGroups")
+    assert (request.text, request.resource) == ("nightly", "a:b")
+
+
+def test_that_no_group_has_a_text_is_said(cli: Cli) -> None:
+    assert cli("group", "list", "--text", "x").stdout == "no group has 'x' in it\n"
+    assert cli("group", "list", "--text", "").exit_code == 2
+    assert cli("group", "list", "--text", "x", "--names").exit_code == 2
+
+
 def test_a_group_is_shown_with_its_targets_and_defaults(cli: Cli) -> None:
     cli.config.answers["GetGroup"] = pb.GetGroupResponse(
         group=group_pb2.Group(

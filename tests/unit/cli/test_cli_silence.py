@@ -213,6 +213,14 @@ def test_without_silences_everything_is_told(cli: Cli) -> None:
     assert not cli.router.received("ListSilences")[0].include_expired
 
 
+def test_silences_are_found_by_a_text(cli: Cli) -> None:
+    shown = cli("silence", "list", "--text", "nightly").stdout
+
+    assert shown == "no such silence has 'nightly' in it\n"
+    assert cli.router.received("ListSilences")[0].text == "nightly"
+    assert cli("silence", "list", "--text", "").exit_code == 2
+
+
 def test_one_silence_is_shown_also_from_a_later_page(cli: Cli) -> None:
     cli.router.answers["ListSilences"] = pages
 

@@ -142,6 +142,17 @@ def test_the_command_that_deletes_is_forced_where_the_form_is(cli: Cli, force: b
     assert run(cli, command.delete("ops-team", force=force)) == [expected]
 
 
+def test_the_command_that_lists_asks_for_the_same(cli: Cli) -> None:
+    cli.type_in(command.list_(pb.ListGroupsRequest(page_size=50)))
+    cli.type_in(command.list_(pb.ListGroupsRequest(text="it's nightly")))
+    cli.type_in(command.list_(pb.ListGroupsRequest(resource="/datastore/tank")))
+    assert [(each.text, each.resource) for each in cli.config.received("ListGroups")] == [
+        ("", ""),
+        ("it's nightly", ""),
+        ("", "/datastore/tank"),
+    ]
+
+
 def test_the_command_that_tries_a_window_tries_it(cli: Cli) -> None:
     words = shlex.split(command.preview_dedup("ops-team", "1h"))
     cli.router.answers["PreviewDedup"] = router_pb.PreviewDedupResponse()

@@ -137,6 +137,9 @@ def test_a_silence_from_now_on_is_one_from_now_on(cli: Cli) -> None:
 def test_silences_are_listed_and_ended(cli: Cli) -> None:
     cli.type_in(silences.list_(ListSilencesRequest(include_expired=True)))
     assert cli.router.received("ListSilences")[0].include_expired
+    cli.type_in(silences.list_(ListSilencesRequest(text="it's nightly")))
+    asked = cli.router.received("ListSilences")[1]
+    assert (asked.include_expired, asked.text) == (False, "it's nightly")
     request = ExpireSilenceRequest(silence_id="sil-7")
     cli.type_in(silences.expire(request))
     assert cli.router.received("ExpireSilence") == [request]

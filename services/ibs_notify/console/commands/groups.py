@@ -65,6 +65,15 @@ def delete(name: str, *, force: bool) -> str:
     return line("group", "delete", name, flags=[("force", force)])
 
 
+def list_(request: config.ListGroupsRequest) -> str:
+    """``group list``"""
+    return line(
+        "group",
+        "list",
+        flags=[("resource", request.resource or None), ("text", request.text or None)],
+    )
+
+
 def preview_dedup(name: str, window: str) -> str:
     """``group dedup preview NAME``."""
     return line("group", "dedup", "preview", name, flags=[("window", window or None)])

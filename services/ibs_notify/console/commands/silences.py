@@ -30,7 +30,9 @@ def create(request: CreateSilenceRequest) -> str:
 
 def list_(request: ListSilencesRequest) -> str:
     """``silence list``"""
-    return line("silence", "list", flags=[("all", request.include_expired)])
+    return line(
+        "silence", "list", flags=[("all", request.include_expired), ("text", request.text or None)]
+    )
 
 
 def expire(request: ExpireSilenceRequest) -> str:

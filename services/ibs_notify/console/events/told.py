@@ -116,7 +116,7 @@ def outcomes(
     sent: Sequence[Sent], deliveries: Iterable[delivery_pb2.Delivery]
 ) -> Mapping[int, list[Outcome]]:
     """By sequence, the worst first; a delivery that Delivery does not tell of was sent."""
-    states = {each.delivery_id: (_state(each), _obstacle(each)) for each in deliveries}
+    states = {each.delivery_id: (state_of(each), _obstacle(each)) for each in deliveries}
     found: dict[int, dict[_Standing, list[Sent]]] = {}
     for each in sent:
         state = states.get(each.delivery_id, _UNKNOWN)
@@ -166,7 +166,7 @@ def _obstacle(delivery: delivery_pb2.Delivery) -> str:
     return delivery.reason if queued and delivery.reason != _ACCEPTED else ""
 
 
-def _state(delivery: delivery_pb2.Delivery) -> int:
+def state_of(delivery: delivery_pb2.Delivery) -> int:
     """Of an entry of a digest that went out, where the digest itself stands."""
     digest = delivery.digest.state
     if delivery.state != delivery_pb2.DELIVERY_STATE_DIGESTED or not digest:

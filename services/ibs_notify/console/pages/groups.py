@@ -26,6 +26,7 @@ from ibs_notify.console.forms import (
 )
 from ibs_notify.console.groups.reach import Reach, reach_of
 from ibs_notify.console.groups.recommended import RECOMMENDED
+from ibs_notify.console.pages import group_search
 from ibs_notify.console.pages.queue import GroupQueue
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import query, segment
@@ -61,7 +62,12 @@ class Line:
 
 
 async def show_list(visit: Visit) -> web.StreamResponse:
-    """A page of groups by name, and how they fare; or only these, where that changed."""
+    """A page of groups by name, and how they fare; or only these, where that changed.
+
+    With ``?text=…``, where groups have that in them.
+    """
+    if text := visit.request.query.get("text", "").strip():
+        return await group_search.show(visit, PATH, text)
     keep = freshness.of_page(visit)
     answer, trouble = await asyncio.gather(
         visit.shared.ask(visit, visit.here, _listed, keep), now_or_lately(visit, keep)
@@ -104,6 +110,7 @@ async def _listed(visit: Visit) -> Found:
         else "",
         "next_url": more if answer.next_page_token else "",
         "first_url": query(PATH, resource=request.resource) if request.page_token else "",
+        "command": command.list_(request),
     }
 
 

@@ -22,6 +22,7 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.groups.found import other_spelling
 from ibs_notify.console.login.sessions import Way
 from ibs_notify.console.pages import command_line
 from ibs_notify.console.pages.route import Route
@@ -85,11 +86,16 @@ def standing_of(silence: Silence, now: datetime) -> Standing:
 
 
 async def show(visit: Visit) -> web.StreamResponse:
-    """Those in force and to come; with ``?all=1`` also those that ended."""
+    """Those in force and to come; with ``?all=1`` also those that ended.
+
+    With ``?text=…`` only those that have it in them.
+    """
+    asked = visit.request.query
     request = ListSilencesRequest(
         page_size=PAGE_SIZE,
-        page_token=visit.request.query.get("page_token", ""),
-        include_expired=visit.request.query.get("all") == "1",
+        page_token=asked.get("page_token", ""),
+        include_expired=asked.get("all") == "1",
+        text=asked.get("text", "").strip(),
     )
     found = await visit.api.call(visit.api.router.ListSilences, request)
     now = visit.now()
@@ -103,6 +109,8 @@ async def show(visit: Visit) -> web.StreamResponse:
         block="silences" if visit.is_partial else "",
         silences=sorted(shown, key=lambda each: order.index(each.standing)),
         with_ended=request.include_expired,
+        text=request.text,
+        other_spelling=other_spelling(request.text),
         next_page_token=found.next_page_token,
         page_token=request.page_token,
         command=command.list_(request),

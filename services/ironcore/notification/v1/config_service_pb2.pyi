@@ -568,20 +568,27 @@ class ListGroupsRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     RESOURCE_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many. Default 100, at most 1,000."""
     page_token: builtins.str
     """The next_page_token of the page before."""
     resource: builtins.str
     """Only groups that hear of events about this resource, in either spelling."""
+    text: builtins.str
+    """Only groups with this text, in any case, in their name or description, in the rule, the target
+    or a recipient of a subscription, in the rule of their digest or in an attached resource; as it
+    is written there, so a resource is not found in its other spelling. At most 1,000 characters.
+    """
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         resource: builtins.str = ...,
+        text: builtins.str = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token", "resource", b"resource"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["page_size", b"page_size", "page_token", b"page_token", "resource", b"resource", "text", b"text"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListGroupsRequest: typing_extensions.TypeAlias = ListGroupsRequest

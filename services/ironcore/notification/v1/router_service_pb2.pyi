@@ -1399,20 +1399,26 @@ class ListSilencesRequest(google.protobuf.message.Message):
     PAGE_SIZE_FIELD_NUMBER: builtins.int
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     INCLUDE_EXPIRED_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """At most this many. Default 100, at most 1,000."""
     page_token: builtins.str
     """The next_page_token of the page before."""
     include_expired: builtins.bool
     """Also those that ended."""
+    text: builtins.str
+    """Only those with this text, in any case, in their id, rule, comment or author, as it is written
+    there. At most 1,000 characters.
+    """
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
         include_expired: builtins.bool = ...,
+        text: builtins.str = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["include_expired", b"include_expired", "page_size", b"page_size", "page_token", b"page_token"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["include_expired", b"include_expired", "page_size", b"page_size", "page_token", b"page_token", "text", b"text"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___ListSilencesRequest: typing_extensions.TypeAlias = ListSilencesRequest
