@@ -116,6 +116,15 @@ class Console:
 
 
 @asynccontextmanager
+async def browsing(settings: Settings, clock: Clock) -> AsyncIterator[Browser]:
+    """A browser at a console for the services of ``settings``."""
+    # Cookies of an address, not only of a name.
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with ConsoleApp(settings, clock) as served, aiohttp.ClientSession(cookie_jar=jar) as http:
+        yield Browser(http, f"http://127.0.0.1:{served.port}")
+
+
+@asynccontextmanager
 async def console(home: Path, clock: Clock | None = None) -> AsyncIterator[Console]:
     """Everything on loopback, nothing secured, until the end of the block."""
     clock = clock or SystemClock()
@@ -128,16 +137,12 @@ async def console(home: Path, clock: Clock | None = None) -> AsyncIterator[Conso
         for name, app in APPS.items():
             services[name] = await stack.enter_async_context(AsyncExitStack())
             await services[name].enter_async_context(app(settings, clock))
-        served = await stack.enter_async_context(ConsoleApp(settings, clock))
+        browser = await stack.enter_async_context(browsing(settings, clock))
         channels = Channels(settings)
         stack.push_async_callback(channels.close)
         api = Api(channels, claiming(USER))
         await api.router.AwaitConfig(RouterServiceAwaitConfigRequest(), wait_for_ready=True)
         await api.delivery.AwaitConfig(AwaitConfigRequest(), wait_for_ready=True)
-        # Cookies of an address, not only of a name.
-        jar = aiohttp.CookieJar(unsafe=True)
-        http = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
-        browser = Browser(http, f"http://127.0.0.1:{served.port}")
         yield Console(browser, api, settings, services)
 
 

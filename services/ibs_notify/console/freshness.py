@@ -29,8 +29,12 @@ LATELY: Final = EVERY * SHARE
 """What is beside the page, such as the numbers of the sidebar."""
 AT_ONCE: Final = timedelta(seconds=1)
 """What several parts of a page are made of, which they ask for together: so they say the same."""
+PLACES_EVERY: Final = timedelta(seconds=30)
+"""So often asks the list of every datastore and job, which is long and changes seldom."""
 COSTLY: Final = timedelta(seconds=50)
 """What looks at everything, also for who opens a page: it says of when it is."""
+HISTORY: Final = timedelta(minutes=1)
+"""How far back the events go: who writes a rule asks with every word."""
 STILL: Final = timedelta(minutes=1)
 """What nobody asked for since is said no more."""
 

@@ -42,7 +42,7 @@ from ironcore.notification.v1 import delivery_pb2, event_pb2, target_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
 
 MAX_HANDOFFS = 1000
-MAX_SUBJECT = 200
+_MOST_LISTED = 200
 MAX_COUNTS = 1000
 MAX_FILTER_VALUES = 1000
 """Of each field of a filter; a database takes so many thousands in all."""
@@ -129,7 +129,7 @@ def _handoff(message: pb.Handoff) -> Handoff:
         event_id=line(event.event_id),
         event_type=line(event.type),
         severity=event.severity or catalogue.default_severity(event.type).value,
-        subject=line(event.subject)[:MAX_SUBJECT],
+        subject=listed_subject(event.subject),
         target_uid=line(message.target_uid),
         target=line(message.target),
         group=line(message.group),
@@ -148,6 +148,12 @@ def _handoff(message: pb.Handoff) -> Handoff:
 def line(text: str) -> str:
     """One line for lists: control characters, NUL among them, become spaces."""
     return _CONTROL.sub(" ", text) if not text.isprintable() else text
+
+
+def listed_subject(subject: str) -> str:
+    """As lists show it: one line, and what is longer ends with an ellipsis."""
+    text = line(subject)
+    return text if len(text) <= _MOST_LISTED else f"{text[: _MOST_LISTED - 1]}…"
 
 
 def filter_from_proto(message: delivery_pb2.DeliveryFilter) -> Filter:

@@ -49,6 +49,13 @@ async def test_filters_live_in_the_address(console: Console) -> None:
     assert page.says("inbox list --all")
 
 
+async def test_a_filter_that_there_is_not_is_passed_over_and_named(console: Console) -> None:
+    page = await console.browser.get("/inbox?q=nightly&severity=error")
+    assert page.says("The inbox has no filter “q”: passed over.")
+    assert page.url.endswith("/inbox?severity=error")
+    assert not (await console.browser.get(page.url.removeprefix(console.browser.base))).says("“q”")
+
+
 async def test_a_fault_of_a_filter_is_shown_at_its_field(console: Console) -> None:
     page = await console.browser.get("/inbox?rule=severity+is+bad&severity=error")
     assert page.status == 422

@@ -7,12 +7,19 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.rules import any_text as any_value
+from tests.support.rules import events as any_event
+from tests.support.rules import few_texts, rules
 
 from ibs_notify.console.wording.durations import read_duration
-from ibs_notify.console.wording.rule_text import Units, quoted, seen_values
+from ibs_notify.console.wording.rule_text import Units, but_critical, quoted, seen_values
+from ibs_notify.domain import event as domain
 from ibs_notify.domain.duration import show_duration
+from ibs_notify.domain.severity import Severity
 from ibs_notify.rules.analyze import analyze
-from ibs_notify.rules.ast import Atom
+from ibs_notify.rules.ast import Atom, Rule
+from ibs_notify.rules.evaluate import matches
+from ibs_notify.rules.format import format_rule
 from ibs_notify.rules.parse import parse
 from ironcore.notification.v1.event_pb2 import Event
 
@@ -39,6 +46,13 @@ def test_a_value_that_is_offered_reads_back_as_itself(value: str) -> None:
     rule = parse(f"subject = {quoted(value)}")
     assert isinstance(rule, Atom)
     assert rule.value == value
+
+
+@given(rules(any_value) | rules(few_texts), any_event)
+def test_without_critical_events_a_rule_matches_the_same(rule: Rule, event: domain.Event) -> None:
+    without = parse(but_critical(format_rule(rule)))
+    is_left = event.severity is not Severity.CRITICAL
+    assert matches(without, event) == (is_left and matches(rule, event))
 
 
 def test_values_are_offered_once_and_the_newest_first() -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from urllib.parse import urlencode
 
+from ibs_notify.console.changes import KNOWN
 from ibs_notify.console.wording.local_time import read_moment
 from ibs_notify.console.wording.spoken_time import spoken
 from ibs_notify.console.wording.words import disposition_state
@@ -36,6 +37,7 @@ NAMES = (
     "collapsed_into",
     "state",
 )
+_NO_CONDITIONS = ("page_token", KNOWN)
 STATES: Mapping[str, tuple[pb.InboxState.ValueType, ...]] = {
     "": (pb.INBOX_STATE_UNREAD, pb.INBOX_STATE_READ),
     "unread": (pb.INBOX_STATE_UNREAD,),
@@ -107,6 +109,11 @@ class View:
             if kept:
                 found[name] = kept if name in TOLD_APART else kept[-1:]
         return cls(found)
+
+    @staticmethod
+    def unknown(names: Iterable[str]) -> Sequence[str]:
+        """Those of an address that are no condition, each once."""
+        return list(dict.fromkeys(each for each in names if each not in (*NAMES, *_NO_CONDITIONS)))
 
     def one(self, name: str) -> str:
         """The value of a condition, or nothing; of several with commas between."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from aiohttp import web
 
@@ -18,19 +17,18 @@ from ibs_notify.domain.errors import NotificationError
 from ibs_notify.domain.resource import datastore_of
 
 PATH = "/coverage"
-EVERY = timedelta(seconds=30)
 
 
 async def show(visit: Visit) -> web.StreamResponse:
     """A page of them by name; or only these, where that changed."""
-    keep = freshness.of_page(visit, EVERY)
+    keep = freshness.of_page(visit, freshness.PLACES_EVERY)
     answer = await visit.shared.ask(visit, visit.here, _listed, keep)
     if isinstance(answer.found, NotificationError):
         raise answer.found
     return visit.render(
         "pages/coverage.html",
         block="places" if visit.is_partial else "",
-        every=EVERY.seconds,
+        every=freshness.PLACES_EVERY.seconds,
         page_of=page_of,
         command=command.PLACES,
         **answer.found,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
+from ibs_notify.console import freshness
 from ibs_notify.console.rendering import iso_exact, moment_of
 from ibs_notify.console.shared import Found
 from ibs_notify.console.visit import Visit
@@ -16,9 +17,6 @@ from ironcore.notification.v1.router_service_pb2 import (
     ListEventsRequest,
 )
 
-KEEP = timedelta(minutes=1)
-"""Who writes a rule asks with every word."""
-
 
 async def oldest_event(visit: Visit, after: datetime) -> datetime | None:
     """When the oldest that is kept was accepted, to the hour; ``after`` for one of before that.
@@ -26,7 +24,8 @@ async def oldest_event(visit: Visit, after: datetime) -> datetime | None:
     None where there is none, or that is not known.
     """
     load = partial(_load, after=after)
-    answer = await visit.shared.ask(visit, f"oldest event {iso_exact(after)}", load, KEEP)
+    name = f"oldest event {iso_exact(after)}"
+    answer = await visit.shared.ask(visit, name, load, freshness.HISTORY)
     if isinstance(answer.found, NotificationError):
         return None
     found: datetime | None = answer.found["at"]

@@ -33,6 +33,7 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.delivery_service_pb2 import GetDeliveryRequest, ListDeliveriesRequest
 
 PAGE_SIZE = 50
+MOST_SAID = 40
 MOST_TOLD = 1000
 """So many deliveries does Delivery tell of at once; what is beyond was sent."""
 TOLD_SECONDS = 3.0
@@ -68,6 +69,10 @@ async def show(visit: Visit) -> web.StreamResponse:
     view, token = View.of(given.items()), given.get("page_token", "")
     if any(not each.strip() for each in given.values()):
         # A form sends its empty fields; an address that is to be shared has none.
+        raise web.HTTPSeeOther(view.address(page_token=token))
+    if (unknown := View.unknown(given)) and not visit.is_partial:
+        # Else who mistypes a filter is shown everything as if it were filtered.
+        visit.notice(f"The inbox has no filter “{unknown[0][:MOST_SAID]}”: passed over.", "info")
         raise web.HTTPSeeOther(view.address(page_token=token))
     listing, faults = Listing(), NO_FAULTS
     try:

@@ -39,6 +39,7 @@ from ibs_notify.console.pages.would_silence import would_silence
 from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
+from ibs_notify.console.wording.rule_text import but_critical
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Unauthenticated
 from ironcore.notification.v1.config_service_pb2 import AnalyzeRuleResponse
 from ironcore.notification.v1.event_pb2 import SEVERITY_CRITICAL
@@ -183,13 +184,7 @@ async def _grave(visit: Visit, rule: str) -> Grave:
         return Grave()
     if len(analysis.severities) == 1:
         return Grave(hides_critical=True)
-    return Grave(hides_critical=True, but_critical=_but_critical(analysis.canonical_rule))
-
-
-def _but_critical(rule: str) -> str:
-    if rule == "*":
-        return "severity < critical"
-    return f"{f'({rule})' if ' or ' in rule else rule} and severity < critical"
+    return Grave(hides_critical=True, but_critical=but_critical(analysis.canonical_rule))
 
 
 async def show_command(visit: Visit) -> web.StreamResponse:

@@ -54,7 +54,7 @@ TYPES = tuple(
 FIRST_EVENT = event_pb2.Event(
     type="backup.failed",
     subject="Backup failed for vm/12345",
-    summary="This is a trial: the first event of this installation, sent from the console.",
+    summary="This is a trial, sent from the first steps of the console. Nothing failed.",
     resource="ibs-primary:production/vm/12345",
 )
 _ARRIVED = (delivery_pb2.DELIVERY_STATE_DELIVERED, delivery_pb2.DELIVERY_STATE_DIGESTED)

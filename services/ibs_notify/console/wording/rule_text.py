@@ -19,6 +19,7 @@ _RESERVED = frozenset({"and", "or", "not"})
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 LABELS = "labels."
 _RESOURCE = "resource"
+_NOT_CRITICAL = "severity < critical"
 
 
 def _path(event: Event) -> str:
@@ -57,6 +58,13 @@ def quoted(value: str) -> str:
     if _BARE.fullmatch(value) and value.lower() not in _RESERVED:
         return value
     return f'"{value.translate(_ESCAPES)}"'
+
+
+def but_critical(rule: str) -> str:
+    """What ``rule``, in canonical form, matches, without critical events."""
+    if rule == "*":
+        return _NOT_CRITICAL
+    return f"{f'({rule})' if ' or ' in rule else rule} and {_NOT_CRITICAL}"
 
 
 def seen_values(events: list[Event], field: str, written: str) -> Iterator[tuple[str, str]]:

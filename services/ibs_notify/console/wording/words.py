@@ -47,7 +47,7 @@ _SPOKEN: Mapping[str, str] = {
 _CLOSE_REASONS: Mapping[str, str] = {
     "SCHEDULED": "at its time",
     "FLUSHED": "before its time, by hand",
-    "NO_DIGEST": "since its group has no digest any more",
+    "NO_DIGEST": "when its group's digest was taken away",
 }
 DEFAULT_TIME = "09:00"
 """Of a digest that names none."""

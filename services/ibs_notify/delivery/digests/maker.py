@@ -25,7 +25,7 @@ from ibs_notify.delivery.digests.windows import (
     begin_of,
     delivery_id_of,
 )
-from ibs_notify.delivery.messages import MAX_SUBJECT, line
+from ibs_notify.delivery.messages import line, listed_subject
 from ibs_notify.delivery.model import Handoff, Kind
 from ibs_notify.delivery.ports import Admit, Composed, Summaries
 from ibs_notify.delivery.queue import intake, outcome_journal
@@ -187,7 +187,7 @@ def _handoff(window: Window, composed: Composed, delivery_id: str, revision: int
         event_id=line(event.event_id),
         event_type=event.type,
         severity=event.severity.value,
-        subject=line(event.subject)[:MAX_SUBJECT],
+        subject=listed_subject(event.subject),
         target_uid=stream.target_uid,
         target=window.target,
         group=stream.group,

@@ -269,7 +269,7 @@ class Delivery(google.protobuf.message.Message):
     severity: ironcore.notification.v1.event_pb2.Severity.ValueType
     """The event's severity."""
     subject: builtins.str
-    """The event's subject."""
+    """The event's subject, in one line of at most 200 characters: a longer one ends with "…"."""
     target: builtins.str
     """The target's name when the event was routed."""
     target_uid: builtins.str
