@@ -75,7 +75,8 @@ async def test_an_event_leads_to_a_form_that_gathers_the_next_one(console: Conso
     form = await console.browser.get("/groups/ops/edit?gather=evt-1")
     assert rule_in(form) == RULE
     assert form.says("The group has no digest yet: it gets one.")
-    assert form.says("chat : what its own rule lets through. influx records each event at once")
+    assert form.says("For chat . The digest is of the whole group")
+    assert form.says("influx records each event at once, as before.")
     assert form.says("Errors and critical ones of this type are told as before")
     assert re.search(r"<details [^>]*open>\s*<summary><h2>Digest and summary", form.text)
     assert not (await saved(console)).HasField("digest")
@@ -123,7 +124,7 @@ async def test_an_error_is_said_to_wait_too_and_whether_anybody_is_told_at_once(
     assert 'href="/new-silence?rule=type' in form.text
     await add_group(console.api, "duty", {"pager": "severity >= error"})
     form = await console.browser.get("/groups/ops/edit?gather=evt-1")
-    assert form.says("At once they are told to pager via duty")
+    assert form.says("At once they are sent to pager via duty")
     await add_group(console.api, "night", {"chat": "severity >= error"})
     form = await console.browser.get("/groups/ops/edit?gather=evt-1")
     assert form.says("chat gets them at once from night")

@@ -13,8 +13,8 @@ from ibs_notify.console.groups.gathering import (
     Way,
     gathering_of,
     gathering_rule,
-    goes_at,
     joined,
+    next_digest,
 )
 from ibs_notify.domain.event import Event as DomainEvent
 from ibs_notify.domain.resource import canonical
@@ -192,14 +192,14 @@ def test_a_breadth_that_there_is_not_is_the_narrowest_that_there_is() -> None:
 
 
 def test_the_next_digest_goes_by_the_clocks_of_the_digest() -> None:
-    assert goes_at(Draft(), NOW, "Europe/Vienna") == datetime(2026, 5, 21, 7, tzinfo=UTC)
+    assert next_digest(Draft(), NOW, "Europe/Vienna") == datetime(2026, 5, 21, 7, tzinfo=UTC)
     there = Draft(digest_time="05:00", digest_time_zone="UTC")
-    assert goes_at(there, NOW, "Europe/Vienna") == datetime(2026, 5, 21, 5, tzinfo=UTC)
+    assert next_digest(there, NOW, "Europe/Vienna") == datetime(2026, 5, 21, 5, tzinfo=UTC)
     weekly = Draft(digest_frequency="weekly", digest_time_zone="UTC")
-    assert goes_at(weekly, NOW, "UTC") == datetime(2026, 5, 25, 9, tzinfo=UTC)
+    assert next_digest(weekly, NOW, "UTC") == datetime(2026, 5, 25, 9, tzinfo=UTC)
     hourly = Draft(digest_frequency="hourly", digest_time="09:15")
-    assert goes_at(hourly, NOW, "UTC") == NOW + timedelta(minutes=3)
-    assert goes_at(Draft(digest_frequency="7"), NOW, "UTC") is None
+    assert next_digest(hourly, NOW, "UTC") == NOW + timedelta(minutes=3)
+    assert next_digest(Draft(digest_frequency="7"), NOW, "UTC") is None
 
 
 def test_a_silence_begins_with_what_is_about_the_same() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import datetime
 
 from ibs_notify.console.events.alike import Breadth, alike, breadths
 from ibs_notify.console.events.story import GATHERED
@@ -124,12 +124,12 @@ def gathering_of(
     gatherers = tuple(each for each in names if each not in recorders)
     own = [each for each in ahead or () if each.group == draft.name]
     hearing = {each.target for each in own if each.disposition.state}
-    wide = _breadth(event, breadth)
+    chosen = _breadth(event, breadth)
     return Gathering(
         event=event,
-        breadth=wide,
+        breadth=chosen,
         before=draft.digest_rule if draft.has_digest else "",
-        added=gathering_rule(event, wide),
+        added=gathering_rule(event, chosen),
         gatherers=gatherers,
         deaf=tuple(each for each in gatherers if own and each not in hearing),
         recorders=tuple(each for each in names if each in recorders),
@@ -157,13 +157,12 @@ def _addition(added: str) -> str:
     return f"or ({added})"
 
 
-def goes_at(draft: Draft, now: datetime, zone: str) -> datetime | None:
+def next_digest(draft: Draft, now: datetime, zone: str) -> datetime | None:
     """When its digest goes next, as the form has it; ``zone`` is the installation's.
 
     None of what is no time, which a later release may have.
     """
     try:
-        time.fromisoformat(draft.digest_time)
         digest = Digest(
             draft.digest_rule,
             Frequency(draft.digest_frequency),
@@ -193,7 +192,7 @@ def _words(event: Event, breadth: Breadth) -> str:
 
 
 def _others(name: str, ahead: Sequence[SubscriptionExplanation] | None) -> tuple[Way, ...] | None:
-    """What a silence hides now is sent again once it ends, and nobody says how: not known."""
+    """Not known while a silence hides such events: nobody says how they are sent once it ends."""
     if ahead is None or any(each.disposition.state == _SILENCED for each in ahead):
         return None
     return tuple(

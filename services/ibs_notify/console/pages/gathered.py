@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.groups.draft import Draft
-from ibs_notify.console.groups.gathering import Gathering, gathering_of, goes_at
+from ibs_notify.console.groups.gathering import Gathering, gathering_of, next_digest
 from ibs_notify.console.groups.recommended import KINDS, METRIC_SERVER
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotificationError
@@ -42,7 +42,7 @@ async def gathered(visit: Visit, draft: Draft, targets: Sequence[Target]) -> Gat
         asked.get("like", ""),
         {each.name for each in targets if _kind(each) == METRIC_SERVER},
         None if ahead is None else ahead.subscriptions,
-        goes_at(draft, visit.now(), visit.time_zone),
+        next_digest(draft, visit.now(), visit.time_zone),
         is_gathered=is_gathered,
     )
 
