@@ -49,6 +49,7 @@ PAGES: tuple[Page, ...] = (
     _at("groups-found", "/groups?text=severity"),
     _at("group", "/groups/ops-team"),
     _at("group-edit", "/groups/ops-team/edit"),
+    _at("group-gather", "/groups/ops-team/edit?gather=evt-2026-05-21-001#gather"),
     _at("group-new", "/new-group"),
     _at("rules", "/rules?rule=severity+%3E%3D+error"),
     _at("silences", "/silences"),

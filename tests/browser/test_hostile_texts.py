@@ -187,6 +187,17 @@ def test_nothing_runs_on_the_page_of_an_event(
     assert not alarm.rung
 
 
+def test_nothing_runs_where_a_digest_is_to_gather_such_events(
+    alarm: Alarm, page: Page, hostile: Hostile
+) -> None:
+    for event_id in hostile.event_ids[:: len(hostile.event_ids) // 5]:
+        for like in ("resource", "type"):
+            asked = f"gather={quote(event_id, safe='')}&like={like}"
+            _visit(page, hostile.console, f"/groups/g1/edit?{asked}")
+            assert page.locator("#gather").count()
+    assert not alarm.rung
+
+
 def test_an_address_is_no_markup_either(alarm: Alarm, page: Page, hostile: Hostile) -> None:
     # Pages that are not there, and parameters that nobody knows.
     for vector in tuple(VECTORS.values())[::12]:

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from ibs_notify.delivery.digests.calendar import Schedule
 from ibs_notify.delivery.digests.windows import Stream, Window, WindowReason, judge
 from ibs_notify.delivery.model import Kind
+from ibs_notify.domain.digest_calendar import Schedule
 from ibs_notify.domain.group import Frequency
 
 FIRST_YEAR = 2026

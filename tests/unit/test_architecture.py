@@ -87,7 +87,6 @@ PURE = (
     "router.why",
     "delivery.admission",
     "delivery.audited",
-    "delivery.digests.calendar",
     "delivery.digests.windows",
     "delivery.draft",
     "delivery.outlook",

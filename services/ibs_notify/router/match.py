@@ -55,6 +55,8 @@ class Route:
     """Its target is: what is meant for it waits."""
     gathers: Gathers | None = None
     """What the digest of its group gathers; ``None`` where it has none."""
+    digest_rule: str = ""
+    """The same as it is written."""
 
     @property
     def digest(self) -> str:
@@ -226,7 +228,9 @@ def _routed(
             continue
         rule = rules[subscription.rule]
         route = _route(group, subscription, target, rule, settings)
-        routes.append(route if gathers is None else replace(route, gathers=gathers))
+        if gathers is not None and group.digest is not None:
+            route = replace(route, gathers=gathers, digest_rule=group.digest.rule)
+        routes.append(route)
     return RoutedGroup(
         group.name,
         group.scope,

@@ -172,13 +172,18 @@ def _stage_sentence(route: Route, reason: str, standing: Standing) -> str:
         case ToldReason.NOT_REPEATED:
             return f"it was no repeat of what was told within {window}{mention}"
         case _:
-            return _DIGEST_SENTENCES.get(reason, reason).format(group=route.group)
+            return _digest(route, reason)
 
 
-_DIGEST_SENTENCES = {
-    str(DigestReason.GATHERED): "the digest of group {group} gathers it",
-    str(DigestReason.NOT_GATHERED): "the digest of group {group} does not gather it",
-}
+def _digest(route: Route, reason: str) -> str:
+    rule = " ".join(route.digest_rule.splitlines())
+    match reason:
+        case DigestReason.GATHERED:
+            return f"the digest of group {route.group} gathers it: its rule is {rule}"
+        case DigestReason.NOT_GATHERED:
+            return f"the digest of group {route.group} does not gather it: its rule is {rule}"
+        case _:
+            return reason
 
 
 def _mention(standing: Standing) -> str:

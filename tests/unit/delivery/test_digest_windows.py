@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ibs_notify.delivery.digests.calendar import Schedule, schedule_of
 from ibs_notify.delivery.digests.windows import (
     CloseReason,
     Plans,
@@ -20,6 +19,7 @@ from ibs_notify.delivery.digests.windows import (
     judge,
 )
 from ibs_notify.delivery.model import Kind
+from ibs_notify.domain.digest_calendar import Schedule, schedule_of
 from ibs_notify.domain.group import Digest, Frequency, Group, InstallationSettings, Subscription
 from ibs_notify.domain.target import InfluxDbSpec, SmtpSpec, Target, WebhookSpec
 from ibs_notify.snapshot.model import Snapshot

@@ -19,6 +19,7 @@ from ibs_notify.router.memory import Memory, keys_of
 from ibs_notify.router.pipeline import Arrival, Routing, settle
 from ibs_notify.router.release import Coalesced, Waiting, release
 from ibs_notify.router.silence import Silence, armed
+from ibs_notify.router.standing import Standing, steps_of
 from ibs_notify.rules.evaluate import compile_rule
 from ibs_notify.rules.parse import parse
 from ibs_notify.snapshot.model import Snapshot
@@ -86,6 +87,22 @@ def test_a_digest_whose_rule_cannot_be_read_gathers_nothing(
     chat, _ = routing(ROUTINE, Memory({}, ()), rule="of a later release").obligations
     assert chat.decision.reason is Reason.RULE_MATCHED
     assert "group compliance: its digest gathers nothing" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("event", "verdict", "sentence"),
+    [
+        (ROUTINE, DigestReason.GATHERED, "gathers it: its rule is severity in (info, notice)"),
+        (ALERT, DigestReason.NOT_GATHERED, "does not gather it: its rule is severity in"),
+    ],
+)
+def test_the_rule_that_gathers_or_does_not_is_named(
+    event: Event, verdict: DigestReason, sentence: str
+) -> None:
+    chat, _ = table("severity in\n(info, notice)").hearing(event)
+    standing = Standing(State.READY, Reason.GATHERED, {"digest": verdict})
+    digest = steps_of(chat, standing)[0]
+    assert digest.sentence.startswith(f"the digest of group compliance {sentence}")
 
 
 def test_entries_wait_in_a_lane_that_nobody_limits() -> None:

@@ -30,6 +30,8 @@ _ON_ITS_WAY = (
     disposition_pb2.DISPOSITION_STATE_READY,
     disposition_pb2.DISPOSITION_STATE_HANDED_OFF,
 )
+_SENT_ALONE = ("RULE_MATCHED", "RULE_UNREADABLE")
+GATHERED = "GATHERED"
 _NEEDY = ("bad", "warn")
 _ATTEMPT_TONES = {"delivered": "good", "retry": "warn", "refused": "bad", "unknown": "warn"}
 
@@ -66,6 +68,10 @@ class Story:
     meaning: str = ""
     """What ``state`` means, in a sentence."""
     recipients: tuple[delivery_pb2.RecipientOutcome, ...] = ()
+    could_wait: bool = False
+    """It went out by itself, where the digest of its group could have gathered it."""
+    is_gathered: bool = False
+    """The digest of its group gathers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,8 @@ def _story(told: pb.SubscriptionExplanation) -> Story:
             meanings.of_delivery(delivery.state) if known else meanings.of_disposition(route.state)
         ),
         recipients=tuple(delivery.recipients) if len(delivery.recipients) > 1 else (),
+        could_wait=route.state in _ON_ITS_WAY and route.reason in _SENT_ALONE,
+        is_gathered=route.reason == GATHERED,
     )
 
 

@@ -12,16 +12,15 @@ from aiohttp import web
 from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.commands import events as command
 from ibs_notify.console.configured import every_target
+from ibs_notify.console.events.alike import Breadth, alike
 from ibs_notify.console.events.rule_tree import tree_of
 from ibs_notify.console.events.story import Share, Story, shares_of, stories_of, told_stories_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import named, query
 from ibs_notify.console.visit import Visit
-from ibs_notify.console.wording.rule_text import quoted
 from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.rpc.event_json import event_to_document
-from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 from ironcore.notification.v1.delivery_service_pb2 import ListDeliveriesRequest
 
@@ -85,7 +84,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         tree_of=tree_of,
         most_reasons=MOST_REASONS,
         document=json.dumps(event_to_document(record.event), indent=2, ensure_ascii=False),
-        silence_url=query("/new-silence", rule=_like(record.event)),
+        silence_url=query("/new-silence", rule=alike(record.event, Breadth.RESOURCE)),
         command=command.explaining(event_id, target),
     )
 
@@ -166,12 +165,6 @@ async def _mark_read(visit: Visit, record: pb.EventRecord) -> None:
     marked = await attempted(visit.api.call(visit.api.router.MarkEvents, request))
     if isinstance(marked, NotificationError):
         visit.notice(f"The event could not be marked read: {marked.message}", "warning")
-
-
-def _like(event: event_pb2.Event) -> str:
-    """A rule for events like this one: of its type, about its resource."""
-    fields = {"type": event.type, "resource": event.resource}
-    return " and ".join(f"{name} = {quoted(value)}" for name, value in fields.items() if value)
 
 
 ROUTES = (

@@ -32,8 +32,10 @@ from ibs_notify.console.groups.draft import (
     group_of,
     row_names,
 )
+from ibs_notify.console.groups.gathering import Gathering
 from ibs_notify.console.groups.recommended import RECOMMENDED, recommended
 from ibs_notify.console.pages import command_line, start
+from ibs_notify.console.pages.gathered import gathered
 from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.rules import DOUBT, doubt_of
@@ -104,10 +106,14 @@ async def show_edit(visit: Visit) -> web.StreamResponse:
     """The form of a group that there is."""
     group = await find_group(visit)
     draft, asked = draft_of_group(group), visit.request.query.get("target", "")
+    targets = await every_target(visit.api)
+    gathering = await gathered(visit, draft, targets)
+    if gathering is not None:
+        draft = gathering.fill(draft)
     adds = bool(asked) and all(each.target != asked for each in draft.rows)
     if adds:
         draft = replace(draft, rows=(*draft.rows, Row(asked)))
-    return _page(visit, draft, await every_target(visit.api), name=group.name, added=adds)
+    return _page(visit, draft, targets, name=group.name, added=adds, gathering=gathering)
 
 
 async def show_added(visit: Visit) -> web.StreamResponse:
@@ -269,10 +275,11 @@ def _page(
     added: bool = False,
     others: Sequence[Difference] = (),
     stored: Group | None = None,
+    gathering: Gathering | None = None,
 ) -> web.Response:
     """``adds`` a row to write one more target in, as the first of a new group is there anyway;
     ``added``: the last row is such a one already. ``others`` is what differs from ``stored``, as
-    somebody else has saved it meanwhile.
+    somebody else has saved it meanwhile. ``gathering`` is what its digest is to gather.
     """
     rows = (*draft.rows, Row()) if adds or not draft.rows else draft.rows
     unused = {each.name for each in targets} - {each.target for each in rows}
@@ -290,6 +297,7 @@ def _page(
         faults=faults,
         others=others,
         stored=stored,
+        gathering=gathering,
         name=name,
         recommended=RECOMMENDED,
         zones=ZONES,

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
 from ibs_notify.delivery.admission import default_recipients
-from ibs_notify.delivery.digests.calendar import (
+from ibs_notify.delivery.model import Kind
+from ibs_notify.domain.digest_calendar import (
     Schedule,
     Slot,
     last_slot,
@@ -22,7 +23,6 @@ from ibs_notify.delivery.digests.calendar import (
     schedule_of,
     weekly_summary_schedule,
 )
-from ibs_notify.delivery.model import Kind
 from ibs_notify.domain.group import Group
 from ibs_notify.domain.target import SmtpSpec
 from ibs_notify.snapshot.model import Snapshot

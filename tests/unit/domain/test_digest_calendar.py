@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 from tests.system.digest_calendar import check_all
 
-from ibs_notify.delivery.digests.calendar import (
+from ibs_notify.domain.digest_calendar import (
     Schedule,
     last_slot,
     next_slot,
