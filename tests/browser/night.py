@@ -29,6 +29,7 @@ from tests.browser import history
 from tests.browser.console_process import Console, running_console
 from tests.browser.peers import Peers, running_peers
 from tests.support.certificates import Certificates
+from tests.support.console_work import in_force
 from tests.support.secured import ShiftedClock
 from tests.system.installation import CALL_SECONDS, Installation, until
 
@@ -114,8 +115,7 @@ async def _configure(api: Api, peers: Peers) -> None:
     for group in history.groups():
         made = await api.call(api.config.CreateGroup, config_pb.CreateGroupRequest(group=group))
         revision = made.group.revision
-    late = await api.await_revision(revision)
-    assert not late, late
+    await in_force(api, revision)
 
 
 async def _silence(api: Api, now: datetime) -> None:

@@ -21,11 +21,18 @@ from ironcore.notification.v1.target_pb2 import Target, WebhookTarget
 from tests.support.writes import PATIENCE_SECONDS
 
 
+async def in_force(api: Api, revision: int) -> None:
+    """Until Router and Delivery apply it, however busy the machine is."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await api.await_revision(revision):
+            pass
+
+
 async def add_webhook(api: Api, name: str, url: str, **fields: Any) -> Target:
     """A target that is in force when this returns."""
     target = Target(name=name, webhook=WebhookTarget(url=url), **fields)
     made = await api.call(api.config.CreateTarget, CreateTargetRequest(target=target))
-    await api.await_revision(made.target.revision)
+    await in_force(api, made.target.revision)
     return made.target
 
 
@@ -34,7 +41,7 @@ async def add_group(api: Api, name: str, rules: Mapping[str, str], **fields: Any
     subscriptions = [Subscription(target=target, rule=rule) for target, rule in rules.items()]
     group = Group(name=name, subscriptions=subscriptions, **fields)
     made = await api.call(api.config.CreateGroup, CreateGroupRequest(group=group))
-    await api.await_revision(made.group.revision)
+    await in_force(api, made.group.revision)
     return made.group
 
 

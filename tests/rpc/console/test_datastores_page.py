@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 from tests.rpc.console.test_overview_page import HOSTILE, emit, make_group
 from tests.support.console import Console
-from tests.support.console_work import add_group
+from tests.support.console_work import add_group, in_force
 
 from ironcore.notification.v1 import config_service_pb2 as config
 from ironcore.notification.v1 import event_pb2
@@ -65,7 +65,7 @@ async def test_the_warning_goes_when_it_is_attached_to_a_group(console: Console)
     await make_group(console.api)
     elsewhere = config.AttachResourceRequest(group="ops-team", resource="elsewhere:")
     changed = await console.api.call(console.api.config.AttachResource, elsewhere)
-    await console.api.await_revision(changed.group.revision)
+    await in_force(console.api, changed.group.revision)
     assert (await console.browser.get("/datastores/ibs/listeners")).says("Nobody hears of")
     page = await console.browser.post("/datastores/ibs/attach", {"group": "ops-team"})
     assert page.says("Attached /datastore/ibs to group ops-team.")
@@ -180,7 +180,7 @@ async def test_a_config_that_does_not_answer_leaves_what_the_router_knows(consol
 async def attach_to(console: Console, group: str, resource: str) -> None:
     request = config.AttachResourceRequest(group=group, resource=resource)
     changed = await console.api.call(console.api.config.AttachResource, request)
-    await console.api.await_revision(changed.group.revision)
+    await in_force(console.api, changed.group.revision)
 
 
 async def group_of(console: Console, name: str) -> Group:
@@ -257,7 +257,7 @@ async def test_a_metric_server_is_nobody(console: Console) -> None:
     made = await console.api.call(
         console.api.config.CreateGroup, config.CreateGroupRequest(group=counted)
     )
-    await console.api.await_revision(made.group.revision)
+    await in_force(console.api, made.group.revision)
     await emit(console.api, resource="tank:vm/1")
     assert (await console.browser.get("/datastores/tank/listeners")).says("Nobody hears of")
     page = await console.browser.get("/datastore-list")
@@ -334,7 +334,7 @@ async def test_digest_marks_name_what_is_gathered(console: Console) -> None:
         ]
     )
     answer = await api.call(api.config.CreateGroup, config.CreateGroupRequest(group=made))
-    await api.await_revision(answer.group.revision)
+    await in_force(api, answer.group.revision)
     page = await console.browser.get("/datastores/ibs/listeners")
     assert page.text.count("di&shy;gest") == 1  # of chat-ops, and only of warnings
     assert "di&shy;gest: only <code>verify.stale</code>" in page.text

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from tests.support.console import Console
+from tests.support.console_work import in_force
 
 from ibs_notify.console.http.guard import MAIL_POLICY
 from ironcore.notification.v1 import config_service_pb2 as pb
@@ -31,7 +32,7 @@ async def configure(console: Console) -> None:
     group = Group(name="compliance", digest=Digest(rule="severity = info", time="07:30"))
     group.subscriptions.extend(Subscription(target=each, rule="*") for each in ("mail", "chat"))
     made = await api.call(api.config.CreateGroup, pb.CreateGroupRequest(group=group))
-    assert not await api.await_revision(made.group.revision)
+    await in_force(api, made.group.revision)
 
 
 async def gathered(console: Console) -> dict[str, DigestWindow]:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from tests.rpc.console.test_inbox_page import emit, rows, state_of
 from tests.support.console import Console, Page
+from tests.support.console_work import in_force
 from tests.support.http_server import HttpServer
 
 from ibs_notify.console.api import Api
@@ -38,7 +39,7 @@ async def route(console: Console, url: str, rule: str, group: str = "ops") -> No
         name=group, subscriptions=[group_pb2.Subscription(target=f"chat-{group}", rule=rule)]
     )
     answer = await console.api.call(console.api.config.CreateGroup, CreateGroupRequest(group=made))
-    assert not await console.api.await_revision(answer.group.revision)
+    await in_force(console.api, answer.group.revision)
 
 
 async def until(console: Console, path: str, text: str) -> Page:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.rpc.console.test_overview_page import emit
 from tests.rpc.console.test_start_page import SEND, done
 from tests.support.console import Console
-from tests.support.console_work import add_group
+from tests.support.console_work import add_group, in_force
 
 from ironcore.notification.v1 import config_service_pb2 as config
 from ironcore.notification.v1.settings_pb2 import Settings
@@ -29,7 +29,7 @@ async def set_defaults(console: Console) -> None:
     request = config.UpdateSettingsRequest(settings=Settings(default_recipients=["a@example.com"]))
     request.update_mask.paths.append("default_recipients")
     answer = await console.api.call(console.api.config.UpdateSettings, request)
-    await console.api.await_revision(answer.settings.revision)
+    await in_force(console.api, answer.settings.revision)
 
 
 async def test_the_first_steps_are_not_done_before_somebody_receives(console: Console) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.console import Console
-from tests.support.console_work import add_group, add_webhook, deaths
+from tests.support.console_work import add_group, add_webhook, deaths, in_force
 from tests.support.http_server import HttpServer
 from tests.support.writes import PATIENCE_SECONDS
 
@@ -45,14 +45,14 @@ async def make_group(api: Api, *, url: str = "http://127.0.0.1:9/", rule: str = 
     await api.call(api.config.CreateTarget, config.CreateTargetRequest(target=target))
     group = Group(name="ops-team", subscriptions=[Subscription(target="chat-ops", rule=rule)])
     made = await api.call(api.config.CreateGroup, config.CreateGroupRequest(group=group))
-    await api.await_revision(made.group.revision)
+    await in_force(api, made.group.revision)
 
 
 async def set_time_zone(api: Api, zone: str) -> None:
     settings = config.UpdateSettingsRequest(settings=Settings(time_zone=zone))
     settings.update_mask.paths.append("time_zone")
     answer = await api.call(api.config.UpdateSettings, settings)
-    await api.await_revision(answer.settings.revision)
+    await in_force(api, answer.settings.revision)
 
 
 async def test_an_empty_installation_is_shown_how_to_begin(console: Console) -> None:
@@ -165,7 +165,7 @@ async def test_gaps_come_with_their_advice(console: Console) -> None:
     made = await console.api.call(
         console.api.config.CreateGroup, config.CreateGroupRequest(group=group)
     )
-    await console.api.await_revision(made.group.revision)
+    await in_force(console.api, made.group.revision)
     page = await console.browser.get("/overview/coverage")
     assert page.says("empty-one")
     assert 'href="/groups/empty-one/edit"' in page.text
@@ -226,7 +226,7 @@ async def test_what_waits_for_the_rate_limit_is_counted_by_group(console: Consol
     request = config.UpdateGroupRequest(group=shown.group)
     request.update_mask.paths.append("rate_limit_per_minute")
     changed = await api.call(api.config.UpdateGroup, request)
-    await api.await_revision(changed.group.revision)
+    await in_force(api, changed.group.revision)
     for number in range(4):
         await emit(api, resource=f"ibs:vm/{number}")
     page = await console.browser.get("/overview/queue")

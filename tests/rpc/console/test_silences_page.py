@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from tests.support.console import Console, Page
-from tests.support.console_work import add_group, add_webhook, emit
+from tests.support.console_work import add_group, add_webhook, emit, in_force
 from tests.support.http_server import HttpServer
 
 from ibs_notify.rpc.convert import moment_from_proto
@@ -87,7 +87,7 @@ async def test_times_are_of_the_installations_zone(console: Console) -> None:
     settings = UpdateSettingsRequest(settings=Settings(time_zone="Europe/Vienna"))
     settings.update_mask.paths.append("time_zone")
     answer = await console.api.call(console.api.config.UpdateSettings, settings)
-    await console.api.await_revision(answer.settings.revision)
+    await in_force(console.api, answer.settings.revision)
 
     assert (await console.browser.get("/new-silence")).says("Now where it is empty. Europe/Vienna.")
     span = {"when": "span", "from": "2126-05-21T22:00", "until": "2126-05-22T06:00"}
@@ -224,7 +224,7 @@ async def test_a_metric_server_is_nobody_that_would_have_been_spared(console: Co
     await console.api.call(config.CreateTarget, CreateTargetRequest(target=gauge))
     counted = Group(name="counted", subscriptions=[Subscription(target="gauge", rule="*")])
     made = await console.api.call(config.CreateGroup, CreateGroupRequest(group=counted))
-    await console.api.await_revision(made.group.revision)
+    await in_force(console.api, made.group.revision)
     await emit(console.api, "Backup failed", resource="ibs-primary:vm/1")
     page = await console.browser.post("/new-silence/preview", SWAP)
     assert page.says("1 for chat-ops")
@@ -292,7 +292,7 @@ async def test_what_rate_limits_hold_already_still_goes_out_and_every_page_says_
             rate_limit_per_minute=1,
         )
         made = await console.api.call(config.CreateGroup, CreateGroupRequest(group=told))
-        await console.api.await_revision(made.group.revision)
+        await in_force(console.api, made.group.revision)
         for number in range(4):
             await emit(console.api, f"failed {number}", resource=f"ibs-primary:vm/{number}")
         await released(console)

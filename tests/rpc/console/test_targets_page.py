@@ -12,6 +12,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from click.testing import CliRunner
 from tests.support.console import Console
+from tests.support.console_work import in_force
 from tests.support.http_server import HttpServer
 
 from ibs_notify.cli.tree import root
@@ -68,7 +69,7 @@ async def add_hook(console: Console, name: str, url: str, description: str = "")
     target.webhook.url = url
     request = pb.CreateTargetRequest(target=target)
     answer = await console.api.call(console.api.config.CreateTarget, request)
-    await console.api.await_revision(answer.target.revision)
+    await in_force(console.api, answer.target.revision)
     return answer.target
 
 
@@ -79,7 +80,7 @@ async def add_group(console: Console, name: str, *members: str) -> None:
     answer = await console.api.call(
         console.api.config.CreateGroup, pb.CreateGroupRequest(group=group)
     )
-    await console.api.await_revision(answer.group.revision)
+    await in_force(console.api, answer.group.revision)
 
 
 async def test_an_empty_list_teaches_the_next_step(console: Console) -> None:

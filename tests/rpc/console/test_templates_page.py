@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from tests.support.console import Browser, Console, Page
+from tests.support.console_work import in_force
 from tests.system.installation import free_port
 
 from ibs_notify.console.app import ConsoleApp
@@ -54,7 +55,7 @@ async def here(console: Console) -> Configured:
         Subscription(target=each, rule="*") for each in ("ops", "chat", "slack")
     )
     made = await api.call(api.config.CreateGroup, pb.CreateGroupRequest(group=group))
-    assert not await api.await_revision(made.group.revision)
+    await in_force(api, made.group.revision)
     return Configured(console)
 
 
