@@ -37,7 +37,7 @@ def _count(cli: Cli, count: int) -> None:
 
 def test_deliveries_are_listed_by_every_filter(cli: Cli) -> None:
     line = (
-        "delivery list --target a --target b --group g --state dead --state retry-wait "
+        "delivery list --target a --target b --target-uid u --group g --state dead --state retry-wait "
         "--reason SMTP_5XX --event e1 --after 2026-05-21T00:00:00Z"
     )
 
@@ -45,6 +45,7 @@ def test_deliveries_are_listed_by_every_filter(cli: Cli) -> None:
 
     expected = delivery_pb2.DeliveryFilter(
         targets=["a", "b"],
+        target_uids=["u"],
         groups=["g"],
         states=[delivery_pb2.DELIVERY_STATE_DEAD, delivery_pb2.DELIVERY_STATE_RETRY_WAIT],
         reasons=["SMTP_5XX"],

@@ -109,7 +109,7 @@ async def _gone(visit: Visit, name: str) -> web.Response:
 async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
     health, dead, every, last, defaults = await asyncio.gather(
         ask_health(visit.api, [target], visit.now()),
-        _dead(visit, target.name),
+        _dead(visit, target),
         every_group(visit.api),
         _last_deliveries(visit, target.name),
         unless_failed(default_recipients(visit.api)),
@@ -162,7 +162,7 @@ async def show_health(visit: Visit) -> web.StreamResponse:
     """How it fares, where that changed."""
     target = await target_of_path(visit)
     health, dead = await asyncio.gather(
-        ask_health(visit.api, [target], visit.now()), _dead(visit, target.name)
+        ask_health(visit.api, [target], visit.now()), _dead(visit, target)
     )
     mark = _mark(visit, target, health, dead)
     if not visit.is_partial:
@@ -206,10 +206,10 @@ def _mark(
     return mark_of(target, standing.status, standing.word, str(is_later), *dead)
 
 
-async def _dead(visit: Visit, name: str) -> Sequence[DeliveryCount]:
+async def _dead(visit: Visit, target: target_pb2.Target) -> Sequence[DeliveryCount]:
     """What is given up of it, by reason, as far as that is known."""
     found = await now_or_lately(visit)
-    return () if found is None else found.dead_of(name)
+    return () if found is None else found.dead_of(target.uid)
 
 
 async def _last_deliveries(visit: Visit, name: str) -> Sequence[delivery_pb2.Delivery] | None:
