@@ -162,7 +162,15 @@ def filter_from_proto(message: delivery_pb2.DeliveryFilter) -> Filter:
     ]
     faults += [
         FieldViolation(f"filter.{name}", f"holds {count}, more than {MAX_FILTER_VALUES}")
-        for name in ("targets", "groups", "states", "reasons", "event_ids", "delivery_ids", "target_uids")
+        for name in (
+            "targets",
+            "groups",
+            "states",
+            "reasons",
+            "event_ids",
+            "delivery_ids",
+            "target_uids",
+        )
         if (count := len(getattr(message, name))) > MAX_FILTER_VALUES
     ]
     faults += [

@@ -37,8 +37,8 @@ def _count(cli: Cli, count: int) -> None:
 
 def test_deliveries_are_listed_by_every_filter(cli: Cli) -> None:
     line = (
-        "delivery list --target a --target b --target-uid u --group g --state dead --state retry-wait "
-        "--reason SMTP_5XX --event e1 --after 2026-05-21T00:00:00Z"
+        "delivery list --target a --target b --target-uid u --group g --state dead "
+        "--state retry-wait --reason SMTP_5XX --event e1 --after 2026-05-21T00:00:00Z"
     )
 
     assert cli(*line.split()).stdout == "no deliveries\n"

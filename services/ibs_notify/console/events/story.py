@@ -66,6 +66,8 @@ class Story:
     meaning: str = ""
     """What ``state`` means, in a sentence."""
     recipients: tuple[delivery_pb2.RecipientOutcome, ...] = ()
+    target_uid: str = ""
+    """As far as a delivery tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ def _story(told: pb.SubscriptionExplanation) -> Story:
             meanings.of_delivery(delivery.state) if known else meanings.of_disposition(route.state)
         ),
         recipients=tuple(delivery.recipients) if len(delivery.recipients) > 1 else (),
+        target_uid=delivery.target_uid,
     )
 
 
