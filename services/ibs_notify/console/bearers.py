@@ -45,6 +45,11 @@ class Bearers:
             return False
         return uid != today.uid if uid else _is_before(at, moment_of(today.create_time))
 
+    def has_no_target(self, uid: str) -> bool:
+        """Whether the target is deleted, as far as that is known."""
+        every = self.targets
+        return every is not None and all(each.uid != uid for each in every.values())
+
     def is_earlier_group(self, name: str, at: Timestamp | None) -> bool:
         """Whether another group than that of today bore ``name``: what it was told of was accepted
         ``at`` a moment when today's was not there yet.

@@ -17,8 +17,8 @@ from ironcore.notification.v1.group_pb2 import Digest, Group
 from ironcore.notification.v1.router_service_pb2 import EmitResponse
 
 NOWHERE = "http://127.0.0.1:9/hook"
-EARLIER_TARGET = "chat-ops (an earlier target of this name, deleted since)"
-EARLIER_GROUP = "second (an earlier group of this name, deleted since)"
+EARLIER_TARGET = "chat-ops (an earlier one, deleted)"
+EARLIER_GROUP = "second (an earlier one, deleted)"
 
 
 async def until(console: Console, path: str, text: str) -> Page:
@@ -84,6 +84,10 @@ async def test_what_an_earlier_target_could_not_be_sent_is_not_todays(console: C
         tasks = await console.browser.get("/tasks")
         assert tasks.words.count(EARLIER_TARGET) == 2  # of what is wrong, and of its row
         assert "Retry all of these" not in tasks.words
+        (path,) = await _deliveries(console)
+        task = await console.browser.get(path)
+        assert task.says("Its target is deleted: it cannot be sent again.")
+        assert "Retry now" not in task.words
 
 
 async def test_pages_of_what_an_earlier_target_was_sent_do_not_lead_to_todays(
@@ -115,7 +119,7 @@ async def test_what_the_target_of_today_was_sent_leads_to_it(console: Console) -
         page = await console.browser.get(await told(console, "The new one"))
         assert link_to(page, "/targets/chat-ops")
         assert link_to(page, "/groups/second")
-        assert "deleted since" not in page.words
+        assert "an earlier one" not in page.words
 
 
 async def test_a_digest_of_an_earlier_target_does_not_lead_to_todays(console: Console) -> None:
@@ -152,6 +156,7 @@ async def test_the_inbox_of_a_group_that_is_made_again_says_what_is_of_another(
     console: Console,
 ) -> None:
     event, _ = await _second_again(console)
+    assert (await console.browser.get("/tasks?view=all")).says(EARLIER_GROUP)
     page = await console.browser.get("/inbox?group=second")
     assert page.says("what was accepted before is of an earlier group of this name, deleted since")
     own = re.search(r'href="(/inbox\?group=second&amp;after=2\d{3}-[^"]+)"', page.text)

@@ -38,8 +38,8 @@ async def show(visit: Visit) -> web.StreamResponse:
     source, bearers = await asyncio.gather(
         unless_failed(_source(visit, delivery)), bearers_of_today(visit)
     )
-    is_earlier = bearers.is_earlier_target(delivery.target, delivery.target_uid)
-    mark = mark_of(found, source or "", str(is_earlier))
+    is_deleted = bearers.has_no_target(delivery.target_uid)
+    mark = mark_of(found, source or "", str(is_deleted))
     if is_known(visit, mark):
         return web.Response(status=204)
     return visit.render(
@@ -48,7 +48,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         delivery=delivery,
         source=source,
         bearers=bearers,
-        is_earlier=is_earlier,
+        is_deleted=is_deleted,
         is_open=delivery.state not in CLOSED,
         can_retry=_can_retry(delivery),
         can_cancel=delivery.state in CANCELLABLE,

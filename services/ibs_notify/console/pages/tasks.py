@@ -230,7 +230,13 @@ async def _rows(
     is_well = chosen.is_about_failures and not found.deliveries and not page_token
     is_free = is_well and (await _kept_back(visit)).is_nothing
     bearers = await bearers_of_today(visit) if found.deliveries else Bearers()
-    earlier = [bearers.is_earlier_target(it.target, it.target_uid) for it in found.deliveries]
+    earlier = [
+        (
+            bearers.is_earlier_target(each.target, each.target_uid),
+            bearers.is_earlier_group(each.group, each.create_time),
+        )
+        for each in found.deliveries
+    ]
     return {
         "bearers": bearers,
         "is_free": is_free,
