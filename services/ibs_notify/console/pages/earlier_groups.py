@@ -14,8 +14,8 @@ from ibs_notify.console.visit import Visit
 from ibs_notify.rpc.convert import moment_from_proto
 from ironcore.notification.v1 import router_service_pb2 as pb
 
-LOOK_SECONDS = 1.0
-"""So long is looked for what is further back than the page."""
+LOOK_SECONDS = 0.3
+"""So long does the page wait for what is further back: some ten thousands of events."""
 
 
 @dataclass(frozen=True, slots=True)
