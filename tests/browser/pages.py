@@ -64,4 +64,5 @@ PAGES: tuple[Page, ...] = (
     Page("login", lambda night: f"{night.locked.base}/login"),
     _at("no-such-page", "/nothing", status=404),
     _at("no-such-target", "/targets/nobody", status=404),
+    _at("no-such-group", "/groups/nobody", status=404),
 )

@@ -218,7 +218,7 @@ async def test_to_retry_by_hand_probes_a_target_that_fails_at_once(desk: Desk) -
     # One that is in the queue already will do.
     one = Filter(targets=("chat",), event_ids=("evt-19",))
     retried = await requests.retry(one, sendable, "alice", dry_run=False)
-    assert retried.counts == {Alike("chat", State.QUEUED, "TARGET_FAILING"): 1}
+    assert retried.counts == {Alike("chat", "t1", State.QUEUED, "TARGET_FAILING"): 1}
     (probe,) = await desk.claim(9)
     await desk.turn(0, (probe, AWAY))
     retried = await requests.retry(everything, sendable, "alice", dry_run=False)

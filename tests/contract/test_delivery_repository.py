@@ -599,6 +599,19 @@ async def test_a_list_of_some_states_has_those_alone_newest_first(desk: Desk) ->
             assert sum(counted.values()) == len(expected)
 
 
+async def test_what_was_sent_to_an_earlier_target_of_the_name_is_told_apart(desk: Desk) -> None:
+    await desk.accept(handoff(1), handoff(2, target_uid="t2"), handoff(3, target_uid="t2"))
+    of_name = await desk.listing.counts(Filter(targets=["chat"]))
+    assert {(each.target, each.target_uid): n for each, n in of_name.items()} == {
+        ("chat", "t1"): 1,
+        ("chat", "t2"): 2,
+    }
+    for which in (Filter(target_uids=["t2"]), Filter(target_uids=["t2"], states=[State.QUEUED])):
+        found = await desk.listing.page(which, size=10, before_seq=None)
+        assert [each.event_id for each in found] == ["evt-3", "evt-2"]
+        assert sum((await desk.listing.counts(which)).values()) == 2
+
+
 async def test_dead_ones_are_retried_by_filter_with_a_new_life(desk: Desk) -> None:
     await desk.accept(handoff(1), handoff(2), handoff(3, group="on-call"))
     for mine in await desk.claim(3):
@@ -606,7 +619,7 @@ async def test_dead_ones_are_retried_by_filter_with_a_new_life(desk: Desk) -> No
     desk.clock.pass_time(days=6)
     which = Filter(groups=["ops-team"], states=[State.DEAD])
     counted = await desk.requests.retry(which, sendable, "alice", dry_run=True)
-    assert dict(counted.counts) == {Alike("chat", State.DEAD, "HTTP_4XX"): 2}
+    assert dict(counted.counts) == {Alike("chat", "t1", State.DEAD, "HTTP_4XX"): 2}
     assert await desk.listing.counts(which) == counted.counts
     assert counted.counts.total() == 2
     assert (await desk.see(1)).state is State.DEAD

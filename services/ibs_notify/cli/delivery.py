@@ -25,6 +25,12 @@ STATES = tuple(
 )
 _FILTERS = (
     click.option("--target", multiple=True, shell_complete=target_names, help="Of this target."),
+    click.option(
+        "--target-uid",
+        multiple=True,
+        metavar="UID",
+        help="Of the target with this uid, and of no other that had its name.",
+    ),
     click.option("--group", multiple=True, shell_complete=group_names, help="Of this group."),
     click.option("--state", multiple=True, type=click.Choice(STATES), help="In this state."),
     click.option("--reason", multiple=True, help="For this reason, such as SMTP_5XX."),
@@ -53,6 +59,7 @@ def _filter(flags: dict[str, Any]) -> delivery_pb2.DeliveryFilter:
         event_ids=flags["event"],
         after=moment_to_proto(flags["after"]),
         before=moment_to_proto(flags["before"]),
+        target_uids=flags["target_uid"],
         troubled=flags["troubled"],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import click
@@ -60,23 +61,21 @@ def held_warnings(
 
 
 def show_counts(counts: Sequence[delivery_service_pb2.DeliveryCount], total: int) -> None:
-    """How many stand alike, the most first, and how many there are in all."""
+    """How many stand alike, the most first, and how many there are in all.
+
+    Targets that had the same name one after the other are one line: filters go by the name as well.
+    """
+    alike = Counter[tuple[str, str, str]]()
+    for each in counts:
+        alike[each.target, word(pb.DeliveryState, each.state, _STATES), each.reason] += each.count
     print_table(
         Table(
             ("Target", "State", "Reason", "Count"),
-            [
-                (
-                    each.target,
-                    word(pb.DeliveryState, each.state, _STATES),
-                    each.reason,
-                    f"{each.count:,}",
-                )
-                for each in counts
-            ],
+            [(*standing, f"{count:,}") for standing, count in alike.most_common()],
             empty="no deliveries",
         )
     )
-    if len(counts) > 1:
+    if len(alike) > 1:
         click.echo(f"{total:,} in all")
 
 

@@ -284,7 +284,10 @@ class ConfigServicer(ConfigServiceServicer):
         groups = await self._groups.page(_after("group-names", request.page_token), size + 1)
         return pb.ListGroupNamesResponse(
             groups=[
-                pb.GroupName(name=each.name, description=each.description) for each in groups[:size]
+                pb.GroupName(
+                    name=each.name, description=each.description, create_time=each.create_time
+                )
+                for each in groups[:size]
             ],
             next_page_token=page_token("group-names", groups[size - 1].name)
             if groups[size:]

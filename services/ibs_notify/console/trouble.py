@@ -87,9 +87,9 @@ class Trouble:
         """What targets answered last that did not take what they were sent, in a few words."""
         return {target.name: answer for target, it in self.standings if (answer := it.last_answer)}
 
-    def dead_of(self, name: str) -> Sequence[pb.DeliveryCount]:
-        """Those of a target, the most first."""
-        return [each for each in self.dead or () if each.target == name]
+    def dead_of(self, uid: str) -> Sequence[pb.DeliveryCount]:
+        """Those of a target, the most first; none of another that had its name before."""
+        return [each for each in self.dead or () if each.target_uid == uid]
 
 
 async def find(visit: Visit) -> Found:

@@ -168,7 +168,15 @@ def filter_from_proto(message: delivery_pb2.DeliveryFilter) -> Filter:
     ]
     faults += [
         FieldViolation(f"filter.{name}", f"holds {count}, more than {MAX_FILTER_VALUES}")
-        for name in ("targets", "groups", "states", "reasons", "event_ids", "delivery_ids")
+        for name in (
+            "targets",
+            "groups",
+            "states",
+            "reasons",
+            "event_ids",
+            "delivery_ids",
+            "target_uids",
+        )
         if (count := len(getattr(message, name))) > MAX_FILTER_VALUES
     ]
     faults += [
@@ -187,6 +195,7 @@ def filter_from_proto(message: delivery_pb2.DeliveryFilter) -> Filter:
         delivery_ids=tuple(map(line, message.delivery_ids)),
         after=moment_from_proto(message.after) if message.HasField("after") else None,
         before=moment_from_proto(message.before) if message.HasField("before") else None,
+        target_uids=tuple(map(line, message.target_uids)),
         troubled=message.troubled,
     )
 
@@ -250,11 +259,13 @@ def _membership_to_proto(membership: Membership) -> delivery_pb2.DigestMembershi
 def counts_to_proto(counts: Mapping[Alike, int]) -> list[pb.DeliveryCount]:
     """The most first."""
     ordered = sorted(
-        counts.items(), key=lambda item: (-item[1], item[0].target, item[0].state, item[0].reason)
+        counts.items(),
+        key=lambda it: (-it[1], it[0].target, it[0].state, it[0].reason, it[0].target_uid),
     )
     return [
         pb.DeliveryCount(
             target=alike.target,
+            target_uid=alike.target_uid,
             state=state_to_proto(alike.state),
             reason=alike.reason,
             count=count,

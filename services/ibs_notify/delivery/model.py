@@ -270,6 +270,8 @@ class Filter:
     delivery_ids: Sequence[str] = ()
     after: datetime | None = None
     before: datetime | None = None
+    target_uids: Sequence[str] = ()
+    """As ``targets``, but of what is deleted none that had the same name."""
     troubled: bool = False
     """Only what does not get on: ended dead, failed lately, or kept back by something."""
 
@@ -283,6 +285,7 @@ class Alike:
     """What deliveries that are counted together have in common."""
 
     target: str
+    target_uid: str
     state: State
     reason: str
 

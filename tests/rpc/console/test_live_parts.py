@@ -313,4 +313,4 @@ async def test_a_deleted_target_keeps_its_name_and_its_links_lead_somewhere(
     assert (await console.browser.get("/overview/deliveries")).says("chat-ops (deleted)")
     page = await console.browser.get("/targets/chat-ops")
     assert page.says("There is no target chat-ops any more")
-    assert 'href="/tasks?target=chat-ops"' in page.text
+    assert 'href="/tasks?view=all&amp;target=chat-ops"' in page.text

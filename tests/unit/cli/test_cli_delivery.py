@@ -37,14 +37,15 @@ def _count(cli: Cli, count: int) -> None:
 
 def test_deliveries_are_listed_by_every_filter(cli: Cli) -> None:
     line = (
-        "delivery list --target a --target b --group g --state dead --state retry-wait "
-        "--reason SMTP_5XX --event e1 --after 2026-05-21T00:00:00Z"
+        "delivery list --target a --target b --target-uid u --group g --state dead "
+        "--state retry-wait --reason SMTP_5XX --event e1 --after 2026-05-21T00:00:00Z"
     )
 
     assert cli(*line.split()).stdout == "no deliveries\n"
 
     expected = delivery_pb2.DeliveryFilter(
         targets=["a", "b"],
+        target_uids=["u"],
         groups=["g"],
         states=[delivery_pb2.DELIVERY_STATE_DEAD, delivery_pb2.DELIVERY_STATE_RETRY_WAIT],
         reasons=["SMTP_5XX"],

@@ -32,6 +32,7 @@ def moment(text: str) -> Timestamp:
 def chosen(**fields: object) -> delivery_pb2.DeliveryFilter:
     everything = {
         "targets": ["chat-ops", AWKWARD],
+        "target_uids": ["0123456789abcdef" * 2],
         "groups": ["ops-team"],
         "states": [delivery_pb2.DELIVERY_STATE_DEAD, delivery_pb2.DELIVERY_STATE_RETRY_WAIT],
         "reasons": ["SMTP_5XX"],

@@ -42,6 +42,7 @@ def cancel(request: CancelDeliveriesRequest) -> str:
 def _flags(chosen: DeliveryFilter) -> list[Flag]:
     return [
         ("target", chosen.targets),
+        ("target-uid", chosen.target_uids),
         ("group", chosen.groups),
         ("state", [delivery_state(each).replace(" ", "-") for each in chosen.states]),
         ("reason", chosen.reasons),

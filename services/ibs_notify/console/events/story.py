@@ -72,6 +72,8 @@ class Story:
     """It went out by itself, where the digest of its group could have gathered it."""
     is_gathered: bool = False
     """The digest of its group gathers it."""
+    target_uid: str = ""
+    """As far as a delivery tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def _story(told: pb.SubscriptionExplanation) -> Story:
         recipients=tuple(delivery.recipients) if len(delivery.recipients) > 1 else (),
         could_wait=route.state in _ON_ITS_WAY and route.reason in _SENT_ALONE,
         is_gathered=route.reason == GATHERED,
+        target_uid=delivery.target_uid,
     )
 
 

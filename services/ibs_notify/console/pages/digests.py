@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from ibs_notify.console.attempts import attempted, unless_failed
+from ibs_notify.console.bearers import bearers_of_today
 from ibs_notify.console.commands import digests as command
 from ibs_notify.console.configured import every_group
 from ibs_notify.console.forms import REFUSALS
@@ -41,8 +42,8 @@ async def show(visit: Visit) -> web.StreamResponse:
     call, listing = visit.api.call, visit.api.delivery.ListDigests
     request = pb.ListDigestsRequest(group=group, page_size=PAGE, page_token=token)
     still = pb.ListDigestsRequest(group=group, page_size=MOST_OPEN, open_only=True)
-    answer, unfinished, groups = await asyncio.gather(
-        call(listing, request), call(listing, still), _groups(visit)
+    answer, unfinished, groups, bearers = await asyncio.gather(
+        call(listing, request), call(listing, still), _groups(visit), bearers_of_today(visit)
     )
     closed = [each for each in answer.digests if each.state == pb.DIGEST_WINDOW_STATE_CLOSED]
     next_url = ""
@@ -54,6 +55,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         open=sorted(unfinished.digests, key=lambda each: each.close_time.ToNanoseconds()),
         closed=closed,
         groups=groups,
+        bearers=bearers,
         group=group,
         is_first=not token,
         next_url=next_url,
@@ -65,12 +67,17 @@ async def show(visit: Visit) -> web.StreamResponse:
 async def show_one(visit: Visit) -> web.StreamResponse:
     """A window with what is in it."""
     window = await _window(visit)
-    entries, group = await asyncio.gather(_entries(visit, window), _group(visit, window.group))
+    entries, group, bearers = await asyncio.gather(
+        _entries(visit, window), _group(visit, window.group), bearers_of_today(visit)
+    )
+    ended = window.close_time if window.state == pb.DIGEST_WINDOW_STATE_CLOSED else None
     return visit.render(
         "pages/digest.html",
         window=window,
         entries=entries,
-        group=group,
+        group=None if bearers.is_earlier_group(window.group, ended) else group,
+        bearers=bearers,
+        ended=ended,
         is_open=window.state == pb.DIGEST_WINDOW_STATE_OPEN,
         preview_url=_address(window, "preview"),
         command=command.preview(window.digest_id),
@@ -143,6 +150,7 @@ async def _entries(visit: Visit, window: pb.DigestWindow) -> list[Delivery]:
     chosen = DeliveryFilter(
         groups=[window.group],
         targets=[window.target],
+        target_uids=[window.target_uid] if window.target_uid else (),
         states=[state],
         before=window.close_time if is_closed else None,
     )

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from ibs_notify.console.attempts import attempted, unless_failed
+from ibs_notify.console.bearers import bearers_of_today
 from ibs_notify.console.commands import events as command
-from ibs_notify.console.configured import every_target
 from ibs_notify.console.events.alike import Breadth, alike
 from ibs_notify.console.events.rule_tree import tree_of
 from ibs_notify.console.events.story import Share, Story, shares_of, stories_of, told_stories_of
@@ -65,10 +65,10 @@ async def show(visit: Visit) -> web.StreamResponse:
     event_id, target = _id(visit), visit.request.query.get("target", "").strip()
     found = await visit.api.call(visit.api.router.GetEvent, pb.GetEventRequest(event_id=event_id))
     record = found.event
-    explained, asked, targets, folded = await asyncio.gather(
+    explained, asked, bearers, folded = await asyncio.gather(
         _explained(visit, record),
         _asked(visit, event_id, target),
-        _targets(visit),
+        bearers_of_today(visit),
         _folded(visit, record),
     )
     await _mark_read(visit, record)
@@ -79,7 +79,9 @@ async def show(visit: Visit) -> web.StreamResponse:
         explained=explained,
         target=target,
         asked=asked,
-        targets=targets or sorted({each.target for each in explained.answer.subscriptions}),
+        bearers=bearers,
+        targets=list(bearers.targets or ())
+        or sorted({each.target for each in explained.answer.subscriptions}),
         folded=folded,
         tree_of=tree_of,
         most_reasons=MOST_REASONS,
@@ -93,9 +95,13 @@ async def show_outcome(visit: Visit) -> web.StreamResponse:
     """What became of it, anew: asked for as long as something is under way."""
     request = pb.GetEventRequest(event_id=_id(visit))
     record = (await visit.api.call(visit.api.router.GetEvent, request)).event
-    explained = await _explained(visit, record)
+    explained, bearers = await asyncio.gather(_explained(visit, record), bearers_of_today(visit))
     return visit.render(
-        "parts/event_outcome.html", record=record, event=record.event, explained=explained
+        "parts/event_outcome.html",
+        record=record,
+        event=record.event,
+        explained=explained,
+        bearers=bearers,
     )
 
 
@@ -139,11 +145,6 @@ async def _asked(visit: Visit, event_id: str, target: str) -> pb.ExplainResponse
     if isinstance(answer, NotificationError):
         return pb.ExplainResponse(warnings=[answer.message])
     return answer
-
-
-async def _targets(visit: Visit) -> list[str]:
-    """Every target's name; none where Config does not answer."""
-    return [each.name for each in await unless_failed(every_target(visit.api)) or ()]
 
 
 async def _folded(visit: Visit, record: pb.EventRecord) -> pb.ListEventsResponse | None:

@@ -29,6 +29,7 @@ from ibs_notify.console.groups.recommended import RECOMMENDED
 from ibs_notify.console.pages import group_search
 from ibs_notify.console.pages.queue import GroupQueue
 from ibs_notify.console.pages.route import Route
+from ibs_notify.console.pages.targets import LAST, last_deliveries
 from ibs_notify.console.rendering import query, segment
 from ibs_notify.console.shared import Found
 from ibs_notify.console.targets.recipients import (
@@ -39,10 +40,11 @@ from ibs_notify.console.targets.recipients import (
 from ibs_notify.console.trouble import now_or_lately
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.durations import read_duration
-from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
+from ibs_notify.domain.errors import InvalidArgument, NotFound, NotificationError, Reason
 from ibs_notify.domain.resource import canonical, is_under, meant
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb
+from ironcore.notification.v1.delivery_pb2 import DeliveryFilter
 from ironcore.notification.v1.group_pb2 import Group
 
 PATH = "/groups"
@@ -148,10 +150,31 @@ async def _is_new(visit: Visit, written: str, resource: str) -> bool:
 
 async def show(visit: Visit) -> web.StreamResponse:
     """One of them, with its targets and what it holds back; or only its targets."""
-    group = await find_group(visit)
+    try:
+        group = await find_group(visit)
+    except NotFound:
+        if visit.is_partial:
+            raise
+        return await _gone(visit, visit.request.match_info["name"])
     if not visit.is_partial:
         return await _detail(visit, group, Form())
     return visit.render("pages/group.html", block="targets", **await _targets(visit, group))
+
+
+async def _gone(visit: Visit, name: str) -> web.Response:
+    """Events and deliveries name groups that were deleted since: no fault of who asks."""
+    request = router_pb.ListEventsRequest(
+        filter=router_pb.EventFilter(groups=[name]), page_size=LAST
+    )
+    method = visit.api.router.ListEvents
+    found, last = await asyncio.gather(
+        unless_failed(visit.api.call(method, request, timeout=STATUS_SECONDS)),
+        last_deliveries(visit, DeliveryFilter(groups=[name])),
+    )
+    events = None if found is None else found.events
+    return visit.render(
+        "pages/gone.html", status=404, kind="group", name=name, last=last, events=events
+    )
 
 
 async def show_dedup(visit: Visit) -> web.StreamResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from ibs_notify.console.events.view import EXACTLY, FIELD_OF, PATH, WORST, View
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
 from ibs_notify.console.live.stream import PATH as LIVE
 from ibs_notify.console.pages.charted import charted
+from ibs_notify.console.pages.earlier_groups import EarlierGroup, earlier_groups
 from ibs_notify.console.pages.event_tally import Tally, tally
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.rules import analyzed
@@ -85,13 +86,16 @@ async def show(visit: Visit) -> web.StreamResponse:
     except REFUSALS as error:
         chosen, faults = pb.EventFilter(), faults_of(error, FIELD_OF)
     elsewhere = None
+    earlier = await earlier_groups(
+        visit, view, chosen, listing.events, goes_on=bool(listing.next_token)
+    )
     if not token and not faults.any:
         is_empty = not listing.events and not listing.next_token
         if not visit.is_partial:
             await _lead_to_event(visit, view.one("text"))
             _lead_to_datastore(visit, view if is_empty else View())
         elsewhere = await _elsewhere(visit, view) if is_empty else None
-    return _page(visit, view, chosen, listing, faults, elsewhere)
+    return _page(visit, view, chosen, listing, faults, elsewhere, earlier)
 
 
 async def _check_written(visit: Visit, rule: str) -> None:
@@ -204,6 +208,7 @@ def _page(
     listing: Listing,
     faults: Faults,
     elsewhere: Tally | None,
+    earlier: Sequence[EarlierGroup],
 ) -> web.Response:
     token = visit.request.query.get("page_token", "")
     zone = visit.renderer.time_zone
@@ -216,6 +221,7 @@ def _page(
         listing=listing,
         faults=faults,
         elsewhere=elsewhere,
+        earlier_groups=earlier,
         times={
             name: (said, "" if said else written_moment(moment_of(stamp), zone))
             for name, said, stamp in (

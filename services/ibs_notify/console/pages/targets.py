@@ -102,16 +102,18 @@ async def show_one(visit: Visit) -> web.StreamResponse:
 
 async def _gone(visit: Visit, name: str) -> web.Response:
     """Events and deliveries name targets that were deleted since: no fault of who asks."""
-    last = await _last_deliveries(visit, name)
-    return visit.render("pages/target_gone.html", status=404, name=name, last=last)
+    last = await last_deliveries(visit, delivery_pb2.DeliveryFilter(targets=[name]))
+    return visit.render(
+        "pages/gone.html", status=404, kind="target", name=name, last=last, events=()
+    )
 
 
 async def _page(visit: Visit, target: target_pb2.Target) -> web.Response:
     health, dead, every, last, defaults = await asyncio.gather(
         ask_health(visit.api, [target], visit.now()),
-        _dead(visit, target.name),
+        _dead(visit, target),
         every_group(visit.api),
-        _last_deliveries(visit, target.name),
+        last_deliveries(visit, _of(target)),
         unless_failed(default_recipients(visit.api)),
     )
     groups = _with_target(every, target.name)
@@ -162,7 +164,7 @@ async def show_health(visit: Visit) -> web.StreamResponse:
     """How it fares, where that changed."""
     target = await target_of_path(visit)
     health, dead = await asyncio.gather(
-        ask_health(visit.api, [target], visit.now()), _dead(visit, target.name)
+        ask_health(visit.api, [target], visit.now()), _dead(visit, target)
     )
     mark = _mark(visit, target, health, dead)
     if not visit.is_partial:
@@ -187,7 +189,7 @@ async def show_last(visit: Visit) -> web.StreamResponse:
     target = await target_of_path(visit)
     if not visit.is_partial:
         return await _page(visit, target)
-    last = await _last_deliveries(visit, target.name)
+    last = await last_deliveries(visit, _of(target))
     mark = mark_of(*(last or ()))
     if last is None or is_known(visit, mark):
         return web.Response(status=204)
@@ -206,16 +208,22 @@ def _mark(
     return mark_of(target, standing.status, standing.word, str(is_later), *dead)
 
 
-async def _dead(visit: Visit, name: str) -> Sequence[DeliveryCount]:
+async def _dead(visit: Visit, target: target_pb2.Target) -> Sequence[DeliveryCount]:
     """What is given up of it, by reason, as far as that is known."""
     found = await now_or_lately(visit)
-    return () if found is None else found.dead_of(name)
+    return () if found is None else found.dead_of(target.uid)
 
 
-async def _last_deliveries(visit: Visit, name: str) -> Sequence[delivery_pb2.Delivery] | None:
+def _of(target: target_pb2.Target) -> delivery_pb2.DeliveryFilter:
+    """What was sent to it, and not to another that had its name before."""
+    return delivery_pb2.DeliveryFilter(target_uids=[target.uid])
+
+
+async def last_deliveries(
+    visit: Visit, which: delivery_pb2.DeliveryFilter
+) -> Sequence[delivery_pb2.Delivery] | None:
     """None where Delivery does not answer."""
-    request = ListDeliveriesRequest(page_size=LAST)
-    request.filter.targets.append(name)
+    request = ListDeliveriesRequest(filter=which, page_size=LAST)
     found = await unless_failed(
         visit.api.call(visit.api.delivery.ListDeliveries, request, timeout=SECONDS)
     )

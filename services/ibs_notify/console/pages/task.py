@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from ibs_notify.console.attempts import unless_failed
+from ibs_notify.console.bearers import bearers_of_today
 from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.pages.route import Route
@@ -34,8 +35,11 @@ async def show(visit: Visit) -> web.StreamResponse:
     request = GetDeliveryRequest(delivery_id=visit.request.match_info["delivery_id"])
     found = await visit.api.call(visit.api.delivery.GetDelivery, request)
     delivery = found.delivery
-    source = await unless_failed(_source(visit, delivery))
-    mark = mark_of(found, source or "")
+    source, bearers = await asyncio.gather(
+        unless_failed(_source(visit, delivery)), bearers_of_today(visit)
+    )
+    is_deleted = bearers.has_no_target(delivery.target_uid)
+    mark = mark_of(found, source or "", str(is_deleted))
     if is_known(visit, mark):
         return web.Response(status=204)
     return visit.render(
@@ -43,6 +47,8 @@ async def show(visit: Visit) -> web.StreamResponse:
         block="delivery" if visit.is_partial else "",
         delivery=delivery,
         source=source,
+        bearers=bearers,
+        is_deleted=is_deleted,
         is_open=delivery.state not in CLOSED,
         can_retry=_can_retry(delivery),
         can_cancel=delivery.state in CANCELLABLE,
@@ -61,6 +67,8 @@ async def _source(visit: Visit, delivery: pb.Delivery) -> Source | None:
         visit.api.call(config.GetTarget, GetTargetRequest(name=delivery.target)),
         default_recipients(visit.api),
     )
+    if target.target.uid != delivery.target_uid:
+        return None
     for each in group.group.subscriptions:
         if each.target == delivery.target:
             found = recipients_of(each, target.target, defaults)

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from ibs_notify.console.api import QUICK_SECONDS
 from ibs_notify.console.attempts import unless_failed
+from ibs_notify.console.bearers import Bearers, bearers_of_today
 from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.configured import every_target
@@ -90,6 +91,7 @@ class Troubles:
     mark: str
     lines: Sequence[pb.DeliveryCount]
     next_tries: Mapping[str, datetime]
+    bearers: Bearers
     answers: Mapping[str, str]
     """What targets answered last that did not take what they were sent, by name."""
 
@@ -227,13 +229,22 @@ async def _rows(
     """What the block of the rows needs. Where nothing failed, whether anything is kept back."""
     is_well = chosen.is_about_failures and not found.deliveries and not page_token
     is_free = is_well and (await _kept_back(visit)).is_nothing
+    bearers = await bearers_of_today(visit) if found.deliveries else Bearers()
+    earlier = [
+        (
+            bearers.is_earlier_target(each.target, each.target_uid),
+            bearers.is_earlier_group(each.group, each.create_time),
+        )
+        for each in found.deliveries
+    ]
     return {
+        "bearers": bearers,
         "is_free": is_free,
         "chosen": chosen,
         "deliveries": found.deliveries,
         "next_page_token": found.next_page_token,
         "page_token": page_token,
-        "mark": mark_of(found, str(is_free)),
+        "mark": mark_of(found, str(is_free), str(earlier)),
     }
 
 
@@ -248,8 +259,10 @@ async def _troubles(visit: Visit, chosen: TaskFilter, zone: str) -> Troubles | N
     tries = await _next_tries(visit, {each.target for each in lines if each.reason == FAILING})
     now = await now_or_lately(visit)
     answers = {} if now is None else now.answers
-    shown = [*(f"{name} {at}" for name, at in tries.items()), *answers.values()]
-    return Troubles(mark_of(answer, *shown), lines, tries, answers)
+    bearers = await bearers_of_today(visit) if lines else Bearers()
+    earlier = [bearers.is_earlier_target(each.target, each.target_uid) for each in lines]
+    shown = [*(f"{name} {at}" for name, at in tries.items()), *answers.values(), str(earlier)]
+    return Troubles(mark_of(answer, *shown), lines, tries, bearers, answers)
 
 
 async def _next_tries(visit: Visit, names: Collection[str]) -> Mapping[str, datetime]:

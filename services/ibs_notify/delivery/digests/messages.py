@@ -25,6 +25,7 @@ def window_to_proto(counted: Counted) -> pb.DigestWindow:
         digest_id=window.digest_id,
         group=window.stream.group,
         target=window.target,
+        target_uid=window.stream.target_uid,
         open_time=moment_to_proto(window.opened_at),
         close_time=moment_to_proto(window.closed_at or window.due_at),
         event_count=counted.event_count,

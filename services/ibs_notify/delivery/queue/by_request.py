@@ -186,7 +186,7 @@ def _matching(which: Filter, condition: sa.ColumnElement[bool]) -> sa.Select[Any
 
 
 def _alike(row: Row) -> Alike:
-    return Alike(row.target_name, State(row.state), row.reason)
+    return Alike(row.target_name, row.target_uid, State(row.state), row.reason)
 
 
 def _rows(statement: sa.Select[Any], connection: sa.Connection) -> Sequence[Row]:

@@ -95,12 +95,15 @@ class Listing:
 
     async def counts(self, which: Filter) -> Mapping[Alike, int]:
         """How many deliveries there are, by what they have in common."""
-        columns = (_C.target_name, _C.state, REASON.label("reason"))
+        columns = (_C.target_name, _C.target_uid, _C.state, REASON.label("reason"))
         parts: Sequence[Sequence[_Condition]] = _by_state(which) or [conditions_of(which)]
         c = sa.union_all(*(sa.select(*columns).where(*each) for each in parts)).subquery().c
         statement = sa.select(*c, sa.func.count().label("number")).group_by(*c)
         rows = await self._database.read(lambda c: c.execute(statement).all())
-        return {Alike(row.target_name, State(row.state), row.reason): row.number for row in rows}
+        return {
+            Alike(row.target_name, row.target_uid, State(row.state), row.reason): row.number
+            for row in rows
+        }
 
     async def find(self, delivery_id: str) -> DeliveryRecord:
         """A delivery with its attempts, by its id or the beginning of it where that is unique.
@@ -196,6 +199,7 @@ def conditions_of(which: Filter) -> Sequence[sa.ColumnElement[bool]]:
             (REASON, which.reasons),
             (_C.event_id, which.event_ids),
             (_C.delivery_id, which.delivery_ids),
+            (_C.target_uid, which.target_uids),
         )
         if values
     ]

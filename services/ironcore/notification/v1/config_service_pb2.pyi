@@ -1616,17 +1616,25 @@ class GroupName(google.protobuf.message.Message):
 
     NAME_FIELD_NUMBER: builtins.int
     DESCRIPTION_FIELD_NUMBER: builtins.int
+    CREATE_TIME_FIELD_NUMBER: builtins.int
     name: builtins.str
     """The name."""
     description: builtins.str
     """What it is for."""
+    @property
+    def create_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was made: what is older is of another group that had the name."""
+
     def __init__(
         self,
         *,
         name: builtins.str = ...,
         description: builtins.str = ...,
+        create_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["description", b"description", "name", b"name"]
+    _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["create_time", b"create_time"]
+    def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["create_time", b"create_time", "description", b"description", "name", b"name"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___GroupName: typing_extensions.TypeAlias = GroupName

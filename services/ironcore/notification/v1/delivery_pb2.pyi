@@ -367,6 +367,7 @@ class DeliveryFilter(google.protobuf.message.Message):
     AFTER_FIELD_NUMBER: builtins.int
     BEFORE_FIELD_NUMBER: builtins.int
     TROUBLED_FIELD_NUMBER: builtins.int
+    TARGET_UIDS_FIELD_NUMBER: builtins.int
     troubled: builtins.bool
     """Only what does not get on by itself or not at once: dead, retry wait, waiting, what is tried
     again at this moment, and of what is queued that which a target that fails or is paused, or the
@@ -404,6 +405,10 @@ class DeliveryFilter(google.protobuf.message.Message):
     def before(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """Accepted before."""
 
+    @property
+    def target_uids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Target uids: not those of another target that had the same name."""
+
     def __init__(
         self,
         *,
@@ -416,10 +421,11 @@ class DeliveryFilter(google.protobuf.message.Message):
         after: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         before: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         troubled: builtins.bool = ...,
+        target_uids: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["after", b"after", "before", b"before"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["after", b"after", "before", b"before", "delivery_ids", b"delivery_ids", "event_ids", b"event_ids", "groups", b"groups", "reasons", b"reasons", "states", b"states", "targets", b"targets", "troubled", b"troubled"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["after", b"after", "before", b"before", "delivery_ids", b"delivery_ids", "event_ids", b"event_ids", "groups", b"groups", "reasons", b"reasons", "states", b"states", "target_uids", b"target_uids", "targets", b"targets", "troubled", b"troubled"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___DeliveryFilter: typing_extensions.TypeAlias = DeliveryFilter

@@ -607,6 +607,7 @@ class DeliveryCount(google.protobuf.message.Message):
     STATE_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     COUNT_FIELD_NUMBER: builtins.int
+    TARGET_UID_FIELD_NUMBER: builtins.int
     target: builtins.str
     """The target's name when they were routed."""
     state: ironcore.notification.v1.delivery_pb2.DeliveryState.ValueType
@@ -615,6 +616,8 @@ class DeliveryCount(google.protobuf.message.Message):
     """Why they stand there."""
     count: builtins.int
     """How many."""
+    target_uid: builtins.str
+    """The target's uid: one that was deleted may have had the same name."""
     def __init__(
         self,
         *,
@@ -622,8 +625,9 @@ class DeliveryCount(google.protobuf.message.Message):
         state: ironcore.notification.v1.delivery_pb2.DeliveryState.ValueType = ...,
         reason: builtins.str = ...,
         count: builtins.int = ...,
+        target_uid: builtins.str = ...,
     ) -> None: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "reason", b"reason", "state", b"state", "target", b"target"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["count", b"count", "reason", b"reason", "state", b"state", "target", b"target", "target_uid", b"target_uid"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___DeliveryCount: typing_extensions.TypeAlias = DeliveryCount
@@ -640,7 +644,7 @@ class CountDeliveriesResponse(google.protobuf.message.Message):
     """How many in all."""
     @property
     def counts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___DeliveryCount]:
-        """By target, state and reason, the most first; at most 1,000 lines."""
+        """By target (its uid), state and reason, the most first; at most 1,000 lines."""
 
     def __init__(
         self,
@@ -1605,6 +1609,7 @@ class DigestWindow(google.protobuf.message.Message):
     RECIPIENTS_FIELD_NUMBER: builtins.int
     PERIOD_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
+    TARGET_UID_FIELD_NUMBER: builtins.int
     digest_id: builtins.str
     """Identifies the window."""
     group: builtins.str
@@ -1623,6 +1628,8 @@ class DigestWindow(google.protobuf.message.Message):
     """"hourly", "daily" or "weekly", as the group has it; empty while that is not known."""
     reason: builtins.str
     """Why it was closed, such as "SCHEDULED", "FLUSHED" or "NO_DIGEST"; empty while it is open."""
+    target_uid: builtins.str
+    """The target's uid."""
     @property
     def open_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the window opened."""
@@ -1650,10 +1657,11 @@ class DigestWindow(google.protobuf.message.Message):
         recipients: collections.abc.Iterable[builtins.str] | None = ...,
         period: builtins.str = ...,
         reason: builtins.str = ...,
+        target_uid: builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: typing_extensions.TypeAlias = typing.Literal["close_time", b"close_time", "open_time", b"open_time"]
     def HasField(self, field_name: _HasFieldArgType) -> builtins.bool: ...
-    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["close_time", b"close_time", "delivery_id", b"delivery_id", "digest_id", b"digest_id", "event_count", b"event_count", "group", b"group", "kind", b"kind", "open_time", b"open_time", "period", b"period", "reason", b"reason", "recipients", b"recipients", "state", b"state", "target", b"target"]
+    _ClearFieldArgType: typing_extensions.TypeAlias = typing.Literal["close_time", b"close_time", "delivery_id", b"delivery_id", "digest_id", b"digest_id", "event_count", b"event_count", "group", b"group", "kind", b"kind", "open_time", b"open_time", "period", b"period", "reason", b"reason", "recipients", b"recipients", "state", b"state", "target", b"target", "target_uid", b"target_uid"]
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
 
 Global___DigestWindow: typing_extensions.TypeAlias = DigestWindow
