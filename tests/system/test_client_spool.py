@@ -13,7 +13,7 @@ import pytest
 from ibs_notify.client import Notifier
 from tests.system.installation import running_installation, until
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 3

@@ -19,7 +19,7 @@ from tests.system.checker import read_receipts
 from tests.system.installation import CALL_SECONDS, Installation, running_installation, until
 from tests.system.sinks import running_sink
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 EVENTS = 600
 """More than are marked in one transaction."""

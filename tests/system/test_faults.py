@@ -32,7 +32,7 @@ from tests.system.installation import (
 )
 from tests.system.sinks import Sink, running_sink
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 DRAIN_SECONDS = 20.0
 FILLING = "x" * 20_000

@@ -23,7 +23,7 @@ from ironcore.notification.v1 import delivery_pb2, event_pb2, router_service_pb2
 from tests.system.guarded_sinks import HEADER, USER, GuardedSinks
 from tests.system.installation import CALL_SECONDS, OPEN, Installation, running_installation, until
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 HOOKS = 30
 """More than a batch of a rotation holds."""

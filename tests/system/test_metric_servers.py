@@ -39,12 +39,7 @@ from tests.system.metric_servers import (
     VictoriaMetrics,
 )
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.peer,
-    pytest.mark.slow,
-    pytest.mark.timeout(180),
-]
+pytestmark = [pytest.mark.system, pytest.mark.peer, pytest.mark.slow]
 
 Need = Callable[[str, str], str]
 FIRST = datetime(2026, 5, 21, 2, 14, 35, tzinfo=UTC)

@@ -15,7 +15,7 @@ from tests.support.postgres import PostgresServer
 from tests.system.chaos import FAILPOINTS, Report, running_rig
 from tests.system.sinks import Faults
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 RATE = 300
 FAULTS = Faults(delay=0.05, fail=0.02, hang_up=0.01)

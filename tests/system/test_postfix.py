@@ -19,12 +19,7 @@ from ironcore.notification.v1 import (
 from tests.system.installation import CALL_SECONDS, Installation, running_installation, until
 from tests.system.postfix import PASSWORD, USER, Postfix, Wire, running_postfix, tapped
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.peer,
-    pytest.mark.slow,
-    pytest.mark.timeout(60),
-]
+pytestmark = [pytest.mark.system, pytest.mark.peer, pytest.mark.slow]
 
 RECIPIENT = "Operators <ops@example.com>"
 HOSTILE = "Backup failed\r\nBcc: evil@example.com\r\n\r\n.\r\nQUIT\x00 \u2028 Grüße \N{SNOWMAN}"

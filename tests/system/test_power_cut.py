@@ -10,12 +10,7 @@ import pytest
 from tests.system.disk import Fate
 from tests.system.power_cut import run
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.slow,
-    pytest.mark.peer,
-    pytest.mark.timeout(180),
-]
+pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.peer]
 
 CUTS = 120
 EVENTS = 300

@@ -26,7 +26,7 @@ from tests.system.installation import CALL_SECONDS, UNSENT, Installation, free_p
 from tests.system.producers import AGAIN
 from tests.system.sinks import Faults, Sink, running_sink
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 WORKERS = 4
 BATCH = 10

@@ -13,7 +13,7 @@ from tests.support.postgres import PostgresServer
 from tests.system.storm import Plan, running_rig
 from tests.system.test_nothing_is_lost import databases
 
-pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 PLAN = Plan(seconds=12, seed=21)
 """Long enough for a backlog over its bound; a whole minute and more is what ``make storm`` does."""
