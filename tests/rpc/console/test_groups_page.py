@@ -376,7 +376,7 @@ async def test_a_group_is_deleted_with_what_it_holds_only_when_that_is_meant(
 async def test_what_deduplication_saves_can_be_tried(console: Console) -> None:
     await make(console)
     page = await console.browser.get("/groups/ops-team/dedup?window=1h")
-    assert page.says("in the last 24 hours this group had nothing to send at once")
+    assert page.says("by today's rules, no event of the last 24 hours would be sent at once")
     assert page.says("group dedup preview ops-team --window 1h")
     page = await console.browser.get("/groups/ops-team/dedup?window=soon")
     assert page.says("is no span of time")
@@ -399,6 +399,19 @@ async def test_what_deduplication_saves_counts_an_event_once_for_each_target(
     # the digest; the metric server has all four.
     assert page.says("6 notifications of the last 24 hours become 4 , 33 % fewer"), page.words
     assert page.says("once for each target whose rule it matches")
+
+
+async def test_what_deduplication_saves_says_nothing_of_what_was_sent_by_former_rules(
+    console: Console,
+) -> None:
+    group = await make(console, scope="attached", attachments="/datastore/tank")
+    await console.api.router.AwaitConfig(RouterServiceAwaitConfigRequest(revision=group.revision))
+    told = await emit(console.api, "Backup failed", resource="tank:vm/1")
+    assert len(told.dispositions) == 2
+    await edit(console, scope="attached", attachments="")
+    page = await console.browser.get("/groups/ops-team/dedup")
+    assert page.says("by today's rules, no event of the last 24 hours would be sent"), page.words
+    assert not page.says("had nothing to send")
 
 
 async def test_what_is_rarely_used_is_folded_until_it_says_something(console: Console) -> None:
