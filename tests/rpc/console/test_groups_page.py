@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 from tests.support.config import smtp_target, webhook_target
-from tests.support.console import Console
+from tests.support.console import Console, Page
 from tests.support.console_work import add_group, add_webhook, emit
 from tests.support.http_server import HttpServer
 from tests.support.writes import PATIENCE_SECONDS
@@ -261,21 +261,77 @@ async def test_a_target_in_two_rows_is_refused_before_anything_is_changed(
     assert (await saved(console)).revision == before.revision
 
 
-async def test_who_was_overtaken_is_told_before_anything_is_changed(console: Console) -> None:
+def hidden(page: Page, name: str) -> str:
+    return page.text.partition(f'name="{name}" value="')[2].partition('"')[0]
+
+
+async def opened_form(console: Console) -> dict[str, str]:
+    """What an untouched form of the group sends."""
+    page = await console.browser.get("/groups/ops-team/edit")
+    return {**FORM, **{name: hidden(page, name) for name in ("etag", "opened")}}
+
+
+async def test_what_only_somebody_else_changed_is_kept_and_said(console: Console) -> None:
+    await make(console)
+    form = await opened_form(console)
+    await edit(console, **form | {"rate_limit": "30"})
+    mine = form | {"description": "Nights", "dedup_window": "1h"}
+    commands = await console.browser.post("/groups/ops-team/edit/command", mine)
+    assert commands.says("--description Nights"), commands.words
+    assert commands.says("--dedup-window 1h")
+    assert not commands.says("--rate-limit")
+    status, words = await edit(console, **mine)
+    assert status == 200
+    assert "Group ops-team is saved: its settings are changed." in words
+    assert "alice changed it meanwhile, and that is kept: Events a minute." in words
+    group = await saved(console)
+    assert (group.description, group.rate_limit_per_minute) == ("Nights", 30)
+    assert group.dedup_window.seconds == 3600
+
+
+async def test_what_both_changed_is_asked_before_anything_is_changed(console: Console) -> None:
+    await make(console)
+    form = await opened_form(console)
+    await edit(console, **form | {"description": "First", "rate_limit": "30"})
+    mine = {"description": "Second", "rule-1": "severity = critical"}
+    page = await console.browser.post("/groups/ops-team/edit", form | mine)
+    assert page.status == 422
+    assert page.says("ops-team was changed by alice meanwhile; nothing is saved yet"), page.words
+    assert (await saved(console)).description == "First"
+    # What both changed, a way to what is stored; what only one did is no question.
+    assert page.says("Description First Second Take what is stored : Description")
+    assert page.says("What only alice changed is in the form as it is stored: Events a minute.")
+    assert not page.says("Rule of chat-ops")
+    assert 'value="30"' in page.text
+    assert 'href="/groups/ops-team" target="_blank"' in page.text
+    shown = {name: hidden(page, name) for name in ("etag", "opened", "differs")}
+    goes_on = form | mine | shown | {"rate_limit": "30"}
+    # Taking what is stored saves nothing; the rest stays as it was written.
+    page = await console.browser.post(
+        "/groups/ops-team/edit", goes_on | {"take": "description", "dedup_window": "2h"}
+    )
+    assert page.status == 200
+    assert 'name="description" type="text" value="First"' in page.text
+    assert 'name="dedup_window" type="text" value="2h"' in page.text
+    assert not page.says("while you had it open")
+    assert (await saved(console)).subscriptions[1].rule == FORM["rule-1"]
+    # Saved as it is, the form is what is meant.
+    assert (await edit(console, **goes_on))[0] == 200
+    group = await saved(console)
+    assert (group.description, group.rate_limit_per_minute) == ("Second", 30)
+    assert group.subscriptions[1].rule == "severity = critical"
+
+
+async def test_a_form_that_does_not_say_what_it_was_opened_with_asks_of_all_that_differs(
+    console: Console,
+) -> None:
     before = await make(console)
     await edit(console, etag=before.etag, description="First")
-    mine = {**FORM, "etag": before.etag, "description": "Second", "rule-1": "severity = critical"}
+    mine = {**FORM, "etag": before.etag, "opened": "no form wrote this", "rule-1": "*"}
     page = await console.browser.post("/groups/ops-team/edit", mine)
     assert page.status == 422
-    assert page.says("Group 'ops-team' was changed by alice meanwhile")
-    assert (await saved(console)).description == "First"
-    # What differs, a way to what is stored, and the next Save is the writer's.
-    assert page.says("Description First Second")
-    assert page.says("Rule of chat-ops severity in (error, critical) severity = critical")
-    assert 'href="/groups/ops-team" target="_blank"' in page.text
-    newer = page.text.partition('name="etag" value="')[2].partition('"')[0]
-    assert (await edit(console, **{**mine, "etag": newer}))[0] == 200
-    assert (await saved(console)).description == "Second"
+    assert page.says("Description First Daily operations team")
+    assert page.says("Rule of chat-ops severity in (error, critical) *")
 
 
 async def test_more_rows_come_without_losing_what_was_written(console: Console) -> None:

@@ -20,7 +20,13 @@ from ibs_notify.console.forms import (
 )
 from ibs_notify.console.groups import folded
 from ibs_notify.console.groups.changes import Change, Request, changes
-from ibs_notify.console.groups.differences import differences
+from ibs_notify.console.groups.differences import (
+    Joined,
+    differences,
+    join,
+    label,
+    take_stored,
+)
 from ibs_notify.console.groups.draft import (
     MOST_ROWS,
     NAMES,
@@ -33,20 +39,21 @@ from ibs_notify.console.groups.draft import (
     row_names,
 )
 from ibs_notify.console.groups.recommended import RECOMMENDED, recommended
+from ibs_notify.console.overtaken import (
+    TAKE,
+    Difference,
+    faults_of_overtaken,
+    kept_of,
+    opened_with,
+)
 from ibs_notify.console.pages import command_line, start
 from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.rules import DOUBT, doubt_of
 from ibs_notify.console.rendering import query
-from ibs_notify.console.targets.changes import Difference
 from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import (
-    Aborted,
-    NotFound,
-    NotificationError,
-    Reason,
-)
+from ibs_notify.domain.errors import InvalidArgument, NotFound, NotificationError
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.target_pb2 import Target
@@ -125,38 +132,93 @@ async def save(visit: Visit) -> web.StreamResponse:
     if form.is_on("more"):
         targets = await every_target(visit.api)
         return _page(visit, draft, targets, adds=True, name=current.name)
-    if doubtful := await _doubtful(visit, draft, draft_of_group(current)):
+    if form.text(TAKE):
+        return await _take(visit, draft, current, form.text(TAKE))
+    before = draft_of_group(_opened(draft, current))
+    if doubtful := await _doubtful(visit, draft, before):
         return await _ask_about_rules(visit, draft, doubtful, current.name)
     made = _Made(current)
     try:
-        wanted = group_of(draft, current.attachments)
-        _require_same(current, draft)
-        for change in changes(current, wanted):
+        joined = _joined(draft, current)
+        if joined.both:
+            return await _overtaken(visit, draft, current, joined)
+        for change in changes(current, joined.group):
             made.trying = change
             made.take(await _make(visit, change.request))
     except NotificationError as error:
         if not made.done and not isinstance(error, _CHANGE_REFUSALS):
             raise
         draft = made.say_so_far(visit, draft)
-        if error.reason is Reason.ETAG_MISMATCH:
-            return await _overtaken(visit, draft, current, error)
         faults = faults_of(error, {**NAMES, **row_names(draft), **_names_of(made.trying, draft)})
         return _page(visit, draft, await every_target(visit.api), faults, name=current.name)
     said = "; ".join(made.done)
     text = f"Group {current.name} is saved: {said}." if said else "Nothing was changed."
+    if joined.theirs:
+        visit.notice(kept_of(current, ", ".join(map(label, joined.theirs))), "info")
     _say_names(visit, draft, current.attachments)
     await visit.applied(made.group.revision, text, made.warnings)
     raise web.HTTPSeeOther(path_of(current.name))
 
 
-async def _overtaken(
-    visit: Visit, draft: Draft, stored: Group, error: NotificationError
-) -> web.Response:
-    """The fields keep what was written, and the next Save goes on from what is stored now."""
-    others = differences(draft_of_group(stored), draft)
-    targets, faults = await every_target(visit.api), faults_of(error, NAMES)
-    goes_on = replace(draft, etag=stored.etag)
-    return _page(visit, goes_on, targets, faults, name=stored.name, others=others, stored=stored)
+def _opened(draft: Draft, current: Group) -> Group:
+    """What the form was opened with, as far as it says so."""
+    return opened_with(draft.opened, Group) or current
+
+
+def _joined(draft: Draft, current: Group) -> Joined:
+    """What is to be saved, where somebody else has saved it meanwhile too. ``InvalidArgument``.
+
+    Of a group's several changes only one has an etag: who was overtaken is told before any.
+    """
+    opened = opened_with(draft.opened, Group)
+    kept = [*current.attachments, *(opened.attachments if opened else ())]
+    mine = group_of(draft, kept)
+    if not draft.etag or draft.etag == current.etag:
+        return Joined(mine)
+    return join(opened, mine, current)
+
+
+async def _overtaken(visit: Visit, draft: Draft, stored: Group, joined: Joined) -> web.Response:
+    """The fields keep what was changed in them; the next Save goes on from what is stored now."""
+    now = draft_of_group(stored)
+    goes_on = replace(
+        draft_of_group(joined.group),
+        etag=now.etag,
+        opened=now.opened,
+        differs=tuple(joined.both),
+        asked=draft.asked,
+    )
+    return _page(
+        visit,
+        goes_on,
+        await every_target(visit.api),
+        faults_of_overtaken(stored),
+        name=stored.name,
+        others=differences(joined.group, stored, joined.both),
+        theirs=[*map(label, joined.theirs)],
+        stored=stored,
+    )
+
+
+async def _take(visit: Visit, draft: Draft, stored: Group, key: str) -> web.Response:
+    """One of the fields that both changed is as it is stored; nothing is saved yet."""
+    targets, faults = await every_target(visit.api), NO_FAULTS
+    others: Sequence[Difference] = ()
+    try:
+        mine = group_of(draft, stored.attachments)
+    except InvalidArgument as error:
+        faults = faults_of(error, {**NAMES, **row_names(draft)})
+    else:
+        taken = take_stored(mine, stored, key if key in draft.differs else "")
+        others = differences(taken, stored, draft.differs)
+        draft = replace(
+            draft_of_group(taken),
+            etag=draft.etag,
+            opened=draft.opened,
+            differs=draft.differs,
+            asked=draft.asked,
+        )
+    return _page(visit, draft, targets, faults, name=stored.name, others=others, stored=stored)
 
 
 async def show_edit_command(visit: Visit) -> web.StreamResponse:
@@ -165,9 +227,8 @@ async def show_edit_command(visit: Visit) -> web.StreamResponse:
     draft = draft_of_form(await read_form(visit.request), current.name)
 
     def say() -> str:
-        return command.update(
-            [each.request for each in changes(current, group_of(draft, current.attachments))]
-        )
+        wanted = _joined(draft, current).group
+        return command.update([each.request for each in changes(current, wanted)])
 
     return command_line.show(visit, say)
 
@@ -218,7 +279,8 @@ class _Made:
         visit.notice(f"Saved so far: {'; '.join(self.done)}.", "warning")
         for warning in self.warnings:
             visit.notice(warning, "warning")
-        return replace(draft, etag=self.group.etag)
+        now = draft_of_group(self.group)
+        return replace(draft, etag=now.etag, opened=now.opened)
 
 
 async def _make(visit: Visit, request: Request) -> _Answer:
@@ -240,16 +302,6 @@ async def _make(visit: Visit, request: Request) -> _Answer:
             assert_never(request)
 
 
-def _require_same(current: Group, draft: Draft) -> None:
-    """Of a group's several changes only one has an etag: who was overtaken is told before any."""
-    if draft.etag and draft.etag != current.etag:
-        raise Aborted(
-            Reason.ETAG_MISMATCH,
-            f"group {current.name!r} was changed by {current.updated_by} meanwhile",
-            advice="compare yours with it, and save again: then yours is stored",
-        )
-
-
 def _names_of(change: Change | None, draft: Draft) -> Mapping[str, str]:
     """The fields of the row that a change is about."""
     if change is None or not change.target:
@@ -268,11 +320,12 @@ def _page(
     adds: bool = False,
     added: bool = False,
     others: Sequence[Difference] = (),
+    theirs: Sequence[str] = (),
     stored: Group | None = None,
 ) -> web.Response:
     """``adds`` a row to write one more target in, as the first of a new group is there anyway;
-    ``added``: the last row is such a one already. ``others`` is what differs from ``stored``, as
-    somebody else has saved it meanwhile.
+    ``added``: the last row is such a one already. ``others`` is what somebody else changed too, as
+    ``stored`` has it, and ``theirs`` the labels of what only they did.
     """
     rows = (*draft.rows, Row()) if adds or not draft.rows else draft.rows
     unused = {each.name for each in targets} - {each.target for each in rows}
@@ -289,6 +342,7 @@ def _page(
         targets=targets,
         faults=faults,
         others=others,
+        theirs=theirs,
         stored=stored,
         name=name,
         recommended=RECOMMENDED,
