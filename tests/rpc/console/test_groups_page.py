@@ -22,6 +22,7 @@ from ironcore.notification.v1.config_service_pb2 import (
 from ironcore.notification.v1.delivery_service_pb2 import (
     GetTargetStatusRequest,
     GetTargetStatusResponse,
+    ListDigestsRequest,
 )
 from ironcore.notification.v1.event_pb2 import Event
 from ironcore.notification.v1.group_pb2 import (
@@ -33,6 +34,7 @@ from ironcore.notification.v1.group_pb2 import (
 )
 from ironcore.notification.v1.router_service_pb2 import (
     EmitRequest,
+    GetGroupStatusRequest,
     RouterServiceAwaitConfigRequest,
 )
 from ironcore.notification.v1.target_pb2 import InfluxDbTarget, Target
@@ -427,6 +429,89 @@ async def test_a_group_is_deleted_with_what_it_holds_only_when_that_is_meant(
     fields = {"etag": group.etag, "force": "on"}
     page = await console.browser.post("/groups/ops-team/delete", fields)
     assert page.says("Group ops-team is deleted.")
+
+
+async def holds(console: Console, held: int, gathered: int) -> None:
+    """Until the group's limit and digest hold so many events."""
+    events = [("backup.failed", f"Failed {number}") for number in range(held + 1)]
+    events += [("backup.completed", f"Done {number}") for number in range(gathered)]
+    for kind, subject in events:
+        await emit(console.api, subject, type=kind, resource="tank:vm/1")
+    status, digests = GetGroupStatusRequest(group="ops-team"), ListDigestsRequest(open_only=True)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            found = await console.api.call(console.api.router.GetGroupStatus, status)
+            open_ones = await console.api.call(console.api.delivery.ListDigests, digests)
+            counts = [each.event_count for each in open_ones.digests]
+            waiting = sum(each.count for each in found.waiting)
+            if (waiting, sum(counts)) == (held, gathered):
+                return
+
+
+HOLDS = {
+    "rate_limit": "1",
+    "dedup_window": "off",
+    "digest": "on",
+    "digest_rule": "severity = info",
+    "rule-1": "severity >= error",
+}
+
+
+async def test_what_becomes_of_what_a_group_holds_is_said_before_it_is_deleted(
+    console: Console,
+) -> None:
+    group = await make(console, **HOLDS)
+    page = await console.browser.get("/groups/ops-team")
+    assert not page.says("by the usual one")
+    await holds(console, 4, 3)
+    page = await console.browser.get("/groups/ops-team")
+    assert page.says(
+        "4 events are held by its rate limit: they go by the usual one once it is deleted, "
+        "60 a minute."
+    ), page.words
+    assert page.says(
+        "Its digest has gathered 3 events for ops-smtp : that goes at once, as a last digest."
+    ), page.words
+    fields = {"etag": group.etag, "force": "on"}
+    page = await console.browser.post("/groups/ops-team/delete", fields)
+    assert page.says("Group ops-team is deleted.")
+    assert page.says("4 events that its rate limit held go by the usual one, 60 a minute.")
+    assert page.says(
+        "What its digest had gathered goes at once, as a last digest: 3 events for ops-smtp."
+    )
+
+
+async def test_what_a_change_lets_go_is_said_before_and_after_it_is_saved(
+    console: Console,
+) -> None:
+    await make(console, **HOLDS)
+    await holds(console, 2, 1)
+    page = await console.browser.get("/groups/ops-team/edit")
+    assert page.says("2 events are held now. Without a limit all go at once")
+    assert page.says("Its digest has gathered 1 event for ops-smtp. Without a digest that goes at")
+    opened = {name: hidden(page, name) for name in ("etag", "opened")}
+    # Another description lets nothing go, and says nothing of it.
+    _, words = await edit(console, **HOLDS | opened | {"description": "Nights"})
+    assert "Without a" not in words
+    assert "new schedule" not in words
+    _, words = await edit(console, **HOLDS | {"digest_time": "10:00"})
+    assert "What its digest has gathered goes by the new schedule: 1 event for ops-smtp." in words
+    unlimited = {name: text for name, text in HOLDS.items() if name != "digest"}
+    _, words = await edit(console, **unlimited | {"rate_limit": "off"})
+    assert "Without a rate limit, 2 held events go at once." in words
+    assert (
+        "What its digest had gathered goes at once, as a last digest: 1 event for ops-smtp."
+    ) in words
+
+
+async def test_where_nobody_knows_what_a_group_holds_its_deletion_says_so(
+    console: Console,
+) -> None:
+    await make(console, **HOLDS)
+    await console.stop("delivery")
+    page = await console.browser.get("/groups/ops-team")
+    assert page.says("What it holds back is not known now."), page.words
+    assert (await console.browser.get("/groups/ops-team/edit")).status == 200
 
 
 async def test_what_deduplication_saves_can_be_tried(console: Console) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from aiohttp import web
 
@@ -38,6 +39,7 @@ from ibs_notify.console.groups.draft import (
     group_of,
     row_names,
 )
+from ibs_notify.console.groups.holding import Holding, holding, lets_go, said_of_change
 from ibs_notify.console.groups.recommended import RECOMMENDED, recommended
 from ibs_notify.console.overtaken import (
     TAKE,
@@ -114,7 +116,7 @@ async def show_edit(visit: Visit) -> web.StreamResponse:
     adds = bool(asked) and all(each.target != asked for each in draft.rows)
     if adds:
         draft = replace(draft, rows=(*draft.rows, Row(asked)))
-    return _page(visit, draft, await every_target(visit.api), name=group.name, added=adds)
+    return await _edit_page(visit, draft, group, added=adds)
 
 
 async def show_added(visit: Visit) -> web.StreamResponse:
@@ -130,18 +132,19 @@ async def save(visit: Visit) -> web.StreamResponse:
     current = await find_group(visit)
     draft = draft_of_form(form, current.name)
     if form.is_on("more"):
-        targets = await every_target(visit.api)
-        return _page(visit, draft, targets, adds=True, name=current.name)
+        return await _edit_page(visit, draft, current, adds=True)
     if form.text(TAKE):
         return await _take(visit, draft, current, form.text(TAKE))
     before = draft_of_group(_opened(draft, current))
     if doubtful := await _doubtful(visit, draft, before):
-        return await _ask_about_rules(visit, draft, doubtful, current.name)
+        return await _ask_about_rules(visit, draft, doubtful, current)
     made = _Made(current)
     try:
         joined = _joined(draft, current)
         if joined.both:
             return await _overtaken(visit, draft, current, joined)
+        goes = lets_go(current, joined.group)
+        holds = await holding(visit, current) if goes else Holding()
         for change in changes(current, joined.group):
             made.trying = change
             made.take(await _make(visit, change.request))
@@ -150,13 +153,15 @@ async def save(visit: Visit) -> web.StreamResponse:
             raise
         draft = made.say_so_far(visit, draft)
         faults = faults_of(error, {**NAMES, **row_names(draft), **_names_of(made.trying, draft)})
-        return _page(visit, draft, await every_target(visit.api), faults, name=current.name)
+        return await _edit_page(visit, draft, current, faults)
     said = "; ".join(made.done)
     text = f"Group {current.name} is saved: {said}." if said else "Nothing was changed."
     if joined.theirs:
         visit.notice(kept_of(current, ", ".join(map(label, joined.theirs))), "info")
     _say_names(visit, draft, current.attachments)
     await visit.applied(made.group.revision, text, made.warnings)
+    for each in said_of_change(holds, current, made.group):
+        visit.notice(each, "info")
     raise web.HTTPSeeOther(path_of(current.name))
 
 
@@ -188,21 +193,19 @@ async def _overtaken(visit: Visit, draft: Draft, stored: Group, joined: Joined) 
         differs=tuple(joined.both),
         asked=draft.asked,
     )
-    return _page(
+    return await _edit_page(
         visit,
         goes_on,
-        await every_target(visit.api),
+        stored,
         faults_of_overtaken(stored),
-        name=stored.name,
         others=differences(joined.group, stored, joined.both),
         theirs=[*map(label, joined.theirs)],
-        stored=stored,
     )
 
 
 async def _take(visit: Visit, draft: Draft, stored: Group, key: str) -> web.Response:
     """One of the fields that both changed is as it is stored; nothing is saved yet."""
-    targets, faults = await every_target(visit.api), NO_FAULTS
+    faults = NO_FAULTS
     others: Sequence[Difference] = ()
     try:
         mine = group_of(draft, stored.attachments)
@@ -218,7 +221,7 @@ async def _take(visit: Visit, draft: Draft, stored: Group, key: str) -> web.Resp
             differs=draft.differs,
             asked=draft.asked,
         )
-    return _page(visit, draft, targets, faults, name=stored.name, others=others, stored=stored)
+    return await _edit_page(visit, draft, stored, faults, others=others)
 
 
 async def show_edit_command(visit: Visit) -> web.StreamResponse:
@@ -246,14 +249,16 @@ async def _doubtful(visit: Visit, draft: Draft, before: Draft | None = None) -> 
 
 
 async def _ask_about_rules(
-    visit: Visit, draft: Draft, doubtful: list[str], group: str = ""
+    visit: Visit, draft: Draft, doubtful: list[str], group: Group | None = None
 ) -> web.Response:
     """Before anything is saved, and only once."""
     fault = f"{DOUBT}. Save again if it is meant so."
     fields = {name: fault for name, rule in draft.rules().items() if rule in doubtful}
     faults = Faults(fields, "A rule needs another look; nothing is saved yet.")
     asked = replace(draft, asked=(*draft.asked, *doubtful))
-    return _page(visit, asked, await every_target(visit.api), faults, name=group)
+    if group is not None:
+        return await _edit_page(visit, asked, group, faults)
+    return _page(visit, asked, await every_target(visit.api), faults)
 
 
 @dataclass(slots=True)
@@ -310,6 +315,14 @@ def _names_of(change: Change | None, draft: Draft) -> Mapping[str, str]:
     return {f"subscription.{part}": f"{part}-{row}" for part in ("target", "rule", "recipients")}
 
 
+async def _edit_page(
+    visit: Visit, draft: Draft, group: Group, faults: Faults = NO_FAULTS, **more: Any
+) -> web.Response:
+    """The form of ``group`` as it is stored, with what it holds back now."""
+    targets, holds = await asyncio.gather(every_target(visit.api), holding(visit, group))
+    return _page(visit, draft, targets, faults, name=group.name, stored=group, holds=holds, **more)
+
+
 def _page(
     visit: Visit,
     draft: Draft,
@@ -322,6 +335,7 @@ def _page(
     others: Sequence[Difference] = (),
     theirs: Sequence[str] = (),
     stored: Group | None = None,
+    holds: Holding | None = None,
 ) -> web.Response:
     """``adds`` a row to write one more target in, as the first of a new group is there anyway;
     ``added``: the last row is such a one already. ``others`` is what somebody else changed too, as
@@ -344,6 +358,7 @@ def _page(
         others=others,
         theirs=theirs,
         stored=stored,
+        holds=holds,
         name=name,
         recommended=RECOMMENDED,
         zones=ZONES,

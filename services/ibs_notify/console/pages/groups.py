@@ -24,6 +24,12 @@ from ibs_notify.console.forms import (
     faults_of_deletion,
     read_form,
 )
+from ibs_notify.console.groups.holding import (
+    gathered,
+    holding,
+    holding_of,
+    said_of_deletion,
+)
 from ibs_notify.console.groups.reach import Reach, reach_of
 from ibs_notify.console.groups.recommended import RECOMMENDED
 from ibs_notify.console.pages.queue import GroupQueue
@@ -42,6 +48,7 @@ from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
 from ibs_notify.domain.resource import canonical, is_under, meant
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb
+from ironcore.notification.v1.delivery_service_pb2 import DigestWindow
 from ironcore.notification.v1.group_pb2 import Group
 
 PATH = "/groups"
@@ -180,7 +187,8 @@ async def _dedup(visit: Visit, name: str, window: str) -> router_pb.PreviewDedup
 async def delete(visit: Visit) -> web.StreamResponse:
     """Delete it; where it holds anything, only when the box was ticked."""
     form = await read_form(visit.request)
-    name = visit.request.match_info["name"]
+    group = await find_group(visit)
+    name, holds = group.name, await holding(visit, group)
     request = config_pb.DeleteGroupRequest(
         name=name, etag=form.text("etag"), force=form.is_on(CONSENT)
     )
@@ -189,6 +197,8 @@ async def delete(visit: Visit) -> web.StreamResponse:
     except REFUSALS as error:
         return await _detail(visit, await find_group(visit), form, faults_of_deletion(error))
     await visit.applied(answer.revision, f"Group {name} is deleted.", ())
+    for each in said_of_deletion(holds):
+        visit.notice(each, "info")
     raise web.HTTPSeeOther(PATH)
 
 
@@ -206,8 +216,8 @@ def path_of(name: str) -> str:
 async def _detail(
     visit: Visit, group: Group, form: Form, faults: Faults = NO_FAULTS
 ) -> web.Response:
-    (status, failure), targets = await asyncio.gather(
-        _status(visit, group.name), _targets(visit, group)
+    (status, failure), targets, windows = await asyncio.gather(
+        _status(visit, group.name), _targets(visit, group), _gathered(visit, group)
     )
     holds = bool(group.subscriptions or group.attachments)
     return visit.render(
@@ -216,12 +226,18 @@ async def _detail(
         queue=status,
         queue_failure=failure,
         holds=holds,
+        holds_back=holding_of(status, windows),
         sure=form.is_on(CONSENT),
         faults=faults,
         create_command=command.create(group),
         delete_command=command.delete(group.name, force=holds),
         **targets,
     )
+
+
+async def _gathered(visit: Visit, group: Group) -> Sequence[DigestWindow] | None:
+    """For those who may delete it."""
+    return await gathered(visit, group) if visit.may("ConfigService/DeleteGroup") else ()
 
 
 async def _targets(visit: Visit, group: Group) -> dict[str, Any]:
