@@ -454,6 +454,31 @@ async def test_deleting_says_what_is_lost_and_needs_the_box(console: Console) ->
         assert page.says("No targets yet")
 
 
+async def test_what_nobody_is_told_of_without_a_target_is_said_before(console: Console) -> None:
+    for name in ("pager", "chat"):
+        await add_hook(console, name, "http://127.0.0.1:9/")
+    await add_group(console, "ops-team", "pager")
+    ask = await console.browser.get("/targets/pager/delete")
+    assert ask.says("No datastore is known yet"), ask.words
+    event = event_pb2.Event(type="backup.failed", resource="tank:vm/1", subject="Failed")
+    await console.api.call(console.api.router.Emit, router_service_pb2.EmitRequest(event=event))
+
+    ask = await console.browser.get("/targets/pager/delete")
+    assert ask.says("Nobody is told of sync.integrity-error , verify.corrupt , backup.failed ,")
+    assert ask.says("about all that is known (2 datastores and jobs) once it is gone."), ask.words
+    assert ask.says("backup.started")
+    ask = await console.browser.get("/targets/pager/disable")
+    assert ask.says("about all that is known (2 datastores and jobs) until it is enabled.")
+
+    await add_group(console, "on-call", "chat")
+    ask = await console.browser.get("/targets/pager/delete")
+    assert ask.says("Of every problem that it tells of, somebody else is told as well")
+    assert not ask.says("Nobody is told")
+    await console.stop("router")
+    ask = await console.browser.get("/targets/pager/delete")
+    assert ask.says("What nobody would be told of then is not known now")
+
+
 async def test_a_deletion_that_was_overtaken_keeps_the_tick(console: Console) -> None:
     await add_hook(console, "pager", "http://127.0.0.1:9/")
     await add_group(console, "ops-team", "pager")
