@@ -481,6 +481,22 @@ async def test_what_becomes_of_what_a_group_holds_is_said_before_it_is_deleted(
     )
 
 
+async def test_what_nobody_is_told_of_without_a_group_is_said_before(console: Console) -> None:
+    await make(console)
+    await emit(console.api, "Failed", resource="tank:vm/1")
+    page = await console.browser.get("/groups/ops-team")
+    assert 'hx-get="/groups/ops-team/without"' in page.text
+    page = await console.browser.get("/groups/ops-team/without")
+    assert page.says("Nobody is told of sync.integrity-error , verify.corrupt , backup.failed")
+    assert page.says("once it is gone."), page.words
+    # What another group tells of the same, is told all the same.
+    group = await add_group(console.api, "on-call", {"chat-ops": "severity >= warning"})
+    assert group.subscriptions
+    page = await console.browser.get("/groups/ops-team/without")
+    assert page.says("somebody else is told as well")
+    assert page.says("would be in the inbox only: datastore.pruned"), page.words
+
+
 async def test_what_a_change_lets_go_is_said_before_and_after_it_is_saved(
     console: Console,
 ) -> None:

@@ -1,4 +1,6 @@
-"""What a group holds back now, and what becomes of it where its limit or digest goes."""
+"""What a group holds back now, and what becomes of it where its limit or digest goes. What is said
+is pure; the rest asks Router and Delivery.
+"""
 
 from __future__ import annotations
 
@@ -139,4 +141,7 @@ def _ends_digest(before: Group, after: Group) -> bool:
 
 def _moves(before: Group, after: Group) -> bool:
     """Whether its digest goes at other times."""
-    return any(getattr(before.digest, each) != getattr(after.digest, each) for each in _SCHEDULE)
+    both = before.HasField("digest") and after.HasField("digest")
+    return both and any(
+        getattr(before.digest, each) != getattr(after.digest, each) for each in _SCHEDULE
+    )

@@ -14,6 +14,7 @@ from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.commands import groups as command
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.coverage import hearing
+from ibs_notify.console.coverage.without import ask_without
 from ibs_notify.console.forms import (
     CONSENT,
     NO_FAULTS,
@@ -184,6 +185,17 @@ async def _dedup(visit: Visit, name: str, window: str) -> router_pb.PreviewDedup
     return await visit.api.call(method, request, timeout=PREVIEW_SECONDS)
 
 
+async def show_without(visit: Visit) -> web.StreamResponse:
+    """What nobody would be told of if it were deleted."""
+    name = (await find_group(visit)).name
+    return visit.render(
+        "pages/group_without.html",
+        block="part" if visit.is_partial else "",
+        name=name,
+        without=await ask_without(visit, lambda each: each.group == name),
+    )
+
+
 async def delete(visit: Visit) -> web.StreamResponse:
     """Delete it; where it holds anything, only when the box was ticked."""
     form = await read_form(visit.request)
@@ -272,5 +284,6 @@ ROUTES = (
     Route("GET", PATH, show_list),
     Route("GET", f"{PATH}/{{name}}", show),
     Route("GET", f"{PATH}/{{name}}/dedup", show_dedup),
+    Route("GET", f"{PATH}/{{name}}/without", show_without),
     Route("POST", f"{PATH}/{{name}}/delete", delete),
 )
