@@ -74,12 +74,11 @@ def take_stored(mine: pb.Group, stored: pb.Group, key: str) -> pb.Group:
 
 def differences(mine: pb.Group, stored: pb.Group, keys: Collection[str]) -> Sequence[Difference]:
     """Those of ``keys`` in which ``mine`` still differs, as people read them."""
-    found = [
+    return [
         Difference(key, label(key), _text(stored, key), _text(mine, key))
         for key in (*_keys(mine, stored), "attachments")
-        if key in keys
+        if key in keys and _value(stored, key) != _value(mine, key)
     ]
-    return [each for each in found if each.stored != each.written]
 
 
 def label(key: str) -> str:

@@ -42,7 +42,12 @@ class Holding:
     @property
     def is_over_usual(self) -> bool:
         """Whether the limit of a group that is gone collapses some of what is held."""
-        return self.held > BACKLOG_MINUTES * DEFAULT_RATE_LIMIT
+        return self.held > BACKLOG_MINUTES * self.usual_limit
+
+    @property
+    def usual_limit(self) -> int:
+        """By which what is held goes of a group that is gone; events a minute."""
+        return DEFAULT_RATE_LIMIT
 
     @property
     def gathered_words(self) -> str:
@@ -122,7 +127,7 @@ def said_of_deletion(holds: Holding) -> list[str]:
         go = "goes" if holds.held == 1 else "go"
         said.append(
             f"{counted(holds.held, 'event')} that its rate limit held {go} by the usual one, "
-            f"{DEFAULT_RATE_LIMIT} a minute."
+            f"{holds.usual_limit} a minute."
         )
     return [*said, _last_digests(holds)] if holds.gathered else said
 
