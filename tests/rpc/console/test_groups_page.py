@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 from tests.support.config import smtp_target, webhook_target
-from tests.support.console import Console
+from tests.support.console import Console, Page
 from tests.support.console_work import add_group, add_webhook, emit
 from tests.support.http_server import HttpServer
 from tests.support.writes import PATIENCE_SECONDS
@@ -22,6 +22,7 @@ from ironcore.notification.v1.config_service_pb2 import (
 from ironcore.notification.v1.delivery_service_pb2 import (
     GetTargetStatusRequest,
     GetTargetStatusResponse,
+    ListDigestsRequest,
 )
 from ironcore.notification.v1.event_pb2 import Event
 from ironcore.notification.v1.group_pb2 import (
@@ -33,6 +34,7 @@ from ironcore.notification.v1.group_pb2 import (
 )
 from ironcore.notification.v1.router_service_pb2 import (
     EmitRequest,
+    GetGroupStatusRequest,
     RouterServiceAwaitConfigRequest,
 )
 from ironcore.notification.v1.target_pb2 import InfluxDbTarget, Target
@@ -261,21 +263,77 @@ async def test_a_target_in_two_rows_is_refused_before_anything_is_changed(
     assert (await saved(console)).revision == before.revision
 
 
-async def test_who_was_overtaken_is_told_before_anything_is_changed(console: Console) -> None:
+def hidden(page: Page, name: str) -> str:
+    return page.text.partition(f'name="{name}" value="')[2].partition('"')[0]
+
+
+async def opened_form(console: Console) -> dict[str, str]:
+    """What an untouched form of the group sends."""
+    page = await console.browser.get("/groups/ops-team/edit")
+    return {**FORM, **{name: hidden(page, name) for name in ("etag", "opened")}}
+
+
+async def test_what_only_somebody_else_changed_is_kept_and_said(console: Console) -> None:
+    await make(console)
+    form = await opened_form(console)
+    await edit(console, **form | {"rate_limit": "30"})
+    mine = form | {"description": "Nights", "dedup_window": "1h"}
+    commands = await console.browser.post("/groups/ops-team/edit/command", mine)
+    assert commands.says("--description Nights"), commands.words
+    assert commands.says("--dedup-window 1h")
+    assert not commands.says("--rate-limit")
+    status, words = await edit(console, **mine)
+    assert status == 200
+    assert "Group ops-team is saved: its settings are changed." in words
+    assert "alice changed it meanwhile, and that is kept: Events a minute." in words
+    group = await saved(console)
+    assert (group.description, group.rate_limit_per_minute) == ("Nights", 30)
+    assert group.dedup_window.seconds == 3600
+
+
+async def test_what_both_changed_is_asked_before_anything_is_changed(console: Console) -> None:
+    await make(console)
+    form = await opened_form(console)
+    await edit(console, **form | {"description": "First", "rate_limit": "30"})
+    mine = {"description": "Second", "rule-1": "severity = critical"}
+    page = await console.browser.post("/groups/ops-team/edit", form | mine)
+    assert page.status == 422
+    assert page.says("ops-team was changed by alice meanwhile; nothing is saved yet"), page.words
+    assert (await saved(console)).description == "First"
+    # What both changed, a way to what is stored; what only one did is no question.
+    assert page.says("Description First Second Take what is stored : Description")
+    assert page.says("What only alice changed is in the form as it is stored: Events a minute.")
+    assert not page.says("Rule of chat-ops")
+    assert 'value="30"' in page.text
+    assert 'href="/groups/ops-team" target="_blank"' in page.text
+    shown = {name: hidden(page, name) for name in ("etag", "opened", "differs")}
+    goes_on = form | mine | shown | {"rate_limit": "30"}
+    # Taking what is stored saves nothing; the rest stays as it was written.
+    page = await console.browser.post(
+        "/groups/ops-team/edit", goes_on | {"take": "description", "dedup_window": "2h"}
+    )
+    assert page.status == 200
+    assert 'name="description" type="text" value="First"' in page.text
+    assert 'name="dedup_window" type="text" value="2h"' in page.text
+    assert not page.says("while you had it open")
+    assert (await saved(console)).subscriptions[1].rule == FORM["rule-1"]
+    # Saved as it is, the form is what is meant.
+    assert (await edit(console, **goes_on))[0] == 200
+    group = await saved(console)
+    assert (group.description, group.rate_limit_per_minute) == ("Second", 30)
+    assert group.subscriptions[1].rule == "severity = critical"
+
+
+async def test_a_form_that_does_not_say_what_it_was_opened_with_asks_of_all_that_differs(
+    console: Console,
+) -> None:
     before = await make(console)
     await edit(console, etag=before.etag, description="First")
-    mine = {**FORM, "etag": before.etag, "description": "Second", "rule-1": "severity = critical"}
+    mine = {**FORM, "etag": before.etag, "opened": "no form wrote this", "rule-1": "*"}
     page = await console.browser.post("/groups/ops-team/edit", mine)
     assert page.status == 422
-    assert page.says("Group 'ops-team' was changed by alice meanwhile")
-    assert (await saved(console)).description == "First"
-    # What differs, a way to what is stored, and the next Save is the writer's.
-    assert page.says("Description First Second")
-    assert page.says("Rule of chat-ops severity in (error, critical) severity = critical")
-    assert 'href="/groups/ops-team" target="_blank"' in page.text
-    newer = page.text.partition('name="etag" value="')[2].partition('"')[0]
-    assert (await edit(console, **{**mine, "etag": newer}))[0] == 200
-    assert (await saved(console)).description == "Second"
+    assert page.says("Description First Daily operations team")
+    assert page.says("Rule of chat-ops severity in (error, critical) *")
 
 
 async def test_more_rows_come_without_losing_what_was_written(console: Console) -> None:
@@ -373,10 +431,109 @@ async def test_a_group_is_deleted_with_what_it_holds_only_when_that_is_meant(
     assert page.says("Group ops-team is deleted.")
 
 
+async def holds(console: Console, held: int, gathered: int) -> None:
+    """Until the group's limit and digest hold so many events."""
+    events = [("backup.failed", f"Failed {number}") for number in range(held + 1)]
+    events += [("backup.completed", f"Done {number}") for number in range(gathered)]
+    for kind, subject in events:
+        await emit(console.api, subject, type=kind, resource="tank:vm/1")
+    status, digests = GetGroupStatusRequest(group="ops-team"), ListDigestsRequest(open_only=True)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            found = await console.api.call(console.api.router.GetGroupStatus, status)
+            open_ones = await console.api.call(console.api.delivery.ListDigests, digests)
+            counts = [each.event_count for each in open_ones.digests]
+            waiting = sum(each.count for each in found.waiting)
+            if (waiting, sum(counts)) == (held, gathered):
+                return
+
+
+HOLDS = {
+    "rate_limit": "1",
+    "dedup_window": "off",
+    "digest": "on",
+    "digest_rule": "severity = info",
+    "rule-1": "severity >= error",
+}
+
+
+async def test_what_becomes_of_what_a_group_holds_is_said_before_it_is_deleted(
+    console: Console,
+) -> None:
+    group = await make(console, **HOLDS)
+    page = await console.browser.get("/groups/ops-team")
+    assert not page.says("by the usual one")
+    await holds(console, 4, 3)
+    page = await console.browser.get("/groups/ops-team")
+    assert page.says(
+        "4 events are held by its rate limit: they go by the usual one once it is deleted, "
+        "60 a minute."
+    ), page.words
+    assert page.says(
+        "Its digest has gathered 3 events for ops-smtp : that goes at once, as a last digest."
+    ), page.words
+    fields = {"etag": group.etag, "force": "on"}
+    page = await console.browser.post("/groups/ops-team/delete", fields)
+    assert page.says("Group ops-team is deleted.")
+    assert page.says("4 events that its rate limit held go by the usual one, 60 a minute.")
+    assert page.says(
+        "What its digest had gathered goes at once, as a last digest: 3 events for ops-smtp."
+    )
+
+
+async def test_what_nobody_is_told_of_without_a_group_is_said_before(console: Console) -> None:
+    await make(console)
+    await emit(console.api, "Failed", resource="tank:vm/1")
+    page = await console.browser.get("/groups/ops-team")
+    assert 'hx-get="/groups/ops-team/without"' in page.text
+    page = await console.browser.get("/groups/ops-team/without")
+    assert page.says("Nobody is told of sync.integrity-error , verify.corrupt , backup.failed")
+    assert page.says("once it is gone."), page.words
+    # What another group tells of the same, is told all the same.
+    group = await add_group(console.api, "on-call", {"chat-ops": "severity >= warning"})
+    assert group.subscriptions
+    page = await console.browser.get("/groups/ops-team/without")
+    assert page.says("somebody else is told as well")
+    assert page.says("would be in the inbox only: datastore.pruned"), page.words
+
+
+async def test_what_a_change_lets_go_is_said_before_and_after_it_is_saved(
+    console: Console,
+) -> None:
+    await make(console, **HOLDS)
+    await holds(console, 2, 1)
+    page = await console.browser.get("/groups/ops-team/edit")
+    assert page.says("2 events are held now. Without a limit all go at once")
+    assert page.says("Its digest has gathered 1 event for ops-smtp. Without a digest that goes at")
+    opened = {name: hidden(page, name) for name in ("etag", "opened")}
+    # Another description lets nothing go, and says nothing of it.
+    _, words = await edit(console, **HOLDS | opened | {"description": "Nights"})
+    assert "Without a" not in words
+    assert "new schedule" not in words
+    _, words = await edit(console, **HOLDS | {"digest_time": "10:00"})
+    assert "What its digest has gathered goes by the new schedule: 1 event for ops-smtp." in words
+    unlimited = {name: text for name, text in HOLDS.items() if name != "digest"}
+    _, words = await edit(console, **unlimited | {"rate_limit": "off"})
+    assert "Without a rate limit, 2 held events go at once." in words
+    assert (
+        "What its digest had gathered goes at once, as a last digest: 1 event for ops-smtp."
+    ) in words
+
+
+async def test_where_nobody_knows_what_a_group_holds_its_deletion_says_so(
+    console: Console,
+) -> None:
+    await make(console, **HOLDS)
+    await console.stop("delivery")
+    page = await console.browser.get("/groups/ops-team")
+    assert page.says("What it holds back is not known now."), page.words
+    assert (await console.browser.get("/groups/ops-team/edit")).status == 200
+
+
 async def test_what_deduplication_saves_can_be_tried(console: Console) -> None:
     await make(console)
     page = await console.browser.get("/groups/ops-team/dedup?window=1h")
-    assert page.says("in the last 24 hours this group had nothing to send at once")
+    assert page.says("by today's rules, no event of the last 24 hours would be sent at once")
     assert page.says("group dedup preview ops-team --window 1h")
     page = await console.browser.get("/groups/ops-team/dedup?window=soon")
     assert page.says("is no span of time")
@@ -399,6 +556,19 @@ async def test_what_deduplication_saves_counts_an_event_once_for_each_target(
     # the digest; the metric server has all four.
     assert page.says("6 notifications of the last 24 hours become 4 , 33 % fewer"), page.words
     assert page.says("once for each target whose rule it matches")
+
+
+async def test_what_deduplication_saves_says_nothing_of_what_was_sent_by_former_rules(
+    console: Console,
+) -> None:
+    group = await make(console, scope="attached", attachments="/datastore/tank")
+    await console.api.router.AwaitConfig(RouterServiceAwaitConfigRequest(revision=group.revision))
+    told = await emit(console.api, "Backup failed", resource="tank:vm/1")
+    assert len(told.dispositions) == 2
+    await edit(console, scope="attached", attachments="")
+    page = await console.browser.get("/groups/ops-team/dedup")
+    assert page.says("by today's rules, no event of the last 24 hours would be sent"), page.words
+    assert not page.says("had nothing to send")
 
 
 async def test_what_is_rarely_used_is_folded_until_it_says_something(console: Console) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from click.testing import CliRunner
-from tests.support.console import Console
+from tests.support.console import Console, Page
 from tests.support.console_work import in_force
 from tests.support.http_server import HttpServer
 
@@ -272,7 +272,7 @@ async def test_clear_text_is_warned_of_when_it_begins_and_not_with_every_change(
     page = await console.browser.post("/targets/ops-smtp/edit", kept)
     assert page.says("ops-smtp is saved.")
     assert not page.says("in clear text")
-    page = await console.browser.post("/targets/ops-smtp/edit", kept | {"password": "another"})
+    page = await console.browser.post("/targets/ops-smtp/edit", kept | {"password": "0ther-s3cret"})
     assert page.says("The password will travel in clear text")
 
 
@@ -290,22 +290,52 @@ async def test_that_a_secret_travels_in_clear_text_stands_on_the_page_and_is_no_
     assert not page.says("will travel in clear text")
 
 
-async def test_who_was_overtaken_sees_by_whom_and_in_what_and_may_go_on(console: Console) -> None:
+def hidden(page: Page, *names: str) -> dict[str, str]:
+    return {
+        each: page.text.partition(f'name="{each}" value="')[2].partition('"')[0] for each in names
+    }
+
+
+async def test_what_both_changed_of_a_target_is_asked_and_the_rest_is_kept(
+    console: Console,
+) -> None:
     await console.browser.post("/targets/new/smtp", MAIL)
-    etag = (await stored(console, "ops-smtp")).etag
-    mine = {**MAIL, "password": "", "from_address": "mine@example.com", "etag": etag}
-    await console.browser.post(
-        "/targets/ops-smtp/edit", {**MAIL, "password": "", "from_address": "theirs@example.com"}
-    )
-    page = await console.browser.post("/targets/ops-smtp/edit", mine)
+    opened = hidden(await console.browser.get("/targets/ops-smtp/edit"), "etag", "opened")
+    form = {**MAIL, "password": "", **opened}
+    theirs = {"from_address": "theirs@example.com", "max_rate": "9"}
+    await console.browser.post("/targets/ops-smtp/edit", form | theirs)
+    mine = {"from_address": "mine@example.com", "description": "Mine"}
+    page = await console.browser.post("/targets/ops-smtp/edit", form | mine)
     assert page.status == 422
     assert page.says("alice changed it")
-    assert page.says("theirs@example.com")
+    assert page.says("From theirs@example.com mine@example.com Take what is stored")
+    assert page.says("is in the form as it is stored: Most messages a minute.")
     assert 'value="mine@example.com"' in page.text
-    newer = page.text.partition('name="etag" value="')[2].partition('"')[0]
-    page = await console.browser.post("/targets/ops-smtp/edit", {**mine, "etag": newer})
+    goes_on = form | mine | {"max_rate": "9"} | hidden(page, "etag", "opened", "differs")
+    page = await console.browser.post(
+        "/targets/ops-smtp/edit", goes_on | {"take": "from_address", "password": "0ther-s3cret"}
+    )
+    assert page.status == 200
+    assert 'value="theirs@example.com"' in page.text
+    assert 'value="Mine"' in page.text
+    assert page.says("A secret that was written is not shown again")
+    assert "0ther-s3cret" not in page.text
+    page = await console.browser.post("/targets/ops-smtp/edit", goes_on)
     assert page.says("ops-smtp is saved.")
-    assert (await stored(console, "ops-smtp")).smtp.from_address == "mine@example.com"
+    kept = await stored(console, "ops-smtp")
+    assert kept.smtp.from_address == "mine@example.com"
+    assert (kept.description, kept.max_rate_per_minute) == ("Mine", 9)
+
+
+async def test_what_only_somebody_else_changed_of_a_target_is_kept(console: Console) -> None:
+    await console.browser.post("/targets/new/smtp", MAIL)
+    opened = hidden(await console.browser.get("/targets/ops-smtp/edit"), "etag", "opened")
+    form = {**MAIL, "password": "", **opened}
+    await console.browser.post("/targets/ops-smtp/edit", form | {"recipients": "b@example.com"})
+    page = await console.browser.post("/targets/ops-smtp/edit", form | {"description": "Mine"})
+    assert page.says("alice changed it meanwhile, and that is kept: Recipients."), page.words
+    kept = await stored(console, "ops-smtp")
+    assert (kept.description, [*kept.smtp.recipients]) == ("Mine", ["b@example.com"])
 
 
 async def test_a_move_is_said_to_cost_the_secret_before_and_after(console: Console) -> None:
@@ -423,6 +453,31 @@ async def test_deleting_says_what_is_lost_and_needs_the_box(console: Console) ->
         assert page.says("pager is deleted.")
         assert page.says("was taken out of group")
         assert page.says("No targets yet")
+
+
+async def test_what_nobody_is_told_of_without_a_target_is_said_before(console: Console) -> None:
+    for name in ("pager", "chat"):
+        await add_hook(console, name, "http://127.0.0.1:9/")
+    await add_group(console, "ops-team", "pager")
+    ask = await console.browser.get("/targets/pager/delete")
+    assert ask.says("No datastore is known yet"), ask.words
+    event = event_pb2.Event(type="backup.failed", resource="tank:vm/1", subject="Failed")
+    await console.api.call(console.api.router.Emit, router_service_pb2.EmitRequest(event=event))
+
+    ask = await console.browser.get("/targets/pager/delete")
+    assert ask.says("Nobody is told of sync.integrity-error , verify.corrupt , backup.failed ,")
+    assert ask.says("about all that is known (2 datastores and jobs) once it is gone."), ask.words
+    assert ask.says("backup.started")
+    ask = await console.browser.get("/targets/pager/disable")
+    assert ask.says("about all that is known (2 datastores and jobs) until it is enabled.")
+
+    await add_group(console, "on-call", "chat")
+    ask = await console.browser.get("/targets/pager/delete")
+    assert ask.says("Of every problem that it tells of, somebody else is told as well")
+    assert not ask.says("Nobody is told")
+    await console.stop("router")
+    ask = await console.browser.get("/targets/pager/delete")
+    assert ask.says("What nobody would be told of then is not known now")
 
 
 async def test_a_deletion_that_was_overtaken_keeps_the_tick(console: Console) -> None:

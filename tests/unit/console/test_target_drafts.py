@@ -8,7 +8,8 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from ibs_notify.console.forms import Form
-from ibs_notify.console.targets.changes import differences, loss_of, update_of
+from ibs_notify.console.targets.changes import loss_of, update_of
+from ibs_notify.console.targets.differences import differences, join
 from ibs_notify.console.targets.draft import form_of, target_of
 from ibs_notify.console.targets.health import certificate_tone, standing
 from ibs_notify.console.targets.sparkline import sparkline
@@ -132,7 +133,9 @@ def test_what_is_half_written_is_no_loss(port: str) -> None:
 def test_differences_are_told_in_words() -> None:
     stored = stored_mail()
     _, wanted = edited(stored, tls_mode="implicit", recipients="a@example.com", password="s3cret")
-    told = [(each.label, each.stored, each.written) for each in differences(stored, wanted)]
+    fields = join(None, wanted, stored).both
+    found = differences(wanted, stored, fields)
+    told = [(each.label, each.stored, each.written) for each in found]
     assert told == [("TLS", "starttls", "implicit"), ("Recipients", "", "a@example.com")]
 
 

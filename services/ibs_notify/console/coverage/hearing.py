@@ -389,9 +389,9 @@ async def ask(
     return {each.resource: each for each in found}
 
 
-async def looked_at(visit: Visit, page_token: str) -> Page:
-    """A page of what coverage looks at."""
-    request = pb.ListHearingsRequest(looked_at=True, page_token=page_token)
+async def looked_at(visit: Visit, page_token: str, page_size: int = 0) -> Page:
+    """A page of what coverage looks at, of the Router's usual size where it is 0."""
+    request = pb.ListHearingsRequest(looked_at=True, page_token=page_token, page_size=page_size)
     found, answer = await _asked(visit, request)
     return Page(found, answer.total_size, answer.next_page_token)
 

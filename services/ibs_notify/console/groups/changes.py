@@ -24,8 +24,8 @@ Request: TypeAlias = (
     | config.DetachResourceRequest
 )
 
-_FIELDS = ("description", "rate_limit_per_minute", "dedup_window", "weekly_summary")
-_DIGEST = ("rule", "frequency", "time", "weekday", "time_zone", "send_empty")
+FIELDS = ("description", "rate_limit_per_minute", "dedup_window", "weekly_summary")
+DIGEST = ("rule", "frequency", "time", "weekday", "time_zone", "send_empty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ def changes(current: pb.Group, wanted: pb.Group) -> tuple[Change, ...]:
 
 
 def _fields(current: pb.Group, wanted: pb.Group) -> Iterator[Change]:
-    paths = [name for name in _FIELDS if getattr(current, name) != getattr(wanted, name)]
+    paths = [name for name in FIELDS if getattr(current, name) != getattr(wanted, name)]
     if current.scope != wanted.scope and not _is_set_by_attaching(current, wanted):
         paths.append("scope")
     if wanted.HasField("digest"):
         paths += [
             f"digest.{name}"
-            for name in _DIGEST
+            for name in DIGEST
             if not current.HasField("digest")
             or getattr(current.digest, name) != getattr(wanted.digest, name)
         ]

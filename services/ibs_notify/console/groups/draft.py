@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from google.protobuf.duration_pb2 import Duration
 
 from ibs_notify.console.forms import Form
+from ibs_notify.console.overtaken import carried
 from ibs_notify.console.wording.durations import read_duration
 from ibs_notify.domain.duration import show_duration
 from ibs_notify.domain.errors import FieldViolation, InvalidArgument
@@ -77,6 +78,10 @@ class Draft:
     weekly_summary: bool = False
     rows: tuple[Row, ...] = ()
     etag: str = ""
+    opened: str = ""
+    """What the form was opened with, as ``overtaken`` carries it."""
+    differs: tuple[str, ...] = ()
+    """Keys of what somebody else changed too, and that is still to be chosen."""
     asked: tuple[str, ...] = ()
     """Rules that the form has asked about once."""
 
@@ -138,6 +143,8 @@ def draft_of_form(form: Form, name: str = "") -> Draft:
         weekly_summary=form.is_on("weekly_summary"),
         rows=tuple(rows),
         etag=form.text("etag"),
+        opened=form.text("opened"),
+        differs=tuple(form.texts("differs")),
         asked=tuple(form.texts("asked")),
     )
 
@@ -158,6 +165,7 @@ def draft_of_group(group: pb.Group) -> Draft:
             Row(each.target, each.rule, "\n".join(each.recipients)) for each in group.subscriptions
         ),
         etag=group.etag,
+        opened=carried(_shown(group)),
     )
     if not group.HasField("digest"):
         return draft
@@ -172,6 +180,14 @@ def draft_of_group(group: pb.Group) -> Draft:
         digest_time_zone=digest.time_zone,
         digest_send_empty=digest.send_empty,
     )
+
+
+def _shown(group: pb.Group) -> pb.Group:
+    """Without its templates, which have their own page, and may be long."""
+    shown = pb.Group()
+    shown.CopyFrom(group)
+    shown.ClearField("templates")
+    return shown
 
 
 def group_of(draft: Draft, kept: Collection[str] = ()) -> pb.Group:

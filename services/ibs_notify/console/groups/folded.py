@@ -42,10 +42,10 @@ def limits(draft: Draft, faults: Faults) -> Fold:
 def digest(draft: Draft, faults: Faults) -> Fold:
     """``daily digest at 09:00 · weekly summary``."""
     summary = " · weekly summary" if draft.weekly_summary else ""
-    return Fold(f"{_digest_words(draft)}{summary}", _is_open(draft, faults, _DIGEST))
+    return Fold(f"{digest_words(draft)}{summary}", _is_open(draft, faults, _DIGEST))
 
 
-def _digest_words(draft: Draft) -> str:
+def digest_words(draft: Draft) -> str:
     if not draft.has_digest:
         return "no digest"
     if draft.digest_frequency == Frequency.HOURLY:

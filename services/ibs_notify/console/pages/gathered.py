@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
 from ibs_notify.console.attempts import attempted, unless_failed
+from ibs_notify.console.configured import every_target
 from ibs_notify.console.groups.draft import Draft
 from ibs_notify.console.groups.gathering import Gathering, gathering_of, next_digest
 from ibs_notify.console.groups.recommended import KINDS, METRIC_SERVER
@@ -20,7 +20,7 @@ MOST_OF_A_MOMENT = 1000
 """Events that were accepted together have one time."""
 
 
-async def gathered(visit: Visit, draft: Draft, targets: Sequence[Target]) -> Gathering | None:
+async def gathered(visit: Visit, draft: Draft) -> Gathering | None:
     """Of the event that the address names; None where it names none, or it is not to be had."""
     asked = visit.request.query
     event_id = asked.get("gather", "")
@@ -32,9 +32,10 @@ async def gathered(visit: Visit, draft: Draft, targets: Sequence[Target]) -> Gat
         visit.notice(f"The form is not filled in from the event: {found.message}.", "warning")
         return None
     event = found.event.event
-    ahead, is_gathered = await asyncio.gather(
+    ahead, is_gathered, targets = await asyncio.gather(
         unless_failed(visit.api.call(visit.api.router.Explain, pb.ExplainRequest(event=event))),
         _is_gathered(visit, draft, found.event),
+        every_target(visit.api),
     )
     return gathering_of(
         draft,

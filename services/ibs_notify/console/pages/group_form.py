@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from aiohttp import web
 
@@ -20,7 +21,13 @@ from ibs_notify.console.forms import (
 )
 from ibs_notify.console.groups import folded
 from ibs_notify.console.groups.changes import Change, Request, changes
-from ibs_notify.console.groups.differences import differences
+from ibs_notify.console.groups.differences import (
+    Joined,
+    differences,
+    join,
+    label,
+    take_stored,
+)
 from ibs_notify.console.groups.draft import (
     MOST_ROWS,
     NAMES,
@@ -33,22 +40,24 @@ from ibs_notify.console.groups.draft import (
     row_names,
 )
 from ibs_notify.console.groups.gathering import Gathering
+from ibs_notify.console.groups.holding import Holding, holding, lets_go, said_of_change
 from ibs_notify.console.groups.recommended import RECOMMENDED, recommended
+from ibs_notify.console.overtaken import (
+    TAKE,
+    Difference,
+    faults_of_overtaken,
+    kept_of,
+    opened_with,
+)
 from ibs_notify.console.pages import command_line, start
 from ibs_notify.console.pages.gathered import gathered
 from ibs_notify.console.pages.groups import find_group, path_of
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.rules import DOUBT, doubt_of
 from ibs_notify.console.rendering import query
-from ibs_notify.console.targets.changes import Difference
 from ibs_notify.console.time_zone import ZONES
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.errors import (
-    Aborted,
-    NotFound,
-    NotificationError,
-    Reason,
-)
+from ibs_notify.domain.errors import InvalidArgument, NotFound, NotificationError
 from ironcore.notification.v1 import config_service_pb2 as pb
 from ironcore.notification.v1.group_pb2 import Group
 from ironcore.notification.v1.target_pb2 import Target
@@ -106,14 +115,13 @@ async def show_edit(visit: Visit) -> web.StreamResponse:
     """The form of a group that there is."""
     group = await find_group(visit)
     draft, asked = draft_of_group(group), visit.request.query.get("target", "")
-    targets = await every_target(visit.api)
-    gathering = await gathered(visit, draft, targets)
+    gathering = await gathered(visit, draft)
     if gathering is not None:
         draft = gathering.fill(draft)
     adds = bool(asked) and all(each.target != asked for each in draft.rows)
     if adds:
         draft = replace(draft, rows=(*draft.rows, Row(asked)))
-    return _page(visit, draft, targets, name=group.name, added=adds, gathering=gathering)
+    return await _edit_page(visit, draft, group, added=adds, gathering=gathering)
 
 
 async def show_added(visit: Visit) -> web.StreamResponse:
@@ -129,40 +137,96 @@ async def save(visit: Visit) -> web.StreamResponse:
     current = await find_group(visit)
     draft = draft_of_form(form, current.name)
     if form.is_on("more"):
-        targets = await every_target(visit.api)
-        return _page(visit, draft, targets, adds=True, name=current.name)
-    if doubtful := await _doubtful(visit, draft, draft_of_group(current)):
-        return await _ask_about_rules(visit, draft, doubtful, current.name)
+        return await _edit_page(visit, draft, current, adds=True)
+    if form.text(TAKE):
+        return await _take(visit, draft, current, form.text(TAKE))
+    before = draft_of_group(_opened(draft, current))
+    if doubtful := await _doubtful(visit, draft, before):
+        return await _ask_about_rules(visit, draft, doubtful, current)
     made = _Made(current)
     try:
-        wanted = group_of(draft, current.attachments)
-        _require_same(current, draft)
-        for change in changes(current, wanted):
+        joined = _joined(draft, current)
+        if joined.both:
+            return await _overtaken(visit, draft, current, joined)
+        goes = lets_go(current, joined.group)
+        holds = await holding(visit, current) if goes else Holding()
+        for change in changes(current, joined.group):
             made.trying = change
             made.take(await _make(visit, change.request))
     except NotificationError as error:
         if not made.done and not isinstance(error, _CHANGE_REFUSALS):
             raise
         draft = made.say_so_far(visit, draft)
-        if error.reason is Reason.ETAG_MISMATCH:
-            return await _overtaken(visit, draft, current, error)
         faults = faults_of(error, {**NAMES, **row_names(draft), **_names_of(made.trying, draft)})
-        return _page(visit, draft, await every_target(visit.api), faults, name=current.name)
+        return await _edit_page(visit, draft, current, faults)
     said = "; ".join(made.done)
     text = f"Group {current.name} is saved: {said}." if said else "Nothing was changed."
+    if joined.theirs:
+        visit.notice(kept_of(current, ", ".join(map(label, joined.theirs))), "info")
     _say_names(visit, draft, current.attachments)
     await visit.applied(made.group.revision, text, made.warnings)
+    for each in said_of_change(holds, current, made.group):
+        visit.notice(each, "info")
     raise web.HTTPSeeOther(path_of(current.name))
 
 
-async def _overtaken(
-    visit: Visit, draft: Draft, stored: Group, error: NotificationError
-) -> web.Response:
-    """The fields keep what was written, and the next Save goes on from what is stored now."""
-    others = differences(draft_of_group(stored), draft)
-    targets, faults = await every_target(visit.api), faults_of(error, NAMES)
-    goes_on = replace(draft, etag=stored.etag)
-    return _page(visit, goes_on, targets, faults, name=stored.name, others=others, stored=stored)
+def _opened(draft: Draft, current: Group) -> Group:
+    """What the form was opened with, as far as it says so."""
+    return opened_with(draft.opened, Group) or current
+
+
+def _joined(draft: Draft, current: Group) -> Joined:
+    """What is to be saved, where somebody else has saved it meanwhile too. ``InvalidArgument``.
+
+    Of a group's several changes only one has an etag: who was overtaken is told before any.
+    """
+    opened = opened_with(draft.opened, Group)
+    kept = [*current.attachments, *(opened.attachments if opened else ())]
+    mine = group_of(draft, kept)
+    if not draft.etag or draft.etag == current.etag:
+        return Joined(mine)
+    return join(opened, mine, current)
+
+
+async def _overtaken(visit: Visit, draft: Draft, stored: Group, joined: Joined) -> web.Response:
+    """The fields keep what was changed in them; the next Save goes on from what is stored now."""
+    now = draft_of_group(stored)
+    goes_on = replace(
+        draft_of_group(joined.group),
+        etag=now.etag,
+        opened=now.opened,
+        differs=tuple(joined.both),
+        asked=draft.asked,
+    )
+    return await _edit_page(
+        visit,
+        goes_on,
+        stored,
+        faults_of_overtaken(stored),
+        others=differences(joined.group, stored, joined.both),
+        theirs=[*map(label, joined.theirs)],
+    )
+
+
+async def _take(visit: Visit, draft: Draft, stored: Group, key: str) -> web.Response:
+    """One of the fields that both changed is as it is stored; nothing is saved yet."""
+    faults = NO_FAULTS
+    others: Sequence[Difference] = ()
+    try:
+        mine = group_of(draft, stored.attachments)
+    except InvalidArgument as error:
+        faults = faults_of(error, {**NAMES, **row_names(draft)})
+    else:
+        taken = take_stored(mine, stored, key if key in draft.differs else "")
+        others = differences(taken, stored, draft.differs)
+        draft = replace(
+            draft_of_group(taken),
+            etag=draft.etag,
+            opened=draft.opened,
+            differs=draft.differs,
+            asked=draft.asked,
+        )
+    return await _edit_page(visit, draft, stored, faults, others=others)
 
 
 async def show_edit_command(visit: Visit) -> web.StreamResponse:
@@ -171,9 +235,8 @@ async def show_edit_command(visit: Visit) -> web.StreamResponse:
     draft = draft_of_form(await read_form(visit.request), current.name)
 
     def say() -> str:
-        return command.update(
-            [each.request for each in changes(current, group_of(draft, current.attachments))]
-        )
+        wanted = _joined(draft, current).group
+        return command.update([each.request for each in changes(current, wanted)])
 
     return command_line.show(visit, say)
 
@@ -191,14 +254,16 @@ async def _doubtful(visit: Visit, draft: Draft, before: Draft | None = None) -> 
 
 
 async def _ask_about_rules(
-    visit: Visit, draft: Draft, doubtful: list[str], group: str = ""
+    visit: Visit, draft: Draft, doubtful: list[str], group: Group | None = None
 ) -> web.Response:
     """Before anything is saved, and only once."""
     fault = f"{DOUBT}. Save again if it is meant so."
     fields = {name: fault for name, rule in draft.rules().items() if rule in doubtful}
     faults = Faults(fields, "A rule needs another look; nothing is saved yet.")
     asked = replace(draft, asked=(*draft.asked, *doubtful))
-    return _page(visit, asked, await every_target(visit.api), faults, name=group)
+    if group is not None:
+        return await _edit_page(visit, asked, group, faults)
+    return _page(visit, asked, await every_target(visit.api), faults)
 
 
 @dataclass(slots=True)
@@ -224,7 +289,8 @@ class _Made:
         visit.notice(f"Saved so far: {'; '.join(self.done)}.", "warning")
         for warning in self.warnings:
             visit.notice(warning, "warning")
-        return replace(draft, etag=self.group.etag)
+        now = draft_of_group(self.group)
+        return replace(draft, etag=now.etag, opened=now.opened)
 
 
 async def _make(visit: Visit, request: Request) -> _Answer:
@@ -246,22 +312,20 @@ async def _make(visit: Visit, request: Request) -> _Answer:
             assert_never(request)
 
 
-def _require_same(current: Group, draft: Draft) -> None:
-    """Of a group's several changes only one has an etag: who was overtaken is told before any."""
-    if draft.etag and draft.etag != current.etag:
-        raise Aborted(
-            Reason.ETAG_MISMATCH,
-            f"group {current.name!r} was changed by {current.updated_by} meanwhile",
-            advice="compare yours with it, and save again: then yours is stored",
-        )
-
-
 def _names_of(change: Change | None, draft: Draft) -> Mapping[str, str]:
     """The fields of the row that a change is about."""
     if change is None or not change.target:
         return {}
     row = next((n for n, each in enumerate(draft.rows) if each.target == change.target), 0)
     return {f"subscription.{part}": f"{part}-{row}" for part in ("target", "rule", "recipients")}
+
+
+async def _edit_page(
+    visit: Visit, draft: Draft, group: Group, faults: Faults = NO_FAULTS, **more: Any
+) -> web.Response:
+    """The form of ``group`` as it is stored, with what it holds back now."""
+    targets, holds = await asyncio.gather(every_target(visit.api), holding(visit, group))
+    return _page(visit, draft, targets, faults, name=group.name, stored=group, holds=holds, **more)
 
 
 def _page(
@@ -274,12 +338,15 @@ def _page(
     adds: bool = False,
     added: bool = False,
     others: Sequence[Difference] = (),
+    theirs: Sequence[str] = (),
     stored: Group | None = None,
     gathering: Gathering | None = None,
+    holds: Holding | None = None,
 ) -> web.Response:
     """``adds`` a row to write one more target in, as the first of a new group is there anyway;
-    ``added``: the last row is such a one already. ``others`` is what differs from ``stored``, as
-    somebody else has saved it meanwhile. ``gathering`` is what its digest is to gather.
+    ``added``: the last row is such a one already. ``others`` is what somebody else changed too, as
+    ``stored`` has it, and ``theirs`` the labels of what only they did. ``gathering`` is what its
+    digest is to gather.
     """
     rows = (*draft.rows, Row()) if adds or not draft.rows else draft.rows
     unused = {each.name for each in targets} - {each.target for each in rows}
@@ -296,8 +363,10 @@ def _page(
         targets=targets,
         faults=faults,
         others=others,
+        theirs=theirs,
         stored=stored,
         gathering=gathering,
+        holds=holds,
         name=name,
         recommended=RECOMMENDED,
         zones=ZONES,

@@ -14,6 +14,7 @@ from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.commands import groups as command
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.coverage import hearing
+from ibs_notify.console.coverage.without import ask_without
 from ibs_notify.console.forms import (
     CONSENT,
     NO_FAULTS,
@@ -23,6 +24,12 @@ from ibs_notify.console.forms import (
     Form,
     faults_of_deletion,
     read_form,
+)
+from ibs_notify.console.groups.holding import (
+    gathered,
+    holding,
+    holding_of,
+    said_of_deletion,
 )
 from ibs_notify.console.groups.reach import Reach, reach_of
 from ibs_notify.console.groups.recommended import RECOMMENDED
@@ -45,6 +52,7 @@ from ibs_notify.domain.resource import canonical, is_under, meant
 from ironcore.notification.v1 import config_service_pb2 as config_pb
 from ironcore.notification.v1 import router_service_pb2 as router_pb
 from ironcore.notification.v1.delivery_pb2 import DeliveryFilter
+from ironcore.notification.v1.delivery_service_pb2 import DigestWindow
 from ironcore.notification.v1.group_pb2 import Group
 
 PATH = "/groups"
@@ -207,10 +215,22 @@ async def _dedup(visit: Visit, name: str, window: str) -> router_pb.PreviewDedup
     return await visit.api.call(method, request, timeout=PREVIEW_SECONDS)
 
 
+async def show_without(visit: Visit) -> web.StreamResponse:
+    """What nobody would be told of if it were deleted."""
+    name = (await find_group(visit)).name
+    return visit.render(
+        "pages/group_without.html",
+        block="part" if visit.is_partial else "",
+        name=name,
+        without=await ask_without(visit, lambda each: each.group == name),
+    )
+
+
 async def delete(visit: Visit) -> web.StreamResponse:
     """Delete it; where it holds anything, only when the box was ticked."""
     form = await read_form(visit.request)
-    name = visit.request.match_info["name"]
+    group = await find_group(visit)
+    name, holds = group.name, await holding(visit, group)
     request = config_pb.DeleteGroupRequest(
         name=name, etag=form.text("etag"), force=form.is_on(CONSENT)
     )
@@ -219,6 +239,8 @@ async def delete(visit: Visit) -> web.StreamResponse:
     except REFUSALS as error:
         return await _detail(visit, await find_group(visit), form, faults_of_deletion(error))
     await visit.applied(answer.revision, f"Group {name} is deleted.", ())
+    for each in said_of_deletion(holds):
+        visit.notice(each, "info")
     raise web.HTTPSeeOther(PATH)
 
 
@@ -236,8 +258,8 @@ def path_of(name: str) -> str:
 async def _detail(
     visit: Visit, group: Group, form: Form, faults: Faults = NO_FAULTS
 ) -> web.Response:
-    (status, failure), targets = await asyncio.gather(
-        _status(visit, group.name), _targets(visit, group)
+    (status, failure), targets, windows = await asyncio.gather(
+        _status(visit, group.name), _targets(visit, group), _gathered(visit, group)
     )
     holds = bool(group.subscriptions or group.attachments)
     return visit.render(
@@ -246,12 +268,18 @@ async def _detail(
         queue=status,
         queue_failure=failure,
         holds=holds,
+        holds_back=holding_of(status, windows),
         sure=form.is_on(CONSENT),
         faults=faults,
         create_command=command.create(group),
         delete_command=command.delete(group.name, force=holds),
         **targets,
     )
+
+
+async def _gathered(visit: Visit, group: Group) -> Sequence[DigestWindow] | None:
+    """For those who may delete it."""
+    return await gathered(visit, group) if visit.may("ConfigService/DeleteGroup") else ()
 
 
 async def _targets(visit: Visit, group: Group) -> dict[str, Any]:
@@ -286,5 +314,6 @@ ROUTES = (
     Route("GET", PATH, show_list),
     Route("GET", f"{PATH}/{{name}}", show),
     Route("GET", f"{PATH}/{{name}}/dedup", show_dedup),
+    Route("GET", f"{PATH}/{{name}}/without", show_without),
     Route("POST", f"{PATH}/{{name}}/delete", delete),
 )

@@ -18,21 +18,27 @@ from ibs_notify.console.forms import (
     faults_of,
     read_form,
 )
+from ibs_notify.console.overtaken import (
+    TAKE,
+    Difference,
+    faults_of_overtaken,
+    kept_of,
+    opened_with,
+)
 from ibs_notify.console.pages import command_line, start
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.targets import ONE, PATH, path_of, target_of_path
 from ibs_notify.console.targets.changes import (
-    Difference,
     Loss,
-    differences,
     loss_of,
     stored_secrets,
     update_of,
     warnings_of,
     write_again,
 )
+from ibs_notify.console.targets.differences import Joined, differences, join, showing
 from ibs_notify.console.targets.draft import PROTOCOLS, form_of, target_of
-from ibs_notify.console.targets.words import NAMES, PRESET_WORDS, SECRETS
+from ibs_notify.console.targets.words import LABELS, NAMES, PRESET_WORDS, SECRETS
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import InvalidArgument, NotificationError, Reason
 from ironcore.notification.v1 import target_pb2
@@ -66,7 +72,9 @@ class Sheet:
     stored: target_pb2.Target | None = None
     faults: Faults = NO_FAULTS
     others: Sequence[Difference] = field(default_factory=tuple)
-    """What differs from what somebody else has saved meanwhile."""
+    """What somebody else changed meanwhile too, and that is still to be chosen."""
+    theirs: Sequence[str] = field(default_factory=tuple)
+    """Labels of what only they changed: the form has theirs."""
     loss: Loss | None = None
 
 
@@ -107,29 +115,61 @@ async def update(visit: Visit) -> web.StreamResponse:
         wanted = draft_of(sheet.kind, form, stored)
     except InvalidArgument as error:
         return _page(visit, replace(sheet, faults=faults_of(error, NAMES)))
-    request = update_of(stored, wanted, form)
+    if form.text(TAKE):
+        return _page(visit, _taken(sheet, stored))
+    joined = _joined(form, wanted, stored)
+    if joined.both:
+        return _page(visit, _overtaken(sheet, stored, joined))
+    request = update_of(stored, joined.target, form)
+    if joined.theirs:
+        labels = ", ".join(LABELS[each] for each in joined.theirs)
+        visit.notice(kept_of(stored, labels), "info")
     if request is None:
         visit.notice("Nothing was changed.")
         raise web.HTTPSeeOther(path_of(stored.name))
     try:
         answer = await visit.api.call(visit.api.config.UpdateTarget, request)
     except REFUSALS as error:
-        return _page(visit, _refused(sheet, stored, wanted, error))
+        return _page(visit, _refused(sheet, stored, joined.target, error))
     warnings = warnings_of(request, answer.warnings)
     await visit.applied(answer.target.revision, f"{stored.name} is saved.", warnings)
     raise web.HTTPSeeOther(path_of(stored.name))
 
 
+def _joined(form: Form, wanted: target_pb2.Target, stored: target_pb2.Target) -> Joined:
+    """What is to be saved, where somebody else has saved it meanwhile too."""
+    etag = form.text("etag")
+    if not etag or etag == stored.etag:
+        return Joined(wanted)
+    return join(opened_with(form.text("opened"), target_pb2.Target), wanted, stored)
+
+
+def _overtaken(sheet: Sheet, stored: target_pb2.Target, joined: Joined) -> Sheet:
+    """The fields keep what was changed in them; the next Save goes on from what is stored now."""
+    now = form_of(stored)
+    form = showing(sheet.form, stored, joined.theirs)
+    form = Form({**form.values, **{name: now.values[name] for name in ("etag", "opened")}})
+    return replace(
+        sheet,
+        form=Form({**form.values, "differs": joined.both}),
+        faults=faults_of_overtaken(stored),
+        others=differences(joined.target, stored, joined.both),
+        theirs=[LABELS[each] for each in joined.theirs],
+    )
+
+
+def _taken(sheet: Sheet, stored: target_pb2.Target) -> Sheet:
+    """One of the fields that both changed is as it is stored; nothing is saved yet."""
+    form = showing(sheet.form, stored, {sheet.form.text(TAKE)} & {*sheet.form.texts("differs")})
+    others = differences(draft_of(sheet.kind, form, stored), stored, form.texts("differs"))
+    return replace(sheet, form=form, others=others)
+
+
 def _refused(
     sheet: Sheet, stored: target_pb2.Target, wanted: target_pb2.Target, error: NotificationError
 ) -> Sheet:
-    faults, form = faults_of(error, NAMES), sheet.form
-    if error.reason is Reason.ETAG_MISMATCH:
-        # The fields keep what was written, and the next Save goes on from what is stored now.
-        form = Form({**form.values, "etag": [stored.etag]})
-        others = differences(stored, wanted)
-        return replace(sheet, form=form, faults=faults, others=others)
-    if error.reason is Reason.SECRET_REQUIRED and (loss := loss_of(stored, wanted, form)):
+    faults = faults_of(error, NAMES)
+    if error.reason is Reason.SECRET_REQUIRED and (loss := loss_of(stored, wanted, sheet.form)):
         return replace(sheet, faults=write_again(stored, loss), loss=loss)
     return replace(sheet, faults=faults)
 
@@ -148,6 +188,7 @@ async def show_edit_notes(visit: Visit) -> web.StreamResponse:
     def say() -> str:
         nonlocal loss
         wanted = draft_of(kind_of(stored), form, stored)
+        wanted = _joined(form, wanted, stored).target
         loss = loss_of(stored, wanted, form)
         request = update_of(stored, wanted, form)
         rotates = stored.webhook.signing_secret_set
@@ -198,6 +239,7 @@ def _page(visit: Visit, sheet: Sheet) -> web.Response:
         "stored": stored,
         "faults": sheet.faults,
         "others": sheet.others,
+        "theirs": sheet.theirs,
         "loss": sheet.loss,
         "presets": PRESET_WORDS,
         "preset_choices": PRESET_CHOICES,
@@ -212,7 +254,9 @@ def _page(visit: Visit, sheet: Sheet) -> web.Response:
 def _again(sheet: Sheet) -> bool:
     """Whether secrets were written that the form, shown again, does not have any more."""
     written = any(sheet.form.text(name) for name in SECRETS)
-    return sheet.faults.any and (written or bool(sheet.form.texts("header_value")))
+    return (sheet.faults.any or bool(sheet.form.text(TAKE))) and (
+        written or bool(sheet.form.texts("header_value"))
+    )
 
 
 def _new_headers(sheet: Sheet) -> list[str]:

@@ -15,6 +15,7 @@ from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.changes import is_known, mark_of
 from ibs_notify.console.commands import targets as commands
 from ibs_notify.console.configured import every_group
+from ibs_notify.console.coverage.without import Without, ask_without
 from ibs_notify.console.forms import (
     CONSENT,
     NO_FAULTS,
@@ -241,6 +242,7 @@ async def ask_disable(visit: Visit) -> web.StreamResponse:
         target=target,
         health=health,
         groups=groups,
+        without=await _without(visit, target, groups),
         command=commands.plain("disable", target.name),
     )
 
@@ -327,6 +329,7 @@ async def _delete_page(
         target=target,
         health=health,
         groups=groups,
+        without=await _without(visit, target, groups),
         waiting=waiting,
         needs_force=needs_force,
         sure=form.is_on(CONSENT),
@@ -334,6 +337,16 @@ async def _delete_page(
         command=commands.delete(target.name, force=needs_force),
         **WORDS,
     )
+
+
+async def _without(
+    visit: Visit, target: target_pb2.Target, groups: Sequence[Group]
+) -> Without | None:
+    """What nobody would be told of any more; None where it tells nobody anyway."""
+    is_metric_server = target.WhichOneof("kind") in ("influxdb", "pushgateway")
+    if not groups or target.disabled or is_metric_server:
+        return None
+    return await ask_without(visit, lambda each: each.target == target.name)
 
 
 def path_of(name: str) -> str:

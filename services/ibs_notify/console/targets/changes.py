@@ -17,7 +17,7 @@ from ironcore.notification.v1 import target_pb2 as pb
 from ironcore.notification.v1.config_service_pb2 import UpdateTargetRequest
 
 OVERLAP = timedelta(hours=24)
-_COMMON = ("description", "max_rate_per_minute")
+COMMON = ("description", "max_rate_per_minute")
 _OF_THE_WAY = {*SECRETS, "headers", "url", "server", "tls_mode", "username", "auth_method"}
 """Fields that decide whether something secret travels in clear text."""
 
@@ -30,7 +30,7 @@ def update_of(stored: pb.Target, wanted: pb.Target, form: Form) -> UpdateTargetR
     sent = getattr(request.target, kind)
     sent.SetInParent()
     paths = request.update_mask.paths
-    for name in _COMMON:
+    for name in COMMON:
         if getattr(stored, name) != getattr(wanted, name):
             setattr(request.target, name, getattr(wanted, name))
             paths.append(name)
@@ -176,42 +176,6 @@ def _inside(field: str) -> str:
         return f"header {field[8:-1]}"
     label = LABELS[field]
     return label if label[:2].isupper() else label[0].lower() + label[1:]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A field that somebody else may have changed: what is stored now, and what was written."""
-
-    label: str
-    stored: str
-    written: str
-
-
-def differences(stored: pb.Target, wanted: pb.Target) -> list[Difference]:
-    """Field by field, secrets left out."""
-    kind = stored.WhichOneof("kind") or "smtp"
-    before, after = getattr(stored, kind), getattr(wanted, kind)
-    names = [name for name in _changed(before, after) if name not in SECRETS]
-    found = [Difference(LABELS[name], _text(before, name), _text(after, name)) for name in names]
-    common = [name for name in _COMMON if getattr(stored, name) != getattr(wanted, name)]
-    return [
-        *(Difference(LABELS[name], _text(stored, name), _text(wanted, name)) for name in common),
-        *found,
-    ]
-
-
-def _text(message: Message, name: str) -> str:
-    value = getattr(message, name)
-    field = message.DESCRIPTOR.fields_by_name[name]
-    if field.enum_type is not None:
-        return _word_of_enum(field.enum_type.values_by_number[value].name)
-    return str(value) if isinstance(value, str | int) else ", ".join(value)
-
-
-def _word_of_enum(name: str) -> str:
-    for prefix in ("SMTP_AUTH_METHOD_", "SMTP_TLS_MODE_", "WEBHOOK_PRESET_"):
-        name = name.removeprefix(prefix)
-    return "" if name == "UNSPECIFIED" else name.lower().replace("_", "-")
 
 
 def warnings_of(request: UpdateTargetRequest, warnings: Iterable[str]) -> list[str]:

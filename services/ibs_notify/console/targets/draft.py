@@ -9,6 +9,7 @@ from typing import Final
 from google.protobuf.descriptor import FieldDescriptor
 
 from ibs_notify.console.forms import Form
+from ibs_notify.console.overtaken import carried
 from ibs_notify.console.targets.words import SECRETS
 from ibs_notify.domain.preset import NEEDS, Preset, Token
 from ibs_notify.domain.target import SmtpAuth, TlsMode
@@ -117,6 +118,7 @@ def form_of(target: pb.Target) -> Form:
     shown = {
         "name": target.name,
         "etag": target.etag,
+        "opened": carried(_shown(target)),
         "description": target.description,
         "max_rate": str(target.max_rate_per_minute or ""),
         "disabled": "on" if target.disabled else "",
@@ -135,6 +137,16 @@ def form_of(target: pb.Target) -> Form:
         case _:
             shown["protocol"] = word_of(PROTOCOLS, kind)
     return Form({name: [value] for name, value in shown.items() if value})
+
+
+def _shown(target: pb.Target) -> pb.Target:
+    """Without the templates of mails, which have their own page, and may be long."""
+    shown = pb.Target()
+    shown.CopyFrom(target)
+    for each in pb.SmtpTarget.DESCRIPTOR.fields if target.HasField("smtp") else ():
+        if each.name.endswith("_template"):
+            shown.smtp.ClearField(each.name)
+    return shown
 
 
 def _is_text(field: FieldDescriptor) -> bool:

@@ -51,7 +51,8 @@ LABELS: Final[Mapping[str, str]] = MappingProxyType(
 )
 SECRETS: Final = ("password", "token", "bearer_token", "signing_secret")
 """The fields that are input only; the values of headers are secrets too."""
-_FORM_NAMES: Final = {"max_rate_per_minute": "max_rate"}
+FORM_NAMES: Final[Mapping[str, str]] = MappingProxyType({"max_rate_per_minute": "max_rate"})
+"""Fields that the form calls otherwise than the API."""
 _KINDS: Final = ("smtp", "webhook", "influxdb", "pushgateway")
 
 
@@ -59,7 +60,7 @@ def _names() -> dict[str, str]:
     names = {"port": "port", "max_rate": "max_rate", "recipients": "test_recipient"}
     for root in ("target", "draft"):
         for name in LABELS:
-            field = _FORM_NAMES.get(name, name)
+            field = FORM_NAMES.get(name, name)
             names[f"{root}.{name}"] = field
             names |= {f"{root}.{kind}.{name}": field for kind in _KINDS}
     return names
