@@ -28,8 +28,8 @@ from ibs_notify.settings import Settings
 
 log = logging.getLogger(__name__)
 
-MOST_BODY = 2 * 1024 * 1024
-"""Templates have at most 64 KiB each, and a group has eight."""
+MOST_BODY = 4 * 1024 * 1024
+"""A group has up to 10,000 resources: in its form as text, and once more as it was opened with."""
 HEALTH = "/health"
 
 
