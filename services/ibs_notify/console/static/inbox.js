@@ -74,6 +74,14 @@
     marked = one(".event-text > a", row).getAttribute("href");
   });
 
+  document.addEventListener("htmx:responseError", ({ target, detail: { xhr } }) => {
+    if (!target.closest("[data-row]") || xhr.status === 401) return;
+    const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
+    const why = one(".failed-card b", page)?.textContent ?? "the console could not do it";
+    const says = Object.assign(document.createElement("div"), { className: "banner failed", textContent: `Not marked: ${why}.` });
+    one("#toast").replaceChildren(says);
+  });
+
   // Undo loads the page anew, and goes on at what was marked.
   document.addEventListener("submit", (event) => {
     if (!marked || !event.target.elements.undo) return;
