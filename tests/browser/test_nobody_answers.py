@@ -99,7 +99,7 @@ def test_an_open_inbox_says_that_the_router_does_not_answer_and_counts_what_it_m
 
         row = page.locator("#events [data-row]").first
         row.get_by_role("button", name="Archive").click()
-        expect(page.locator("#toast")).to_contain_text("Not marked: The Router service cannot be")
+        expect(page.locator("#toast")).to_contain_text("Not marked: the Router service cannot be")
         expect(page.locator("#events")).to_contain_text("Before the Router ended")
 
         # A form that is sent meanwhile is shown again as it was written.

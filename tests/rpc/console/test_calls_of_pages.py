@@ -83,5 +83,5 @@ async def test_who_hears_of_all_that_coverage_looks_at_is_one_call(
 async def test_where_the_router_is_away_queue_and_overview_say_so(console: Console) -> None:
     await console.stop("router")
     for path in ("/queue", "/overview/queue"):
-        assert (await console.browser.get(path)).says("Router service cannot be reached")
+        assert (await console.browser.get(path)).says("the Router service cannot be reached")
     assert (await console.browser.get("/tasks")).says("What rate limits hold is not known now")

@@ -60,7 +60,7 @@ async def test_what_cannot_be_shown_again_is_sent_again_as_it_was(console: Conso
     fields += [("sure", "2"), ("csrf_token", "old")]
     there = f"{console.browser.base}/new-group?start=all"
     page = await console.browser.post("/new-group", fields, Referer=there)
-    assert (page.status, page.says(f"The Config service {AWAY}")) == (503, True)
+    assert (page.status, page.says(f"the Config service {AWAY}")) == (503, True)
     sent = resent(page)
     assert sent.pop("csrf_token") != ["old"]
     expected = {"name": ["ops"], "target-0": ["a"], "rule-0": ['x = "1"\ny'], "sure": ["1", "2"]}

@@ -150,9 +150,10 @@ def judge(
 
 def former_schedule(window: Window, zone: str) -> Schedule | None:
     """By which it was to close before its group lost its digest, as far as that was noted."""
-    if window.due_at is None or not window.period:
+    frequency = next((each for each in Frequency if each.value == window.period), None)
+    if window.due_at is None or frequency is None:
         return None
-    return schedule_of_close(Frequency(window.period), window.due_at, zone)
+    return schedule_of_close(frequency, window.due_at, zone)
 
 
 def begin_of(
