@@ -84,6 +84,40 @@ def test_a_form_that_is_saved_meanwhile_stays_as_it_was_written(
     expect(page.locator("main")).to_contain_text("http://127.0.0.1:9/written")
 
 
+def test_an_open_inbox_says_that_the_router_does_not_answer_and_counts_what_it_missed(
+    page: Page, console: Console
+) -> None:
+    emit(console, "Before the Router ended")
+    page.goto(f"{console.base}/inbox?type=backup.failed")
+    banner, news = page.locator("#outage"), page.locator("#news")
+    expect(page.locator("#events")).to_contain_text("Before the Router ended")
+    expect(banner).to_be_hidden()
+    console.installation.kill("router")
+    try:
+        expect(banner).to_contain_text("The Router service cannot be reached.", timeout=PATIENCE)
+        assert re.search(r"Since \d\d:\d\d:\d\d nothing is heard", banner.inner_text())
+
+        row = page.locator("#events [data-row]").first
+        row.get_by_role("button", name="Archive").click()
+        expect(page.locator("#toast")).to_contain_text("Not marked: the Router service cannot be")
+        expect(page.locator("#events")).to_contain_text("Before the Router ended")
+
+        # A form that is sent meanwhile is shown again as it was written.
+        sending = page.context.new_page()
+        sending.goto(f"{console.base}/new-silence?rule=type+%3D+sync.failed")
+        sending.locator("[name=comment]").fill("Disks are changed")
+        sending.get_by_role("button", name="Save", exact=True).click()
+        expect(sending.locator("main")).to_contain_text("What you wrote is still here")
+        expect(sending.locator("[name=comment]")).to_have_value("Disks are changed")
+    finally:
+        console.installation.start_and_wait("router")
+    expect(banner).to_be_hidden(timeout=PATIENCE)
+    sending.get_by_role("button", name="Save", exact=True).click()
+    expect(sending.locator("main")).to_contain_text("is in force")
+    emit(console, "Once it was back")
+    expect(news).to_contain_text("1 new event", timeout=PATIENCE)
+
+
 def test_a_machine_that_is_cut_off_is_said_so_at_once(page: Page, own: OwnConsole) -> None:
     page.goto(f"{own.base}/tasks")
     page.context.set_offline(True)

@@ -272,11 +272,16 @@ async def test_a_group_that_loses_its_digest_sends_what_was_gathered_at_once(
 ) -> None:
     await here.accept(entry(1), entry(2))
     await here.scheduler.tick()
+    (gathering,) = await here.windows()
     here.configure(*left)  # type: ignore[arg-type]  # groups, or none
     await here.scheduler.tick()
-    assert [each.total for each in await here.reports()] == [2]
+    (report,) = await here.reports()
+    assert report.total == 2
+    # As the preview said it: since the period began, and not only since something came.
+    assert gathering.opened_at > report.window.opened_at
+    assert f"{report.window.opened_at:%H:%M}" == "09:00"
     (window,) = await here.windows()
-    assert window.reason == CloseReason.NO_DIGEST
+    assert (window.reason, window.period) == (CloseReason.NO_DIGEST, "daily")
 
 
 async def test_a_configuration_that_is_behind_decides_nothing(here: Replica) -> None:

@@ -87,7 +87,7 @@ async def test_of_an_event_that_was_told_all_is_said_down_to_the_attempt(
 
     chat = of(answer, "chat-ops")
     assert chat.hears
-    assert chat.sentence == "the rule matches and the group let it go: delivered"
+    assert chat.sentence == "the rule matches and it went on: delivered"
     assert decisions(chat) == {
         "scope": "HEARS_EVERYTHING",
         "rule": "RULE_MATCHED",

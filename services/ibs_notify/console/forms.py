@@ -18,11 +18,18 @@ from ibs_notify.domain.errors import (
     InvalidArgument,
     NotificationError,
     Reason,
+    ResourceExhausted,
+    Unavailable,
 )
 
 _HEADER = re.compile(r"headers\[([^\]]{1,200})\]")
 REFUSALS = (InvalidArgument, AlreadyExists, FailedPrecondition, Aborted)
+"""What a service says no with."""
+UNANSWERED = (ResourceExhausted, Unavailable)
+"""What may work in a moment, with nothing changed."""
+SHOWN_AGAIN = (*REFUSALS, *UNANSWERED)
 """What a form is shown again for, with what was written in it."""
+_UNANSWERED_REASONS = frozenset({Reason.SERVICE_UNREACHABLE, Reason.TOO_MANY_REQUESTS})
 REFUSED = 422
 CONSENT = "force"
 """The box of what lets go of something, or cancels it: ``consent`` of the macros."""
@@ -123,6 +130,11 @@ class Faults:
     @property
     def any(self) -> bool:
         return bool(self.fields or self.summary)
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether nothing is wrong with the form itself."""
+        return self.reason in _UNANSWERED_REASONS
 
 
 NO_FAULTS = Faults()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,10 @@ from ibs_notify.console.targets.health import Standing, ask_health
 from ibs_notify.domain.errors import NotificationError
 from ironcore.notification.v1 import delivery_pb2
 from ironcore.notification.v1 import delivery_service_pb2 as pb
-from ironcore.notification.v1.router_service_pb2 import ListGroupStatusesRequest
+from ironcore.notification.v1.router_service_pb2 import (
+    ListGroupStatusesRequest,
+    ListGroupStatusesResponse,
+)
 from ironcore.notification.v1.target_pb2 import Target
 
 if TYPE_CHECKING:
@@ -36,6 +39,15 @@ class Held:
 
     events: int
     notifications: int
+
+    @classmethod
+    def of(cls, found: ListGroupStatusesResponse) -> Held:
+        """By what the Router answered."""
+        queues = [each.status for each in found.group_statuses]
+        return cls(
+            sum(of_severity.count for each in queues for of_severity in each.waiting),
+            sum(each.ready_count for each in queues),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +134,7 @@ async def find(visit: Visit) -> Found:
 async def _held_by_limits(visit: Visit) -> Held:
     request = ListGroupStatusesRequest(waiting_only=True, page_size=MOST_GROUPS)
     found = await visit.within(HELD_SECONDS).api.call(visit.api.router.ListGroupStatuses, request)
-    queues = [each.status for each in found.group_statuses]
-    return Held(
-        sum(of_severity.count for each in queues for of_severity in each.waiting),
-        sum(each.ready_count for each in queues),
-    )
+    return Held.of(found)
 
 
 async def look(visit: Visit) -> Found:
@@ -151,3 +159,9 @@ def last(visit: Visit) -> Trouble | None:
         return None
     found: Trouble = answer.found["trouble"]
     return found
+
+
+def with_held(visit: Visit, held: Held) -> Trouble | None:
+    """As ``last``, on a page that has just been told what rate limits hold."""
+    found = last(visit)
+    return None if found is None else replace(found, by_limits=held)

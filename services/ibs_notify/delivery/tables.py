@@ -232,7 +232,7 @@ WINDOWS = sa.Table(
     sa.Column("state", sa.SmallInteger, nullable=False),
     # When an open one is to be looked at; null: at once.
     sa.Column("due_at", sa.BigInteger, nullable=True),
-    # Of one that is closed: why, and the date or hour that it was of.
+    # Of one that is closed: why, and the date or hour that it was of. Its period is known before.
     sa.Column("reason", sa.String(16), nullable=False),
     sa.Column("period", sa.String(16), nullable=True),
     sa.Column("name", sa.String(48), nullable=True),

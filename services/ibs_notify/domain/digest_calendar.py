@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 
+from ibs_notify.domain.clock import in_zone
 from ibs_notify.domain.group import WEEKDAYS, Digest, Frequency
 from ibs_notify.domain.time_zone import zone_of
 
@@ -51,6 +52,12 @@ def schedule_of(digest: Digest, default_zone: str) -> Schedule:
         WEEKDAYS.index(digest.weekday),
         digest.time_zone or default_zone,
     )
+
+
+def schedule_of_close(frequency: Frequency, at: datetime, zone: str) -> Schedule:
+    """The schedule that has a close at that moment, as far as one close tells it."""
+    local = in_zone(at, zone_of(zone))
+    return Schedule(frequency, local.time(), local.weekday(), zone)
 
 
 def weekly_summary_schedule(digest: Digest | None, default_zone: str) -> Schedule:

@@ -23,7 +23,7 @@ class ToldReason(StrEnum):
     NOT_REPEATED = "NOT_REPEATED"
     """Which of the reasons to tell it deduplication had, where that cannot be found again."""
     RELEASED = "RELEASED"
-    """What the rate limit left at that moment."""
+    """What the rate limit was and left at that moment, if there was one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +264,9 @@ def _last_word(route: Route, standing: Standing) -> list[Step]:
 def _rate(route: Route, standing: Standing) -> Step:
     queue = standing.queue
     if queue is None:
-        return Step("rate", ToldReason.RELEASED, f"the rate limit of group {route.group} let it go")
+        # The limit may have been another then, or gone with its group: that is not stored.
+        sentence = f"no rate limit of group {route.group} held it back when it went on"
+        return Step("rate", ToldReason.RELEASED, sentence)
     if not queue.limit:
         reason, sentence = LimitReason.UNLIMITED, f"group {route.group} has no rate limit"
     elif not queue.holds:
@@ -309,7 +311,7 @@ def sentence_of(standing: Standing) -> str:
             return "the rule matches and nothing holds it back"
         case State.HANDED_OFF:
             how = standing.delivery or "Delivery has it"
-            return f"the rule matches and the group let it go: {how}"
+            return f"the rule matches and it went on: {how}"
         case _:
             assert_never(standing.state)
 

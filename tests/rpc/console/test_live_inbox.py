@@ -15,7 +15,7 @@ from tests.support.console import Console
 from tests.support.live import PATIENCE_SECONDS, Live, listening, serving
 from tests.support.secured import secured
 
-from ibs_notify.console.live import hub
+from ibs_notify.console.live import feed, hub
 from ibs_notify.console.live.stream import PATH
 from ibs_notify.console.login.sessions import MOST_OF_ONE
 from ibs_notify.router.event_query import EventQuery
@@ -254,6 +254,58 @@ async def test_what_happens_while_the_router_is_away_is_told_when_it_is_back(
         await live.services.apply(0)
         await live.emit("evt-2")
         assert (await stream.named("new")).data["count"] == 2
+
+
+async def test_a_page_is_told_that_the_router_is_not_heard_and_when_it_is_again(
+    live: Live, http: aiohttp.ClientSession
+) -> None:
+    _, cookie = live.log_in("first")
+    async with listening(http, f"{live.url}?type=backup.failed", cookie) as stream:
+        await live.services.stop("router")
+        text = (await stream.named("outage")).data["text"]
+        assert text.startswith("The Router service cannot be reached. Since ")
+        # Who comes back to a page, too, and not only that there is nothing new.
+        async with listening(http, f"{live.url}?type=backup.failed", cookie) as late:
+            assert (await late.named("outage")).data["text"] == text
+            await live.services.start("router")
+            await live.services.apply(0)
+            for each in (stream, late):
+                assert (await each.named("outage")).data["text"] == ""
+            await live.emit("evt-1")
+            for each in (stream, late):
+                assert (await each.named("new")).data["count"] == 1
+
+
+async def test_who_listens_while_the_router_is_away_from_the_beginning_is_told_so(
+    live: Live, http: aiohttp.ClientSession
+) -> None:
+    _, cookie = live.log_in("first")
+    await live.emit("evt-1")
+    await live.services.stop("router")
+    async with listening(http, f"{live.url}?type=backup.failed", cookie) as stream:
+        assert (await stream.named("outage")).data["text"]
+        await live.services.start("router")
+        await live.services.apply(0)
+        # What there was before is counted once somebody can be asked for it.
+        assert (await stream.named("new")).data["count"] == 1
+
+
+async def test_a_router_that_is_started_anew_at_once_bothers_nobody(
+    live: Live, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "OUTAGE_SECONDS", PATIENCE_SECONDS)
+    _, cookie = live.log_in("first")
+    async with listening(http, live.url, cookie) as stream:
+        await live.services.stop("router")
+        await live.services.start("router")
+        await live.services.apply(0)
+        await live.emit("evt-1")
+        names = set()
+        while "new" not in names:
+            message = await stream.next()
+            assert message is not None
+            names.add(message.name)
+    assert names <= {"", "new"}
 
 
 async def test_the_console_stops_at_once_with_pages_open(

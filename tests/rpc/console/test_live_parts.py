@@ -18,7 +18,7 @@ from tests.support.writes import PATIENCE_SECONDS
 
 from ibs_notify.console.api import CALL_SECONDS, Api
 from ibs_notify.domain.clock import SystemClock
-from ironcore.notification.v1.config_service_pb2 import UpdateTargetRequest
+from ironcore.notification.v1.config_service_pb2 import UpdateGroupRequest, UpdateTargetRequest
 from ironcore.notification.v1.target_pb2 import Target, WebhookTarget
 
 PARTS = (
@@ -38,6 +38,7 @@ PARTS = (
     "/start",
     "/tasks/held",
 )
+LIMIT = "rate_limit_per_minute"
 ASKS_AGAIN = re.compile(r'hx-get="([^"]*known=[0-9a-f]{16})"')
 
 
@@ -191,6 +192,42 @@ async def test_a_disabled_target_is_counted_in_the_sidebar_while_something_waits
     alarms = await part(console, "/alarms")
     assert alarms.says("1 disabled")
     assert not alarms.says("troubled")
+
+
+async def test_who_opens_a_page_right_after_a_release_is_told_nowhere_that_it_is_held(
+    console: Console,
+) -> None:
+    async with HttpServer() as peer:
+        await add_webhook(console.api, "chat-ops", peer.url())
+        group = await add_group(console.api, "ops-team", {"chat-ops": "*"}, rate_limit_per_minute=1)
+        for number in range(3):
+            await emit(console.api, "Backup failed", resource=f"tank:vm/{number}")
+        # What others were told does for pages that are open, some seconds long.
+        await until(console, "/alarms", "2 held")
+        for path in ("/tasks", "/queue"):
+            assert (await console.browser.get(path)).says("Queue 2 held"), path
+        group.rate_limit_per_minute = 0
+        request = UpdateGroupRequest(group=group, update_mask=FieldMask(paths=[LIMIT]))
+        await console.api.call(console.api.config.UpdateGroup, request)
+        await peer.until(lambda: len(peer.requests) == 3)
+        queue = await console.browser.get("/queue")
+        assert queue.says("No rate limit holds anything back")
+        assert not queue.says("held Digests")
+        assert not (await console.browser.get("/tasks")).says("held")
+        loaded = re.search('id="alarms" hidden hx-get="([^"]*)"', queue.text)
+        assert loaded
+        assert not (await part(console, loaded[1])).says("held")
+
+
+async def test_the_queue_takes_its_number_in_the_sidebar_along(console: Console) -> None:
+    async with HttpServer() as peer:
+        await add_webhook(console.api, "chat-ops", peer.url())
+        await add_group(console.api, "ops-team", {"chat-ops": "*"}, rate_limit_per_minute=1)
+        address = again(await part(console, "/queue"))
+        for number in range(2):
+            await emit(console.api, "Backup failed", resource=f"tank:vm/{number}")
+        page = await until(console, address, "1 held")
+        assert 'id="alarm-queue" class="alarm tone-calm" hx-swap-oob="true"' in page.text
 
 
 async def test_where_it_is_not_known_the_sidebar_counts_nothing(console: Console) -> None:

@@ -62,6 +62,21 @@ async def test_what_is_cancelled_is_among_all_and_said_beside_the_tabs(
     assert (await console.browser.get("/tasks?state=cancelled")).says("Backup failed for vm/1")
 
 
+async def test_what_waits_for_a_disabled_target_is_not_said_to_have_failed(
+    console: Console,
+) -> None:
+    off = await add_webhook(console.api, "off", "http://127.0.0.1:9/hook", disabled=True)
+    await deliver(console.api, off, "Backup failed for vm/1")
+    page = await console.browser.get("/tasks")
+    assert page.says("its target is disabled")
+    counts = await console.browser.get("/tasks/counts", **{"HX-Request": "true"})
+    for each in (page, counts):
+        assert not each.says("failures")
+        assert each.says("Failed or kept back")
+    assert counts.says("Failed or kept back 1")
+    assert counts.says("Of what failed or is kept back, 1 is tried again or waits, and counted")
+
+
 async def test_a_dispatch_failure_is_listed_with_its_reason_and_what_the_peer_said(
     console: Console, target: Target
 ) -> None:
@@ -254,7 +269,7 @@ async def test_what_waits_behind_a_failing_target_is_a_failure_in_card_tab_and_l
     assert not page.says("Nothing needs attention")
     assert page.text.count('data-row tabindex="0"') == 50
     page = await console.browser.get("/tasks/counts?view=failures", **{"HX-Request": "true"})
-    assert page.says("Failures 60")
+    assert page.says("Failed or kept back 60")
     assert "--troubled" in (await console.browser.get("/tasks")).text
 
 

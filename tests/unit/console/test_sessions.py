@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ibs_notify.console.login import sessions
-from ibs_notify.console.login.login import local_path, role_of
+from ibs_notify.console.login.login import role_of
+from ibs_notify.console.login.paths import local_path
 from ibs_notify.console.login.sessions import IDLE, LONGEST, MOST_OF_ONE, Sessions
 from ibs_notify.domain.principal import Role
 

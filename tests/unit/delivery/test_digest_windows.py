@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
@@ -16,6 +16,7 @@ from ibs_notify.delivery.digests.windows import (
     WindowReason,
     begin_of,
     delivery_id_of,
+    former_schedule,
     judge,
 )
 from ibs_notify.delivery.model import Kind
@@ -132,6 +133,24 @@ def test_a_period_begins_where_the_one_before_ended() -> None:
     assert begin_of(scheduled, daily(), closed_at, NOON - HOUR) == NOON - HOUR
     assert begin_of(window(), daily(), NOON + HOUR, None) == NOON - 3 * HOUR
     assert begin_of(window(), None, closed_at, None) == NOON
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_a_group_that_loses_its_digest_leaves_the_period_as_it_was(zone: str) -> None:
+    for schedule in (
+        daily(zone=zone),
+        Schedule(Frequency.HOURLY, time(0, 20), 0, zone),
+        Schedule(Frequency.WEEKLY, time(9), 3, zone),
+    ):
+        now = NOON + timedelta(minutes=10)
+        due_at = judge(window(), schedule, 1, now, ()).due_at
+        gathering = window(due_at=due_at, period=schedule.frequency.value)
+        closed = replace(gathering, reason=CloseReason.NO_DIGEST)
+        said = begin_of(gathering, schedule, now, None)
+        assert said < NOON
+        assert begin_of(closed, former_schedule(closed, zone), now, None) == said
+    for unknown in (window(), window(due_at=NOON, period="of a later release")):
+        assert former_schedule(unknown, zone) is None
 
 
 def test_a_stream_is_the_same_in_whatever_order_its_readers_are_named() -> None:

@@ -6,6 +6,8 @@ import asyncio
 import logging
 import random
 from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
 
 from ibs_notify.console.api import Api, Channels
 from ibs_notify.console.live.audience import Audience
@@ -25,6 +27,17 @@ from ironcore.notification.v1 import router_service_pb2 as pb
 
 log = logging.getLogger(__name__)
 
+OUTAGE_SECONDS = 2.0
+"""A Router that is started anew answers sooner, and nobody is bothered with that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Why nothing is heard of what arrives, and since when."""
+
+    why: str
+    since: datetime
+
 
 class Viewer:
     """One open page. ``is_cut``: its session's token is refused, or its rule is none."""
@@ -43,6 +56,7 @@ class Feed:
     """One call, made in the name of a session that looks; when that one leaves, of another.
 
     ``join`` and ``leave`` are who looks; the call begins with the first and ends with the last.
+    ``outage`` is set while it finds nobody who answers: who looks is woken when that turns.
     """
 
     def __init__(self, rule: str, channels: Channels, clock: Clock) -> None:
@@ -53,12 +67,16 @@ class Feed:
         self._viewers: list[Viewer] = []
         self._token = ""
         self._failures = 0
+        self._silent_since: datetime | None = None
+        self.outage: Outage | None = None
         self._lender: Session | None = None
         self._call: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._joined = asyncio.Event()
-        self.started = asyncio.Event()
-        """Set once the watch is on: nothing that is accepted from then on is missed."""
+        self.settled = asyncio.Event()
+        """Set once the watch is on, and nothing that is accepted from then on is missed; or once
+        there is an outage.
+        """
 
     @property
     def viewers(self) -> int:
@@ -121,7 +139,8 @@ class Feed:
             async for answer in answers:
                 self._failures = 0
                 self._token = answer.resume_token
-                self.started.set()
+                self.settled.set()
+                self._heard()
                 if answer.HasField("event"):
                     for audience in self._audiences.values():
                         audience.tell(answer.event)
@@ -148,7 +167,25 @@ class Feed:
         self._failures += 1
         if self._failures == 1:
             log.info("the live view waits for the Router: %s", error)
+        self._unheard(error)
         await asyncio.sleep(pause(self._failures, error, random.random()))  # noqa: S311
+
+    def _heard(self) -> None:
+        self._silent_since = None
+        if self.outage is not None:
+            self._turn(None)
+
+    def _unheard(self, error: NotificationError) -> None:
+        now = self._clock.now()
+        self._silent_since = since = self._silent_since or now
+        if self.outage is None and (now - since).total_seconds() >= OUTAGE_SECONDS:
+            self._turn(Outage(error.message, since))
+            self.settled.set()
+
+    def _turn(self, outage: Outage | None) -> None:
+        self.outage = outage
+        for audience in self._audiences.values():
+            audience.wake()
 
     def _cut(self, refused: Session) -> None:
         for each in self._viewers:

@@ -1,14 +1,16 @@
 """``GET /live/inbox?…``: server-sent events that say how many events are new in a view.
 
-Messages: ``new`` with ``{"count", "more"}``, ``gap`` where some may be missing and the page is to
-be loaded anew, ``ended`` where nobody may look any longer. No event is in them: who wants to see it
-loads the page, by a right of its own.
+Messages: ``new`` with ``{"count", "more"}``, ``outage`` with ``{"text"}`` where the Router is not
+heard, and with an empty one once it is again, ``gap`` where some events may be missing and the page
+is to be loaded anew, ``ended`` where nobody may look any longer. No event is in them: who wants to
+see it loads the page, by a right of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,10 +18,11 @@ from aiohttp import web
 
 from ibs_notify.console.events.view import View
 from ibs_notify.console.live.audience import MOST_COUNTED
-from ibs_notify.console.live.feed import Viewer
+from ibs_notify.console.live.feed import Feed, Outage, Viewer
 from ibs_notify.console.live.hub import Hub
 from ibs_notify.console.visit import Visit
-from ibs_notify.domain.clock import Clock
+from ibs_notify.console.wording.form_words import sentence
+from ibs_notify.domain.clock import Clock, in_zone
 from ibs_notify.domain.errors import NotificationError, PermissionDenied, Unauthenticated
 from ironcore.notification.v1 import router_service_pb2 as pb
 
@@ -56,13 +59,12 @@ class LiveInbox:
         marks = frozenset(chosen.inbox_states)
         chosen.ClearField("inbox_states")
         with self._hub.watching(visit.session, chosen) as (feed, viewer):
-            await _wait(feed.started, START_SECONDS)
-            newest = await _listed(visit, chosen, MOST_MISSED)
-            seen = _number(visit.request.query.get("seen", ""))
-            missed = _Missed.since(seen, newest, marks)
+            await _wait(feed.settled, START_SECONDS)
+            follower = _Follower(visit, chosen, marks, feed, viewer)
+            if feed.outage is None:
+                await follower.begin()
             response = _response()
             await response.prepare(visit.request)
-            follower = _Follower(visit, chosen, viewer, missed)
             # The browser goes, or takes nothing.
             with suppress(ConnectionResetError, TimeoutError):
                 await self._follow(follower, response)
@@ -77,6 +79,12 @@ class LiveInbox:
             if self._hub.is_closed:
                 # The browser comes back by itself.
                 return
+            if follower.can_begin:
+                try:
+                    await follower.begin()
+                except NotificationError:
+                    # As above.
+                    return
             may_look = follower.may_look(self._clock)
             text = follower.news() if may_look else _message("ended", {})
             async with asyncio.timeout(WRITE_SECONDS):
@@ -113,16 +121,33 @@ class _Follower:
     """What one page was told, and what it was not yet."""
 
     def __init__(
-        self, visit: Visit, chosen: pb.EventFilter, viewer: Viewer, missed: _Missed
+        self,
+        visit: Visit,
+        chosen: pb.EventFilter,
+        marks: frozenset[pb.InboxState.ValueType],
+        feed: Feed,
+        viewer: Viewer,
     ) -> None:
         self._visit = visit
         self._chosen = chosen
+        self._marks = marks
+        self._feed = feed
         self._viewer = viewer
-        self._missed = missed.count
-        self._is_more = missed.is_more
-        self._from = missed.up_to
+        self._missed: _Missed | None = None
         self._told = 0
+        self._told_outage: Outage | None = None
         self._gaps = viewer.audience.gaps
+
+    @property
+    def can_begin(self) -> bool:
+        """Whether it has not begun, and the Router is heard by now."""
+        return self._missed is None and self._feed.outage is None
+
+    async def begin(self) -> None:
+        """Count what came since the page was made."""
+        newest = await _listed(self._visit, self._chosen, MOST_MISSED)
+        seen = _number(self._visit.request.query.get("seen", ""))
+        self._missed = _Missed.since(seen, newest, self._marks)
 
     def may_look(self, clock: Clock) -> bool:
         return not self._viewer.is_cut and self._visit.session.is_live(clock.now())
@@ -139,23 +164,44 @@ class _Follower:
 
     def news(self) -> str:
         """What is to be said now, or nothing."""
-        audience = self._viewer.audience
+        audience, outage = self._viewer.audience, self._feed.outage
+        if outage != self._told_outage:
+            self._told_outage = outage
+            text = "" if outage is None else _outage_words(outage, self._visit)
+            return _message("outage", {"text": text})
         if audience.gaps != self._gaps:
             self._gaps = audience.gaps
             return _message("gap", {})
-        count = self._missed + audience.count_after(self._from)
+        count = self._count()
         if count == self._told:
             return ""
         self._told = count
-        more = self._is_more or count >= MOST_COUNTED
+        more = count >= MOST_COUNTED or (self._missed is not None and self._missed.is_more)
         return _message("new", {"count": count, "more": more})
 
     async def wait(self, seconds: float) -> None:
         """Until there is something to be said, but no longer."""
         audience = self._viewer.audience
-        count = self._missed + audience.count_after(self._from)
-        if count == self._told and audience.gaps == self._gaps and not self._viewer.is_cut:
+        is_told = (
+            self._count() == self._told
+            and audience.gaps == self._gaps
+            and self._feed.outage == self._told_outage
+        )
+        if is_told and not self._viewer.is_cut:
             await audience.wait(seconds)
+
+    def _count(self) -> int:
+        if self._missed is None:
+            return self._told
+        return self._missed.count + self._viewer.audience.count_after(self._missed.up_to)
+
+
+def _outage_words(outage: Outage, visit: Visit) -> str:
+    since = in_zone(outage.since, visit.zone)
+    return (
+        f"{sentence(outage.why)}. Since {since:%H:%M:%S} nothing is heard of new events: what is "
+        "shown is of then. It is asked again by itself."
+    )
 
 
 async def _listed(visit: Visit, chosen: pb.EventFilter, most: int) -> list[pb.EventRecord]:
@@ -179,7 +225,7 @@ def _response() -> web.StreamResponse:
     return response
 
 
-def _message(name: str, data: dict[str, int | bool]) -> str:
+def _message(name: str, data: Mapping[str, int | bool | str]) -> str:
     return f"event: {name}\ndata: {json.dumps(data)}\n\n"
 
 

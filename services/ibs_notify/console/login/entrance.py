@@ -14,8 +14,10 @@ from ibs_notify.console.forms import receive
 from ibs_notify.console.http.guard import refuse_forgery
 from ibs_notify.console.http.mishaps import mark
 from ibs_notify.console.login.cookies import SessionCookie
+from ibs_notify.console.login.paths import LOGIN
 from ibs_notify.console.login.sessions import Session, Sessions
 from ibs_notify.console.rendering import Renderer, query
+from ibs_notify.console.resending import resend_of
 from ibs_notify.console.shared import Shared
 from ibs_notify.console.time_zone import TimeZone
 from ibs_notify.console.visit import Visit
@@ -25,8 +27,6 @@ from ibs_notify.settings import Settings
 log = logging.getLogger(__name__)
 
 Page: TypeAlias = Callable[[Visit], Awaitable[web.StreamResponse]]
-
-LOGIN = "/login"
 
 
 class Entrance:
@@ -76,7 +76,7 @@ class Entrance:
                 self._remember(answer, secret)
                 raise
             except errors.NotificationError as error:
-                response = self._failed(visit, error)
+                response = await self._failed(visit, error)
             if not response.prepared:
                 self._remember(response, secret)
             return response
@@ -97,7 +97,7 @@ class Entrance:
         if secret:
             self._cookie.keep(response, secret)
 
-    def _failed(self, visit: Visit, error: errors.NotificationError) -> web.Response:
+    async def _failed(self, visit: Visit, error: errors.NotificationError) -> web.Response:
         if isinstance(error, errors.Unauthenticated):
             # The token was revoked, or has expired: so the session ends as well.
             self._sessions.end(self._cookie.secret(visit.request))
@@ -106,7 +106,14 @@ class Entrance:
         number = mark() if status >= 500 else ""
         if number:
             log.warning("%s: %s %s: %s", number, visit.request.method, visit.request.path, error)
-        return visit.render("pages/failed.html", error=error, status=status, number=number)
+        is_form = visit.request.method == "POST"
+        return visit.render(
+            "pages/failed.html",
+            error=error,
+            status=status,
+            number=number,
+            resend=await resend_of(visit.request, error) if is_form else None,
+        )
 
 
 def to_login(request: web.Request) -> web.Response:

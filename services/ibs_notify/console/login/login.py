@@ -15,7 +15,8 @@ from ibs_notify.console.api import Api, Channels, presenting
 from ibs_notify.console.forms import Form, read_form, receive
 from ibs_notify.console.http.guard import Hosts, refuse_foreign_form, refuse_forgery
 from ibs_notify.console.login.cookies import SessionCookie, keep_theme
-from ibs_notify.console.login.entrance import LOGIN, status_of
+from ibs_notify.console.login.entrance import status_of
+from ibs_notify.console.login.paths import LOGIN, local_path
 from ibs_notify.console.login.sessions import Sessions
 from ibs_notify.console.rendering import Renderer
 from ibs_notify.domain import errors
@@ -143,10 +144,3 @@ def role_of(number: int) -> Role | None:
     """None where the service asks nobody. A role of a newer release may do what a viewer may."""
     names = {1: Role.EMITTER, 2: Role.VIEWER, 3: Role.OPERATOR, 4: Role.ADMINISTRATOR}
     return names.get(number, Role.VIEWER) if number else None
-
-
-def local_path(there: str) -> str:
-    """``there`` where it is a path of this console; ``/`` for anything that may lead elsewhere."""
-    is_path = there.startswith("/") and not there.startswith(("//", "/\\"))
-    is_plain = there.isascii() and there.isprintable() and "\\" not in there
-    return there if is_path and is_plain and not there.startswith((LOGIN, "/logout")) else "/"

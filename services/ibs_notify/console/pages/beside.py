@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from ibs_notify.console import freshness
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.trouble import now_or_lately
 from ibs_notify.console.visit import Visit
@@ -11,7 +12,8 @@ from ibs_notify.console.visit import Visit
 
 async def show_alarms(visit: Visit) -> web.StreamResponse:
     """The numbers at the entries of the sidebar, each into its place, where they changed."""
-    return visit.render("parts/alarms.html", trouble=await now_or_lately(visit))
+    found = await now_or_lately(visit, freshness.of_page(visit))
+    return visit.render("parts/alarms.html", trouble=found)
 
 
 async def say_here(_: Visit) -> web.StreamResponse:

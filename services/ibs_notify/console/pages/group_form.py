@@ -13,8 +13,8 @@ from ibs_notify.console.commands import groups as command
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.forms import (
     NO_FAULTS,
-    REFUSALS,
     REFUSED,
+    SHOWN_AGAIN,
     Faults,
     faults_of,
     read_form,
@@ -72,7 +72,7 @@ _Answer: TypeAlias = (
     | pb.AttachResourceResponse
     | pb.DetachResourceResponse
 )
-_CHANGE_REFUSALS = (*REFUSALS, NotFound)
+_CHANGE_REFUSALS = (*SHOWN_AGAIN, NotFound)
 
 
 async def show_new(visit: Visit) -> web.StreamResponse:
@@ -95,7 +95,7 @@ async def create(visit: Visit) -> web.StreamResponse:
     try:
         request = pb.CreateGroupRequest(group=group_of(draft))
         answer = await visit.api.call(visit.api.config.CreateGroup, request)
-    except REFUSALS as error:
+    except SHOWN_AGAIN as error:
         faults = faults_of(error, {**NAMES, **row_names(draft)})
         return _page(visit, draft, await every_target(visit.api), faults)
     text = f"Group {draft.name} is saved, and jobs can select it."

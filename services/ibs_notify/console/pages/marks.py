@@ -9,7 +9,7 @@ from aiohttp import web
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.events.view import PATH, View
 from ibs_notify.console.forms import Form, read_form
-from ibs_notify.console.login.login import local_path
+from ibs_notify.console.login.paths import local_path
 from ibs_notify.console.login.sessions import Undo, Way
 from ibs_notify.console.pages.event_tally import look, tally
 from ibs_notify.console.pages.route import Route

@@ -16,7 +16,7 @@ from ibs_notify.console.commands import queue as command
 from ibs_notify.console.forms import Form
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.rendering import moment_of
-from ibs_notify.console.trouble import MOST_GROUPS
+from ibs_notify.console.trouble import MOST_GROUPS, Held, with_held
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.domain.errors import NotificationError
@@ -105,6 +105,7 @@ async def show(visit: Visit) -> web.StreamResponse:
         queues=sorted(queues, key=lambda each: (-each.waiting, each.name)),
         are_more=bool(found.next_page_token),
         every=max(3, len(queues) // 20),
+        trouble_now=with_held(visit, Held.of(found)),
         mark=mark,
         command=command.status(GetGroupStatusRequest()),
     )

@@ -8,8 +8,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from ibs_notify.console.commands import settings as command
 from ibs_notify.console.forms import (
     NO_FAULTS,
-    REFUSALS,
     REFUSED,
+    SHOWN_AGAIN,
     Faults,
     Form,
     faults_of,
@@ -42,7 +42,7 @@ async def save(visit: Visit) -> web.StreamResponse:
         raise web.HTTPSeeOther(PATH)
     try:
         answer = await visit.api.call(visit.api.config.UpdateSettings, request)
-    except REFUSALS as error:
+    except SHOWN_AGAIN as error:
         return _page(visit, request.settings, faults_of(error, NAMES))
     await visit.applied(answer.settings.revision, "The settings are saved.", answer.warnings)
     raise web.HTTPSeeOther(PATH)

@@ -15,8 +15,8 @@ from ibs_notify.console.commands import silences as command
 from ibs_notify.console.coverage.held import Held, held
 from ibs_notify.console.forms import (
     NO_FAULTS,
-    REFUSALS,
     REFUSED,
+    SHOWN_AGAIN,
     Faults,
     Form,
     faults_of,
@@ -140,7 +140,7 @@ async def create(visit: Visit) -> web.StreamResponse:
         if form.text("sure") != rule and (doubt := await doubt_of(visit, rule)):
             return await _form_page(visit, form, _UNSURE, doubt)
         made = await visit.api.call(visit.api.router.CreateSilence, request)
-    except REFUSALS as error:
+    except SHOWN_AGAIN as error:
         return await _form_page(visit, form, faults_of(error, NAMES))
     text, way = await _made(visit, made.silence)
     visit.notice(text, way=way)

@@ -14,8 +14,8 @@ from ibs_notify.console.commands import start as command
 from ibs_notify.console.events.story import before_delivery
 from ibs_notify.console.forms import (
     NO_FAULTS,
-    REFUSALS,
     REFUSED,
+    SHOWN_AGAIN,
     Faults,
     Form,
     faults_of,
@@ -180,7 +180,7 @@ async def send(visit: Visit) -> web.StreamResponse:
     request = _request(await read_form(visit.request))
     try:
         answer = await visit.api.call(visit.api.router.Emit, request)
-    except REFUSALS as error:
+    except SHOWN_AGAIN as error:
         return page(visit, await steps_of(visit), request.event, faults_of(error, NAMES))
     raise web.HTTPSeeOther(query(PATH, event=answer.event_id))
 

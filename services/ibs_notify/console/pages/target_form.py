@@ -11,8 +11,8 @@ from aiohttp import web
 from ibs_notify.console.commands import targets as commands
 from ibs_notify.console.forms import (
     NO_FAULTS,
-    REFUSALS,
     REFUSED,
+    SHOWN_AGAIN,
     Faults,
     Form,
     faults_of,
@@ -92,7 +92,7 @@ async def create(visit: Visit) -> web.StreamResponse:
     try:
         request = CreateTargetRequest(target=draft_of(kind, form))
         answer = await visit.api.call(visit.api.config.CreateTarget, request)
-    except REFUSALS as error:
+    except SHOWN_AGAIN as error:
         return _page(visit, Sheet(kind, form, faults=faults_of(error, NAMES)))
     name = answer.target.name
     await visit.applied(answer.target.revision, f"{name} is saved.", answer.warnings)
@@ -129,7 +129,7 @@ async def update(visit: Visit) -> web.StreamResponse:
         raise web.HTTPSeeOther(path_of(stored.name))
     try:
         answer = await visit.api.call(visit.api.config.UpdateTarget, request)
-    except REFUSALS as error:
+    except SHOWN_AGAIN as error:
         return _page(visit, _refused(sheet, stored, joined.target, error))
     warnings = warnings_of(request, answer.warnings)
     await visit.applied(answer.target.revision, f"{stored.name} is saved.", warnings)

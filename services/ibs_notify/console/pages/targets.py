@@ -68,7 +68,11 @@ async def show_list(visit: Visit) -> web.StreamResponse:
     """A page of targets and how they fare; or only these, where that changed."""
     token = visit.request.query.get("page_token", "")
     keep = freshness.of_page(visit)
-    answer = await visit.shared.ask(visit, visit.here, partial(_listed, token=token), keep)
+    answer, _ = await asyncio.gather(
+        visit.shared.ask(visit, visit.here, partial(_listed, token=token), keep),
+        # For the sidebar, so that it says the same.
+        now_or_lately(visit, keep),
+    )
     if isinstance(answer.found, NotificationError):
         raise answer.found
     return visit.render(

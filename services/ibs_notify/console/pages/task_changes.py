@@ -15,7 +15,7 @@ from aiohttp import web
 from ibs_notify.console.api import Api
 from ibs_notify.console.commands import deliveries as command
 from ibs_notify.console.forms import NO_FAULTS, REFUSALS, REFUSED, Faults, faults_of, read_form
-from ibs_notify.console.login.login import local_path
+from ibs_notify.console.login.paths import local_path
 from ibs_notify.console.pages.retried import counted_deliveries, outlook_of, why_none
 from ibs_notify.console.pages.route import Route
 from ibs_notify.console.pages.task_filter import PATH, TaskFilter, View, of_address

@@ -25,8 +25,8 @@ STATES: Mapping[str, DeliveryState.ValueType] = {
 
 
 class View(StrEnum):
-    """The tabs of the page. A failure is also what is queued while something keeps it back, and
-    what is tried again at this moment.
+    """The tabs of the page. Among the failures is also what never failed, and waits until somebody
+    acts (its target is disabled), or is queued while something keeps it back.
     """
 
     FAILURES = "failures"

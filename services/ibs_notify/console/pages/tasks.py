@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ibs_notify.console import freshness
 from ibs_notify.console.api import QUICK_SECONDS
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.bearers import Bearers, bearers_of_today
@@ -27,7 +27,7 @@ from ibs_notify.console.pages.task_filter import (
 )
 from ibs_notify.console.rendering import moment_of
 from ibs_notify.console.targets.health import ask_health
-from ibs_notify.console.trouble import Held, now_or_lately
+from ibs_notify.console.trouble import Held, Trouble, now_or_lately
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording.local_time import read_moment, written_moment
 from ibs_notify.domain.errors import InvalidArgument
@@ -132,7 +132,9 @@ async def show(visit: Visit) -> web.StreamResponse:
         )
     if not visit.is_partial:
         return await _page(visit, chosen, zone, request, found=found)
-    rows = await _rows(visit, chosen, found, request.page_token)
+    is_well = _is_well(chosen, found, request.page_token)
+    now = await _now(visit) if is_well else None
+    rows = await _rows(visit, chosen, found, request.page_token, now)
     if is_known(visit, rows["mark"]):
         return web.Response(status=204)
     answer = visit.render("pages/tasks.html", block="rows", **rows)
@@ -142,15 +144,20 @@ async def show(visit: Visit) -> web.StreamResponse:
 
 async def show_held(visit: Visit) -> web.StreamResponse:
     """What is held, by somebody or by rate limits, where that changed."""
-    return visit.render("pages/tasks.html", block="held", kept_back=await _kept_back(visit))
+    now = await _now(visit)
+    return visit.render("pages/tasks.html", block="held", kept_back=_kept_back(now))
 
 
-async def _kept_back(visit: Visit) -> KeptBack:
-    found = await now_or_lately(visit)
-    if found is None:
+async def _now(visit: Visit) -> Trouble | None:
+    """What needs somebody: once for all that a page says of it."""
+    return await now_or_lately(visit, freshness.of_page(visit))
+
+
+def _kept_back(now: Trouble | None) -> KeptBack:
+    if now is None:
         return KeptBack()
-    since = None if found.held is None else moment_of(found.held.held_since)
-    return KeptBack(since, found.by_limits)
+    since = None if now.held is None else moment_of(now.held.held_since)
+    return KeptBack(since, now.by_limits)
 
 
 async def show_counts(visit: Visit) -> web.StreamResponse:
@@ -182,7 +189,7 @@ async def show_counts(visit: Visit) -> web.StreamResponse:
 async def show_troubles(visit: Visit) -> web.StreamResponse:
     """What is wrong, where that changed."""
     chosen = _chosen(visit)
-    troubles = await _troubles(visit, chosen, visit.time_zone)
+    troubles = await _troubles(visit, chosen, visit.time_zone, await _now(visit))
     if troubles is None or is_known(visit, troubles.mark):
         return web.Response(status=204)
     return visit.render("pages/tasks.html", block="troubles", chosen=chosen, troubles=troubles)
@@ -204,31 +211,41 @@ async def _page(
     faults: Faults = NO_FAULTS,
     found: pb.ListDeliveriesResponse | None = None,
 ) -> web.Response:
-    troubles, back = None, KeptBack()
-    if found is not None:
-        troubles, back = await asyncio.gather(_troubles(visit, chosen, zone), _kept_back(visit))
+    now = await _now(visit)
+    troubles = await _troubles(visit, chosen, zone, now) if found is not None else None
+    listed = found or pb.ListDeliveriesResponse()
+    rows = await _rows(visit, chosen, listed, request.page_token, now)
     return visit.render(
         "pages/tasks.html",
         status=REFUSED if faults.any else 200,
         counts=None,
         troubles=troubles,
         views=tuple(View),
-        kept_back=back,
+        kept_back=_kept_back(now),
+        trouble_now=now,
         faults=faults,
         after=_local(chosen.after, zone),
         before=_local(chosen.before, zone),
         zone=zone,
         command=command.list_(request),
-        **await _rows(visit, chosen, found or pb.ListDeliveriesResponse(), request.page_token),
+        **rows,
     )
 
 
+def _is_well(chosen: TaskFilter, found: pb.ListDeliveriesResponse, page_token: str) -> bool:
+    """Whether nothing failed."""
+    return chosen.is_about_failures and not found.deliveries and not page_token
+
+
 async def _rows(
-    visit: Visit, chosen: TaskFilter, found: pb.ListDeliveriesResponse, page_token: str
+    visit: Visit,
+    chosen: TaskFilter,
+    found: pb.ListDeliveriesResponse,
+    page_token: str,
+    now: Trouble | None,
 ) -> dict[str, Any]:
     """What the block of the rows needs. Where nothing failed, whether anything is kept back."""
-    is_well = chosen.is_about_failures and not found.deliveries and not page_token
-    is_free = is_well and (await _kept_back(visit)).is_nothing
+    is_free = _is_well(chosen, found, page_token) and _kept_back(now).is_nothing
     bearers = await bearers_of_today(visit) if found.deliveries else Bearers()
     earlier = [
         (
@@ -248,7 +265,9 @@ async def _rows(
     }
 
 
-async def _troubles(visit: Visit, chosen: TaskFilter, zone: str) -> Troubles | None:
+async def _troubles(
+    visit: Visit, chosen: TaskFilter, zone: str, now: Trouble | None
+) -> Troubles | None:
     """None where the page is not about them, or it takes too long to find out."""
     if not chosen.is_about_failures:
         return None
@@ -257,7 +276,6 @@ async def _troubles(visit: Visit, chosen: TaskFilter, zone: str) -> Troubles | N
         return None
     lines = answer.counts[:SHOWN_LINES]
     tries = await _next_tries(visit, {each.target for each in lines if each.reason == FAILING})
-    now = await now_or_lately(visit)
     answers = {} if now is None else now.answers
     bearers = await bearers_of_today(visit) if lines else Bearers()
     earlier = [bearers.is_earlier_target(each.target, each.target_uid) for each in lines]

@@ -11,8 +11,8 @@ from ibs_notify.console.attempts import attempted
 from ibs_notify.console.commands import templates as command
 from ibs_notify.console.forms import (
     NO_FAULTS,
-    REFUSALS,
     REFUSED,
+    SHOWN_AGAIN,
     Faults,
     Form,
     faults_of,
@@ -91,7 +91,7 @@ async def save(visit: Visit) -> web.StreamResponse:
         raise web.HTTPSeeOther(address(owner))
     try:
         revision, warnings = await _update(visit, owner, wanted, changed, form.text("etag"))
-    except REFUSALS as error:
+    except SHOWN_AGAIN as error:
         names = {f"{owner.kind}.{owner.path(field)}": field for field in owner.fields}
         return await _editor(visit, owners, owner, wanted, faults_of(error, names))
     await visit.applied(revision, f"The templates of {owner.name} are saved.", warnings)

@@ -9,8 +9,8 @@ from aiohttp import web
 from ibs_notify.console.commands import tokens as command
 from ibs_notify.console.forms import (
     NO_FAULTS,
-    REFUSALS,
     REFUSED,
+    SHOWN_AGAIN,
     Faults,
     Form,
     faults_of,
@@ -101,7 +101,7 @@ async def create(visit: Visit) -> web.StreamResponse:
     try:
         request = CreateTokenRequest(token=wanted(form, visit.now()))
         made = await visit.api.call(visit.api.config.CreateToken, request)
-    except REFUSALS as error:
+    except SHOWN_AGAIN as error:
         return _form(visit, form, faults_of(error, NAMES))
     await visit.applied(made.token.revision, f"The token {made.token.name} is made.", made.warnings)
     return visit.render("pages/token_made.html", status=201, token=made.token, secret=made.secret)

@@ -13,6 +13,13 @@
     news.hidden = !text;
   }
 
+  function sayOutage(text) {
+    const banner = one("#outage");
+    if (!banner.hidden && !text) tell("New events are heard of again.");
+    one("span", banner).textContent = text;
+    banner.hidden = !text;
+  }
+
   function announce({ count, more }) {
     if (more) say(`${count} and more new events`);
     else say(count === 1 ? "1 new event" : count ? `${count} new events` : "");
@@ -25,6 +32,9 @@
     const url = one("#events")?.dataset.live;
     if (!url || document.hidden) return;
     source = new EventSource(url);
+    // A new stream says so at once if the Router is not heard.
+    source.addEventListener("open", () => sayOutage(""));
+    source.addEventListener("outage", (event) => sayOutage(JSON.parse(event.data).text));
     source.addEventListener("new", (event) => announce(JSON.parse(event.data)));
     source.addEventListener("error", () => document.dispatchEvent(new Event("silent")));
     source.addEventListener("gap", () => say("Some events may be missing: look again"));
@@ -62,6 +72,14 @@
     if (!row) return;
     places.set(event.detail.xhr, all("#events [data-row]").indexOf(row));
     marked = one(".event-text > a", row).getAttribute("href");
+  });
+
+  document.addEventListener("htmx:responseError", ({ target, detail: { xhr } }) => {
+    if (!target.closest("[data-row]") || xhr.status === 401) return;
+    const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
+    const why = one(".failed-card b", page)?.textContent ?? "the console could not do it";
+    const says = Object.assign(document.createElement("div"), { className: "banner failed", textContent: `Not marked: ${why}.` });
+    one("#toast").replaceChildren(says);
   });
 
   // Undo loads the page anew, and goes on at what was marked.

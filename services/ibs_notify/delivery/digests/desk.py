@@ -127,7 +127,7 @@ def _number(digest_id: str) -> int:
 
 def _period(window: Window, plans: Plans | None) -> str:
     """As it was closed, or as it is to be."""
-    if window.period or plans is None:
+    if window.state is not WindowState.OPEN or plans is None:
         return window.period
     schedule = plans.schedule(window.stream)
     return "" if schedule is None else schedule.frequency.value

@@ -24,6 +24,7 @@ from ibs_notify.delivery.digests.windows import (
     WindowState,
     begin_of,
     delivery_id_of,
+    former_schedule,
 )
 from ibs_notify.delivery.messages import line, listed_subject
 from ibs_notify.delivery.model import Handoff, Kind
@@ -85,14 +86,15 @@ class DigestMaker:
         self, window: Window, plans: Plans, closed_at: datetime, delivery_id: str
     ) -> tuple[Composed, int]:
         """What a window says as far as it has gathered, and of how many events."""
-        schedule = plans.schedule(window.stream)
+        schedule, zone = plans.schedule(window.stream), plans.zone(window.stream)
         before = await self._database.read(lambda c: digest_store.last_close(c, window))
         span = ReportWindow(
             window.stream.group,
             window.target,
-            begin_of(window, schedule, closed_at, before),
+            # So that the last one says of it what was said while it was gathered.
+            begin_of(window, schedule or former_schedule(window, zone), closed_at, before),
             closed_at,
-            plans.zone(window.stream),
+            zone,
             schedule.frequency.value if schedule is not None else "last",
         )
         if window.stream.kind is Kind.SUMMARY:

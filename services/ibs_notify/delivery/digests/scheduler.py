@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from ibs_notify.audit.journal import append
 from ibs_notify.delivery.audited import flush_act
 from ibs_notify.delivery.digests import store as digest_store
+from ibs_notify.domain.digest_calendar import Schedule
 from ibs_notify.delivery.digests.maker import DigestMaker
 from ibs_notify.delivery.digests.store import Plan
 from ibs_notify.delivery.digests.windows import (
@@ -213,7 +214,7 @@ class DigestScheduler:
         the audit log says so.
         """
         schedule = plans.schedule(window.stream)
-        period = schedule.frequency.value if schedule is not None else ""
+        period = schedule.frequency.value if schedule is not None else window.period
 
         def work(connection: sa.Connection) -> Window | None:
             if not digest_store.close(connection, window, reason, now, period=period, name=name):
@@ -291,7 +292,7 @@ def _todo(
             case WindowReason.CONFIG_BEHIND:
                 pass
             case WindowReason.GATHERS:
-                planned += _plan(window, judgement, look.now)
+                planned += _plan(window, judgement, schedule, look.now)
             case WindowReason.DUE | WindowReason.NO_DIGEST:
                 due.append((window, *_close_of(window, judgement)))
             case _:
@@ -310,12 +311,14 @@ def _missing(plans: Plans, windows: Sequence[Window]) -> dict[Stream, str]:
     return {stream: target for stream, target in plans.standing.items() if stream not in have}
 
 
-def _plan(window: Window, judgement: Judgement, now: datetime) -> list[Plan]:
+def _plan(
+    window: Window, judgement: Judgement, schedule: Schedule | None, now: datetime
+) -> list[Plan]:
     """What is to be noted of a window that gathers, where that differs from what is known."""
-    opened_at = min(window.opened_at, now)
-    if (judgement.due_at, opened_at) == (window.due_at, window.opened_at):
-        return []
-    return [Plan(window.seq, judgement.due_at, opened_at)]
+    period = schedule.frequency.value if schedule is not None else ""
+    planned = Plan(window.seq, judgement.due_at, min(window.opened_at, now), period)
+    known = Plan(window.seq, window.due_at, window.opened_at, window.period)
+    return [] if planned == known else [planned]
 
 
 def _close_of(window: Window, judgement: Judgement) -> tuple[CloseReason, str]:

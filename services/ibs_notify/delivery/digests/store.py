@@ -44,11 +44,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """When an open window is to be looked at, and since when it counts as opened."""
+    """When an open window is to be looked at, since when it counts as opened, and how often its
+    group has it.
+    """
 
     seq: int
     due_at: datetime | None
     opened_at: datetime
+    period: str
 
 
 # Gathering
@@ -152,7 +155,11 @@ def plan(connection: sa.Connection, plans: Sequence[Plan]) -> None:
         statement = (
             sa.update(WINDOWS)
             .where(_W.seq == sa.bindparam("of"), _W.state == WindowState.OPEN.value)
-            .values(due_at=sa.bindparam("due"), opened_at=sa.bindparam("opened"))
+            .values(
+                due_at=sa.bindparam("due"),
+                opened_at=sa.bindparam("opened"),
+                period=sa.bindparam("every"),
+            )
         )
         connection.execute(
             statement,
@@ -161,6 +168,7 @@ def plan(connection: sa.Connection, plans: Sequence[Plan]) -> None:
                     "of": each.seq,
                     "due": None if each.due_at is None else to_micros(each.due_at),
                     "opened": to_micros(each.opened_at),
+                    "every": each.period,
                 }
                 for each in plans
             ],

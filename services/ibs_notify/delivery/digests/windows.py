@@ -21,9 +21,10 @@ from ibs_notify.domain.digest_calendar import (
     last_slot,
     next_slot,
     schedule_of,
+    schedule_of_close,
     weekly_summary_schedule,
 )
-from ibs_notify.domain.group import Group
+from ibs_notify.domain.group import Frequency, Group
 from ibs_notify.domain.target import SmtpSpec
 from ibs_notify.snapshot.model import Snapshot
 
@@ -92,9 +93,9 @@ class Window:
     """A window as it is stored.
 
     ``revision`` is the one that opened it; ``due_at`` when it is to be looked at, ``None`` as long
-    as nobody has. What is closed has a ``reason``, a ``period`` and a ``name`` that is unique among
-    those of its stream and period. ``event_count`` is of what is closed; ``delivery_id`` is empty
-    where there was nothing to send.
+    as nobody has, and ``period`` how often its group had it then. What is closed has a ``reason``
+    and a ``name`` that is unique among those of its stream and period. ``event_count`` is of what
+    is closed; ``delivery_id`` is empty where there was nothing to send.
     """
 
     seq: int
@@ -145,6 +146,14 @@ def judge(
     while following.name in taken:
         following = next_slot(schedule, following.at)
     return Judgement(WindowReason.GATHERS, due_at=following.at)
+
+
+def former_schedule(window: Window, zone: str) -> Schedule | None:
+    """By which it was to close before its group lost its digest, as far as that was noted."""
+    frequency = next((each for each in Frequency if each.value == window.period), None)
+    if window.due_at is None or frequency is None:
+        return None
+    return schedule_of_close(frequency, window.due_at, zone)
 
 
 def begin_of(
