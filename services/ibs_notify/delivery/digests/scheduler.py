@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from ibs_notify.audit.journal import append
 from ibs_notify.delivery.audited import flush_act
 from ibs_notify.delivery.digests import store as digest_store
-from ibs_notify.domain.digest_calendar import Schedule
 from ibs_notify.delivery.digests.maker import DigestMaker
 from ibs_notify.delivery.digests.store import Plan
 from ibs_notify.delivery.digests.windows import (
@@ -32,6 +31,7 @@ from ibs_notify.delivery.digests.windows import (
 from ibs_notify.delivery.model import Kind
 from ibs_notify.delivery.tables import AUDIT, LEASES
 from ibs_notify.domain.clock import Clock, from_micros
+from ibs_notify.domain.digest_calendar import Schedule
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.snapshot.model import Snapshot
 from ibs_notify.store import leases
