@@ -52,7 +52,7 @@ LOOPS = {
 
 COUNT, COUNT_SECONDS = 200_000, 0.005
 MOST_SECONDS = 0.05
-MOST_ATTEMPTS = 20
+MOST_ATTEMPTS = 100
 
 
 def attempt(template: BodyTemplate | MailTemplates, event: Event) -> float:
