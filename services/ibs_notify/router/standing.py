@@ -265,7 +265,7 @@ def _rate(route: Route, standing: Standing) -> Step:
     queue = standing.queue
     if queue is None:
         # The limit may have been another then, or gone with its group: that is not stored.
-        sentence = f"no rate limit of group {route.group} held it back when it went on"
+        sentence = f"group {route.group} let it go on to Delivery"
         return Step("rate", ToldReason.RELEASED, sentence)
     if not queue.limit:
         reason, sentence = LimitReason.UNLIMITED, f"group {route.group} has no rate limit"

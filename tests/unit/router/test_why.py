@@ -214,7 +214,7 @@ def test_a_repeat_says_what_was_told_and_when_it_may_be_told_again() -> None:
 @pytest.mark.parametrize(
     ("queue", "reason", "sentence"),
     [
-        (None, "RELEASED", "no rate limit of group ops held it back when it went on"),
+        (None, "RELEASED", "group ops let it go on to Delivery"),
         (Queue(0, None, 0), "UNLIMITED", "group ops has no rate limit"),
         (Queue(0, None, 60), "WITHIN_LIMIT", "the rate limit of 60 a minute has room"),
         (
