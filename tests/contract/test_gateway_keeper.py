@@ -192,6 +192,7 @@ async def test_a_replica_that_is_behind_removes_nothing_that_it_does_not_know_ye
     await behind.see(revision=6)
     assert seen(gateway) == [("PUT", GROUP)]
     assert await behind.book.count("t1", "me", ()) != []
+    await behind.book.end_turn("t1", "me")
     await behind.see(revision=7)
     assert seen(gateway)[-1] == ("DELETE", GROUP)
 
