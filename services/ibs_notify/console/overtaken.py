@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
@@ -22,7 +23,11 @@ from ironcore.notification.v1.target_pb2 import Target
 TAKE = "take"
 """The button that takes what is stored of a field; its value is the key."""
 
+_UNKNOWN: Final = object()
+"""What nothing equals."""
 Opened = TypeVar("Opened", bound=Message)
+Value: TypeAlias = Callable[[str], object]
+"""What a form or what is stored has of a key."""
 
 
 class Whose(StrEnum):
@@ -51,6 +56,37 @@ def whose(opened: object, mine: object, stored: object) -> Whose:
     if mine in (opened, stored):
         return Whose.STORED
     return Whose.MINE if stored == opened else Whose.BOTH
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """Of which keys the stored value counts, ``kept``; of these ``theirs`` only somebody else
+    changed. ``both`` are those that both did.
+    """
+
+    kept: Sequence[str]
+    both: Sequence[str]
+    theirs: Sequence[str]
+
+
+def divide(keys: Iterable[str], opened: Value | None, mine: Value, stored: Value) -> Division:
+    """Each key by its values in the three; where it is not known what the form was opened with,
+    both changed all that differs.
+    """
+    kept, both, theirs = [], [], []
+    for key in keys:
+        before = _UNKNOWN if opened is None else opened(key)
+        now = stored(key)
+        match whose(before, mine(key), now):
+            case Whose.STORED:
+                kept.append(key)
+                if before not in (now, _UNKNOWN):
+                    theirs.append(key)
+            case Whose.BOTH:
+                both.append(key)
+            case Whose.MINE:
+                pass
+    return Division(kept, both, theirs)
 
 
 def carried(opened: Message) -> str:

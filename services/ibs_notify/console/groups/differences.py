@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from ibs_notify.console.groups.changes import DIGEST, FIELDS
 from ibs_notify.console.groups.draft import draft_of_group
 from ibs_notify.console.groups.folded import digest_words
-from ibs_notify.console.overtaken import Difference, Whose, whose
+from ibs_notify.console.overtaken import Difference, divide
 from ibs_notify.console.wording.field_names import field_name
 from ironcore.notification.v1 import group_pb2 as pb
 
 _ROW: Final = ("rule", "recipients")
-_UNKNOWN: Final = object()
-"""What nothing equals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +43,12 @@ def join(opened: pb.Group | None, mine: pb.Group, stored: pb.Group) -> Joined:
     group = pb.Group()
     group.CopyFrom(mine)
     group.etag = stored.etag
-    both, theirs = [], []
-    for key in _keys(*(each for each in (opened, mine, stored) if each is not None)):
-        before = _UNKNOWN if opened is None else _value(opened, key)
-        now = _value(stored, key)
-        match whose(before, _value(mine, key), now):
-            case Whose.STORED:
-                _take(group, stored, key)
-                if before not in (now, _UNKNOWN):
-                    theirs.append(key)
-            case Whose.BOTH:
-                both.append(key)
-            case Whose.MINE:
-                pass
+    before = None if opened is None else partial(_value, opened)
+    keys = _keys(*(each for each in (opened, mine, stored) if each is not None))
+    found = divide(keys, before, partial(_value, mine), partial(_value, stored))
+    for key in found.kept:
+        _take(group, stored, key)
+    both, theirs = [*found.both], [*found.theirs]
     _join_attachments(group, opened, mine, stored, both, theirs)
     return Joined(group, both, theirs)
 

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
 
 from google.protobuf.message import Message
 
 from ibs_notify.console.forms import Form
-from ibs_notify.console.overtaken import Difference, Whose, whose
+from ibs_notify.console.overtaken import Difference, divide
 from ibs_notify.console.targets.changes import COMMON
 from ibs_notify.console.targets.draft import form_of
 from ibs_notify.console.targets.words import FORM_NAMES, LABELS, SECRETS
 from ironcore.notification.v1 import target_pb2 as pb
-
-_UNKNOWN: Final = object()
-"""What nothing equals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +41,11 @@ def join(opened: pb.Target | None, mine: pb.Target, stored: pb.Target) -> Joined
     target = pb.Target()
     target.CopyFrom(mine)
     target.etag = stored.etag
-    both, theirs = [], []
-    for name in _fields(stored):
-        before = _UNKNOWN if opened is None else _value(opened, name)
-        now = _value(stored, name)
-        match whose(before, _value(mine, name), now):
-            case Whose.STORED:
-                _take(target, stored, name)
-                if before not in (now, _UNKNOWN):
-                    theirs.append(name)
-            case Whose.BOTH:
-                both.append(name)
-            case Whose.MINE:
-                pass
-    return Joined(target, both, theirs)
+    before = None if opened is None else partial(_value, opened)
+    found = divide(_fields(stored), before, partial(_value, mine), partial(_value, stored))
+    for name in found.kept:
+        _take(target, stored, name)
+    return Joined(target, found.both, found.theirs)
 
 
 def showing(form: Form, stored: pb.Target, fields: Collection[str]) -> Form:
