@@ -17,8 +17,6 @@ from ibs_notify.domain.severity import Severity
 from ironcore.notification.v1 import event_pb2
 from ironcore.notification.v1 import router_service_pb2 as pb
 
-RECORDED = "RECORDED"
-"""Why a metric server has an event: it counts it, and tells nobody."""
 SEVERITIES = tuple(sorted(Severity, reverse=True))
 _EXAMPLE = "backup.failed"
 _TELLS_NOBODY: Mapping[int, str] = {

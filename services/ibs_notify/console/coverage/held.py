@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ibs_notify.console.coverage.hearing import RECORDED
 from ibs_notify.console.visit import Visit
+from ibs_notify.console.wording.words import RECORDED
 from ironcore.notification.v1.disposition_pb2 import DISPOSITION_STATE_READY
 from ironcore.notification.v1.router_service_pb2 import EventFilter, ListEventsRequest
 

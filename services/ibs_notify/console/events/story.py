@@ -31,7 +31,6 @@ _ON_ITS_WAY = (
     disposition_pb2.DISPOSITION_STATE_HANDED_OFF,
 )
 _SENT_ALONE = ("RULE_MATCHED", "RULE_UNREADABLE")
-GATHERED = "GATHERED"
 _NEEDY = ("bad", "warn")
 _ATTEMPT_TONES = {"delivered": "good", "retry": "warn", "refused": "bad", "unknown": "warn"}
 
@@ -140,7 +139,7 @@ def _story(told: pb.SubscriptionExplanation) -> Story:
         ),
         recipients=tuple(delivery.recipients) if len(delivery.recipients) > 1 else (),
         could_wait=route.state in _ON_ITS_WAY and route.reason in _SENT_ALONE,
-        is_gathered=route.reason == GATHERED,
+        is_gathered=route.reason == words.GATHERED,
         target_uid=delivery.target_uid,
     )
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ibs_notify.console.events.alike import Breadth, alike, breadths
-from ibs_notify.console.events.story import GATHERED
 from ibs_notify.console.groups.draft import Draft
+from ibs_notify.console.wording.words import GATHERED, RECORDED
 from ibs_notify.domain.digest_calendar import next_slot, schedule_of
 from ibs_notify.domain.group import Digest, Frequency
 from ibs_notify.domain.resource import canonical, datastore_of
@@ -20,7 +20,6 @@ from ironcore.notification.v1 import disposition_pb2
 from ironcore.notification.v1.event_pb2 import SEVERITY_CRITICAL, SEVERITY_ERROR, Event
 from ironcore.notification.v1.router_service_pb2 import SubscriptionExplanation
 
-RECORDED = "RECORDED"
 _SILENCED = disposition_pb2.DISPOSITION_STATE_SILENCED
 
 

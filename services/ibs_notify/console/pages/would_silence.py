@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ibs_notify.console.attempts import unless_failed
-from ibs_notify.console.coverage.hearing import RECORDED
 from ibs_notify.console.coverage.held import Held, held
 from ibs_notify.console.pages.silence_form import Windows
 from ibs_notify.console.visit import Visit
 from ibs_notify.console.wording import words
+from ibs_notify.console.wording.words import RECORDED
 from ibs_notify.domain.catalogue import SUMMARY_TYPE
 from ibs_notify.rpc.convert import moment_from_proto, moment_to_proto
 from ironcore.notification.v1.delivery_service_pb2 import CountDeliveriesRequest

@@ -44,6 +44,10 @@ _SPOKEN: Mapping[str, str] = {
     "digested": "in a digest",
     "dead": "given up",
 }
+RECORDED = "RECORDED"
+"""Why a metric server has an event: it counts it, and tells nobody."""
+GATHERED = "GATHERED"
+"""Why an event is in a digest."""
 _CLOSE_REASONS: Mapping[str, str] = {
     "SCHEDULED": "at its time",
     "FLUSHED": "before its time, by hand",
@@ -102,9 +106,9 @@ def disposition(route: disposition_pb2.Disposition) -> str:
     """
     if route.state != disposition_pb2.DISPOSITION_STATE_READY:
         return disposition_state(route.state)
-    if route.reason == "GATHERED":
+    if route.reason == GATHERED:
         return FOR_DIGEST
-    return WAITING if route.delivery_id or route.reason == "RECORDED" else HELD
+    return WAITING if route.delivery_id or route.reason == RECORDED else HELD
 
 
 def group_scope(value: int) -> str:
