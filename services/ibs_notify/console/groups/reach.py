@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ibs_notify.console.targets.health import Standing
+from ibs_notify.console.targets.words import is_metric_server
 from ibs_notify.console.trouble import Trouble
 from ironcore.notification.v1.group_pb2 import Group, Subscription
 from ironcore.notification.v1.target_pb2 import Target
-
-_METRIC_SERVERS = ("influxdb", "pushgateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +82,4 @@ def _reaches_nobody(group: Group, targets: Mapping[str, Target], marks: Mapping[
 
 
 def _is_metric_server(target: Target | None) -> bool:
-    return target is not None and target.WhichOneof("kind") in _METRIC_SERVERS
+    return target is not None and is_metric_server(target)

@@ -9,12 +9,11 @@ from ibs_notify.console.attempts import attempted, unless_failed
 from ibs_notify.console.configured import every_target
 from ibs_notify.console.groups.draft import Draft
 from ibs_notify.console.groups.gathering import Gathering, gathering_of, next_digest
-from ibs_notify.console.groups.recommended import KINDS, METRIC_SERVER
+from ibs_notify.console.targets.words import is_metric_server
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotificationError
 from ibs_notify.rpc.convert import moment_from_proto, moment_to_proto
 from ironcore.notification.v1 import router_service_pb2 as pb
-from ironcore.notification.v1.target_pb2 import Target
 
 MOST_OF_A_MOMENT = 1000
 """Events that were accepted together have one time."""
@@ -41,7 +40,7 @@ async def gathered(visit: Visit, draft: Draft) -> Gathering | None:
         draft,
         event,
         asked.get("like", ""),
-        {each.name for each in targets if _kind(each) == METRIC_SERVER},
+        {each.name for each in targets if is_metric_server(each)},
         None if ahead is None else ahead.subscriptions,
         next_digest(draft, visit.now(), visit.time_zone),
         is_gathered=is_gathered,
@@ -66,7 +65,3 @@ async def _is_gathered(visit: Visit, draft: Draft, record: pb.EventRecord) -> bo
     answer = await unless_failed(visit.api.call(visit.api.router.ListEvents, request))
     matching = answer.events if answer is not None else ()
     return any(each.sequence == record.sequence for each in matching)
-
-
-def _kind(target: Target) -> str:
-    return KINDS.get(target.WhichOneof("kind") or "", "")

@@ -32,7 +32,7 @@ from ibs_notify.console.shared import Found
 from ibs_notify.console.targets.changes import warnings_of
 from ibs_notify.console.targets.health import SECONDS, Health, ask_health, certificate_tone
 from ibs_notify.console.targets.recipients import default_recipients
-from ibs_notify.console.targets.words import kind_word, picture, where
+from ibs_notify.console.targets.words import is_metric_server, kind_word, picture, where
 from ibs_notify.console.trouble import now_or_lately
 from ibs_notify.console.visit import Visit
 from ibs_notify.domain.errors import NotFound, NotificationError
@@ -347,8 +347,7 @@ async def _without(
     visit: Visit, target: target_pb2.Target, groups: Sequence[Group]
 ) -> Without | None:
     """What nobody would be told of any more; None where it tells nobody anyway."""
-    is_metric_server = target.WhichOneof("kind") in ("influxdb", "pushgateway")
-    if not groups or target.disabled or is_metric_server:
+    if not groups or target.disabled or is_metric_server(target):
         return None
     return await ask_without(visit, lambda each: each.target == target.name)
 

@@ -53,7 +53,13 @@ SECRETS: Final = ("password", "token", "bearer_token", "signing_secret")
 """The fields that are input only; the values of headers are secrets too."""
 FORM_NAMES: Final[Mapping[str, str]] = MappingProxyType({"max_rate_per_minute": "max_rate"})
 """Fields that the form calls otherwise than the API."""
-_KINDS: Final = ("smtp", "webhook", "influxdb", "pushgateway")
+_METRIC_SERVERS: Final = ("influxdb", "pushgateway")
+_KINDS: Final = ("smtp", "webhook", *_METRIC_SERVERS)
+
+
+def is_metric_server(target: pb.Target) -> bool:
+    """Whether it counts events and tells nobody."""
+    return target.WhichOneof("kind") in _METRIC_SERVERS
 
 
 def _names() -> dict[str, str]:
