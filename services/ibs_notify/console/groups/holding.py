@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ibs_notify.console.attempts import unless_failed
 from ibs_notify.console.groups.changes import DIGEST
 from ibs_notify.console.visit import Visit
-from ibs_notify.console.wording.words import counted
+from ibs_notify.console.wording.words import counted, listed
 from ibs_notify.domain.group import DEFAULT_RATE_LIMIT
 from ironcore.notification.v1 import delivery_service_pb2 as delivery
 from ironcore.notification.v1.group_pb2 import Group
@@ -59,7 +59,7 @@ class Holding:
         more = len(self.gathered) - MOST_NAMED
         if more > 0:
             named.append(f"what {more:,} more have")
-        return " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:])))
+        return listed(named)
 
 
 async def holding(visit: Visit, group: Group) -> Holding:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ibs_notify.console.wording.words import listed
 from ironcore.notification.v1 import router_service_pb2 as pb
 
 _NAMED: Final = 3
@@ -79,8 +80,8 @@ def _names(groups: Iterable[pb.OverlappingGroup]) -> str:
     found = list(groups)
     recipients = [_recipients(each) for each in found]
     if len(set(recipients)) == 1:
-        return _joined(_few([each.group for each in found])) + recipients[0]
-    return _joined(_few([f"{each.group}{to}" for each, to in zip(found, recipients, strict=True)]))
+        return listed(_few([each.group for each in found])) + recipients[0]
+    return listed(_few([f"{each.group}{to}" for each, to in zip(found, recipients, strict=True)]))
 
 
 def _few(names: Sequence[str]) -> Sequence[str]:
@@ -93,9 +94,4 @@ def _recipients(group: pb.OverlappingGroup) -> str:
         return ""
     named = group.recipients[:_NAMED]
     more = group.recipient_count - len(named)
-    return f" (to {_joined([*named, f'{more:,} more'] if more else named)})"
-
-
-def _joined(words: Sequence[str]) -> str:
-    """``a, b and c``."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+    return f" (to {listed([*named, f'{more:,} more'] if more else named)})"
