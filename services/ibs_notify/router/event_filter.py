@@ -12,6 +12,7 @@ from ibs_notify.domain.errors import FieldViolation, InvalidArgument
 from ibs_notify.domain.event import Event
 from ibs_notify.domain.group import Scope
 from ibs_notify.domain.resource import canonical
+from ibs_notify.domain.text_search import MOST_CHARACTERS
 from ibs_notify.router.event_query import EventQuery
 from ibs_notify.router.lines import Mark
 from ibs_notify.router.scope import is_in_scope
@@ -23,7 +24,6 @@ from ibs_notify.rules.evaluate import compile_rule
 from ibs_notify.rules.parse import parse
 from ironcore.notification.v1 import router_service_pb2 as pb
 
-MOST_TEXT = 1000
 MOST_ATTACHMENTS = 10_000
 _COSTLY = ("text", "rule", "groups", "dispositions")
 """What only a look at the events one by one can tell."""
@@ -48,8 +48,8 @@ def query_of(message: pb.EventFilter, viewer: str) -> EventQuery:
         for index, each in enumerate(message.inbox_states)
         if each not in _MARKS
     ]
-    if len(message.text) > MOST_TEXT:
-        faults.append(FieldViolation("filter.text", f"has over {MOST_TEXT} characters"))
+    if len(message.text) > MOST_CHARACTERS:
+        faults.append(FieldViolation("filter.text", f"has over {MOST_CHARACTERS} characters"))
     if faults:
         raise InvalidArgument.of(faults)
     return EventQuery(
