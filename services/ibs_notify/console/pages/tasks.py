@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -134,7 +135,8 @@ async def show(visit: Visit) -> web.StreamResponse:
         return await _page(visit, chosen, zone, request, found=found)
     is_well = _is_well(chosen, found, request.page_token)
     now = await _now(visit) if is_well else None
-    rows = await _rows(visit, chosen, found, request.page_token, now)
+    bearers = await bearers_of_today(visit) if found.deliveries else Bearers()
+    rows = _rows(chosen, found, request.page_token, now, bearers)
     if is_known(visit, rows["mark"]):
         return web.Response(status=204)
     answer = visit.render("pages/tasks.html", block="rows", **rows)
@@ -189,7 +191,8 @@ async def show_counts(visit: Visit) -> web.StreamResponse:
 async def show_troubles(visit: Visit) -> web.StreamResponse:
     """What is wrong, where that changed."""
     chosen = _chosen(visit)
-    troubles = await _troubles(visit, chosen, visit.time_zone, await _now(visit))
+    now, bearers = await asyncio.gather(_now(visit), bearers_of_today(visit))
+    troubles = await _troubles(visit, chosen, visit.time_zone, now, bearers)
     if troubles is None or is_known(visit, troubles.mark):
         return web.Response(status=204)
     return visit.render("pages/tasks.html", block="troubles", chosen=chosen, troubles=troubles)
@@ -211,10 +214,11 @@ async def _page(
     faults: Faults = NO_FAULTS,
     found: pb.ListDeliveriesResponse | None = None,
 ) -> web.Response:
-    now = await _now(visit)
-    troubles = await _troubles(visit, chosen, zone, now) if found is not None else None
+    now, bearers = await asyncio.gather(_now(visit), bearers_of_today(visit))
+    troubles = None
+    if found is not None:
+        troubles = await _troubles(visit, chosen, zone, now, bearers)
     listed = found or pb.ListDeliveriesResponse()
-    rows = await _rows(visit, chosen, listed, request.page_token, now)
     return visit.render(
         "pages/tasks.html",
         status=REFUSED if faults.any else 200,
@@ -228,7 +232,7 @@ async def _page(
         before=_local(chosen.before, zone),
         zone=zone,
         command=command.list_(request),
-        **rows,
+        **_rows(chosen, listed, request.page_token, now, bearers),
     )
 
 
@@ -237,16 +241,15 @@ def _is_well(chosen: TaskFilter, found: pb.ListDeliveriesResponse, page_token: s
     return chosen.is_about_failures and not found.deliveries and not page_token
 
 
-async def _rows(
-    visit: Visit,
+def _rows(
     chosen: TaskFilter,
     found: pb.ListDeliveriesResponse,
     page_token: str,
     now: Trouble | None,
+    bearers: Bearers,
 ) -> dict[str, Any]:
     """What the block of the rows needs. Where nothing failed, whether anything is kept back."""
     is_free = _is_well(chosen, found, page_token) and _kept_back(now).is_nothing
-    bearers = await bearers_of_today(visit) if found.deliveries else Bearers()
     earlier = [
         (
             bearers.is_earlier_target(each.target, each.target_uid),
@@ -266,7 +269,7 @@ async def _rows(
 
 
 async def _troubles(
-    visit: Visit, chosen: TaskFilter, zone: str, now: Trouble | None
+    visit: Visit, chosen: TaskFilter, zone: str, now: Trouble | None, bearers: Bearers
 ) -> Troubles | None:
     """None where the page is not about them, or it takes too long to find out."""
     if not chosen.is_about_failures:
@@ -277,7 +280,6 @@ async def _troubles(
     lines = answer.counts[:SHOWN_LINES]
     tries = await _next_tries(visit, {each.target for each in lines if each.reason == FAILING})
     answers = {} if now is None else now.answers
-    bearers = await bearers_of_today(visit) if lines else Bearers()
     earlier = [bearers.is_earlier_target(each.target, each.target_uid) for each in lines]
     shown = [*(f"{name} {at}" for name, at in tries.items()), *answers.values(), str(earlier)]
     return Troubles(mark_of(answer, *shown), lines, tries, bearers, answers)
